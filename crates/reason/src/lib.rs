@@ -1,0 +1,316 @@
+//! Every ground for refusing bytes that a stranger sent, and what the stranger may be told.
+//!
+//! A [`Reason`] is precise and stays inside: logs, evidence, vectors and verdicts speak it. A peer is only
+//! ever shown an [`Answer`], which is coarse. The table from one to the other is [`Reason::answer`]; it has
+//! no wildcard arm, so a new reason does not compile until somebody has decided what a peer may learn from it.
+//!
+//! Two groups of reasons share one answer each, byte for byte, because the difference between their members is
+//! an oracle: [`Answer::Auth`] (who said it) and [`Answer::Dec`] (what the ciphertext hides).
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($( $(#[$doc:meta])* $name:ident => $answer:ident, $sentence:literal; )*) => {
+        /// Why bytes were refused. The names are those that vectors, verdicts and logs use.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $( $(#[$doc])* $name, )*
+            /// More of something than one message may have; which, is said by the [`LimitKind`].
+            Limit(LimitKind),
+            /// The certificate was read, but may not be relied on; why, is said by the [`CertificateFault`].
+            Certificate(CertificateFault),
+        }
+
+        impl Reason {
+            const PLAIN: &'static [Self] = &[$(Self::$name),*];
+
+            /// What a peer may be told.
+            #[must_use]
+            pub const fn answer(self) -> Answer {
+                match self {
+                    $( Self::$name => Answer::$answer, )*
+                    Self::Limit(kind) => kind.answer(),
+                    Self::Certificate(_) => Answer::Auth,
+                }
+            }
+
+            /// Id of the sentence in `spec/` that demands the refusal.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str {
+                match self {
+                    $( Self::$name => $sentence, )*
+                    Self::Limit(kind) => kind.sentence(),
+                    Self::Certificate(_) => "key.certificate.path",
+                }
+            }
+
+            const fn plain_name(self) -> &'static str {
+                match self {
+                    $( Self::$name => stringify!($name), )*
+                    Self::Limit(_) => "Limit",
+                    Self::Certificate(_) => "Certificate",
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// An algorithm outside the closed list, or a parameter of one.
+    Algorithm => Auth, "signature.algorithm.closed";
+    /// Not exactly one assertion where one is expected.
+    AssertionCount => Auth, "signature.position.one-assertion";
+    /// Base64 that is not the canonical spelling of its octets.
+    Base64 => Auth, "xml.base64.canonical";
+    /// The element has no canonical form, so nothing about it can be signed.
+    C14n => Bytes, "xml.namespace.absolute";
+    /// A character that XML 1.0 does not allow.
+    Char => Bytes, "xml.char.allowed";
+    /// The signature is sound, but does not cover a part that must be covered.
+    Coverage => Auth, "signature.coverage.all-parts";
+    /// A date and time outside the one lexical form.
+    DateTime => Semantic, "xml.datetime.form";
+    /// A ciphertext that does not open with our key. Carries no detail on purpose.
+    Decrypt => Dec, "encryption.open.one-answer";
+    /// The digest of the canonical bytes is not the one that was signed.
+    Digest => Auth, "signature.digest.match";
+    /// A document type declaration.
+    Doctype => Bytes, "xml.doctype.forbidden";
+    /// Two attributes of one element with the same expanded name.
+    DuplicateAttribute => Bytes, "xml.attribute.unique";
+    /// Two elements with the same identifier.
+    DuplicateId => Auth, "xml.id.unique";
+    /// No element at all.
+    Empty => Bytes, "xml.document.one-root";
+    /// Not UTF-8, or declared to be something else.
+    Encoding => Bytes, "xml.encoding.utf8";
+    /// Our own mistake; never the peer's.
+    Internal => Internal, "answer.internal.server-fault";
+    /// No trusted key of the claimed signer fits.
+    Key => Auth, "key.trust.metadata-only";
+    /// Key information of a form that would have us fetch, derive or follow something.
+    KeyInfo => Auth, "key.info.hint-only";
+    /// Not a Name, or not an NCName where one is demanded.
+    Name => Bytes, "xml.name.form";
+    /// A namespace declaration that Namespaces in XML forbids.
+    Namespace => Bytes, "xml.namespace.declaration";
+    /// Tags, attributes, text or markup outside the grammar of XML 1.0.
+    NotWellFormed => Bytes, "xml.document.well-formed";
+    /// Signed and encrypted in the order that the standard does not use.
+    Order => Auth, "encryption.order.encrypt-then-sign";
+    /// A processing instruction.
+    Pi => Bytes, "xml.pi.forbidden";
+    /// The ciphertext opened, but what it held is not what the standard puts there.
+    Plaintext => Dec, "encryption.plaintext.one-element";
+    /// The reference does not point at the element that carries the signature.
+    ReferenceTarget => Auth, "signature.reference.parent";
+    /// The reference is not `#` and an NCName.
+    ReferenceUri => Auth, "signature.reference.fragment";
+    /// The outermost element is another one than expected.
+    RootElement => Semantic, "signature.position.root";
+    /// An element or attribute that the schema does not have at this place.
+    Schema => Semantic, "xml.schema.closed";
+    /// The signature value was not made by the key over these bytes.
+    Signature => Auth, "signature.value.verifies";
+    /// A signature at a place where the schema has none.
+    SignaturePosition => Auth, "signature.position.schema";
+    /// A Signature, EncryptedData or EncryptedKey of another shape than the standard's one.
+    Structure => Auth, "signature.structure.one-shape";
+    /// Transforms other than enveloped-signature and exclusive canonicalisation, or in another order.
+    Transform => Auth, "signature.transform.closed";
+    /// A prefix without a declaration.
+    UnboundPrefix => Bytes, "xml.prefix.bound";
+    /// A reserved attribute (`xml:id`, `xml:base`, …) that no profiled message has.
+    UnexpectedAttribute => Bytes, "xml.attribute.reserved";
+    /// No signature where one is required.
+    Unsigned => Auth, "signature.presence.required";
+    /// An XML declaration other than the allowed one, or not at the start.
+    XmlDecl => Bytes, "xml.declaration.form";
+}
+
+/// What there was too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// Attributes on one element.
+    Attributes,
+    /// Octets in the whole message.
+    Bytes,
+    /// Elements inside elements.
+    Depth,
+    /// Encryption inside encryption.
+    EncDepth,
+    /// Namespace declarations in scope.
+    Namespaces,
+    /// Elements and texts in the whole message.
+    Nodes,
+    /// Private- or public-key operations for one message.
+    Operations,
+    /// References of one signature.
+    References,
+    /// Octets in one name, value or text.
+    Token,
+}
+
+impl LimitKind {
+    /// Every limit.
+    pub const ALL: &'static [Self] = &[
+        Self::Attributes,
+        Self::Bytes,
+        Self::Depth,
+        Self::EncDepth,
+        Self::Namespaces,
+        Self::Nodes,
+        Self::Operations,
+        Self::References,
+        Self::Token,
+    ];
+
+    const fn answer(self) -> Answer {
+        match self {
+            Self::Bytes => Answer::TooLarge,
+            Self::Attributes | Self::Depth | Self::Namespaces | Self::Nodes | Self::Token => Answer::Bytes,
+            Self::EncDepth => Answer::Dec,
+            Self::Operations | Self::References => Answer::Auth,
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Attributes => "limit.attributes",
+            Self::Bytes => "limit.bytes",
+            Self::Depth => "limit.depth",
+            Self::EncDepth => "limit.encryption-depth",
+            Self::Namespaces => "limit.namespaces",
+            Self::Nodes => "limit.nodes",
+            Self::Operations => "limit.operations",
+            Self::References => "limit.references",
+            Self::Token => "limit.token",
+        }
+    }
+}
+
+/// Why a certificate may not be relied on (RFC 5280 §6; what each purpose demands is in `chukei-crypto`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum CertificateFault {
+    /// A CA certificate at the leaf, or a leaf used as CA.
+    BasicConstraints,
+    /// A critical extension that we do not know.
+    CriticalExtension,
+    /// Not DER, or more than the 16 KiB that we read.
+    Encoding,
+    /// Its `notAfter` has passed.
+    Expired,
+    /// Extended key usage does not name the purpose.
+    ExtendedKeyUsage,
+    /// Its key is too short, has a bad exponent or is on a list of weak keys.
+    Key,
+    /// Key usage does not allow the purpose.
+    KeyUsage,
+    /// A name outside the constraints of a CA above it.
+    NameConstraints,
+    /// Its `notBefore` is still to come.
+    NotYetValid,
+    /// The path is longer than allowed.
+    PathLength,
+    /// On the revocation list.
+    Revoked,
+    /// No current revocation list of its issuer is at hand.
+    RevocationUnknown,
+    /// A signature in the path does not verify, or uses a refused algorithm.
+    Signature,
+    /// No path to a trust anchor.
+    UnknownIssuer,
+}
+
+impl CertificateFault {
+    /// Every fault.
+    pub const ALL: &'static [Self] = &[
+        Self::BasicConstraints,
+        Self::CriticalExtension,
+        Self::Encoding,
+        Self::Expired,
+        Self::ExtendedKeyUsage,
+        Self::Key,
+        Self::KeyUsage,
+        Self::NameConstraints,
+        Self::NotYetValid,
+        Self::PathLength,
+        Self::Revoked,
+        Self::RevocationUnknown,
+        Self::Signature,
+        Self::UnknownIssuer,
+    ];
+}
+
+impl Reason {
+    /// Every reason, limits and certificate faults spelled out: what vectors have to cover.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let limits = LimitKind::ALL.iter().map(|kind| Self::Limit(*kind));
+        let certificates = CertificateFault::ALL.iter().map(|fault| Self::Certificate(*fault));
+        Self::PLAIN.iter().copied().chain(limits).chain(certificates)
+    }
+
+    /// The reason of this name (`Doctype`, `Limit(Depth)`, `Certificate(Expired)`), as vectors spell it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::all().find(|reason| reason.to_string() == name)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(kind) => write!(f, "Limit({kind:?})"),
+            Self::Certificate(fault) => write!(f, "Certificate({fault:?})"),
+            plain => f.write_str(plain.plain_name()),
+        }
+    }
+}
+
+/// What a peer is told. Everything that one variant stands for is answered with equal bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Answer {
+    /// "Who said this" failed: signature, trust, coverage, sender.
+    Auth,
+    /// The bytes are no message: HTTP 400, SOAP `Client`, no SAML reply.
+    Bytes,
+    /// A ciphertext or what was in it: one answer for everything between "ciphertext seen" and "inner content accepted".
+    Dec,
+    /// Our own fault: HTTP 500, SOAP `Server`, SAML `Responder`.
+    Internal,
+    /// Signed and readable, but not what the standard allows: SOAP `Client`, SAML `Requester`.
+    Semantic,
+    /// HTTP 413.
+    TooLarge,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        let mut names: Vec<String> = Reason::all().map(|reason| reason.to_string()).collect();
+        let count = names.len();
+        assert!(names.iter().all(|name| Reason::from_name(name).is_some_and(|r| r.to_string() == *name)));
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert_eq!(Reason::from_name("Nonsense"), None);
+    }
+
+    #[test]
+    fn what_a_ciphertext_hides_has_one_answer() {
+        for reason in [Reason::Decrypt, Reason::Plaintext, Reason::Limit(LimitKind::EncDepth)] {
+            assert_eq!(reason.answer(), Answer::Dec);
+        }
+        // Positive case: another group is told apart.
+        assert_ne!(Reason::Doctype.answer(), Answer::Dec);
+    }
+}
