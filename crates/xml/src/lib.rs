@@ -1,1 +1,48 @@
-//! To be written.
+//! Bytes → one bounded, namespace-aware tree → exclusive canonical form.
+//!
+//! ```text
+//! &[u8] ─ input: UTF-8, characters, line ends ─ tokens: grammar ─ build: names, namespaces, ids ─▶ Document
+//! Document ─ canonical: Exclusive XML Canonicalization 1.0 ─▶ bytes that are digested
+//! Document ─ write ─▶ bytes that parse to an equal Document
+//! ```
+//!
+//! **Promises.** A [`Document`] is well-formed XML 1.0 (fifth edition) with Namespaces 1.0, was read once, and is
+//! what both the canonicaliser and every reader look at: there is no second parse in which they could differ.
+//! Text is one piece between two tags, whatever comments, CDATA sections and references it was written with.
+//! Nothing recurses, not even drop, so depth costs no stack. Everything that a sender can multiply is counted by
+//! one [`Budget`]. Nothing outside the bytes is ever read.
+//!
+//! **Refuses**, because no message of the standard has them and each has carried an attack:
+//! encodings other than UTF-8, document type declarations (entities, defaulted attributes, external subsets),
+//! processing instructions, namespace names that are not absolute URIs (they have no canonical form), reserved
+//! `xml:` attributes other than `xml:lang` and `xml:space`, and equal values in two identifier attributes.
+//!
+//! **Below** is quick-xml as tokenizer only. It leaves about thirty rules of XML to its user; they are in
+//! [`mod@self`]'s private modules, one function per rule, and every one has a vector.
+//!
+//! Errors are [`XmlError`]: the [`Reason`](chukei_reason::Reason), the place (line, column, byte span of the input)
+//! and what was expected there.
+
+#![forbid(unsafe_code)]
+
+mod budget;
+mod build;
+mod canonical;
+mod chars;
+mod document;
+mod element;
+mod error;
+mod input;
+pub mod lexical;
+mod name;
+mod scope;
+mod tokens;
+mod writer;
+
+pub use budget::{Budget, Limits, Spent};
+pub use canonical::{Canonical, Sink};
+pub use document::{Document, NodeId};
+pub use element::{Attribute, Children, Element, Node};
+pub use error::{Position, XmlError};
+pub use name::{Name, Namespace, ns};
+pub use writer::Writer;

@@ -1,0 +1,431 @@
+//! Names, namespaces, duplicates, identifiers and limits, while the tree grows. Knows nothing of syntax.
+
+use std::{borrow::Cow, ops::Range};
+
+use chukei_reason::{LimitKind, Reason};
+
+use crate::{
+    budget::{Budget, within},
+    chars,
+    document::{AttributeData, Declaration, ElementData, Id, Kind, NodeData, QName, Slice, Tree, offset},
+    error::XmlError,
+    input::Input,
+    name::ns,
+    scope::{NamespaceNumber, PrefixId, Scope},
+};
+
+/// A broken rule, at a span of the normalised source. Boxed, for it is rare and would widen every result.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<(Reason, Cow<'static, str>, Range<usize>)>);
+
+impl Failure {
+    #[cold]
+    pub(crate) fn new(reason: Reason, expected: impl Into<Cow<'static, str>>, span: Range<usize>) -> Self {
+        Self(Box::new((reason, expected.into(), span)))
+    }
+
+    #[cold]
+    pub(crate) fn limit(kind: LimitKind, span: Range<usize>) -> Self {
+        Self::new(Reason::Limit(kind), "less of it in one message", span)
+    }
+
+    pub(crate) fn at(self, input: &Input) -> XmlError {
+        let (reason, expected, span) = *self.0;
+        input.error(reason, expected, span)
+    }
+}
+
+pub(crate) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Prefix 1 and namespace 1 are bound for ever.
+const XML_PREFIX: PrefixId = 1;
+const XML_NAMESPACE: NamespaceNumber = ns::XML.0;
+
+pub(crate) struct Builder<'s, 'b> {
+    pub(crate) source: &'s str,
+    pub(crate) tree: Tree,
+    pub(crate) budget: &'b mut Budget,
+    pub(crate) scope: Scope,
+    open: Vec<Open>,
+    text: Option<PendingText>,
+    /// Declared on the element that is being read.
+    declared: usize,
+    /// First attribute of the element that is being read.
+    attributed: usize,
+    finished: bool,
+}
+
+struct Open {
+    node: u32,
+    mark: usize,
+}
+
+struct PendingText {
+    slice: Slice,
+    plain: bool,
+    start: usize,
+    stop: usize,
+}
+
+impl<'s, 'b> Builder<'s, 'b> {
+    pub(crate) fn new(source: &'s str, budget: &'b mut Budget) -> Self {
+        let mut scope = Scope::default();
+        scope.bind(XML_PREFIX, XML_NAMESPACE);
+        let mut tree = Tree::default();
+        // A node for every 64 octets is what messages have; more would cross allocator thresholds for nothing.
+        tree.nodes.reserve(source.len() / 64);
+        tree.attributes.reserve(source.len() / 128);
+        Self {
+            source,
+            tree,
+            budget,
+            scope,
+            open: Vec::new(),
+            text: None,
+            declared: 0,
+            attributed: 0,
+            finished: false,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn str(&self, slice: Slice) -> &str {
+        self.tree.str(self.source, slice)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Name of the innermost open element, as spelled.
+    pub(crate) fn open_name(&self) -> Option<Slice> {
+        let node = self.tree.nodes.get(self.open.last()?.node as usize)?;
+        match &node.kind {
+            Kind::Element(element) => Some(element.name.text),
+            Kind::Text { .. } => None,
+        }
+    }
+
+    /// Splits a name at its colon and numbers its prefix; the namespace is resolved later.
+    #[inline]
+    pub(crate) fn qname(&mut self, prefix: Option<Slice>, text: Slice) -> Outcome<QName> {
+        let (prefix, local) = match prefix {
+            None => (0, 0),
+            Some(prefix) => (self.prefix_id(prefix)?, prefix.len().saturating_add(1)),
+        };
+        within(text.len(), self.budget.limits().name, LimitKind::Token)
+            .map_err(|kind| Failure::limit(kind, text.range()))?;
+        Ok(QName { text, local: u16::try_from(local).unwrap_or(u16::MAX), prefix, namespace: 0 })
+    }
+
+    pub(crate) fn prefix_id(&mut self, prefix: Slice) -> Outcome<PrefixId> {
+        let name = self.str(prefix);
+        match name {
+            "" => return Ok(0),
+            "xml" => return Ok(XML_PREFIX),
+            _ => {}
+        }
+        let found = self.tree.prefixes.iter().position(|known| self.str(*known) == name);
+        self.budget.note_steps(self.tree.prefixes.len());
+        let index = match found {
+            Some(index) => index,
+            None => {
+                within(
+                    self.tree.prefixes.len().saturating_add(1),
+                    self.budget.limits().namespaces,
+                    LimitKind::Namespaces,
+                )
+                .map_err(|kind| Failure::limit(kind, prefix.range()))?;
+                self.tree.prefixes.push(prefix);
+                self.tree.prefixes.len().saturating_sub(1)
+            }
+        };
+        Ok(u16::try_from(index.saturating_add(2)).unwrap_or(u16::MAX))
+    }
+
+    /// Numbers a namespace name.
+    pub(crate) fn namespace_number(&mut self, name: Slice) -> Outcome<NamespaceNumber> {
+        self.budget.note_steps(self.tree.namespaces.len());
+        let uri = self.str(name);
+        let known = ns::TABLE.iter().position(|entry| entry.0 == uri);
+        let own = || self.tree.namespaces.iter().position(|slice| self.str(*slice) == uri);
+        if let Some(index) = known.or_else(|| own().map(|index| index.saturating_add(ns::TABLE.len()))) {
+            return Ok(u16::try_from(index).unwrap_or(u16::MAX));
+        }
+        // Canonical XML 1.0 §1.3: a relative namespace name has no canonical form.
+        if !chars::is_absolute_uri(uri) {
+            return Err(Failure::new(Reason::C14n, "an absolute URI as namespace name", name.range()));
+        }
+        let index = self.tree.namespaces.len().saturating_add(ns::TABLE.len());
+        within(
+            self.tree.namespaces.len().saturating_add(1),
+            self.budget.limits().namespaces,
+            LimitKind::Namespaces,
+        )
+        .map_err(|kind| Failure::limit(kind, name.range()))?;
+        self.tree.namespaces.push(name);
+        Ok(u16::try_from(index).unwrap_or(u16::MAX))
+    }
+
+    /// Begins an element; its attributes and declarations follow, then [`Self::enter`].
+    pub(crate) fn begin(&mut self, span: Range<usize>) -> Outcome {
+        self.flush_text()?;
+        if self.finished {
+            return Err(Failure::new(Reason::NotWellFormed, "nothing after the root element", span));
+        }
+        (self.declared, self.attributed) = (self.tree.declarations.len(), self.tree.attributes.len());
+        let depth = self.open.len().saturating_add(1);
+        within(depth, self.budget.limits().depth, LimitKind::Depth)
+            .and_then(|()| self.budget.pay_node())
+            .map_err(|kind| Failure::limit(kind, span.clone()))?;
+        self.open.push(Open { node: offset(self.tree.nodes.len()), mark: self.scope.mark() });
+        Ok(())
+    }
+
+    /// `xmlns` (prefix 0) or `xmlns:prefix`; Namespaces in XML 1.0 §2.2, §3, §5.
+    pub(crate) fn declare(&mut self, prefix: PrefixId, value: Slice, span: Range<usize>) -> Outcome {
+        let namespace = self.namespace_number(value)?;
+        let reserved =
+            matches!(namespace, XML_NAMESPACE) != (prefix == XML_PREFIX) || namespace == ns::XMLNS.0;
+        if reserved || (namespace == 0 && prefix != 0) {
+            return Err(Failure::new(
+                Reason::Namespace,
+                "a declaration that Namespaces in XML 1.0 allows",
+                span,
+            ));
+        }
+        let own = self.tree.declarations.get(self.declared..).unwrap_or_default();
+        if own.iter().any(|declaration| declaration.prefix == prefix) {
+            return Err(Failure::new(Reason::DuplicateAttribute, "one declaration of a prefix", span));
+        }
+        self.budget.note_steps(own.len());
+        self.count_attribute(&span)?;
+        self.tree.declarations.push(Declaration { prefix, namespace });
+        self.scope.bind(prefix, namespace);
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn attribute(&mut self, name: QName, value: Slice, plain: bool) -> Outcome {
+        self.count_attribute(&name.text.range())?;
+        self.tree.attributes.push(AttributeData { name, value, plain });
+        Ok(())
+    }
+
+    #[inline]
+    fn count_attribute(&mut self, span: &Range<usize>) -> Outcome {
+        let attributes = self.tree.attributes.len().saturating_sub(self.attributed);
+        let declared = self.tree.declarations.len().saturating_sub(self.declared);
+        let count = attributes.saturating_add(declared).saturating_add(1);
+        within(count, self.budget.limits().attributes, LimitKind::Attributes)
+            .and_then(|()| self.budget.pay_node())
+            .map_err(|kind| Failure::limit(kind, span.clone()))
+    }
+
+    /// Ends the start tag: resolves prefixes, orders attributes, notes identifiers.
+    pub(crate) fn enter(&mut self, mut name: QName, span: Range<usize>) -> Outcome {
+        name.namespace = self.resolve(name.prefix, name.text)?;
+        self.resolve_attributes()?;
+        let index = offset(self.tree.nodes.len());
+        self.note_ids(index);
+        if name.namespace == ns::DS.0 && self.str(name.text).ends_with("Signature") {
+            let local = self.str(name.text).get(usize::from(name.local)..);
+            if local == Some("Signature") {
+                self.tree.signatures.push(index);
+            }
+        }
+        let parent = self.open.len().checked_sub(2).and_then(|above| self.open.get(above));
+        let attribute_count = self.tree.attributes.len().saturating_sub(self.attributed);
+        let declaration_count = self.tree.declarations.len().saturating_sub(self.declared);
+        self.tree.nodes.push(NodeData {
+            parent: parent.map_or(0, |open| open.node),
+            end: 0,
+            start: offset(span.start),
+            stop: offset(span.end),
+            kind: Kind::Element(ElementData {
+                name,
+                attributes: offset(self.attributed),
+                declarations: offset(self.declared),
+                attribute_count: u16::try_from(attribute_count).unwrap_or(u16::MAX),
+                declaration_count: u16::try_from(declaration_count).unwrap_or(u16::MAX),
+            }),
+        });
+        Ok(())
+    }
+
+    #[inline]
+    fn resolve(&self, prefix: PrefixId, name: Slice) -> Outcome<NamespaceNumber> {
+        match self.scope.get(prefix) {
+            0 if prefix != 0 => {
+                Err(Failure::new(Reason::UnboundPrefix, "a prefix that is declared in scope", name.range()))
+            }
+            namespace => Ok(namespace),
+        }
+    }
+
+    fn resolve_attributes(&mut self) -> Outcome {
+        for index in self.attributed..self.tree.attributes.len() {
+            let Some(AttributeData { name, .. }) = self.tree.attributes.get(index).copied() else { break };
+            if name.prefix == 0 {
+                continue;
+            }
+            let namespace = self.resolve(name.prefix, name.text)?;
+            let local = self.str(name.text).get(usize::from(name.local)..).unwrap_or_default();
+            if namespace == XML_NAMESPACE && !matches!(local, "lang" | "space") {
+                let expected = "no reserved attribute but xml:lang and xml:space";
+                return Err(Failure::new(Reason::UnexpectedAttribute, expected, name.text.range()));
+            }
+            if let Some(attribute) = self.tree.attributes.get_mut(index) {
+                attribute.name.namespace = namespace;
+            }
+        }
+        self.order_attributes()
+    }
+
+    /// Canonical order (Canonical XML 1.0 §2.2: namespace name, then local part); equal names become neighbours.
+    fn order_attributes(&mut self) -> Outcome {
+        let mut attributes = std::mem::take(&mut self.tree.attributes);
+        let own = attributes.get_mut(self.attributed..).unwrap_or_default();
+        let key = |attribute: &AttributeData| {
+            let name = attribute.name;
+            let local = self.str(name.text).get(usize::from(name.local)..).unwrap_or_default();
+            let namespace =
+                if name.namespace == 0 { "" } else { self.tree.namespace(self.source, name.namespace) };
+            (namespace, local)
+        };
+        if own.len() > 1 {
+            own.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+        }
+        let twins = own.windows(2).find_map(|pair| match pair {
+            [a, b] if key(a) == key(b) => Some(b.name.text.range()),
+            _ => None,
+        });
+        let count = own.len();
+        self.tree.attributes = attributes;
+        self.budget.note_steps(count);
+        twins
+            .map_or(Ok(()), |span| Err(Failure::new(Reason::DuplicateAttribute, "each attribute once", span)))
+    }
+
+    fn note_ids(&mut self, node: u32) {
+        for index in self.attributed..self.tree.attributes.len() {
+            let Some(AttributeData { name, value, .. }) = self.tree.attributes.get(index).copied() else {
+                break;
+            };
+            let local = self.str(name.text).get(usize::from(name.local)..).unwrap_or_default();
+            let defined = match local.len() {
+                2 if local == "ID" || local == "Id" || local == "id" => local,
+                11 if local == "AssertionID" => local,
+                _ => continue,
+            };
+            let own = name.namespace == 0 || (name.namespace == ns::WSU.0 && defined == "Id");
+            self.tree.ids.push(Id { value, node, foreign: !own });
+        }
+    }
+
+    /// Ends the innermost element.
+    pub(crate) fn leave(&mut self, stop: usize) -> Outcome {
+        self.flush_text()?;
+        let Some(open) = self.open.pop() else {
+            return Err(Failure::new(Reason::NotWellFormed, "no end tag without its start tag", stop..stop));
+        };
+        self.scope.restore(open.mark);
+        let end = offset(self.tree.nodes.len());
+        if let Some(node) = self.tree.nodes.get_mut(open.node as usize) {
+            (node.end, node.stop) = (end, offset(stop));
+        }
+        self.finished = self.open.is_empty();
+        Ok(())
+    }
+
+    /// A piece of text as it stands in the source.
+    pub(crate) fn text_piece(&mut self, span: Range<usize>, plain: bool) -> Outcome {
+        match &mut self.text {
+            None => {
+                self.check_text(span.len(), &span)?;
+                let (start, stop) = (span.start, span.end);
+                self.text = Some(PendingText { slice: Slice::source(span), plain, start, stop });
+                Ok(())
+            }
+            Some(_) => {
+                let piece = self.source.get(span.clone()).unwrap_or_default();
+                self.text_decoded(piece, plain, span)
+            }
+        }
+    }
+
+    /// A piece of text that differs from its spelling. Looks only at what is added, however long the text is.
+    pub(crate) fn text_decoded(&mut self, piece: &str, plain: bool, span: Range<usize>) -> Outcome {
+        let mut pending = self.text.take().unwrap_or(PendingText {
+            slice: Slice::decoded(self.tree.decoded.len()..self.tree.decoded.len()),
+            plain: true,
+            start: span.start,
+            stop: span.end,
+        });
+        self.budget.note_steps(piece.len());
+        let mut range = pending.slice.range();
+        if !pending.slice.is_decoded() {
+            let first = self.source.get(range).unwrap_or_default();
+            self.budget.note_steps(first.len());
+            let start = self.tree.decoded.len();
+            self.tree.decoded.push_str(first);
+            range = start..self.tree.decoded.len();
+        }
+        self.tree.decoded.push_str(piece);
+        range.end = self.tree.decoded.len();
+        self.check_text(range.len(), &span)?;
+        pending.slice = Slice::decoded(range);
+        pending.plain &= plain;
+        pending.stop = span.end;
+        self.text = Some(pending);
+        Ok(())
+    }
+
+    fn check_text(&self, length: usize, span: &Range<usize>) -> Outcome {
+        within(length, self.budget.limits().text, LimitKind::Token)
+            .map_err(|kind| Failure::limit(kind, span.clone()))
+    }
+
+    fn flush_text(&mut self) -> Outcome {
+        let Some(PendingText { slice, plain, start, stop }) = self.text.take() else { return Ok(()) };
+        if slice.len() == 0 {
+            return Ok(());
+        }
+        let Some(parent) = self.open.last() else { return Ok(()) };
+        self.budget.pay_node().map_err(|kind| Failure::limit(kind, start..stop))?;
+        let end = offset(self.tree.nodes.len().saturating_add(1));
+        self.tree.nodes.push(NodeData {
+            parent: parent.node,
+            end,
+            start: offset(start),
+            stop: offset(stop),
+            kind: Kind::Text { text: slice, plain },
+        });
+        Ok(())
+    }
+
+    pub(crate) fn comment(&mut self, at: usize) {
+        self.tree.comments.push(offset(at));
+    }
+
+    /// Checks what can only be known at the end.
+    pub(crate) fn finish(mut self) -> Outcome<Tree> {
+        let end = self.source.len();
+        if !self.open.is_empty() {
+            return Err(Failure::new(Reason::NotWellFormed, "the end tag of every element", end..end));
+        }
+        if !self.finished {
+            return Err(Failure::new(Reason::Empty, "one root element", end..end));
+        }
+        let mut ids = std::mem::take(&mut self.tree.ids);
+        ids.sort_by(|a, b| self.str(a.value).cmp(self.str(b.value)));
+        for pair in ids.chunk_by(|a, b| self.str(a.value) == self.str(b.value)) {
+            let mut own = pair.iter().filter(|id| !id.foreign);
+            if let (Some(_), Some(second)) = (own.next(), own.next()) {
+                return Err(Failure::new(Reason::DuplicateId, "each identifier once", second.value.range()));
+            }
+        }
+        self.tree.ids = ids;
+        Ok(self.tree)
+    }
+}

@@ -1,0 +1,315 @@
+//! Exclusive XML Canonicalization 1.0 without comments, and plain writing; one loop for both.
+
+use chukei_reason::Reason;
+
+use crate::{
+    document::{AttributeData, Document, ElementData, Kind, NodeId, QName},
+    element::Element,
+    error::XmlError,
+    name::ns,
+    scope::{NamespaceNumber, PrefixId, Scope},
+};
+
+/// Takes canonical bytes as they are made.
+pub trait Sink {
+    /// Takes the next bytes.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// The exclusive canonical form of one subtree (Exclusive XML Canonicalization 1.0 §3).
+#[derive(Clone, Debug)]
+pub struct Canonical<'d> {
+    document: &'d Document,
+    apex: Element<'d>,
+    omitted: Option<NodeId>,
+    inclusive: Vec<PrefixId>,
+    apex_default: bool,
+}
+
+/// Names on a tag are few; their prefixes are gathered here and sorted.
+type Prefixes = Vec<PrefixId>;
+
+impl<'d> Canonical<'d> {
+    pub(crate) fn new(document: &'d Document, apex: Element<'d>) -> Self {
+        Self { document, apex, omitted: None, inclusive: Vec::new(), apex_default: false }
+    }
+
+    /// Leaves one subtree out: the enveloped-signature transform (XML Signature §6.6.4).
+    #[must_use]
+    pub fn omit(mut self, part: NodeId) -> Self {
+        self.omitted = Some(part);
+        self
+    }
+
+    /// Treats these prefixes as inclusive canonicalisation does: `InclusiveNamespaces PrefixList` (§3), white-space
+    /// separated, `#default` for no prefix.
+    ///
+    /// # Errors
+    /// `C14n` for a prefix that is not in scope at the apex or below: nothing sensible can be meant by it.
+    pub fn inclusive(mut self, prefix_list: &str) -> Result<Self, XmlError> {
+        for prefix in prefix_list.split_ascii_whitespace() {
+            let known = match prefix {
+                "#default" => Some(0),
+                "xml" => Some(1),
+                name => self.prefix_id(name),
+            };
+            let bound = known.filter(|id| *id < 2 || self.in_scope(*id));
+            self.inclusive.push(bound.ok_or_else(|| {
+                self.apex
+                    .error(Reason::C14n, format!("prefixes in PrefixList that are declared, not `{prefix}`"))
+            })?);
+        }
+        Ok(self)
+    }
+
+    /// Treats every prefix as inclusive. Only for finding out what a faulty signer did.
+    #[must_use]
+    pub fn all_inclusive(mut self) -> Self {
+        let count = self.document.tree.prefixes.len().saturating_add(2);
+        self.inclusive =
+            (0..u16::try_from(count).unwrap_or(u16::MAX)).filter(|prefix| *prefix != 1).collect();
+        self
+    }
+
+    /// Writes `xmlns=""` on an apex without default namespace, as the STR Dereference Transform demands
+    /// (WSS SOAP Message Security 1.1 §8.3).
+    #[must_use]
+    pub fn with_apex_default(mut self) -> Self {
+        self.apex_default = true;
+        self
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write_to(&mut bytes);
+        bytes
+    }
+
+    /// The canonical bytes, into a sink.
+    pub fn write_to(&self, sink: &mut impl Sink) {
+        self.emit(true, sink);
+    }
+
+    pub(crate) fn write_as_declared(&self, sink: &mut impl Sink) {
+        self.emit(false, sink);
+    }
+
+    fn prefix_id(&self, name: &str) -> Option<PrefixId> {
+        let position =
+            self.document.tree.prefixes.iter().position(|slice| self.document.str(*slice) == name)?;
+        u16::try_from(position.saturating_add(2)).ok()
+    }
+
+    fn in_scope(&self, prefix: PrefixId) -> bool {
+        let above = std::iter::successors(self.apex.parent(), |element| element.parent());
+        let mut scopes =
+            above.chain(self.apex.descendants()).filter_map(|element| self.data(element.index()));
+        scopes.any(|data| self.document.declarations(data).iter().any(|declared| declared.prefix == prefix))
+    }
+
+    fn data(&self, index: u32) -> Option<&'d ElementData> {
+        match &self.document.node(index)?.kind {
+            Kind::Element(data) => Some(data),
+            Kind::Text { .. } => None,
+        }
+    }
+
+    fn emit(&self, canonical: bool, sink: &mut impl Sink) {
+        let mut state = State {
+            this: self,
+            rendered: Scope::default(),
+            scope: self.outer_scope(),
+            open: Vec::new(),
+            prefixes: Vec::new(),
+        };
+        let mut index = self.apex.index();
+        let end = self.apex.end();
+        while index < end {
+            let Some(node) = self.document.node(index) else { break };
+            state.close_until(index, sink);
+            if self.omitted == Some(NodeId(index)) {
+                index = node.end.max(index.saturating_add(1));
+                continue;
+            }
+            match &node.kind {
+                Kind::Text { text, plain: true } => sink.put(self.document.str(*text).as_bytes()),
+                Kind::Text { text, plain: false } => escape(self.document.str(*text), false, sink),
+                Kind::Element(data) => {
+                    let marks = (state.rendered.mark(), state.scope.mark());
+                    sink.put(b"<");
+                    self.name(&data.name, sink);
+                    if canonical {
+                        state.render_namespaces(data, index == self.apex.index(), sink);
+                    } else {
+                        self.write_declarations(data, sink);
+                    }
+                    for attribute in self.document.attributes(data) {
+                        self.attribute(attribute, sink);
+                    }
+                    sink.put(b">");
+                    state.open.push(OpenTag { end: node.end, name: data.name, marks });
+                }
+            }
+            index = index.saturating_add(1);
+        }
+        state.close_until(end, sink);
+    }
+
+    /// Bindings above the apex; only wanted when some prefix is treated as inclusive.
+    fn outer_scope(&self) -> Scope {
+        let mut scope = Scope::default();
+        if !self.inclusive.is_empty() {
+            let mut above: Vec<Element<'_>> =
+                std::iter::successors(self.apex.parent(), |element| element.parent()).collect();
+            above.reverse();
+            for declared in
+                above.iter().filter_map(|e| self.data(e.index())).flat_map(|d| self.document.declarations(d))
+            {
+                scope.bind(declared.prefix, declared.namespace);
+            }
+        }
+        scope
+    }
+
+    #[inline]
+    fn name(&self, name: &QName, sink: &mut impl Sink) {
+        sink.put(self.document.str(name.text).as_bytes());
+    }
+
+    #[inline]
+    fn attribute(&self, attribute: &AttributeData, sink: &mut impl Sink) {
+        sink.put(b" ");
+        self.name(&attribute.name, sink);
+        sink.put(b"=\"");
+        let value = self.document.str(attribute.value);
+        if attribute.plain {
+            sink.put(value.as_bytes())
+        } else {
+            escape(value, true, sink)
+        }
+        sink.put(b"\"");
+    }
+
+    fn write_declarations(&self, data: &ElementData, sink: &mut impl Sink) {
+        for declared in self.document.declarations(data) {
+            self.declaration(declared.prefix, declared.namespace, sink);
+        }
+    }
+
+    fn declaration(&self, prefix: PrefixId, namespace: NamespaceNumber, sink: &mut impl Sink) {
+        sink.put(b" xmlns");
+        if prefix != 0 {
+            sink.put(b":");
+            sink.put(self.document.prefix(prefix).as_bytes());
+        }
+        sink.put(b"=\"");
+        // A namespace name is an absolute URI; of its characters only `&` would need escaping.
+        escape(self.document.namespace(namespace), true, sink);
+        sink.put(b"\"");
+    }
+}
+
+struct OpenTag {
+    end: u32,
+    name: QName,
+    marks: (usize, usize),
+}
+
+struct State<'c, 'd> {
+    this: &'c Canonical<'d>,
+    /// What output ancestors have declared.
+    rendered: Scope,
+    /// What the source has in scope; kept only for inclusive prefixes.
+    scope: Scope,
+    open: Vec<OpenTag>,
+    prefixes: Prefixes,
+}
+
+impl State<'_, '_> {
+    #[inline]
+    fn close_until(&mut self, index: u32, sink: &mut impl Sink) {
+        while let Some(tag) = self.open.pop_if(|tag| tag.end <= index) {
+            sink.put(b"</");
+            self.this.name(&tag.name, sink);
+            sink.put(b">");
+            self.rendered.restore(tag.marks.0);
+            self.scope.restore(tag.marks.1);
+        }
+    }
+
+    /// §3: a namespace is declared where its prefix is visibly utilised and no output ancestor has declared the same.
+    #[inline]
+    fn render_namespaces(&mut self, data: &ElementData, apex: bool, sink: &mut impl Sink) {
+        let document = self.this.document;
+        let attributes = document.attributes(data);
+        let inclusive = !self.this.inclusive.is_empty();
+        if inclusive {
+            for declared in document.declarations(data) {
+                self.scope.bind(declared.prefix, declared.namespace);
+            }
+        }
+        self.prefixes.clear();
+        let mut wants = |prefix: PrefixId, namespace: NamespaceNumber| {
+            if prefix != 1 && self.rendered.get(prefix) != namespace {
+                self.rendered.bind(prefix, namespace);
+                self.prefixes.push(prefix);
+            }
+        };
+        wants(data.name.prefix, data.name.namespace);
+        for attribute in attributes.iter().filter(|attribute| attribute.name.prefix != 0) {
+            wants(attribute.name.prefix, attribute.name.namespace);
+        }
+        if inclusive {
+            for prefix in &self.this.inclusive {
+                wants(*prefix, self.scope.get(*prefix));
+            }
+        }
+        if apex && self.this.apex_default && self.rendered.get(0) == 0 {
+            self.prefixes.push(0);
+        }
+        if self.prefixes.len() > 1 {
+            self.prefixes.sort_unstable_by(|a, b| document.prefix(*a).cmp(document.prefix(*b)));
+            self.prefixes.dedup();
+        }
+        for prefix in &self.prefixes {
+            self.this.declaration(*prefix, self.rendered.get(*prefix), sink);
+        }
+    }
+}
+
+/// Canonical XML 1.0 §2.3: the characters that are written as references.
+fn escape(text: &str, in_attribute: bool, sink: &mut impl Sink) {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| reference(*byte, in_attribute).is_some()) {
+        let (run, tail) = rest.split_at_checked(at).unwrap_or((rest, b""));
+        sink.put(run);
+        sink.put(tail.first().and_then(|byte| reference(*byte, in_attribute)).unwrap_or_default());
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    sink.put(rest);
+}
+
+#[inline]
+fn reference(byte: u8, in_attribute: bool) -> Option<&'static [u8]> {
+    match byte {
+        b'&' => Some(b"&amp;"),
+        b'<' => Some(b"&lt;"),
+        b'\r' => Some(b"&#xD;"),
+        b'>' if !in_attribute => Some(b"&gt;"),
+        b'"' if in_attribute => Some(b"&quot;"),
+        b'\t' if in_attribute => Some(b"&#x9;"),
+        b'\n' if in_attribute => Some(b"&#xA;"),
+        _ => None,
+    }
+}
+
+const _: () = assert!(ns::XML.0 == 1);

@@ -1,0 +1,154 @@
+//! Character classes of XML 1.0 (fifth edition) §2.2 and §2.3.
+
+/// Bits of [`class`].
+pub(crate) const NAME_START: u8 = 1;
+pub(crate) const NAME: u8 = 2;
+pub(crate) const SPACE: u8 = 4;
+/// Written as a reference in canonical attribute values, or must be normalised: `&` `<` `"` TAB LF CR.
+pub(crate) const VALUE_SPECIAL: u8 = 8;
+
+const CLASSES: [u8; 256] = {
+    let mut table = [0u8; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        let start = byte.is_ascii_alphabetic() || byte == b'_';
+        let inside = start || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+        let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let special = matches!(byte, b'&' | b'<' | b'"' | b'\t' | b'\n' | b'\r');
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            table[byte as usize] = (start as u8 * NAME_START)
+                | (inside as u8 * NAME)
+                | (space as u8 * SPACE)
+                | (special as u8 * VALUE_SPECIAL);
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// Class bits of an ASCII byte; 0 for bytes of longer characters.
+#[inline]
+pub(crate) fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+#[inline]
+pub(crate) fn is_space(byte: u8) -> bool {
+    class(byte) & SPACE != 0
+}
+
+/// `Char` (§2.2) without U+FEFF, which is only a byte order mark here.
+pub(crate) const fn is_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FEFE}' | '\u{FF00}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// `NameStartChar` (§2.3) without the colon.
+const fn is_name_start(c: char) -> bool {
+    matches!(c, 'A'..='Z' | 'a'..='z' | '_' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
+        | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}'
+        | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}'
+        | '\u{10000}'..='\u{EFFFF}')
+}
+
+/// `NameChar` (§2.3) without the colon.
+const fn is_name_char(c: char) -> bool {
+    is_name_start(c)
+        || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+}
+
+/// An `NCName` (Namespaces in XML 1.0 §3).
+pub(crate) fn is_ncname(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
+}
+
+/// Length in octets of the run of name characters that `text` starts with, colons excluded; the first
+/// character is held to `NameStartChar`.
+#[inline]
+pub(crate) fn ncname_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let Some(first) = bytes.first() else { return 0 };
+    if class(*first) & NAME_START == 0 && *first < 0x80 {
+        return 0;
+    }
+    let ascii = bytes.iter().take_while(|byte| class(**byte) & NAME != 0).count();
+    match bytes.get(ascii) {
+        Some(byte) if *byte >= 0x80 => long_ncname_length(text),
+        _ => ascii,
+    }
+}
+
+#[cold]
+fn long_ncname_length(text: &str) -> usize {
+    let mut allowed = is_name_start as fn(char) -> bool;
+    for (at, c) in text.char_indices() {
+        if !allowed(c) {
+            return at;
+        }
+        allowed = is_name_char;
+    }
+    text.len()
+}
+
+/// An absolute URI in the characters of RFC 3986 (§3, §2): a scheme, a colon, and no character outside the set.
+///
+/// Anything else as a namespace name has no canonical form (Canonical XML 1.0 §1.3 leaves relative names out) or is
+/// canonicalised differently by different libraries.
+pub(crate) fn is_absolute_uri(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    let mut letters = scheme.bytes();
+    letters.next().is_some_and(|b| b.is_ascii_alphabetic())
+        && letters.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        && !rest.is_empty()
+        && rest.bytes().all(|b| {
+            b.is_ascii_alphanumeric()
+                || matches!(
+                    b,
+                    b'-' | b'.'
+                        | b'_'
+                        | b'~'
+                        | b':'
+                        | b'/'
+                        | b'?'
+                        | b'#'
+                        | b'@'
+                        | b'!'
+                        | b'$'
+                        | b'\''
+                        | b'('
+                        | b')'
+                        | b'*'
+                        | b'+'
+                        | b','
+                        | b';'
+                        | b'='
+                        | b'%'
+                )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for name in ["a", "_1", "氏名", "a-b.c", "é"] {
+            assert!(is_ncname(name) && ncname_length(name) == name.len(), "{name}");
+        }
+        for name in ["", "1", "-a", "a:b", "a b", "\u{300}", "a\u{FFFE}"] {
+            assert!(!is_ncname(name) && (name.is_empty() || ncname_length(name) < name.len()), "{name}");
+        }
+    }
+
+    #[test]
+    fn namespace_names() {
+        for uri in ["urn:a", "http://example.test/a?b=c#d", "urn:liberty:security:2005-02:ClientTLS:X509"] {
+            assert!(is_absolute_uri(uri), "{uri}");
+        }
+        for uri in ["1", "a/b", "urn:", ":a", "urn:é", "urn:a b", "http://e/\"", "urn:a&b", "../a:b"] {
+            assert!(!is_absolute_uri(uri), "{uri}");
+        }
+    }
+}

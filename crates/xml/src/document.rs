@@ -1,0 +1,360 @@
+//! The tree: one arena in document order, strings as spans.
+
+use std::ops::Range;
+
+use chukei_reason::Reason;
+
+use crate::{
+    budget::{Budget, Limits},
+    canonical::{Canonical, Sink},
+    element::Element,
+    error::{Position, XmlError},
+    input::Input,
+    name::ns,
+    scope::{NamespaceNumber, PrefixId},
+    tokens,
+};
+
+/// A well-formed document within the limits of its [`Budget`].
+///
+/// Cheap to read from many places: every string is a span of the source, or of one arena of decoded text.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub(crate) input: Input,
+    pub(crate) tree: Tree,
+}
+
+/// A node by its place in document order; only meaningful in the document that it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u32);
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    /// Text that differs from its spelling in the source.
+    pub(crate) decoded: String,
+    /// In document order; the root element is first.
+    pub(crate) nodes: Vec<NodeData>,
+    pub(crate) attributes: Vec<AttributeData>,
+    pub(crate) declarations: Vec<Declaration>,
+    /// Beyond "" (0) and `xml` (1).
+    pub(crate) prefixes: Vec<Slice>,
+    /// Beyond the table of [`ns`].
+    pub(crate) namespaces: Vec<Slice>,
+    /// Sorted by value.
+    pub(crate) ids: Vec<Id>,
+    /// Offsets of comments in the source, ascending.
+    pub(crate) comments: Vec<u32>,
+    /// `ds:Signature` elements, in document order.
+    pub(crate) signatures: Vec<u32>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct NodeData {
+    pub(crate) parent: u32,
+    /// The node after this one's subtree.
+    pub(crate) end: u32,
+    /// Octets in the source.
+    pub(crate) start: u32,
+    pub(crate) stop: u32,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Element(ElementData),
+    /// `plain`: the canonical spelling is the text itself.
+    Text {
+        text: Slice,
+        plain: bool,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ElementData {
+    pub(crate) name: QName,
+    /// First of this element's attributes, in canonical order.
+    pub(crate) attributes: u32,
+    pub(crate) declarations: u32,
+    pub(crate) attribute_count: u16,
+    pub(crate) declaration_count: u16,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QName {
+    /// `prefix:local` or `local`.
+    pub(crate) text: Slice,
+    /// Octets before the local part.
+    pub(crate) local: u16,
+    pub(crate) prefix: PrefixId,
+    pub(crate) namespace: NamespaceNumber,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttributeData {
+    pub(crate) name: QName,
+    pub(crate) value: Slice,
+    pub(crate) plain: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declaration {
+    pub(crate) prefix: PrefixId,
+    pub(crate) namespace: NamespaceNumber,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Id {
+    pub(crate) value: Slice,
+    pub(crate) node: u32,
+    /// In a namespace that does not define identifiers.
+    pub(crate) foreign: bool,
+}
+
+/// A span of the source, or (top bit) of the decoded text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slice {
+    start: u32,
+    length: u32,
+}
+
+const DECODED: u32 = 1 << 31;
+
+impl Slice {
+    pub(crate) fn source(range: Range<usize>) -> Self {
+        Self { start: offset(range.start), length: offset(range.end.saturating_sub(range.start)) }
+    }
+
+    pub(crate) fn decoded(range: Range<usize>) -> Self {
+        let slice = Self::source(range);
+        Self { start: slice.start | DECODED, ..slice }
+    }
+
+    pub(crate) fn is_decoded(self) -> bool {
+        self.start & DECODED != 0
+    }
+
+    pub(crate) fn range(self) -> Range<usize> {
+        let start = (self.start & !DECODED) as usize;
+        start..start.saturating_add(self.length as usize)
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.length as usize
+    }
+}
+
+/// Offsets fit: input is below 2 GiB (checked by [`Input`]), and decoded text is never longer than its spelling.
+#[inline]
+pub(crate) fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(DECODED - 1)
+}
+
+impl Tree {
+    #[inline]
+    pub(crate) fn str<'t>(&'t self, source: &'t str, slice: Slice) -> &'t str {
+        let arena = if slice.is_decoded() { &self.decoded } else { source };
+        arena.get(slice.range()).unwrap_or_default()
+    }
+
+    pub(crate) fn prefix<'t>(&'t self, source: &'t str, prefix: PrefixId) -> &'t str {
+        match usize::from(prefix).checked_sub(2) {
+            Some(index) => self.prefixes.get(index).map(|slice| self.str(source, *slice)).unwrap_or_default(),
+            None if prefix == 1 => "xml",
+            None => "",
+        }
+    }
+
+    pub(crate) fn namespace<'t>(&'t self, source: &'t str, namespace: NamespaceNumber) -> &'t str {
+        let index = usize::from(namespace);
+        match index.checked_sub(ns::TABLE.len()) {
+            Some(own) => self.namespaces.get(own).map(|slice| self.str(source, *slice)).unwrap_or_default(),
+            None => ns::TABLE.get(index).map(|entry| entry.0).unwrap_or_default(),
+        }
+    }
+}
+
+impl Document {
+    /// Parses a message under the limits of [`Limits::message`].
+    ///
+    /// # Errors
+    /// The first rule that the bytes break; see the crate's front page.
+    pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Self, XmlError> {
+        Self::parse_within(bytes, &mut Budget::new(Limits::message()))
+    }
+
+    /// Parses a message that shares `budget` with everything else that is done for it.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_within(bytes: impl Into<Vec<u8>>, budget: &mut Budget) -> Result<Self, XmlError> {
+        let input = Input::read(bytes.into(), budget)?;
+        match tokens::parse(&input.text, budget) {
+            Ok(tree) => Ok(Self { input, tree }),
+            Err(failure) => Err(failure.at(&input)),
+        }
+    }
+
+    /// The root element.
+    #[must_use]
+    pub fn root(&self) -> Element<'_> {
+        Element::new(self, 0)
+    }
+
+    /// The element with this place in document order; `None` for a text.
+    #[must_use]
+    pub fn element(&self, node: NodeId) -> Option<Element<'_>> {
+        matches!(self.node(node.0)?.kind, Kind::Element(_)).then(|| Element::new(self, node.0))
+    }
+
+    /// The element whose identifier attribute (`ID`, `Id`, `id`, `AssertionID`, `wsu:Id`) has this value.
+    #[must_use]
+    pub fn by_id(&self, value: &str) -> Option<Element<'_>> {
+        let ids = &self.tree.ids;
+        let first = ids.partition_point(|id| self.str(id.value) < value);
+        let same = ids.get(first..)?.iter().take_while(|id| self.str(id.value) == value);
+        same.filter(|id| !id.foreign).map(|id| Element::new(self, id.node)).next()
+    }
+
+    /// How many elements in the subtree of `element` carry `value` in an attribute that looks like an identifier,
+    /// whatever its namespace.
+    #[must_use]
+    pub fn lookalike_ids(&self, element: Element<'_>, value: &str) -> usize {
+        let range = element.index()..element.end();
+        self.tree.ids.iter().filter(|id| range.contains(&id.node) && self.str(id.value) == value).count()
+    }
+
+    /// Every `ds:Signature`, in document order.
+    pub fn signatures(&self) -> impl Iterator<Item = Element<'_>> {
+        self.tree.signatures.iter().map(|node| Element::new(self, *node))
+    }
+
+    /// Whether a comment stands inside the element. (Texts are read across comments; see the front page.)
+    #[must_use]
+    pub fn has_comment_in(&self, element: Element<'_>) -> bool {
+        let Some(node) = self.node(element.index()) else { return false };
+        let first = self.tree.comments.partition_point(|at| *at < node.start);
+        self.tree.comments.get(first).is_some_and(|at| *at < node.stop)
+    }
+
+    /// Exclusive canonical form of a subtree; see [`Canonical`].
+    pub fn canonical<'d>(&'d self, apex: Element<'d>) -> Canonical<'d> {
+        Canonical::new(self, apex)
+    }
+
+    /// The document as bytes that parse to an equal document: declarations where they stand, attributes in canonical
+    /// order, values and texts as the canonical form escapes them. No XML declaration, no final line end.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes =
+            Vec::with_capacity(self.input.text.len().max(self.tree.decoded.len().saturating_mul(2)));
+        self.write_to(&mut bytes);
+        bytes
+    }
+
+    /// [`Self::write`] into a sink.
+    pub fn write_to(&self, sink: &mut impl Sink) {
+        Canonical::new(self, self.root()).write_as_declared(sink);
+    }
+
+    /// Line, column and octets of an element in the bytes as they came.
+    #[must_use]
+    pub fn position(&self, element: Element<'_>) -> Position {
+        let span = self.node(element.index()).map(|node| node.start as usize..node.stop as usize);
+        self.input.position(span.unwrap_or_default())
+    }
+
+    /// An error about an element of this document.
+    #[must_use]
+    pub fn error(
+        &self,
+        reason: Reason,
+        expected: impl Into<std::borrow::Cow<'static, str>>,
+        at: Element<'_>,
+    ) -> XmlError {
+        XmlError::new(reason, expected, self.position(at))
+    }
+
+    #[inline]
+    pub(crate) fn node(&self, index: u32) -> Option<&NodeData> {
+        self.tree.nodes.get(index as usize)
+    }
+
+    #[inline]
+    pub(crate) fn str(&self, slice: Slice) -> &str {
+        self.tree.str(&self.input.text, slice)
+    }
+
+    pub(crate) fn prefix(&self, prefix: PrefixId) -> &str {
+        self.tree.prefix(&self.input.text, prefix)
+    }
+
+    pub(crate) fn namespace(&self, namespace: NamespaceNumber) -> &str {
+        self.tree.namespace(&self.input.text, namespace)
+    }
+
+    pub(crate) fn attributes(&self, element: &ElementData) -> &[AttributeData] {
+        let start = element.attributes as usize;
+        let end = start.saturating_add(usize::from(element.attribute_count));
+        self.tree.attributes.get(start..end).unwrap_or_default()
+    }
+
+    pub(crate) fn declarations(&self, element: &ElementData) -> &[Declaration] {
+        let start = element.declarations as usize;
+        let end = start.saturating_add(usize::from(element.declaration_count));
+        self.tree.declarations.get(start..end).unwrap_or_default()
+    }
+
+    /// Puts another text in the place of a text, e.g. a signature value that was not yet known.
+    ///
+    /// # Errors
+    /// `Char` for characters that XML does not allow, `Internal` when `node` is no text.
+    pub fn replace_text(&mut self, node: NodeId, text: &str) -> Result<(), XmlError> {
+        let start = self.tree.decoded.len();
+        let forbidden = crate::input::forbidden_char(text).is_some();
+        let slice = Slice::decoded(start..start.saturating_add(text.len()));
+        let place = self.input.position(0..0);
+        match self.tree.nodes.get_mut(node.0 as usize).map(|node| &mut node.kind) {
+            _ if forbidden => Err(XmlError::new(Reason::Char, "characters that XML 1.0 allows", place)),
+            Some(Kind::Text { text: old, plain }) => {
+                self.tree.decoded.push_str(text);
+                (*old, *plain) = (slice, !text.contains(['&', '<', '>', '\r']));
+                Ok(())
+            }
+            _ => Err(XmlError::new(Reason::Internal, "a text", place)),
+        }
+    }
+}
+
+/// Equal as trees: names, namespaces, declarations, attributes and texts; spelling and places do not count.
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        let same_name = |a: &QName, b: &QName| {
+            self.str(a.text) == other.str(b.text)
+                && self.namespace(a.namespace) == other.namespace(b.namespace)
+        };
+        let same_declaration = |a: &Declaration, b: &Declaration| {
+            self.prefix(a.prefix) == other.prefix(b.prefix)
+                && self.namespace(a.namespace) == other.namespace(b.namespace)
+        };
+        let same_node = |(a, b): (&NodeData, &NodeData)| {
+            (a.parent, a.end) == (b.parent, b.end)
+                && match (&a.kind, &b.kind) {
+                    (Kind::Text { text: a, .. }, Kind::Text { text: b, .. }) => self.str(*a) == other.str(*b),
+                    (Kind::Element(a), Kind::Element(b)) => {
+                        let (mine, theirs) = (self.attributes(a), other.attributes(b));
+                        let (scope, scope2) = (self.declarations(a), other.declarations(b));
+                        same_name(&a.name, &b.name)
+                            && mine.len() == theirs.len()
+                            && mine.iter().zip(theirs).all(|(a, b)| {
+                                same_name(&a.name, &b.name) && self.str(a.value) == other.str(b.value)
+                            })
+                            && scope.len() == scope2.len()
+                            && scope.iter().zip(scope2).all(|(a, b)| same_declaration(a, b))
+                    }
+                    _ => false,
+                }
+        };
+        let (mine, theirs) = (&self.tree.nodes, &other.tree.nodes);
+        mine.len() == theirs.len() && mine.iter().zip(theirs).all(same_node)
+    }
+}

@@ -1,0 +1,387 @@
+//! Reading the tree.
+
+use std::ops::Range;
+
+use chukei_reason::Reason;
+
+use crate::{
+    chars::is_space,
+    document::{AttributeData, Document, ElementData, Kind, NodeId},
+    error::{Position, XmlError},
+    name::{Name, Namespace},
+};
+
+/// An element of a [`Document`].
+#[derive(Clone, Copy, Debug)]
+pub struct Element<'d> {
+    document: &'d Document,
+    index: u32,
+    /// A subtree that readers do not see; the element itself if there is none.
+    hidden: u32,
+}
+
+/// A child: element or text.
+#[derive(Clone, Copy, Debug)]
+pub enum Node<'d> {
+    /// An element.
+    Element(Element<'d>),
+    /// Everything between two tags.
+    Text(&'d str),
+}
+
+/// An attribute that is no declaration.
+#[derive(Clone, Copy, Debug)]
+pub struct Attribute<'d> {
+    document: &'d Document,
+    data: &'d AttributeData,
+}
+
+impl<'d> Attribute<'d> {
+    /// Namespace name; empty for none.
+    #[must_use]
+    pub fn namespace(&self) -> &'d str {
+        self.document.namespace(self.data.name.namespace)
+    }
+
+    /// Local part of the name.
+    #[must_use]
+    pub fn local(&self) -> &'d str {
+        self.document.str(self.data.name.text).get(usize::from(self.data.name.local)..).unwrap_or_default()
+    }
+
+    /// Name as spelled.
+    #[must_use]
+    pub fn qualified(&self) -> &'d str {
+        self.document.str(self.data.name.text)
+    }
+
+    /// Normalised value.
+    #[must_use]
+    pub fn value(&self) -> &'d str {
+        self.document.str(self.data.value)
+    }
+}
+
+impl<'d> Element<'d> {
+    pub(crate) fn new(document: &'d Document, index: u32) -> Self {
+        Self { document, index, hidden: u32::MAX }
+    }
+
+    pub(crate) const fn index(self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn end(self) -> u32 {
+        self.document.node(self.index).map_or(self.index, |node| node.end)
+    }
+
+    fn data(self) -> Option<&'d ElementData> {
+        match &self.document.node(self.index)?.kind {
+            Kind::Element(element) => Some(element),
+            Kind::Text { .. } => None,
+        }
+    }
+
+    /// The same element to readers that shall not see `part` of it: the signature that its own signature leaves out.
+    #[must_use]
+    pub fn without(self, part: NodeId) -> Self {
+        Self { hidden: part.0, ..self }
+    }
+
+    /// The document.
+    #[must_use]
+    pub const fn document(self) -> &'d Document {
+        self.document
+    }
+
+    /// The place in document order.
+    #[must_use]
+    pub const fn id(self) -> NodeId {
+        NodeId(self.index)
+    }
+
+    /// Whether it has this expanded name.
+    #[must_use]
+    pub fn is(self, name: Name) -> bool {
+        self.data().is_some_and(|data| data.name.namespace == name.namespace.0) && self.local() == name.local
+    }
+
+    /// Whether it is in this namespace.
+    #[must_use]
+    pub fn is_in(self, namespace: Namespace) -> bool {
+        self.data().is_some_and(|data| data.name.namespace == namespace.0)
+    }
+
+    /// Namespace name; empty for none.
+    #[must_use]
+    pub fn namespace(self) -> &'d str {
+        self.data().map(|data| self.document.namespace(data.name.namespace)).unwrap_or_default()
+    }
+
+    /// Local part of the name.
+    #[must_use]
+    pub fn local(self) -> &'d str {
+        let name = self.data().map(|data| data.name);
+        name.and_then(|name| self.document.str(name.text).get(usize::from(name.local)..)).unwrap_or_default()
+    }
+
+    /// Name as spelled, for people.
+    #[must_use]
+    pub fn qualified(self) -> &'d str {
+        self.data().map(|data| self.document.str(data.name.text)).unwrap_or_default()
+    }
+
+    /// Attributes in canonical order.
+    pub fn attributes(self) -> impl ExactSizeIterator<Item = Attribute<'d>> {
+        let document = self.document;
+        let data = self.data().map(|data| document.attributes(data)).unwrap_or_default();
+        data.iter().map(move |data| Attribute { document, data })
+    }
+
+    /// Declarations that stand on this element: prefix and namespace name.
+    pub fn own_declarations(self) -> impl Iterator<Item = (&'d str, &'d str)> {
+        let document = self.document;
+        let declared = self.data().map(|data| document.declarations(data)).unwrap_or_default();
+        declared.iter().map(|d| (document.prefix(d.prefix), document.namespace(d.namespace)))
+    }
+
+    /// Value of the attribute of this name in no namespace.
+    #[must_use]
+    pub fn attribute(self, local: &str) -> Option<&'d str> {
+        let attributes = self.document.attributes(self.data()?);
+        let found =
+            attributes.iter().find(|a| a.name.namespace == 0 && self.document.str(a.name.text) == local)?;
+        Some(self.document.str(found.value))
+    }
+
+    /// Value of the attribute of this expanded name.
+    #[must_use]
+    pub fn attribute_in(self, name: Name) -> Option<&'d str> {
+        let document = self.document;
+        let attributes = document.attributes(self.data()?).iter().map(|data| Attribute { document, data });
+        let mut same =
+            attributes.filter(|a| a.data.name.namespace == name.namespace.0 && a.local() == name.local);
+        same.next().map(|attribute| attribute.value())
+    }
+
+    /// Value of a required attribute in no namespace.
+    ///
+    /// # Errors
+    /// `Schema`, naming the attribute.
+    pub fn required_attribute(self, local: &'static str) -> Result<&'d str, XmlError> {
+        self.attribute(local)
+            .ok_or_else(|| self.error(Reason::Schema, format!("attribute {local} on {}", self.qualified())))
+    }
+
+    /// Checks that no attribute in no namespace has a name outside the list, and that none has a namespace.
+    ///
+    /// # Errors
+    /// `Schema`, naming what is allowed.
+    pub fn only_attributes(self, allowed: &[&str]) -> Result<(), XmlError> {
+        for attribute in self.attributes() {
+            if attribute.data.name.namespace != 0 || !allowed.contains(&attribute.local()) {
+                let allowed = allowed.join(", ");
+                let expected = format!("on {} no attribute but [{allowed}]", self.qualified());
+                return Err(self.error(Reason::Schema, expected));
+            }
+        }
+        Ok(())
+    }
+
+    /// The parent; `None` for the root.
+    #[must_use]
+    pub fn parent(self) -> Option<Self> {
+        let parent = self.document.node(self.index)?.parent;
+        (self.index != 0).then_some(Self { index: parent, ..self })
+    }
+
+    /// Whether `other` is this element or inside it.
+    #[must_use]
+    pub fn contains(self, other: Element<'_>) -> bool {
+        (self.index..self.end()).contains(&other.index)
+    }
+
+    /// Children, elements and texts.
+    pub fn nodes(self) -> impl Iterator<Item = Node<'d>> {
+        let mut next = self.index.saturating_add(1);
+        let end = self.end();
+        std::iter::from_fn(move || {
+            loop {
+                let node = (next < end).then(|| self.document.node(next)).flatten()?;
+                let index = next;
+                next = node.end.max(next.saturating_add(1));
+                match &node.kind {
+                    _ if index == self.hidden => {}
+                    Kind::Element(_) => return Some(Node::Element(Self { index, ..self })),
+                    Kind::Text { text, .. } => return Some(Node::Text(self.document.str(*text))),
+                }
+            }
+        })
+    }
+
+    /// Child elements.
+    pub fn elements(self) -> impl Iterator<Item = Self> {
+        self.nodes().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            Node::Text(_) => None,
+        })
+    }
+
+    /// Elements of the subtree, itself included, in document order.
+    pub fn descendants(self) -> impl Iterator<Item = Self> {
+        let range: Range<u32> = self.index..self.end();
+        range.map(move |index| Self { index, ..self }).filter(|element| element.data().is_some())
+    }
+
+    /// Content of an element that holds only text; empty if it holds nothing.
+    ///
+    /// # Errors
+    /// `Schema` when there is an element in it.
+    #[inline]
+    pub fn text(self) -> Result<&'d str, XmlError> {
+        let mut nodes = self.nodes();
+        match (nodes.next(), nodes.next()) {
+            (None, _) => Ok(""),
+            (Some(Node::Text(text)), None) => Ok(text),
+            _ => Err(self.error(Reason::Schema, format!("only text in {}", self.qualified()))),
+        }
+    }
+
+    /// Checks that the element has no content.
+    ///
+    /// # Errors
+    /// `Schema` when there is an element or text other than white space in it.
+    pub fn empty(self) -> Result<(), XmlError> {
+        self.children().finish()
+    }
+
+    /// A cursor over the children of an element that holds only elements.
+    #[must_use]
+    pub fn children(self) -> Children<'d> {
+        Children { parent: self, next: self.index.saturating_add(1), end: self.end() }
+    }
+
+    /// The only child element.
+    ///
+    /// # Errors
+    /// `Schema` when there is another child, or none.
+    pub fn only(self, name: Name) -> Result<Self, XmlError> {
+        let mut children = self.children();
+        let child = children.required(name)?;
+        children.finish()?;
+        Ok(child)
+    }
+
+    /// The place in the bytes as they came.
+    #[must_use]
+    pub fn position(self) -> Position {
+        self.document.position(self)
+    }
+
+    /// An error about this element.
+    #[must_use]
+    pub fn error(self, reason: Reason, expected: impl Into<std::borrow::Cow<'static, str>>) -> XmlError {
+        self.document.error(reason, expected, self)
+    }
+}
+
+/// Reads child elements in the order of a schema sequence.
+///
+/// ```
+/// # use chukei_xml::{Document, ns};
+/// let document = Document::parse(r#"<a xmlns="urn:oasis:names:tc:SAML:2.0:assertion"><Issuer>x</Issuer></a>"#)?;
+/// let mut children = document.root().children();
+/// assert_eq!(children.required(ns::SAML.name("Issuer"))?.text()?, "x");
+/// assert!(children.optional(ns::SAML.name("Subject"))?.is_none());
+/// children.finish()?;
+/// # Ok::<(), chukei_xml::XmlError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Children<'d> {
+    parent: Element<'d>,
+    next: u32,
+    end: u32,
+}
+
+impl<'d> Children<'d> {
+    /// The next child, if it has this name.
+    ///
+    /// # Errors
+    /// `Schema` when text other than white space stands before it.
+    #[inline]
+    pub fn optional(&mut self, name: Name) -> Result<Option<Element<'d>>, XmlError> {
+        Ok(self.peek()?.filter(|child| child.is(name)).inspect(|child| self.next = child.end()))
+    }
+
+    /// The next child, which has to have this name.
+    ///
+    /// # Errors
+    /// `Schema`, naming what was expected and what stands there.
+    #[inline]
+    pub fn required(&mut self, name: Name) -> Result<Element<'d>, XmlError> {
+        match self.optional(name)? {
+            Some(child) => Ok(child),
+            None => Err(self.unexpected(&format!("{name}"))),
+        }
+    }
+
+    /// The next child, whatever its name.
+    ///
+    /// # Errors
+    /// `Schema` when text other than white space stands before it.
+    pub fn any(&mut self) -> Result<Option<Element<'d>>, XmlError> {
+        Ok(self.peek()?.inspect(|child| self.next = child.end()))
+    }
+
+    /// Checks that nothing is left.
+    ///
+    /// # Errors
+    /// `Schema`, naming what is left.
+    pub fn finish(mut self) -> Result<(), XmlError> {
+        match self.peek()? {
+            None => Ok(()),
+            Some(_) => Err(self.unexpected("nothing more")),
+        }
+    }
+
+    /// The next child, without going past it.
+    ///
+    /// # Errors
+    /// `Schema` when text other than white space stands before it.
+    pub fn peek(&mut self) -> Result<Option<Element<'d>>, XmlError> {
+        while self.next < self.end {
+            let Some(node) = self.parent.document.node(self.next) else { break };
+            match &node.kind {
+                _ if self.next == self.parent.hidden => {}
+                Kind::Element(_) => return Ok(Some(Element { index: self.next, ..self.parent })),
+                Kind::Text { text, .. } => {
+                    if !self.parent.document.str(*text).bytes().all(is_space) {
+                        let name = self.parent.qualified();
+                        return Err(self
+                            .parent
+                            .error(Reason::Schema, format!("no text between the elements of {name}")));
+                    }
+                }
+            }
+            self.next = node.end.max(self.next.saturating_add(1));
+        }
+        Ok(None)
+    }
+
+    #[cold]
+    fn unexpected(&mut self, expected: &str) -> XmlError {
+        match self.peek() {
+            Ok(Some(child)) => {
+                let found = child.qualified();
+                child.error(
+                    Reason::Schema,
+                    format!("{expected} in {}, found {found}", self.parent.qualified()),
+                )
+            }
+            Ok(None) => {
+                self.parent.error(Reason::Schema, format!("{expected} in {}", self.parent.qualified()))
+            }
+            Err(error) => error,
+        }
+    }
+}

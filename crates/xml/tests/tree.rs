@@ -1,0 +1,177 @@
+//! What readers and writers see of the tree.
+
+use chukei_reason::{LimitKind, Reason};
+use chukei_xml::{Budget, Document, Limits, Writer, lexical, ns};
+
+fn reason(xml: &str) -> Option<Reason> {
+    Document::parse(xml).err().map(|error| error.reason())
+}
+
+#[test]
+fn text_is_one_piece_across_comments_sections_and_references() {
+    let document = Document::parse("<a>adm&amp;in@<!-- x -->corp<![CDATA[<.>]]>&#x65E5;</a>").unwrap();
+    assert_eq!(document.root().text().unwrap(), "adm&in@corp<.>日");
+    assert!(document.has_comment_in(document.root()));
+    assert!(!Document::parse("<a>t</a><!-- outside -->").unwrap().has_comment_in(document.root()));
+}
+
+#[test]
+fn canonical_form_and_writing() {
+    let xml = "<?xml version=\"1.0\"?>\r\n<a:r xmlns:a='urn:a' xmlns='urn:d' z='1' a:b='x&#10;y' b=\"a\tb\"><b/>\
+               t&amp;x<!-- c --><![CDATA[<z>]]>&#x3042;<c xmlns=''/></a:r>\n";
+    let document = Document::parse(xml).unwrap();
+    let written = "<a:r xmlns:a=\"urn:a\" xmlns=\"urn:d\" b=\"a b\" z=\"1\" a:b=\"x&#xA;y\"><b></b>\
+                   t&amp;x&lt;z&gt;あ<c xmlns=\"\"></c></a:r>";
+    assert_eq!(String::from_utf8(document.write()).unwrap(), written);
+    assert_eq!(Document::parse(document.write()).unwrap(), document);
+    let canonical = "<a:r xmlns:a=\"urn:a\" b=\"a b\" z=\"1\" a:b=\"x&#xA;y\"><b xmlns=\"urn:d\"></b>\
+                     t&amp;x&lt;z&gt;あ<c></c></a:r>";
+    assert_eq!(String::from_utf8(document.canonical(document.root()).to_vec()).unwrap(), canonical);
+}
+
+#[test]
+fn inclusive_prefixes_are_declared_as_inclusive_canonicalisation_does() {
+    let document = Document::parse("<a xmlns:p='urn:p' xmlns:q='urn:q'><b><q:c/></b></a>").unwrap();
+    let b = document.root().elements().next().unwrap();
+    let form =
+        |list: &str| document.canonical(b).inclusive(list).map(|c| String::from_utf8(c.to_vec()).unwrap());
+    assert_eq!(form("").unwrap(), "<b><q:c xmlns:q=\"urn:q\"></q:c></b>");
+    assert_eq!(form("p").unwrap(), "<b xmlns:p=\"urn:p\"><q:c xmlns:q=\"urn:q\"></q:c></b>");
+    assert_eq!(form("q p").unwrap(), "<b xmlns:p=\"urn:p\" xmlns:q=\"urn:q\"><q:c></q:c></b>");
+    assert_eq!(form("nowhere").unwrap_err().reason(), Reason::C14n);
+}
+
+#[test]
+fn a_writer_declares_what_is_used_and_refuses_what_xml_does() {
+    let document = Writer::build(|w| {
+        w.open(ns::SAMLP.name("Response")).attribute("ID", "_1\"<\n");
+        w.element(ns::SAML.name("Issuer"), "urn:a>&").element(ns::SAML.name("Issuer"), "").close();
+    });
+    let document = document.unwrap();
+    assert_eq!(Document::parse(document.write()).unwrap(), document);
+    assert_eq!(document.write(), document.canonical(document.root()).to_vec());
+
+    let copy = Writer::build(|w| {
+        w.open(ns::SOAP.name("Body")).graft(document.root()).close();
+    });
+    let copy = copy.unwrap();
+    let inner = copy.root().elements().next().unwrap();
+    assert_eq!(copy.canonical(inner).to_vec(), document.canonical(document.root()).to_vec());
+
+    let bad = |content: fn(&mut Writer<'_>)| Writer::build(content).unwrap_err().reason();
+    assert_eq!(
+        bad(|w| {
+            w.open(ns::SAML.name("a")).text("\u{1}").close();
+        }),
+        Reason::Char
+    );
+    assert_eq!(
+        bad(|w| {
+            w.open(ns::SAML.name("a b")).close();
+        }),
+        Reason::Name
+    );
+    assert_eq!(
+        bad(|w| {
+            w.open(ns::SAML.name("a"));
+        }),
+        Reason::NotWellFormed
+    );
+    assert_eq!(
+        bad(|w| {
+            w.open(ns::NONE.name("a")).attribute("x", "").attribute("x", "").close();
+        }),
+        Reason::DuplicateAttribute
+    );
+}
+
+#[test]
+fn identifiers_are_unique_over_every_attribute_that_defines_one() {
+    let wsu = ns::WSU.uri();
+    for ids in ["ID='x'><b ID='x'", "ID='x'><b Id='x'", "id='x'><b AssertionID='x'"] {
+        assert_eq!(reason(&format!("<a {ids}/></a>")), Some(Reason::DuplicateId), "{ids}");
+    }
+    let two = |value: &str| format!("<a xmlns:u='{wsu}' ID='x' u:Id='{value}'/>");
+    assert_eq!(reason(&two("x")), Some(Reason::DuplicateId));
+    // Positive cases: another value; another namespace, which defines no identifier.
+    assert_eq!(reason(&two("y")), None);
+    let foreign = Document::parse("<a xmlns:e='urn:e' ID='x'><b e:ID='x'/></a>").unwrap();
+    assert_eq!(foreign.by_id("x").unwrap().local(), "a");
+    assert_eq!(foreign.lookalike_ids(foreign.root(), "x"), 2);
+}
+
+#[test]
+fn work_grows_with_size_and_not_faster() {
+    // Each input joins many pieces or compares many names; steps per octet must not depend on length.
+    let inputs: [fn(usize) -> String; 4] = [
+        |n| format!("<a>{}</a>", "x<!---->".repeat(n)),
+        |n| format!("<a>{}</a>", "&amp;".repeat(n)),
+        |n| format!("<a>{}</a>", "<![CDATA[x]]>".repeat(n)),
+        |n| format!("<a xmlns:p='urn:p'>{}</a>", "<p:b p:x='' xmlns:q='urn:q' q:y=''/>".repeat(n)),
+    ];
+    for input in inputs {
+        let steps = |n: usize| {
+            let mut budget = Budget::default();
+            Document::parse_within(input(n), &mut budget).unwrap();
+            budget.spent().steps
+        };
+        let (small, large) = (steps(1000), steps(8000));
+        assert!(large <= small * 9, "{small} → {large}: {}", input(1));
+    }
+}
+
+#[test]
+fn limits_have_a_value_that_passes_and_one_that_does_not() {
+    let limits = Limits { depth: 3, ..Limits::message() };
+    let parse = |xml: &str| Document::parse_within(xml, &mut Budget::new(limits)).err().map(|e| e.reason());
+    assert_eq!(parse("<a><a><a/></a></a>"), None);
+    assert_eq!(parse("<a><a><a><a/></a></a></a>"), Some(Reason::Limit(LimitKind::Depth)));
+}
+
+#[test]
+fn errors_name_the_place_and_what_was_expected() {
+    let error = Document::parse("<a>\r\n  <b></c></a>").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "NotWellFormed at line 2, column 6 (octets 10..14): expected the end tag of the innermost open element"
+    );
+}
+
+#[test]
+fn base64_has_one_spelling() {
+    for (text, octets) in [("", &b""[..]), ("AA==", b"\0"), ("AAE=", b"\0\x01"), ("A A\nEC", b"\0\x01\x02")] {
+        assert_eq!(lexical::decode_base64(text).as_deref(), Some(octets), "{text}");
+        assert_eq!(lexical::decode_base64(&lexical::encode_base64(octets)).as_deref(), Some(octets));
+    }
+    for text in ["A", "AA", "AA=", "AA===", "AB==", "AAF=", "AA==AA==", "=AAA", "A-_A", "AAE=\u{A0}"] {
+        assert_eq!(lexical::decode_base64(text), None, "{text}");
+    }
+}
+
+#[test]
+fn date_times_have_one_form() {
+    let parse = lexical::DateTime::parse;
+    for text in
+        ["1970-01-01T00:00:00Z", "2026-11-20T23:59:59.123Z", "2000-02-29T12:00:00Z", "9999-12-31T00:00:00Z"]
+    {
+        assert_eq!(parse(text).unwrap().format(), text);
+    }
+    assert_eq!(parse("2026-11-20T00:00:00Z").unwrap().seconds, 1_795_132_800);
+    let bad = [
+        "",
+        "2026-11-20",
+        "2026-11-20T00:00:00",
+        "2026-11-20T00:00:00+09:00",
+        "2026-02-29T00:00:00Z",
+        "2026-11-20T24:00:00Z",
+        "2026-11-20T23:59:60Z",
+        "99999999999-01-01T00:00:00Z",
+        "2026-11-20T00:00:00.Z",
+        "2026-11-20T00:00:00.1234567890Z",
+        "0000-01-01T00:00:00Z",
+        "２026-11-20T00:00:00Z",
+    ];
+    for text in bad {
+        assert_eq!(parse(text), None, "{text}");
+    }
+}
