@@ -170,14 +170,10 @@ const PADDING: u8 = 64;
 const SPACE: u8 = 65;
 const INVALID: u8 = 66;
 
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated by the compiler")]
 const DIGITS: [u8; 256] = {
     let mut table = [INVALID; 256];
     let mut index = 0;
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::cast_possible_truncation,
-        reason = "evaluated by the compiler"
-    )]
     while index < 64 {
         table[ALPHABET[index] as usize] = index as u8;
         index += 1;

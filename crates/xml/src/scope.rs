@@ -37,10 +37,10 @@ impl Scope {
     #[inline]
     pub(crate) fn restore(&mut self, mark: usize) {
         while self.undo.len() > mark {
-            if let Some((prefix, namespace)) = self.undo.pop() {
-                if let Some(slot) = self.current.get_mut(usize::from(prefix)) {
-                    *slot = namespace;
-                }
+            if let Some((prefix, namespace)) = self.undo.pop()
+                && let Some(slot) = self.current.get_mut(usize::from(prefix))
+            {
+                *slot = namespace;
             }
         }
     }
