@@ -1,0 +1,242 @@
+//! Certificates as they are read; whether one may be relied on is decided in [`crate::TrustAnchors`] (RFC 5280 §4).
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use chukei_reason::CertificateFault;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::x509::{X509, X509Ref};
+
+use crate::der::{BIT_STRING, BOOLEAN, Der, INTEGER, OCTET_STRING, OID, SEQUENCE};
+use crate::name::{hex, rfc2253};
+use crate::{CertificateError, KeyError, PublicKey, pem, sha256};
+
+/// More than any certificate needs; bounds what a stranger can make us decode (DOS-15).
+const MAX: usize = 16 * 1024;
+
+/// Signature algorithms of certificates and revocation lists, by the content octets of their identifiers:
+/// PKCS#1 v1.5 and ECDSA, each with SHA-256, SHA-384 or SHA-512 (RFC 4055 §5, RFC 5758 §3.2).
+const SIGNATURE_ALGORITHMS: &[&[u8]] = &[
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11],
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12],
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13],
+    &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2],
+    &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3],
+    &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4],
+];
+
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 29, 19];
+
+/// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UnixTime(pub i64);
+
+/// A certificate that was read, and not yet one that may be relied on. Clones share it.
+#[derive(Clone)]
+pub struct Certificate(Arc<Shared>);
+
+struct Shared {
+    x509: X509,
+    der: Vec<u8>,
+    sha256: [u8; 32],
+    fields: Fields,
+    key: OnceLock<Result<PublicKey, KeyError>>,
+}
+
+/// What we read of the TBSCertificate ourselves.
+struct Fields {
+    serial: Vec<u8>,
+    issuer: Vec<u8>,
+    subject: Vec<u8>,
+    spki: Vec<u8>,
+    signature_algorithm: Vec<u8>,
+    is_ca: bool,
+}
+
+impl Certificate {
+    /// Reads one DER certificate of version 3 and at most 16 KiB.
+    ///
+    /// # Errors
+    /// [`CertificateFault::Encoding`].
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        if der.len() > MAX {
+            return Err(encoding("more than 16 KiB"));
+        }
+        let fields = fields(der).ok_or_else(|| encoding("not the DER of a version 3 certificate"))?;
+        let x509 = X509::from_der(der).map_err(|_| encoding("not the DER of a certificate"))?;
+        Ok(Self(Arc::new(Shared {
+            x509,
+            der: der.to_vec(),
+            sha256: sha256(der),
+            fields,
+            key: OnceLock::new(),
+        })))
+    }
+
+    /// Reads one PEM block `CERTIFICATE`.
+    ///
+    /// # Errors
+    /// [`CertificateFault::Encoding`].
+    pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
+        Self::from_der(&pem::block(text, "CERTIFICATE").ok_or_else(|| encoding("not one PEM certificate"))?)
+    }
+
+    /// Reads one or more PEM blocks `CERTIFICATE`, in their order.
+    ///
+    /// # Errors
+    /// [`CertificateFault::Encoding`].
+    pub fn chain_from_pem(text: &str) -> Result<Vec<Self>, CertificateError> {
+        let blocks = pem::blocks(text, "CERTIFICATE").ok_or_else(|| encoding("not PEM certificates"))?;
+        blocks.iter().map(|der| Self::from_der(der)).collect()
+    }
+
+    /// The bytes that were read.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.0.der
+    }
+
+    /// SHA-256 of the bytes: the name of the certificate in metadata, lists and logs.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        self.0.sha256
+    }
+
+    /// The key that the certificate is about. Decoded and checked at the first call.
+    ///
+    /// # Errors
+    /// [`KeyError`] as in [`PublicKey::from_spki_der`].
+    pub fn public_key(&self) -> Result<PublicKey, KeyError> {
+        self.0.key.get_or_init(|| PublicKey::from_spki_der(&self.0.fields.spki)).clone()
+    }
+
+    /// The subject as RFC 2253 text, on one line.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        rfc2253(&self.0.fields.subject).unwrap_or_default()
+    }
+
+    /// The issuer as RFC 2253 text, on one line.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        rfc2253(&self.0.fields.issuer).unwrap_or_default()
+    }
+
+    /// The serial number: the content octets of its INTEGER in hexadecimal.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        hex(&self.0.fields.serial)
+    }
+
+    /// `notBefore` and `notAfter`; both instants belong to the validity (RFC 5280 §4.1.2.5).
+    #[must_use]
+    pub fn validity(&self) -> (UnixTime, UnixTime) {
+        (unix(self.0.x509.not_before()), unix(self.0.x509.not_after()))
+    }
+
+    pub(crate) fn x509(&self) -> &X509Ref {
+        &self.0.x509
+    }
+
+    pub(crate) fn is_ca(&self) -> bool {
+        self.0.fields.is_ca
+    }
+
+    pub(crate) fn issuer_der(&self) -> &[u8] {
+        &self.0.fields.issuer
+    }
+
+    pub(crate) fn subject_der(&self) -> &[u8] {
+        &self.0.fields.subject
+    }
+
+    pub(crate) fn has_listed_signature_algorithm(&self) -> bool {
+        is_listed(&self.0.fields.signature_algorithm)
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.der == other.0.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({} {})", hex(&self.0.sha256), self.subject())
+    }
+}
+
+pub(crate) fn is_listed(signature_algorithm: &[u8]) -> bool {
+    SIGNATURE_ALGORITHMS.contains(&signature_algorithm)
+}
+
+/// The object identifier in an AlgorithmIdentifier's content.
+pub(crate) fn algorithm_oid(identifier: &[u8]) -> Option<&[u8]> {
+    Der(identifier).expect(OID)
+}
+
+/// One extension of a certificate, a revocation list or an entry of one.
+pub(crate) struct Extension<'a> {
+    pub(crate) oid: &'a [u8],
+    pub(crate) critical: bool,
+    pub(crate) value: &'a [u8],
+}
+
+/// Each of `Extensions` (RFC 5280 §4.2), none twice.
+pub(crate) fn extensions(list: &[u8]) -> Option<Vec<Extension<'_>>> {
+    let mut list = Der::only(list, SEQUENCE)?;
+    let mut found: Vec<Extension<'_>> = Vec::new();
+    while !list.is_empty() {
+        let mut extension = Der(list.expect(SEQUENCE)?);
+        let oid = extension.expect(OID)?;
+        // DER leaves a default value out, so that a written criticality is TRUE.
+        let critical = match extension.optional(BOOLEAN) {
+            Some(value) => (value == [0xff]).then_some(true)?,
+            None => false,
+        };
+        let value = extension.expect(OCTET_STRING)?;
+        extension.end()?;
+        if found.iter().any(|other| other.oid == oid) {
+            return None;
+        }
+        found.push(Extension { oid, critical, value });
+    }
+    Some(found)
+}
+
+fn fields(der: &[u8]) -> Option<Fields> {
+    let mut certificate = Der::only(der, SEQUENCE)?;
+    let mut tbs = Der(certificate.expect(SEQUENCE)?);
+    let outer_algorithm = certificate.expect(SEQUENCE)?;
+    certificate.expect(BIT_STRING)?;
+    certificate.end()?;
+    (tbs.expect(0xa0)? == [INTEGER, 1, 2]).then_some(())?;
+    let serial = tbs.expect(INTEGER)?.to_vec();
+    let inner_algorithm = tbs.expect(SEQUENCE)?;
+    (inner_algorithm == outer_algorithm).then_some(())?;
+    let issuer = tbs.next().filter(|name| rfc2253(name.whole).is_some())?.whole.to_vec();
+    tbs.expect(SEQUENCE)?;
+    let subject = tbs.next().filter(|name| rfc2253(name.whole).is_some())?.whole.to_vec();
+    let spki = tbs.next().filter(|spki| spki.tag == SEQUENCE)?.whole.to_vec();
+    let extensions = extensions(tbs.expect(0xa3)?)?;
+    tbs.end()?;
+    let is_ca = match extensions.iter().find(|extension| extension.oid == BASIC_CONSTRAINTS) {
+        Some(extension) => Der::only(extension.value, SEQUENCE)?.optional(BOOLEAN).is_some(),
+        None => false,
+    };
+    let signature_algorithm = algorithm_oid(outer_algorithm)?.to_vec();
+    Some(Fields { serial, issuer, subject, spki, signature_algorithm, is_ca })
+}
+
+/// The library refuses, when it verifies, a time that it cannot read; here such a time is the epoch.
+fn unix(time: &Asn1TimeRef) -> UnixTime {
+    let since = Asn1Time::from_unix(0).and_then(|epoch| epoch.diff(time));
+    UnixTime(since.map_or(0, |since| i64::from(since.days) * 86_400 + i64::from(since.secs)))
+}
+
+fn encoding(detail: &str) -> CertificateError {
+    CertificateError::new(CertificateFault::Encoding, detail)
+}

@@ -1,0 +1,215 @@
+//! What can go wrong, precise for us. What a peer may be told is decided by [`Reason::answer`].
+
+use std::fmt;
+
+use chukei_reason::{CertificateFault, Reason};
+use openssl::error::ErrorStack;
+
+/// An operation of this crate failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CryptoError {
+    /// The key cannot be used with this algorithm.
+    Algorithm,
+    /// A certificate may not be relied on.
+    Certificate(CertificateError),
+    /// A key may not be used.
+    Key(KeyError),
+    /// More octets than one operation takes.
+    Length,
+    /// The library failed at something that it should do; our fault or the machine's, never the peer's.
+    Library(String),
+    /// A card, token or key returned a signature that its own public key refuses (CARD-03).
+    OwnSignature,
+}
+
+impl CryptoError {
+    /// The ground for refusal that vectors, verdicts and logs name.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Algorithm => Reason::Algorithm,
+            Self::Certificate(error) => error.reason(),
+            Self::Key(error) => error.reason(),
+            Self::Length | Self::Library(_) | Self::OwnSignature => Reason::Internal,
+        }
+    }
+}
+
+/// A key may not be used. Every variant has the reason [`Reason::Key`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// On the operator's list of weak keys.
+    Blocked,
+    /// The private key does not belong to its public key, or contradicts itself.
+    Contradiction,
+    /// Not DER or PEM of the one form that we read, or not its one spelling.
+    Encoding,
+    /// The RSA exponent is even, below 65537 or above 2³² (NIST SP 800-56B §6.4.1.2 sets the lower bound).
+    Exponent,
+    /// Neither `rsaEncryption` nor an elliptic curve that we name.
+    Kind,
+    /// The passphrase does not open it.
+    Passphrase,
+    /// The point is not on its curve, or is the point at infinity.
+    Point,
+    /// The modulus has the mark of the generator of CVE-2017-15361 (ROCA).
+    Roca,
+    /// An RSA modulus outside 2048 to 4096 bits.
+    Size {
+        /// Bits of the modulus.
+        bits: u32,
+    },
+    /// The modulus has a prime factor below 168.
+    SmallFactor,
+}
+
+impl KeyError {
+    /// The ground for refusal that vectors, verdicts and logs name.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        Reason::Key
+    }
+}
+
+/// A signature was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyError {
+    /// The key is not one for this algorithm.
+    KeyMismatch,
+    /// The key did not make this signature over this digest.
+    Signature,
+}
+
+impl VerifyError {
+    /// The ground for refusal that vectors, verdicts and logs name.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::KeyMismatch => Reason::Key,
+            Self::Signature => Reason::Signature,
+        }
+    }
+}
+
+/// A ciphertext did not open. A unit on purpose: any detail would be an oracle (ENC-01, ENC-09).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecryptError;
+
+impl DecryptError {
+    /// The ground for refusal that vectors, verdicts and logs name.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        Reason::Decrypt
+    }
+}
+
+/// A certificate or revocation list may not be relied on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateError {
+    /// Why.
+    pub fault: CertificateFault,
+    /// Which certificate of the path and what exactly, for the operator's log. Holds text that the certificate's
+    /// subject chose.
+    pub detail: String,
+}
+
+impl CertificateError {
+    pub(crate) fn new(fault: CertificateFault, detail: impl Into<String>) -> Self {
+        Self { fault, detail: detail.into() }
+    }
+
+    /// The ground for refusal that vectors, verdicts and logs name.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        Reason::Certificate(self.fault)
+    }
+}
+
+impl From<ErrorStack> for CryptoError {
+    fn from(errors: ErrorStack) -> Self {
+        Self::Library(errors.to_string())
+    }
+}
+
+impl From<KeyError> for CryptoError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl From<CertificateError> for CryptoError {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(error)
+    }
+}
+
+impl From<ErrorStack> for DecryptError {
+    fn from(_: ErrorStack) -> Self {
+        Self
+    }
+}
+
+impl From<ErrorStack> for VerifyError {
+    fn from(_: ErrorStack) -> Self {
+        Self::Signature // fail closed: what could not be computed was not verified
+    }
+}
+
+impl fmt::Display for CryptoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Algorithm => f.write_str("the key cannot be used with this algorithm"),
+            Self::Certificate(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::Length => f.write_str("more octets than one operation takes"),
+            Self::Library(detail) => write!(f, "OpenSSL failed: {detail}"),
+            Self::OwnSignature => f.write_str("the signing device returned a signature that does not verify"),
+        }
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blocked => f.write_str("the key is on the list of weak keys"),
+            Self::Contradiction => f.write_str("the private key contradicts itself or its public key"),
+            Self::Encoding => f.write_str("the key is not in the one form that is read"),
+            Self::Exponent => f.write_str("the RSA exponent is not odd and between 65537 and 2^32"),
+            Self::Kind => f.write_str("the key is neither RSA nor on P-256 or P-384"),
+            Self::Passphrase => f.write_str("the passphrase does not open the key"),
+            Self::Point => f.write_str("the point is not on its curve"),
+            Self::Roca => f.write_str("the RSA modulus was made by a broken generator (CVE-2017-15361)"),
+            Self::Size { bits } => write!(f, "the RSA modulus has {bits} bits instead of 2048 to 4096"),
+            Self::SmallFactor => f.write_str("the RSA modulus has a small factor"),
+        }
+    }
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::KeyMismatch => "the key is not one for this algorithm",
+            Self::Signature => "the key did not make this signature",
+        })
+    }
+}
+
+impl fmt::Display for DecryptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the ciphertext does not open")
+    }
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.fault, self.detail)
+    }
+}
+
+impl std::error::Error for CryptoError {}
+impl std::error::Error for KeyError {}
+impl std::error::Error for VerifyError {}
+impl std::error::Error for DecryptError {}
+impl std::error::Error for CertificateError {}

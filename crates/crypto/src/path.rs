@@ -1,0 +1,341 @@
+//! Certificate paths (RFC 5280 §6): from a leaf through the certificates at hand to an anchor, at a given time.
+
+use chukei_reason::CertificateFault as Fault;
+use openssl::error::ErrorStack;
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
+use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
+use openssl::x509::{X509, X509ExtendedKeyUsage as Eku, X509KeyUsage as Usage, X509StoreContext};
+
+use crate::{Certificate, CertificateError, Crl, UnixTime, WeakKeys};
+
+/// Certificates between leaf and anchor. The bridged hierarchies in use have three.
+const MAX_INTERMEDIATES: i32 = 4;
+/// 112 bits: RSA of 2048 bits, no SHA-1 (OpenSSL's security levels).
+const AUTH_LEVEL: i32 = 2;
+
+/// What a certificate is to be relied on for. [`Purpose::demand`] is the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// An institution signs a message or a token.
+    SignMessages,
+    /// A person signs a document with a card's signature key.
+    SignDocuments,
+    /// A TLS client, or a challenge answered with a card's authentication key.
+    TlsClient,
+    /// A TLS server.
+    TlsServer,
+    /// A recipient of wrapped content keys.
+    WrapKeys,
+    /// A certification authority.
+    SignCertificates,
+}
+
+/// What happens to a certificate about which no revocation list at hand says anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Revocation {
+    /// It is refused: every certificate below the anchor needs a current list of its issuer.
+    Required,
+    /// It passes; but where a list of its issuer is at hand, that list must be current.
+    IfPresent,
+}
+
+/// A leaf that may be relied on, and how that follows. Made only by [`TrustAnchors::validate`].
+#[derive(Clone, Debug)]
+pub struct CertificatePath {
+    certificates: Vec<Certificate>,
+    leaf: Certificate,
+}
+
+impl CertificatePath {
+    /// The certificate that was asked about.
+    #[must_use]
+    pub fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// All certificates, from the leaf to the anchor.
+    #[must_use]
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+}
+
+/// The certification authorities that the operator trusts, with the revocation lists at hand.
+pub struct TrustAnchors {
+    anchors: Vec<Certificate>,
+    crls: Vec<Crl>,
+    weak: WeakKeys,
+}
+
+/// What one purpose demands of the leaf.
+struct Demand {
+    /// Key usage must be present and hold one of these.
+    usage: Usage,
+    /// Extended key usage, where present, must hold one of these; the same goes for every CA in the path.
+    extended: Eku,
+    /// Whether extended key usage must be present in the leaf.
+    extended_required: bool,
+}
+
+impl Purpose {
+    /// Key usage is always demanded; extended key usage restricts where it is present (RFC 5280 §4.2.1.3, §4.2.1.12).
+    ///
+    /// `SignMessages` takes `clientAuth` too, because the signer of a message is also the TLS client that sends it.
+    const fn demand(self) -> Demand {
+        let sign = Usage::DIGITAL_SIGNATURE;
+        let (usage, extended, extended_required) = match self {
+            Self::SignMessages => {
+                (sign.union(Usage::NON_REPUDIATION), Eku::SMIME.union(Eku::SSL_CLIENT), false)
+            }
+            Self::SignDocuments => (Usage::NON_REPUDIATION, Eku::SMIME, false),
+            Self::TlsClient => (sign, Eku::SSL_CLIENT, false),
+            Self::TlsServer => (sign, Eku::SSL_SERVER, true),
+            Self::WrapKeys => (Usage::KEY_ENCIPHERMENT, Eku::SMIME, false),
+            Self::SignCertificates => (Usage::KEY_CERT_SIGN, Eku::all(), false),
+        };
+        Demand { usage, extended: extended.union(Eku::ANYEKU), extended_required }
+    }
+}
+
+impl TrustAnchors {
+    /// Trusts these certification authorities, self-signed or not.
+    ///
+    /// # Errors
+    /// [`Fault::BasicConstraints`] for a certificate that is no authority's, [`Fault::Key`] for one whose key may
+    /// not be used: an operator's mistake that would otherwise show only when the first message is refused.
+    pub fn new(anchors: Vec<Certificate>) -> Result<Self, CertificateError> {
+        for anchor in &anchors {
+            if !anchor.is_ca() {
+                return Err(fault(
+                    Fault::BasicConstraints,
+                    anchor,
+                    "is an anchor, but no certification authority",
+                ));
+            }
+            anchor.public_key().map_err(|error| fault(Fault::Key, anchor, &error.to_string()))?;
+        }
+        Ok(Self { anchors, crls: Vec::new(), weak: WeakKeys::default() })
+    }
+
+    /// Adds revocation lists.
+    #[must_use]
+    pub fn with_crls(mut self, crls: Vec<Crl>) -> Self {
+        self.crls.extend(crls);
+        self
+    }
+
+    /// Refuses these keys wherever they stand in a path.
+    #[must_use]
+    pub fn with_weak_keys(mut self, weak: WeakKeys) -> Self {
+        self.weak = weak;
+        self
+    }
+
+    /// Decides whether `leaf` may be relied on for `purpose` at this time.
+    ///
+    /// Nothing is fetched: `intermediates` and the lists given before are all there is (KEY-05).
+    ///
+    /// # Errors
+    /// [`CertificateError`] with the first fault found: purpose of the leaf, path, keys and algorithms in the path,
+    /// revocation.
+    pub fn validate(
+        &self,
+        leaf: &Certificate,
+        intermediates: &[Certificate],
+        at: UnixTime,
+        purpose: Purpose,
+        revocation: Revocation,
+    ) -> Result<CertificatePath, CertificateError> {
+        check_leaf(leaf, purpose)?;
+        let certificates = self.build(leaf, intermediates, at)?;
+        for (depth, certificate) in certificates.iter().enumerate() {
+            let is_anchor = depth + 1 == certificates.len();
+            self.check_strength(certificate, is_anchor)?;
+            if depth > 0 {
+                check_extended(certificate, &purpose.demand())?;
+            }
+        }
+        for pair in certificates.windows(2) {
+            if let [certificate, issuer] = pair {
+                self.check_revocation(certificate, issuer, at, revocation)?;
+            }
+        }
+        Ok(CertificatePath { certificates, leaf: leaf.clone() })
+    }
+
+    /// OpenSSL builds and verifies the path: names, signatures, times, constraints, critical extensions.
+    fn build(
+        &self,
+        leaf: &Certificate,
+        intermediates: &[Certificate],
+        at: UnixTime,
+    ) -> Result<Vec<Certificate>, CertificateError> {
+        let mut context = X509StoreContext::new().map_err(library)?;
+        let outcome = context.init(
+            &*self.store(at).map_err(library)?,
+            leaf.x509(),
+            &*stack(intermediates)?,
+            |context| {
+                if context.verify_cert()? {
+                    let chain =
+                        context.chain().into_iter().flatten().map(ToOwned::to_owned).collect::<Vec<X509>>();
+                    return Ok(Ok(chain));
+                }
+                let error = context.error();
+                Ok(Err((error.as_raw(), error.error_string(), context.current_cert().map(ToOwned::to_owned))))
+            },
+        );
+        let known = || intermediates.iter().chain(&self.anchors).chain([leaf]);
+        match outcome.map_err(library)? {
+            Ok(chain) => chain
+                .iter()
+                .map(|x509| known().find(|certificate| *certificate.x509() == **x509).cloned())
+                .collect::<Option<Vec<_>>>()
+                .ok_or_else(|| {
+                    fault(Fault::UnknownIssuer, leaf, "has a path of certificates that nobody gave")
+                }),
+            Err((code, text, current)) => {
+                let at_fault =
+                    known().find(|known| current.as_ref().is_some_and(|current| *known.x509() == **current));
+                let at_fault = at_fault.unwrap_or(leaf);
+                match library_fault(code) {
+                    Fault::UnknownIssuer => Err(why_no_issuer(at_fault, known(), text)),
+                    found => Err(fault(found, at_fault, text)),
+                }
+            }
+        }
+    }
+
+    /// The library keeps the time in the store, so the store is made for each decision; that costs 1 µs an anchor.
+    fn store(&self, at: UnixTime) -> Result<X509Store, ErrorStack> {
+        let mut parameters = X509VerifyParam::new()?;
+        parameters.set_time(at.0);
+        parameters.set_depth(MAX_INTERMEDIATES);
+        parameters.set_auth_level(AUTH_LEVEL);
+        // STRICT: what RFC 5280 §4.2 demands of a CA's extensions. PARTIAL_CHAIN: an anchor need not be self-signed.
+        // POLICY_CHECK: a policy constraint in a certificate is obeyed, not skipped.
+        parameters.set_flags(
+            X509VerifyFlags::X509_STRICT | X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::POLICY_CHECK,
+        )?;
+        let mut store = X509StoreBuilder::new()?;
+        for anchor in &self.anchors {
+            store.add_cert(anchor.x509().to_owned())?;
+        }
+        store.set_param(&parameters)?;
+        Ok(store.build())
+    }
+
+    /// Keys of the whole path; algorithms of the signatures that count (nobody relies on the anchor's own).
+    fn check_strength(&self, certificate: &Certificate, is_anchor: bool) -> Result<(), CertificateError> {
+        let key = certificate.public_key().and_then(|key| self.weak.check(&key));
+        key.map_err(|error| fault(Fault::Key, certificate, &error.to_string()))?;
+        if !is_anchor && !certificate.has_listed_signature_algorithm() {
+            return Err(fault(Fault::Signature, certificate, "is signed with an algorithm outside the list"));
+        }
+        Ok(())
+    }
+
+    fn check_revocation(
+        &self,
+        certificate: &Certificate,
+        issuer: &Certificate,
+        at: UnixTime,
+        revocation: Revocation,
+    ) -> Result<(), CertificateError> {
+        let mut verdict = None;
+        for answer in self.crls.iter().filter_map(|crl| crl.check(certificate, issuer, at)) {
+            match answer {
+                Err(error) if error.fault == Fault::Revoked => return Err(error),
+                Ok(()) => verdict = Some(Ok(())),
+                stale => verdict = verdict.or(Some(stale)),
+            }
+        }
+        match (verdict, revocation) {
+            (Some(verdict), _) => verdict,
+            (None, Revocation::IfPresent) => Ok(()),
+            (None, Revocation::Required) => Err(fault(
+                Fault::RevocationUnknown,
+                certificate,
+                "has an issuer without a revocation list at hand",
+            )),
+        }
+    }
+}
+
+fn check_leaf(leaf: &Certificate, purpose: Purpose) -> Result<(), CertificateError> {
+    // RFC 5280 §4.2.1.9
+    match (leaf.is_ca(), purpose == Purpose::SignCertificates) {
+        (true, false) => return Err(fault(Fault::BasicConstraints, leaf, "is a certification authority's")),
+        (false, true) => return Err(fault(Fault::BasicConstraints, leaf, "is no certification authority's")),
+        _ => {}
+    }
+    let demand = purpose.demand();
+    // RFC 5280 §4.2.1.3
+    if !leaf.x509().key_usage().is_some_and(|usage| usage.intersects(demand.usage)) {
+        return Err(fault(Fault::KeyUsage, leaf, "has no key usage for the purpose"));
+    }
+    // RFC 5280 §4.2.1.12
+    if demand.extended_required && leaf.x509().extended_key_usage().is_none() {
+        return Err(fault(Fault::ExtendedKeyUsage, leaf, "has no extended key usage"));
+    }
+    check_extended(leaf, &demand)
+}
+
+fn check_extended(certificate: &Certificate, demand: &Demand) -> Result<(), CertificateError> {
+    if certificate.x509().extended_key_usage().is_some_and(|usage| !usage.intersects(demand.extended)) {
+        return Err(fault(Fault::ExtendedKeyUsage, certificate, "has no extended key usage for the purpose"));
+    }
+    Ok(())
+}
+
+/// The library skips a certificate that may not issue, and then misses an issuer. A human wants to know which.
+fn why_no_issuer<'a>(
+    certificate: &Certificate,
+    mut known: impl Iterator<Item = &'a Certificate>,
+    text: &str,
+) -> CertificateError {
+    match known.find(|other| other.subject_der() == certificate.issuer_der() && *other != certificate) {
+        Some(other) if !other.is_ca() => {
+            fault(Fault::BasicConstraints, other, "issued, but is no authority's")
+        }
+        Some(other) if !other.x509().key_usage().is_none_or(|usage| usage.contains(Usage::KEY_CERT_SIGN)) => {
+            fault(Fault::KeyUsage, other, "issued, but may not sign certificates")
+        }
+        _ => fault(Fault::UnknownIssuer, certificate, text),
+    }
+}
+
+/// Our name for the library's verdict (`X509_V_ERR_*` in `x509_vfy.h`).
+fn library_fault(code: i32) -> Fault {
+    match code {
+        4 | 7 | 68 | 76 | 77 | 78 => Fault::Signature,
+        9 => Fault::NotYetValid,
+        10 => Fault::Expired,
+        6 | 24 | 66 | 67 | 94 => Fault::Key,
+        22 | 25 | 38 | 80 => Fault::PathLength,
+        26 | 32 | 39 | 81 | 82 | 92 => Fault::KeyUsage,
+        34 | 40 | 43 => Fault::CriticalExtension,
+        37 | 79 | 89 => Fault::BasicConstraints,
+        47..=49 | 51..=53 => Fault::NameConstraints,
+        13 | 14 | 41 | 42 | 45 | 46 | 83..=88 | 90 | 91 | 93 => Fault::Encoding,
+        _ => Fault::UnknownIssuer,
+    }
+}
+
+fn stack(certificates: &[Certificate]) -> Result<Stack<X509>, CertificateError> {
+    let mut stack = Stack::new().map_err(library)?;
+    for certificate in certificates {
+        stack.push(certificate.x509().to_owned()).map_err(library)?;
+    }
+    Ok(stack)
+}
+
+fn fault(fault: Fault, certificate: &Certificate, detail: &str) -> CertificateError {
+    CertificateError::new(fault, format!("{} {detail}", certificate.subject()))
+}
+
+/// The library failed before it had a verdict: nothing is trusted.
+fn library(errors: ErrorStack) -> CertificateError {
+    CertificateError::new(Fault::UnknownIssuer, format!("OpenSSL failed: {errors}"))
+}
