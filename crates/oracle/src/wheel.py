@@ -28,7 +28,11 @@ class LoadNothing(etree.Resolver):
 def parse(xml):
     parser = etree.XMLParser(no_network=True, load_dtd=False, attribute_defaults=True, strip_cdata=False)
     parser.resolvers.add(LoadNothing())
-    root = etree.fromstring(xml, parser)
+    return etree.fromstring(xml, parser)
+
+
+def parse_enclosed(xml):
+    root = parse(xml)
     for element in root.iter(f"{DSIG}Reference", f"{DSIG}RetrievalMethod", f"{XENC}CipherReference"):
         uri = element.get("URI", "")
         if uri and not uri.startswith("#"):
@@ -71,7 +75,7 @@ def context_for(root, key, ids):
 
 
 def verify(xml, key, ids, number):
-    root = parse(xml)
+    root = parse_enclosed(xml)
     context = context_for(root, key, ids.decode())
     signature = nth(root, f"{DSIG}Signature", int(number))
     try:
@@ -82,13 +86,13 @@ def verify(xml, key, ids, number):
 
 
 def sign(template, key):
-    root = parse(template)
+    root = parse_enclosed(template)
     context_for(root, key, IDS).sign(nth(root, f"{DSIG}Signature", 0))
     return whole(root)
 
 
 def encrypt(template, plaintext, key):
-    root = parse(template)
+    root = parse_enclosed(template)
     manager = xmlsec.KeysManager()
     manager.add_key(load_key(key))
     context = xmlsec.EncryptionContext(manager)
@@ -104,7 +108,7 @@ def encrypt(template, plaintext, key):
 
 def decrypt(xml, key):
     """The octets: without Type they are not parsed. Any EncryptedKey beside or within may give the key."""
-    root = parse(xml)
+    root = parse_enclosed(xml)
     data = nth(root, f"{XENC}EncryptedData", 0)
     data.attrib.pop("Type", None)
     scope = data if data.getparent() is None else data.getparent()

@@ -12,8 +12,18 @@ pub(crate) fn well_formed(xml: &[u8]) -> Result<bool, String> {
 pub(crate) fn expand(xml: &[u8]) -> Result<Vec<u8>, String> {
     session(|| {
         let document = Document::parse(xml)?;
-        // SAFETY: the document lives during the call.
-        write(|buffer| unsafe { document.write_without_dtd(buffer) })
+        // Without its DTD, because libxml2 adds elements to what it takes for XHTML.
+        // SAFETY: the document is valid, and its DTD, which is null or valid, is freed once it is out of the tree
+        // and nothing is written any more that could refer to its entities.
+        unsafe {
+            let dtd = ffi::xmlGetIntSubset(document.0);
+            ffi::xmlUnlinkNode(dtd.cast());
+            let written = write(|output| document.write_nodes(output));
+            if !dtd.is_null() {
+                ffi::xmlFreeDtd(dtd);
+            }
+            written
+        }
     })
 }
 
@@ -90,15 +100,13 @@ impl Document {
     }
 
     /// # Safety
-    /// `buffer` is a valid output buffer.
-    unsafe fn write_without_dtd(&self, buffer: ffi::xmlOutputBufferPtr) -> c_int {
+    /// `output` is a valid output buffer.
+    unsafe fn write_nodes(&self, output: ffi::xmlOutputBufferPtr) -> c_int {
         // SAFETY: the document is valid, its nodes are only read; the caller vouches for the buffer.
         unsafe {
             let mut node = (*self.0).children;
             while !node.is_null() {
-                if (*node).type_ != ffi::xmlElementType_XML_DTD_NODE {
-                    ffi::xmlNodeDumpOutput(buffer, self.0, node, 0, 0, c"UTF-8".as_ptr());
-                }
+                ffi::xmlNodeDumpOutput(output, self.0, node, 0, 0, c"UTF-8".as_ptr());
                 node = (*node).next;
             }
         }
