@@ -200,6 +200,22 @@ fn merlin_exc_c14n_one() {
 }
 
 #[test]
+fn foreign_signatures() {
+    let Some(folder) = corpus("xmlsec1") else { return };
+    let key = |name: &str| TrustedKey::from_spki_pem(&read(folder.join("keys").join(name)).unwrap()).unwrap();
+    let (rsa, p256) = (key("rsa/rsa-2048-pubkey.pem"), key("ec/ec-prime256v1-pubkey.pem"));
+    let opinion = |name: &str, key: &TrustedKey| {
+        let xml = read(folder.join("aleksey-xmldsig-01").join(name)).unwrap();
+        verify(&xml, key, &[("Object", "Id")])
+    };
+    let (by_rsa, by_p256) = ("enveloping-sha256-rsa-sha256.xml", "enveloping-sha256-ecdsa-sha256.xml");
+    assert_eq!(opinion(by_rsa, &rsa), Opinion::Valid);
+    assert_eq!(opinion(by_p256, &p256), Opinion::Valid);
+    assert_eq!(opinion(by_rsa, &key("rsa/rsa-4096-pubkey.pem")), Opinion::Invalid);
+    assert!(matches!(opinion(by_rsa, &p256), Opinion::Error(_)), "the kind of key is wrong");
+}
+
+#[test]
 fn the_xmlsec1_program_agrees() {
     let Some(pair) = rsa() else { return };
     let folder = std::env::temp_dir().join(format!("chukei-oracle-program-{}", std::process::id()));
