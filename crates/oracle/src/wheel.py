@@ -43,6 +43,7 @@ def parse_enclosed(xml):
 
 
 KEYS = {}
+MANAGERS = {}  # each reads the system's certificates, which takes 16 ms
 
 
 def load_key(pem):
@@ -93,9 +94,10 @@ def sign(template, key):
 
 def encrypt(template, plaintext, key):
     root = parse_enclosed(template)
-    manager = xmlsec.KeysManager()
-    manager.add_key(load_key(key))
-    context = xmlsec.EncryptionContext(manager)
+    if key not in MANAGERS:
+        MANAGERS[key] = xmlsec.KeysManager()
+        MANAGERS[key].add_key(load_key(key))
+    context = xmlsec.EncryptionContext(MANAGERS[key])
     data = nth(root, f"{XENC}EncryptedData", 0)
     method = data.find(f"{XENC}EncryptionMethod").get("Algorithm")
     bits = next((bits for bits in (128, 192, 256) if f"aes{bits}" in method), None)
