@@ -128,7 +128,8 @@ impl Certificate {
         hex(&self.0.fields.serial)
     }
 
-    /// `notBefore` and `notAfter`; both instants belong to the validity (RFC 5280 §4.1.2.5).
+    /// `notBefore` and `notAfter` (RFC 5280 §4.1.2.5). A path is refused from the very second of `notAfter` on, because
+    /// OpenSSL counts that second out.
     #[must_use]
     pub fn validity(&self) -> (UnixTime, UnixTime) {
         (unix(self.0.x509.not_before()), unix(self.0.x509.not_after()))
@@ -146,6 +147,7 @@ impl Certificate {
         &self.0.fields.issuer
     }
 
+    #[cfg(any(test, feature = "test-pki"))]
     pub(crate) fn subject_der(&self) -> &[u8] {
         &self.0.fields.subject
     }

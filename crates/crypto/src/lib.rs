@@ -63,6 +63,10 @@ mod public;
 mod random;
 mod signer;
 mod strength;
+#[cfg(any(test, feature = "test-pki"))]
+pub mod test_pki;
+#[cfg(test)]
+mod tests;
 
 pub use algorithms::{ContentCipher, DigestAlgorithm, KeyTransport, SignatureAlgorithm};
 pub use certificate::{Certificate, UnixTime};

@@ -199,10 +199,7 @@ impl TrustAnchors {
                 let at_fault =
                     known().find(|known| current.as_ref().is_some_and(|current| *known.x509() == **current));
                 let at_fault = at_fault.unwrap_or(leaf);
-                match library_fault(code) {
-                    Fault::UnknownIssuer => Err(why_no_issuer(at_fault, known(), text)),
-                    found => Err(fault(found, at_fault, text)),
-                }
+                Err(fault(library_fault(code, at_fault), at_fault, text))
             }
         }
     }
@@ -289,26 +286,11 @@ fn check_extended(certificate: &Certificate, demand: &Demand) -> Result<(), Cert
     Ok(())
 }
 
-/// The library skips a certificate that may not issue, and then misses an issuer. A human wants to know which.
-fn why_no_issuer<'a>(
-    certificate: &Certificate,
-    mut known: impl Iterator<Item = &'a Certificate>,
-    text: &str,
-) -> CertificateError {
-    match known.find(|other| other.subject_der() == certificate.issuer_der() && *other != certificate) {
-        Some(other) if !other.is_ca() => {
-            fault(Fault::BasicConstraints, other, "issued, but is no authority's")
-        }
-        Some(other) if !other.x509().key_usage().is_none_or(|usage| usage.contains(Usage::KEY_CERT_SIGN)) => {
-            fault(Fault::KeyUsage, other, "issued, but may not sign certificates")
-        }
-        _ => fault(Fault::UnknownIssuer, certificate, text),
-    }
-}
-
 /// Our name for the library's verdict (`X509_V_ERR_*` in `x509_vfy.h`).
-fn library_fault(code: i32) -> Fault {
+fn library_fault(code: i32, certificate: &Certificate) -> Fault {
     match code {
+        // One code of the library for "no authority" and for "an authority that may not sign certificates".
+        79 if certificate.is_ca() => Fault::KeyUsage,
         4 | 7 | 68 | 76 | 77 | 78 => Fault::Signature,
         9 => Fault::NotYetValid,
         10 => Fault::Expired,

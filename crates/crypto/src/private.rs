@@ -61,6 +61,9 @@ impl PrivateKey {
     /// [`KeyError::Passphrase`] when it does not open; else as [`PrivateKey::from_pkcs8_der`].
     pub fn from_encrypted_pem(text: &str, passphrase: &str) -> Result<Self, KeyError> {
         let der = pem::block(text, "ENCRYPTED PRIVATE KEY").ok_or(KeyError::Encoding)?;
+        if passphrase.contains('\0') {
+            return Err(KeyError::Passphrase); // PBKDF2 does not tell trailing zeros from none
+        }
         let key = PKey::private_key_from_pkcs8_callback(&der, |buffer| {
             // A passphrase that is too long for the library becomes an empty one, which opens nothing.
             let room =
