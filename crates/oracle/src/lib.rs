@@ -18,7 +18,7 @@
 //!   `&amp;`).
 //! * A namespace name that is no URI of RFC 3986 (`http://e/é`, `urn:z"q`) counts as an error.
 //! * A NUL after the root element ends the document: what follows is not looked at.
-//! * Depth ends at 256 elements, and one text at 10 MB.
+//! * Depth ends near 256 elements, and one text at 10 MB.
 
 #[cfg(not(feature = "libxmlsec1"))]
 #[path = "absent.rs"]
