@@ -13,7 +13,7 @@ pub(crate) fn expand(xml: &[u8]) -> Result<Vec<u8>, String> {
     session(|| {
         let document = Document::parse(xml)?;
         // Without its DTD, because libxml2 adds elements to what it takes for XHTML.
-        // SAFETY: the document is valid. Its DTD, null or valid, is freed when it is out of the tree and nothing is
+        // SAFETY: the document is valid. Its DTD, null or valid, is freed once out of the tree, when nothing is
         // written any more that could refer to its entities.
         unsafe {
             let dtd = ffi::xmlGetIntSubset(document.0);
