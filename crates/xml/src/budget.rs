@@ -25,8 +25,6 @@ pub struct Limits {
     pub references: usize,
     /// Signatures verified and keys unwrapped.
     pub operations: usize,
-    /// Encryption inside encryption.
-    pub encryption_depth: usize,
 }
 
 impl Limits {
@@ -34,17 +32,16 @@ impl Limits {
     #[must_use]
     pub const fn message() -> Self {
         Self {
-            bytes: 2 << 20,      // metadata aggregates and record sets of the pilots stay below 1 MiB
-            depth: 64,           // the deepest message of the standard has 14
-            nodes: 1 << 17,      // a 1 MiB record set has about 40,000; 44 octets each in memory
-            attributes: 64,      // the widest element of the standard has 11
-            namespaces: 128,     // the widest message has 16
-            name: 1 << 10,       //
-            value: 1 << 16,      // the longest are URLs
-            text: 1 << 19,       // the longest is the ciphertext of a record set
-            references: 32,      // Body, ten headers, the tokens
-            operations: 8,       // two signatures, up to three keys each, one unwrapping
-            encryption_depth: 1, // no ciphertext of the standard holds another one
+            bytes: 2 << 20,  // metadata aggregates and record sets of the pilots stay below 1 MiB
+            depth: 64,       // the deepest message of the standard has 14
+            nodes: 1 << 17,  // a 1 MiB record set has about 40,000; 44 octets each in memory
+            attributes: 64,  // the widest element of the standard has 11
+            namespaces: 128, // the widest message has 16
+            name: 1 << 10,   //
+            value: 1 << 16,  // the longest are URLs
+            text: 1 << 19,   // the longest is the ciphertext of a record set
+            references: 32,  // Body, ten headers, the tokens
+            operations: 8,   // two signatures, up to three keys each, one unwrapping
         }
     }
 }
@@ -62,8 +59,6 @@ pub struct Spent {
     pub canonical: u64,
     /// Signatures verified and keys unwrapped.
     pub operations: usize,
-    /// Ciphertexts opened.
-    pub opened: usize,
 }
 
 /// The limits of one message and what it has used of them.
@@ -85,7 +80,7 @@ impl Budget {
     /// A fresh budget.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
-        let spent = Spent { bytes: 0, nodes: 0, steps: 0, canonical: 0, operations: 0, opened: 0 };
+        let spent = Spent { bytes: 0, nodes: 0, steps: 0, canonical: 0, operations: 0 };
         Self { limits, spent }
     }
 
@@ -131,15 +126,6 @@ impl Budget {
     pub fn pay_operation(&mut self) -> Result<(), LimitKind> {
         self.spent.operations = self.spent.operations.saturating_add(1);
         within(self.spent.operations, self.limits.operations, LimitKind::Operations)
-    }
-
-    /// Pays for opening one ciphertext that was found at this depth of encryption (0: in the message itself).
-    ///
-    /// # Errors
-    /// `LimitKind::EncDepth` when ciphertexts are nested deeper than allowed.
-    pub fn pay_opening(&mut self, depth: usize) -> Result<(), LimitKind> {
-        self.spent.opened = self.spent.opened.saturating_add(1);
-        within(depth.saturating_add(1), self.limits.encryption_depth, LimitKind::EncDepth)
     }
 
     /// Checks the number of references of one signature.

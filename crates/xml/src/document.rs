@@ -228,6 +228,22 @@ impl Document {
         self.tree.signatures.iter().map(|node| Element::new(self, *node))
     }
 
+    /// Every prefix that some declaration binds, `""` for the default. For diagnosis.
+    pub fn declared_prefixes(&self) -> impl Iterator<Item = &str> {
+        let own = self.tree.prefixes.iter().map(|slice| self.str(*slice));
+        std::iter::once("").chain(own)
+    }
+
+    /// Octets of an element as they came, without those of another one inside it. For diagnosis.
+    #[must_use]
+    pub fn source_of(&self, node: NodeId, without: NodeId) -> Option<Vec<u8>> {
+        let (whole, part) = (self.node(node.0)?, self.node(without.0)?);
+        let text = &self.input.text;
+        let before = text.get(whole.start as usize..part.start as usize)?;
+        let after = text.get(part.stop as usize..whole.stop as usize)?;
+        Some([before, after].concat().into_bytes())
+    }
+
     /// Whether a comment stands inside the element. (Texts are read across comments; see the front page.)
     #[must_use]
     pub fn has_comment_in(&self, element: Element<'_>) -> bool {

@@ -29,6 +29,12 @@ impl XmlError {
         Self { reason, expected: expected.into(), position }
     }
 
+    /// An error about text that is no XML, e.g. a query string: line 1, columns are octets.
+    #[must_use]
+    pub fn in_text(reason: Reason, expected: impl Into<Cow<'static, str>>, span: Range<usize>) -> Self {
+        Self::new(reason, expected, Position { line: 1, column: span.start.saturating_add(1), span })
+    }
+
     /// The ground for refusal.
     #[must_use]
     pub const fn reason(&self) -> Reason {

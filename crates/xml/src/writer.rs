@@ -57,6 +57,12 @@ impl Writer<'_> {
         self.open_as(name.namespace.prefix(), name.namespace.uri(), name.local)
     }
 
+    /// Opens an element and gives its place.
+    pub fn open_at(&mut self, name: Name) -> NodeId {
+        self.open(name);
+        NodeId(offset(self.builder.tree.nodes.len()))
+    }
+
     /// Opens an element with a prefix of one's own choice.
     pub fn open_as(&mut self, prefix: &str, namespace: &str, local: &str) -> &mut Self {
         self.settle();

@@ -1,0 +1,172 @@
+//! The one shape of `xenc:EncryptedData`: AES-256-GCM content, its key wrapped once by RSA-OAEP inside `ds:KeyInfo`.
+//!
+//! XML Encryption 1.1 §3, §5.2.4, §5.5.2; what is narrower than there is the standard's chapter on encryption.
+
+use chukei_crypto::{ContentCipher, ContentKey, CryptoError, KeyTransport, PublicKey, Unwrapper};
+use chukei_reason::{LimitKind, Reason};
+use chukei_xml::{Budget, Document, Element, Name, Writer, XmlError, lexical::encode_base64, ns};
+
+use crate::{
+    names::*,
+    structure::{base64, single, structure},
+};
+
+/// Whom to seal for.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient<'k> {
+    /// The recipient's key, from metadata.
+    pub key: &'k PublicKey,
+    /// The recipient's entity identifier, for `EncryptedKey/@Recipient`; a hint for people.
+    pub name: Option<&'k str>,
+}
+
+/// A ciphertext with its wrapped key, ready to be written into a message.
+#[derive(Debug)]
+pub struct Sealed {
+    wrapped: Vec<u8>,
+    content: Vec<u8>,
+    recipient: Option<String>,
+}
+
+impl Sealed {
+    /// Seals one element, given as the bytes of a document, under a fresh key and a fresh IV.
+    ///
+    /// `block`: the plaintext is filled up with trailing spaces to a multiple of this many octets, so that the size
+    /// of the ciphertext does not tell the size of what is in it; 1 for none.
+    ///
+    /// # Errors
+    /// When the cryptographic library fails, or the key cannot wrap.
+    pub fn new(plaintext: &[u8], recipient: Recipient<'_>, block: usize) -> Result<Self, CryptoError> {
+        let mut padded = chukei_crypto::Zeroizing::new(plaintext.to_vec());
+        padded.resize(plaintext.len().next_multiple_of(block.max(1)), b' ');
+        let key = ContentKey::generate()?;
+        let content = key.seal(&padded)?;
+        let wrapped = recipient.key.wrap(KeyTransport::RsaOaepSha256, &key)?;
+        Ok(Self { wrapped, content, recipient: recipient.name.map(str::to_owned) })
+    }
+
+    /// Writes `xenc:EncryptedData`.
+    pub fn write(&self, w: &mut Writer<'_>) {
+        w.open(ENCRYPTED_DATA).attribute("Type", ELEMENT_TYPE);
+        w.open(ENCRYPTION_METHOD).attribute("Algorithm", ContentCipher::Aes256Gcm.uri()).close();
+        w.open(KEY_INFO).open(ENCRYPTED_KEY);
+        if let Some(recipient) = &self.recipient {
+            w.attribute("Recipient", recipient);
+        }
+        w.open(ENCRYPTION_METHOD).attribute("Algorithm", KeyTransport::RsaOaepSha256.uri());
+        w.open(DIGEST_METHOD).attribute("Algorithm", KeyTransport::DIGEST_URI).close();
+        w.open(MGF).attribute("Algorithm", KeyTransport::MGF_URI).close().close();
+        w.open(CIPHER_DATA).element(CIPHER_VALUE, &encode_base64(&self.wrapped)).close().close().close();
+        w.open(CIPHER_DATA).element(CIPHER_VALUE, &encode_base64(&self.content)).close().close();
+    }
+}
+
+/// Opens the `EncryptedData` that is the only child of `holder` (a `saml:EncryptedID`, …), or `holder` itself.
+///
+/// The plaintext is a document with `expected` as root, read under the same budget, about whose origin nothing is
+/// known. Open only what stands inside a verified message, so that a stranger cannot make us use the key.
+///
+/// `keys` are ours, the current one first; more than one only while keys are being changed.
+///
+/// # Errors
+/// `Structure`, `Algorithm`, `Base64` for the shape, before a key is used; then `Decrypt`, `Plaintext`,
+/// `Limit(EncDepth)`, which share one answer; `Limit(Operations)`.
+pub fn open(
+    holder: Element<'_>,
+    expected: Name,
+    keys: &[&dyn Unwrapper],
+    budget: &mut Budget,
+) -> Result<Document, XmlError> {
+    let data =
+        if holder.is(ENCRYPTED_DATA) { holder } else { holder.only(ENCRYPTED_DATA).map_err(structure)? };
+    let Shape { wrapped, content } = Shape::read(data).map_err(structure)?;
+
+    let refused = || data.error(Reason::Decrypt, "a ciphertext for us");
+    let mut plaintext = None;
+    for key in keys {
+        budget.pay_operation().map_err(|kind| data.error(Reason::Limit(kind), "fewer ciphertexts"))?;
+        let opened = key.unwrap(KeyTransport::RsaOaepSha256, &wrapped).and_then(|key| key.open(&content));
+        if let Ok(opened) = opened {
+            plaintext = Some(opened);
+            break;
+        }
+    }
+    let plaintext = plaintext.ok_or_else(refused)?;
+
+    let wrong =
+        || data.error(Reason::Plaintext, format!("{expected}, alone and self-contained, in the ciphertext"));
+    if plaintext.starts_with(b"<?") {
+        return Err(wrong());
+    }
+    let document = Document::parse_within(plaintext.as_slice(), budget).map_err(|_| wrong())?;
+    if !document.root().is(expected) {
+        return Err(wrong());
+    }
+    if document.root().descendants().any(|element| element.is_in(ns::XENC)) {
+        return Err(data.error(Reason::Limit(LimitKind::EncDepth), "no ciphertext inside a ciphertext"));
+    }
+    Ok(document)
+}
+
+struct Shape {
+    wrapped: Vec<u8>,
+    content: Vec<u8>,
+}
+
+impl Shape {
+    fn read(data: Element<'_>) -> Result<Self, XmlError> {
+        if data.document().has_comment_in(data) {
+            return Err(data.error(Reason::Structure, "no comment inside EncryptedData"));
+        }
+        data.only_attributes(&["Id", "Type"])?;
+        if data.attribute("Type") != Some(ELEMENT_TYPE) {
+            return Err(data.error(Reason::Structure, "Type of an encrypted element"));
+        }
+        let mut children = data.children();
+        let method = children.required(ENCRYPTION_METHOD)?;
+        if method.attribute("Algorithm").and_then(ContentCipher::from_uri).is_none() {
+            return Err(method.error(Reason::Algorithm, ContentCipher::Aes256Gcm.uri()));
+        }
+        method.only_attributes(&["Algorithm"])?;
+        method.empty()?;
+        let key_info = children.required(KEY_INFO)?;
+        let content = cipher_value(children.required(CIPHER_DATA)?)?;
+        children.finish()?;
+
+        let key = key_info.only(ENCRYPTED_KEY)?;
+        key.only_attributes(&["Id", "Recipient"])?;
+        let mut children = key.children();
+        check_transport(children.required(ENCRYPTION_METHOD)?)?;
+        // Names one of our keys; we have few and try them.
+        let _hint = children.optional(KEY_INFO)?;
+        let wrapped = cipher_value(children.required(CIPHER_DATA)?)?;
+        children.finish()?;
+        Ok(Self { wrapped, content })
+    }
+}
+
+/// XML Encryption 1.1 §5.5.2: digest and mask generation function both written out, no label.
+fn check_transport(method: Element<'_>) -> Result<(), XmlError> {
+    let refuse = |at: Element<'_>, expected| Err(at.error(Reason::Algorithm, expected));
+    if method.attribute("Algorithm").and_then(KeyTransport::from_uri).is_none() {
+        return refuse(method, KeyTransport::RsaOaepSha256.uri());
+    }
+    let digest = single(method, DIGEST_METHOD)?;
+    let mgf = single(method, MGF)?;
+    let named =
+        |element: Option<Element<'_>>, uri| element.and_then(|e| e.attribute("Algorithm")) == Some(uri);
+    if !named(digest, KeyTransport::DIGEST_URI) {
+        return refuse(method, "ds:DigestMethod SHA-256");
+    }
+    if !named(mgf, KeyTransport::MGF_URI) {
+        return refuse(method, "xenc11:MGF mgf1sha256");
+    }
+    if method.elements().count() != 2 {
+        return refuse(method, "no parameter but digest and mask generation function");
+    }
+    method.only_attributes(&["Algorithm"])
+}
+
+fn cipher_value(data: Element<'_>) -> Result<Vec<u8>, XmlError> {
+    base64(data.only(CIPHER_VALUE)?)
+}

@@ -1,0 +1,180 @@
+//! Where signatures stand, and where they must. Everything here happens before any key is touched.
+
+use chukei_reason::Reason;
+use chukei_xml::{Budget, Document, Element, Name, NodeId, XmlError};
+
+use crate::{
+    message::MessageTargets,
+    names::*,
+    structure::{SignatureStructure, Targets, Transform, structure},
+};
+
+/// Which element of a message is read, and which signatures it has to carry.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    root: Name,
+    child: Option<Name>,
+    signed_root: bool,
+}
+
+impl Shape {
+    /// The root element carries a signature and is read: an assertion, a request, metadata.
+    #[must_use]
+    pub const fn root(name: Name) -> Self {
+        Self { root: name, child: None, signed_root: true }
+    }
+
+    /// The root element holds exactly one `child`, which carries a signature and is read: an assertion in a Response.
+    /// The root may carry a signature too; then both must verify.
+    #[must_use]
+    pub const fn child(root: Name, child: Name) -> Self {
+        Self { root, child: Some(child), signed_root: false }
+    }
+
+    /// As [`Self::child`], and the root has to carry a signature too.
+    #[must_use]
+    pub const fn both(root: Name, child: Name) -> Self {
+        Self { root, child: Some(child), signed_root: true }
+    }
+
+    /// A SOAP message with one signature over Body, header blocks and tokens (WSS SOAP Message Security 1.1 §8).
+    #[must_use]
+    pub const fn message() -> Self {
+        Self { root: ENVELOPE, child: None, signed_root: false }
+    }
+}
+
+/// A document whose signatures are where they belong and have the right structure.
+#[derive(Clone, Debug)]
+pub(crate) struct Located {
+    pub(crate) document: Document,
+    /// What is read.
+    pub(crate) target: NodeId,
+    /// The target's signature first.
+    pub(crate) signatures: Vec<SignatureStructure>,
+    /// Elements that the signature of a SOAP message covers; empty otherwise.
+    pub(crate) parts: Vec<NodeId>,
+}
+
+impl Located {
+    pub(crate) fn find(document: Document, shape: &Shape, budget: &mut Budget) -> Result<Self, XmlError> {
+        let root = document.root();
+        if !root.is(shape.root) {
+            let sealed = root.is(ENCRYPTED_DATA) || root.is(ENCRYPTED_ASSERTION);
+            let reason = if sealed { Reason::Order } else { Reason::RootElement };
+            return Err(root.error(reason, format!("{} as root element", shape.root)));
+        }
+        if shape.root == ENVELOPE {
+            return Self::find_message(document, budget);
+        }
+        let target = match shape.child {
+            None => root,
+            Some(name) => only_child(root, name)?,
+        };
+        let signable = [Some(target), shape.child.is_some().then_some(root)];
+        for signature in document.signatures() {
+            check_position(signature, signable.iter().flatten())?;
+        }
+        let mut signatures = Vec::with_capacity(1);
+        for (element, required) in [(target, true), (root, shape.signed_root)] {
+            if element.id() == root.id() && !signatures.is_empty() && shape.child.is_none() {
+                continue;
+            }
+            match element.elements().find(|child| child.is(SIGNATURE)) {
+                Some(signature) => {
+                    let targets = ParentOnly { parent: element.id() };
+                    signatures.push(SignatureStructure::read(signature, &targets, budget)?);
+                }
+                None if required => {
+                    return Err(
+                        element.error(Reason::Unsigned, format!("a Signature in {}", element.qualified()))
+                    );
+                }
+                None => {}
+            }
+        }
+        let target = target.id();
+        Ok(Self { document, target, signatures, parts: Vec::new() })
+    }
+
+    fn find_message(document: Document, budget: &Budget) -> Result<Self, XmlError> {
+        let targets = MessageTargets::of(&document).map_err(structure)?;
+        let security = targets.security(&document)?;
+        for signature in document.signatures() {
+            // An assertion in the message brings its own signature along; whoever reads it verifies it there.
+            let parent = signature.parent();
+            let own = parent.is_some_and(|parent| parent.is(ASSERTION));
+            if !own && parent.map(Element::id) != Some(security.id()) {
+                return Err(
+                    signature.error(Reason::SignaturePosition, "the Signature as child of wsse:Security")
+                );
+            }
+        }
+        let signature = crate::structure::single(security, SIGNATURE)?;
+        let signature =
+            signature.ok_or_else(|| security.error(Reason::Unsigned, "a Signature in wsse:Security"))?;
+        let signature = SignatureStructure::read(signature, &targets, budget)?;
+        let mut parts: Vec<NodeId> = signature.references.iter().map(|reference| reference.target).collect();
+        parts.sort_unstable();
+        if parts.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+            return Err(document.root().error(Reason::Structure, "each part signed once"));
+        }
+        let target = document.root().id();
+        Ok(Self { document, target, signatures: vec![signature], parts })
+    }
+}
+
+/// Exactly one child of this name; an encrypted one counts, and is the wrong order of signing and sealing.
+fn only_child(root: Element<'_>, name: Name) -> Result<Element<'_>, XmlError> {
+    let counts = |child: &Element<'_>| child.is(name) || (name == ASSERTION && child.is(ENCRYPTED_ASSERTION));
+    let mut children = root.elements().filter(counts);
+    match (children.next(), children.next()) {
+        (Some(child), None) if child.is(name) => Ok(child),
+        (Some(sealed), None) => Err(sealed.error(Reason::Order, format!("{name}, signed and in clear"))),
+        (_, Some(second)) => Err(second.error(Reason::AssertionCount, format!("exactly one {name}"))),
+        (None, None) => Err(root.error(Reason::AssertionCount, format!("exactly one {name}"))),
+    }
+}
+
+/// SAML 2.0 core §5.4.1, metadata §3.1: the signature is the first child, or stands right after the issuer.
+fn check_position<'d>(
+    signature: Element<'d>,
+    mut signable: impl Iterator<Item = &'d Element<'d>>,
+) -> Result<(), XmlError> {
+    let wrong = || signature.error(Reason::SignaturePosition, "a Signature only where the schema has one");
+    let parent = signature.parent().filter(|parent| signable.any(|element| element.id() == parent.id()));
+    let parent = parent.ok_or_else(wrong)?;
+    let mut before = parent.elements().take_while(|child| child.id() != signature.id());
+    match (before.next(), before.next()) {
+        (None, _) => Ok(()),
+        (Some(issuer), None) if issuer.is(ISSUER) => Ok(()),
+        _ if parent.elements().filter(|child| child.is(SIGNATURE)).count() > 1 => {
+            Err(signature.error(Reason::Structure, "one Signature in an element"))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// An enveloped signature refers to the element that carries it, once.
+struct ParentOnly {
+    parent: NodeId,
+}
+
+impl Targets for ParentOnly {
+    fn resolve<'d>(&self, referenced: Element<'d>, _: Transform) -> Result<Element<'d>, XmlError> {
+        if referenced.id() == self.parent {
+            Ok(referenced)
+        } else {
+            Err(referenced
+                .error(Reason::ReferenceTarget, "a reference to the element that carries the Signature"))
+        }
+    }
+
+    fn check_count(&self, at: Element<'_>, count: usize, _: &Budget) -> Result<(), XmlError> {
+        if count == 1 { Ok(()) } else { Err(at.error(Reason::Structure, "exactly one Reference")) }
+    }
+
+    fn allows(&self, transform: Transform) -> bool {
+        transform == Transform::Enveloped
+    }
+}

@@ -1,0 +1,272 @@
+//! The one shape of `ds:Signature`. Reads structure and algorithms; touches no key and digests nothing.
+//!
+//! XML Signature 1.1 §4; what is narrower than there is the standard's chapter on signatures.
+
+use chukei_crypto::{DigestAlgorithm, SignatureAlgorithm};
+use chukei_reason::Reason;
+use chukei_xml::{Budget, Element, Name, NodeId, XmlError, lexical};
+
+use crate::names::*;
+
+/// A signature whose structure is right. Places are those of the document that it was read from.
+#[derive(Clone, Debug)]
+pub(crate) struct SignatureStructure {
+    pub(crate) node: NodeId,
+    pub(crate) signed_info: NodeId,
+    /// `InclusiveNamespaces` of the canonicalisation of SignedInfo.
+    pub(crate) prefixes: Option<NodeId>,
+    pub(crate) algorithm: SignatureAlgorithm,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) key_info: Option<NodeId>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) node: NodeId,
+    /// What is digested.
+    pub(crate) target: NodeId,
+    pub(crate) prefixes: Option<NodeId>,
+    pub(crate) transform: Transform,
+    pub(crate) digest: [u8; 32],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transform {
+    /// Enveloped-signature, then exclusive canonicalisation.
+    Enveloped,
+    /// Exclusive canonicalisation.
+    Plain,
+    /// STR-Transform with exclusive canonicalisation; the target is the token, not its reference.
+    Token,
+}
+
+/// Elements that a reference may point at.
+pub(crate) trait Targets {
+    /// The element that `reference` digests when it points at `referenced`.
+    ///
+    /// # Errors
+    /// `ReferenceTarget`, or what is wrong with a token reference.
+    fn resolve<'d>(&self, referenced: Element<'d>, transform: Transform) -> Result<Element<'d>, XmlError>;
+
+    /// How many references there may be.
+    fn check_count(&self, at: Element<'_>, count: usize, budget: &Budget) -> Result<(), XmlError>;
+
+    /// Whether these transforms fit.
+    fn allows(&self, transform: Transform) -> bool;
+}
+
+/// Deviations from the schema weigh as `Structure` inside a signature or a ciphertext.
+pub(crate) fn structure(error: XmlError) -> XmlError {
+    if error.reason() == Reason::Schema { error.with_reason(Reason::Structure) } else { error }
+}
+
+impl SignatureStructure {
+    pub(crate) fn read(
+        signature: Element<'_>,
+        targets: &impl Targets,
+        budget: &Budget,
+    ) -> Result<Self, XmlError> {
+        // Comments are not digested; inside a signature they have only ever served attackers (CVE-2025-29775).
+        if signature.document().has_comment_in(signature) {
+            return Err(signature.error(Reason::Structure, "no comment inside a Signature"));
+        }
+        Self::read_parts(signature, targets, budget).map_err(structure)
+    }
+
+    fn read_parts(signature: Element<'_>, targets: &impl Targets, budget: &Budget) -> Result<Self, XmlError> {
+        signature.only_attributes(&["Id"])?;
+        let mut children = signature.children();
+        let signed_info = children.required(SIGNED_INFO)?;
+        let value = children.required(SIGNATURE_VALUE)?;
+        let key_info = children.optional(KEY_INFO)?;
+        children.finish()?;
+
+        signed_info.only_attributes(&["Id"])?;
+        let mut parts = signed_info.children();
+        let method = parts.required(CANONICALIZATION_METHOD)?;
+        let prefixes = canonicalization(method)?;
+        let algorithm = signature_algorithm(parts.required(SIGNATURE_METHOD)?)?;
+        let mut references = Vec::with_capacity(1);
+        let mut rest = parts.clone();
+        while rest.optional(REFERENCE)?.is_some() {
+            references.push(());
+        }
+        let count = references.len();
+        targets.check_count(signed_info, count, budget)?;
+        let mut references = Vec::with_capacity(count);
+        while let Some(reference) = parts.optional(REFERENCE)? {
+            references.push(Reference::read(reference, signature, targets)?);
+        }
+        parts.finish()?;
+
+        let value_octets = base64(value)?;
+        if value_octets.is_empty() {
+            return Err(value.error(Reason::Structure, "a signature value"));
+        }
+        if let Some(key_info) = key_info {
+            check_key_info(key_info)?;
+        }
+        Ok(Self {
+            node: signature.id(),
+            signed_info: signed_info.id(),
+            prefixes: prefixes.map(|element| element.id()),
+            algorithm,
+            references,
+            value: value_octets,
+            key_info: key_info.map(Element::id),
+        })
+    }
+}
+
+impl Reference {
+    fn read(
+        reference: Element<'_>,
+        signature: Element<'_>,
+        targets: &impl Targets,
+    ) -> Result<Self, XmlError> {
+        reference.only_attributes(&["Id", "Type", "URI"])?;
+        let uri = reference.attribute("URI");
+        let fragment = uri.and_then(|uri| uri.strip_prefix('#')).filter(|id| lexical::is_ncname(id));
+        let Some(id) = fragment else {
+            return Err(reference.error(Reason::ReferenceUri, "URI=\"#\" and the identifier of an element"));
+        };
+        let mut children = reference.children();
+        let (transform, prefixes) = match children.optional(TRANSFORMS)? {
+            Some(transforms) => read_transforms(transforms)?,
+            None => return Err(reference.error(Reason::Transform, "Transforms")),
+        };
+        if !targets.allows(transform) {
+            return Err(reference.error(Reason::Transform, "the transforms that belong to this place"));
+        }
+        let method = children.required(DIGEST_METHOD)?;
+        let value = children.required(DIGEST_VALUE)?;
+        children.finish()?;
+        if DigestAlgorithm::from_uri(method.attribute("Algorithm").unwrap_or_default()).is_none() {
+            return Err(method.error(Reason::Algorithm, "a digest algorithm of the standard"));
+        }
+        method.only_attributes(&["Algorithm"])?;
+        method.empty()?;
+        let digest = base64(value)?;
+        let digest =
+            <[u8; 32]>::try_from(digest).map_err(|_| value.error(Reason::Digest, "a digest of 32 octets"))?;
+
+        let document = signature.document();
+        let referenced = document.by_id(id).ok_or_else(|| {
+            reference.error(Reason::ReferenceTarget, "the identifier of an element of this message")
+        })?;
+        let target = targets.resolve(referenced, transform)?;
+        // Attributes that only look like identifiers must not give another reader another target (XML-35).
+        if document.lookalike_ids(target, id) > 1 {
+            return Err(
+                reference.error(Reason::DuplicateId, "one identifier of this value in the signed element")
+            );
+        }
+        let prefixes = prefixes.map(|element| element.id());
+        Ok(Self { node: reference.id(), target: target.id(), prefixes, transform, digest })
+    }
+}
+
+/// `Algorithm` must be exclusive canonicalisation; gives its `InclusiveNamespaces`.
+fn canonicalization(method: Element<'_>) -> Result<Option<Element<'_>>, XmlError> {
+    if method.attribute("Algorithm") != Some(EXC_C14N) {
+        return Err(method.error(Reason::Algorithm, "exclusive canonicalisation without comments"));
+    }
+    inclusive_namespaces(method)
+}
+
+/// Exclusive XML Canonicalization 1.0 §3: at most one `InclusiveNamespaces`; the standard allows eight prefixes in it.
+fn inclusive_namespaces(method: Element<'_>) -> Result<Option<Element<'_>>, XmlError> {
+    method.only_attributes(&["Algorithm"])?;
+    let mut children = method.children();
+    let list = children.optional(INCLUSIVE_NAMESPACES)?;
+    children.finish()?;
+    if let Some(list) = list {
+        list.only_attributes(&["PrefixList"])?;
+        list.empty()?;
+        if list.attribute("PrefixList").unwrap_or_default().split_ascii_whitespace().count() > 8 {
+            return Err(list.error(Reason::C14n, "at most eight prefixes in PrefixList"));
+        }
+    }
+    Ok(list)
+}
+
+fn signature_algorithm(method: Element<'_>) -> Result<SignatureAlgorithm, XmlError> {
+    let algorithm = method.attribute("Algorithm").and_then(SignatureAlgorithm::from_uri);
+    let algorithm =
+        algorithm.ok_or_else(|| method.error(Reason::Algorithm, "a signature algorithm of the standard"))?;
+    method.only_attributes(&["Algorithm"])?;
+    method.empty()?;
+    Ok(algorithm)
+}
+
+fn read_transforms(transforms: Element<'_>) -> Result<(Transform, Option<Element<'_>>), XmlError> {
+    let refuse = |at: Element<'_>| {
+        let uri = at.attribute("Algorithm").unwrap_or_default();
+        let reason = if REFUSED_C14N.contains(&uri) { Reason::Algorithm } else { Reason::Transform };
+        Err(at.error(
+            reason,
+            "enveloped-signature, then exclusive canonicalisation (or STR-Transform for a token)",
+        ))
+    };
+    let mut children = transforms.children();
+    let Some(first) = children.optional(TRANSFORM)? else { return refuse(transforms) };
+    let second = children.optional(TRANSFORM)?;
+    if let Some(more) = children.peek()? {
+        return refuse(more);
+    }
+    let algorithm = |transform: Element<'_>| match transform.attribute("Algorithm") {
+        Some(EXC_C14N) => Some(Transform::Plain),
+        Some(ENVELOPED) => Some(Transform::Enveloped),
+        Some(STR_TRANSFORM) => Some(Transform::Token),
+        _ => None,
+    };
+    match (algorithm(first), second.map(|second| (second, algorithm(second)))) {
+        (Some(Transform::Enveloped), Some((c14n, Some(Transform::Plain)))) => {
+            first.only_attributes(&["Algorithm"])?;
+            first.empty()?;
+            Ok((Transform::Enveloped, inclusive_namespaces(c14n)?))
+        }
+        (Some(Transform::Plain), None) => Ok((Transform::Plain, inclusive_namespaces(first)?)),
+        (Some(Transform::Token), None) => {
+            first.only_attributes(&["Algorithm"])?;
+            let parameters = first.only(TRANSFORMATION_PARAMETERS)?;
+            Ok((Transform::Token, canonicalization(parameters.only(CANONICALIZATION_METHOD)?)?))
+        }
+        (None, _) => refuse(first),
+        (_, Some((second, _))) => refuse(second),
+        (_, None) => refuse(first),
+    }
+}
+
+/// What would have us fetch, derive or follow something is refused; what we do not know is no hint and is ignored.
+fn check_key_info(key_info: Element<'_>) -> Result<(), XmlError> {
+    for child in key_info.elements() {
+        if child.is(RETRIEVAL_METHOD) || child.is(KEY_INFO_REFERENCE) || child.is(ENCRYPTED_KEY) {
+            return Err(child.error(Reason::KeyInfo, "a certificate or a token reference as key hint"));
+        }
+    }
+    certificates(key_info).try_for_each(|shown| shown.text().map(|_| ()))
+}
+
+/// `X509Certificate` elements of a `KeyInfo`.
+pub(crate) fn certificates(key_info: Element<'_>) -> impl Iterator<Item = Element<'_>> {
+    let data = key_info.elements().filter(|child| child.is(X509_DATA));
+    data.flat_map(|data| data.elements().filter(|child| child.is(X509_CERTIFICATE)))
+}
+
+/// Octets of an element that holds base64 and nothing else.
+pub(crate) fn base64(element: Element<'_>) -> Result<Vec<u8>, XmlError> {
+    element.only_attributes(&["Id"])?;
+    let text = element.text()?;
+    lexical::decode_base64(text).ok_or_else(|| element.error(Reason::Base64, "canonical base64"))
+}
+
+/// The child of this name, which must be the only one of it.
+pub(crate) fn single<'d>(parent: Element<'d>, name: Name) -> Result<Option<Element<'d>>, XmlError> {
+    let mut same = parent.elements().filter(|child| child.is(name));
+    match (same.next(), same.next()) {
+        (first, None) => Ok(first),
+        (_, Some(second)) => Err(second.error(Reason::Structure, format!("one {name}"))),
+    }
+}
