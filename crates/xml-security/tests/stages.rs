@@ -1,5 +1,7 @@
 //! The stages from end to end, each deviation beside its twin.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use chukei_crypto::{KeyKind, PrivateKey, SignatureAlgorithm, UnixTime};
 use chukei_reason::{LimitKind, Reason};
 use chukei_xml::{Budget, Document, Name, Writer, XmlError, ns};
