@@ -1,112 +1,69 @@
-//! The closed lists (XML Signature 1.1 §6, XML Encryption 1.1 §5, RFC 6931 / RFC 9231).
+//! The closed lists (XML Signature 1.1 §6, XML Encryption 1.1 §5, RFC 9231).
 //!
-//! A URI is compared octet by octet: no trimming, no case folding, no fragment games (ALG-05).
+//! A URI is compared octet by octet: no trimming, no case folding (ALG-05).
 
-/// How a message is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SignatureAlgorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 9231 §2.3.2).
-    RsaSha256,
-    /// ECDSA over P-256 with SHA-256 (RFC 9231 §2.3.6).
-    EcdsaSha256,
-    /// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and 32 octets of salt (RFC 9231 §2.3.10).
-    RsaPssSha256,
-}
-
-impl SignatureAlgorithm {
-    /// Every algorithm of the list.
-    pub const ALL: &'static [Self] = &[Self::RsaSha256, Self::EcdsaSha256, Self::RsaPssSha256];
-
-    /// The identifier that stands in `ds:SignatureMethod`.
-    #[must_use]
-    pub const fn uri(self) -> &'static str {
-        match self {
-            Self::RsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-            Self::EcdsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
-            Self::RsaPssSha256 => "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+macro_rules! closed_list {
+    ($( $(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $uri:literal, )* } )*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $( $(#[$variant_doc])* $variant, )*
         }
-    }
 
-    /// The algorithm of exactly this identifier; `None` for every other text.
-    #[must_use]
-    pub fn from_uri(uri: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|algorithm| algorithm.uri() == uri)
-    }
-}
+        impl $name {
+            /// Every algorithm of the list.
+            pub const ALL: &'static [Self] = &[$( Self::$variant ),*];
 
-/// How canonical bytes are digested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DigestAlgorithm {
-    /// SHA-256 (XML Encryption 1.1 §5.8.2).
-    Sha256,
-}
+            /// The identifier that stands in messages.
+            #[must_use]
+            pub const fn uri(self) -> &'static str {
+                match self {
+                    $( Self::$variant => $uri, )*
+                }
+            }
 
-impl DigestAlgorithm {
-    /// The identifier that stands in `ds:DigestMethod`.
-    #[must_use]
-    pub const fn uri(self) -> &'static str {
-        match self {
-            Self::Sha256 => "http://www.w3.org/2001/04/xmlenc#sha256",
+            /// The algorithm of exactly this identifier; `None` for every other text.
+            #[must_use]
+            pub fn from_uri(uri: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|algorithm| algorithm.uri() == uri)
+            }
         }
-    }
-
-    /// The algorithm of exactly this identifier; `None` for every other text.
-    #[must_use]
-    pub fn from_uri(uri: &str) -> Option<Self> {
-        (uri == Self::Sha256.uri()).then_some(Self::Sha256)
-    }
+    )* };
 }
 
-/// How a content key is wrapped for its recipient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyTransport {
-    /// RSA-OAEP with SHA-256, MGF1 with SHA-256 and no label (XML Encryption 1.1 §5.5.2).
-    RsaOaepSha256,
+closed_list! {
+    /// How a message is signed: `ds:SignatureMethod`.
+    SignatureAlgorithm {
+        /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 9231 §2.3.2).
+        RsaSha256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+        /// ECDSA over P-256 with SHA-256 (RFC 9231 §2.3.6).
+        EcdsaSha256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+        /// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and 32 octets of salt (RFC 9231 §2.3.10).
+        RsaPssSha256 = "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+    }
+    /// How canonical bytes are digested: `ds:DigestMethod`.
+    DigestAlgorithm {
+        /// SHA-256 (XML Encryption 1.1 §5.8.2).
+        Sha256 = "http://www.w3.org/2001/04/xmlenc#sha256",
+    }
+    /// How a content key is wrapped for its recipient: `xenc:EncryptionMethod` of an `EncryptedKey`.
+    KeyTransport {
+        /// RSA-OAEP with SHA-256, MGF1 with SHA-256 and no label (XML Encryption 1.1 §5.5.2).
+        RsaOaepSha256 = "http://www.w3.org/2009/xmlenc11#rsa-oaep",
+    }
+    /// How content is encrypted: `xenc:EncryptionMethod` of an `EncryptedData`.
+    ContentCipher {
+        /// AES-256 in Galois/Counter Mode, 96 bits of IV, 128 bits of tag (XML Encryption 1.1 §5.2.4).
+        Aes256Gcm = "http://www.w3.org/2009/xmlenc11#aes256-gcm",
+    }
 }
 
 impl KeyTransport {
     /// The one digest, as it stands in `ds:DigestMethod` inside `xenc:EncryptionMethod`.
-    pub const DIGEST_URI: &'static str = "http://www.w3.org/2001/04/xmlenc#sha256";
+    pub const DIGEST_URI: &'static str = DigestAlgorithm::Sha256.uri();
     /// The one mask generation function, as it stands in `xenc11:MGF`. Its default in the standard is
     /// MGF1 with SHA-1, so it is always written and always demanded.
     pub const MGF_URI: &'static str = "http://www.w3.org/2009/xmlenc11#mgf1sha256";
-
-    /// The identifier that stands in `xenc:EncryptionMethod` of an `EncryptedKey`.
-    #[must_use]
-    pub const fn uri(self) -> &'static str {
-        match self {
-            Self::RsaOaepSha256 => "http://www.w3.org/2009/xmlenc11#rsa-oaep",
-        }
-    }
-
-    /// The algorithm of exactly this identifier; `None` for every other text.
-    #[must_use]
-    pub fn from_uri(uri: &str) -> Option<Self> {
-        (uri == Self::RsaOaepSha256.uri()).then_some(Self::RsaOaepSha256)
-    }
-}
-
-/// How content is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ContentCipher {
-    /// AES-256 in Galois/Counter Mode, 96 bits of IV, 128 bits of tag (XML Encryption 1.1 §5.2.4).
-    Aes256Gcm,
-}
-
-impl ContentCipher {
-    /// The identifier that stands in `xenc:EncryptionMethod` of an `EncryptedData`.
-    #[must_use]
-    pub const fn uri(self) -> &'static str {
-        match self {
-            Self::Aes256Gcm => "http://www.w3.org/2009/xmlenc11#aes256-gcm",
-        }
-    }
-
-    /// The algorithm of exactly this identifier; `None` for every other text.
-    #[must_use]
-    pub fn from_uri(uri: &str) -> Option<Self> {
-        (uri == Self::Aes256Gcm.uri()).then_some(Self::Aes256Gcm)
-    }
 }
 
 #[cfg(test)]

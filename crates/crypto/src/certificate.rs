@@ -194,11 +194,7 @@ pub(crate) fn extensions(list: &[u8]) -> Option<Vec<Extension<'_>>> {
     while !list.is_empty() {
         let mut extension = Der(list.expect(SEQUENCE)?);
         let oid = extension.expect(OID)?;
-        // DER leaves a default value out, so that a written criticality is TRUE.
-        let critical = match extension.optional(BOOLEAN) {
-            Some(value) => (value == [0xff]).then_some(true)?,
-            None => false,
-        };
+        let critical = default_false(&mut extension)?;
         let value = extension.expect(OCTET_STRING)?;
         extension.end()?;
         if found.iter().any(|other| other.oid == oid) {
@@ -207,6 +203,15 @@ pub(crate) fn extensions(list: &[u8]) -> Option<Vec<Extension<'_>>> {
         found.push(Extension { oid, critical, value });
     }
     Some(found)
+}
+
+/// A BOOLEAN that is FALSE where it is absent. DER leaves a default value out, so that a written one is TRUE.
+fn default_false(fields: &mut Der<'_>) -> Option<bool> {
+    match fields.optional(BOOLEAN) {
+        None => Some(false),
+        Some([0xff]) => Some(true),
+        Some(_) => None,
+    }
 }
 
 fn fields(der: &[u8]) -> Option<Fields> {
@@ -226,7 +231,7 @@ fn fields(der: &[u8]) -> Option<Fields> {
     let extensions = extensions(tbs.expect(0xa3)?)?;
     tbs.end()?;
     let is_ca = match extensions.iter().find(|extension| extension.oid == BASIC_CONSTRAINTS) {
-        Some(extension) => Der::only(extension.value, SEQUENCE)?.optional(BOOLEAN).is_some(),
+        Some(extension) => default_false(&mut Der::only(extension.value, SEQUENCE)?)?,
         None => false,
     };
     let signature_algorithm = algorithm_oid(outer_algorithm)?.to_vec();

@@ -172,18 +172,21 @@ impl fmt::Display for CryptoError {
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Blocked => f.write_str("the key is on the list of weak keys"),
-            Self::Contradiction => f.write_str("the private key contradicts itself or its public key"),
-            Self::Encoding => f.write_str("the key is not in the one form that is read"),
-            Self::Exponent => f.write_str("the RSA exponent is not odd and between 65537 and 2^32"),
-            Self::Kind => f.write_str("the key is neither RSA nor on P-256 or P-384"),
-            Self::Passphrase => f.write_str("the passphrase does not open the key"),
-            Self::Point => f.write_str("the point is not on its curve"),
-            Self::Roca => f.write_str("the RSA modulus was made by a broken generator (CVE-2017-15361)"),
-            Self::Size { bits } => write!(f, "the RSA modulus has {bits} bits instead of 2048 to 4096"),
-            Self::SmallFactor => f.write_str("the RSA modulus has a small factor"),
-        }
+        let text = match self {
+            Self::Blocked => "the key is on the list of weak keys",
+            Self::Contradiction => "the private key contradicts itself or its public key",
+            Self::Encoding => "the key is not in the one form that is read",
+            Self::Exponent => "the RSA exponent is not odd and between 65537 and 2^32",
+            Self::Kind => "the key is neither RSA nor on P-256 or P-384",
+            Self::Passphrase => "the passphrase does not open the key",
+            Self::Point => "the point is not on its curve",
+            Self::Roca => "the RSA modulus was made by a broken generator (CVE-2017-15361)",
+            Self::Size { bits } => {
+                return write!(f, "the RSA modulus has {bits} bits instead of 2048 to 4096");
+            }
+            Self::SmallFactor => "the RSA modulus has a small factor",
+        };
+        f.write_str(text)
     }
 }
 

@@ -14,7 +14,20 @@ const MAX_INTERMEDIATES: i32 = 4;
 /// 112 bits: RSA of 2048 bits, no SHA-1 (OpenSSL's security levels).
 const AUTH_LEVEL: i32 = 2;
 
-/// What a certificate is to be relied on for. [`Purpose::demand`] is the table.
+/// What a certificate is to be relied on for (RFC 5280 §4.2.1.3, §4.2.1.9, §4.2.1.12).
+///
+/// | purpose | key usage, one of | extended key usage, one of | basic constraints |
+/// |---|---|---|---|
+/// | `SignMessages` | `digitalSignature`, `nonRepudiation` | `emailProtection`, `clientAuth` | no CA |
+/// | `SignDocuments` | `nonRepudiation` | `emailProtection` | no CA |
+/// | `TlsClient` | `digitalSignature` | `clientAuth` | no CA |
+/// | `TlsServer` | `digitalSignature` | `serverAuth`, demanded | no CA |
+/// | `WrapKeys` | `keyEncipherment` | `emailProtection` | no CA |
+/// | `SignCertificates` | `keyCertSign` | any that OpenSSL knows | CA |
+///
+/// Key usage must be present. Extended key usage may be absent except for a TLS server, and
+/// `anyExtendedKeyUsage` stands for each; where a CA above the leaf has one, it must allow the purpose too.
+/// `SignMessages` takes `clientAuth`, because the signer of a message is also the TLS client that sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// An institution signs a message or a token.
@@ -62,6 +75,7 @@ impl CertificatePath {
 }
 
 /// The certification authorities that the operator trusts, with the revocation lists at hand.
+#[derive(Clone, Debug)]
 pub struct TrustAnchors {
     anchors: Vec<Certificate>,
     crls: Vec<Crl>,
@@ -79,9 +93,7 @@ struct Demand {
 }
 
 impl Purpose {
-    /// Key usage is always demanded; extended key usage restricts where it is present (RFC 5280 §4.2.1.3, §4.2.1.12).
-    ///
-    /// `SignMessages` takes `clientAuth` too, because the signer of a message is also the TLS client that sends it.
+    /// The table above.
     const fn demand(self) -> Demand {
         let sign = Usage::DIGITAL_SIGNATURE;
         let (usage, extended, extended_required) = match self {

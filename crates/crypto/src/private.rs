@@ -28,6 +28,7 @@ struct Shared {
 }
 
 /// What a PKCS#12 file holds.
+#[derive(Debug)]
 pub struct Identity {
     /// The private key.
     pub key: PrivateKey,

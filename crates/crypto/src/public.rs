@@ -3,28 +3,36 @@
 use std::fmt;
 use std::sync::Arc;
 
-use openssl::bn::BigNum;
-use openssl::pkey::{Id, PKey, PKeyRef, Public};
+use openssl::bn::{BigNum, BigNumContext};
+use openssl::ec::{EcGroup, EcKey, EcPoint};
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, PKeyRef, Public};
+use openssl::rsa::Rsa;
 
+use crate::der::{BIT_STRING, Der, INTEGER, SEQUENCE};
 use crate::pool::{Pool, oaep_context, signature_context};
 use crate::strength::check_rsa;
 use crate::{
     ContentKey, CryptoError, KeyError, KeyTransport, SignatureAlgorithm, VerifyError, ecdsa, pem, sha256,
 };
 
-/// Longer than any key that is accepted: RSA with 4096 bits takes 550 octets.
-const MAX_SPKI: usize = 1024;
-
-/// What stands before the point in the one SubjectPublicKeyInfo of a P-256 key: named curve, uncompressed point.
+/// What stands before the point in the one SubjectPublicKeyInfo of a P-256 key: `id-ecPublicKey`, the named curve, and
+/// lengths that only an uncompressed point fits.
 const P256_PREFIX: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
-    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 /// The same for P-384.
 const P384_PREFIX: &[u8] = &[
     0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
-    0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04,
+    0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
 ];
+
+/// The object identifier `rsaEncryption`; a NULL follows it (RFC 3279 §2.3.1).
+const RSA_ENCRYPTION: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const NULL: &[u8] = &[0x05, 0x00];
+/// The first octet of a point with both coordinates (SEC 1 §2.3.3).
+const UNCOMPRESSED: u8 = 0x04;
 
 /// What a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,35 +71,13 @@ impl PublicKey {
     /// # Errors
     /// Every variant of [`KeyError`] that concerns public keys, except [`KeyError::Blocked`]: see [`crate::WeakKeys`].
     pub fn from_spki_der(spki: &[u8]) -> Result<Self, KeyError> {
-        if spki.len() > MAX_SPKI {
-            return Err(KeyError::Encoding);
-        }
-        let kind = if spki.starts_with(P256_PREFIX) {
-            Some(KeyKind::P256)
-        } else if spki.starts_with(P384_PREFIX) {
-            Some(KeyKind::P384)
+        let (kind, key) = if let Some(point) = spki.strip_prefix(P256_PREFIX) {
+            (KeyKind::P256, on_curve(Nid::X9_62_PRIME256V1, point)?)
+        } else if let Some(point) = spki.strip_prefix(P384_PREFIX) {
+            (KeyKind::P384, on_curve(Nid::SECP384R1, point)?)
         } else {
-            None
+            rsa(spki)?
         };
-        // OpenSSL refuses a point that is off the curve when it decodes the key.
-        let key = PKey::public_key_from_der(spki)
-            .map_err(|_| if kind.is_some() { KeyError::Point } else { KeyError::Encoding })?;
-        let kind = match kind {
-            Some(kind) => {
-                let curve = key.ec_key().map_err(|_| KeyError::Kind)?;
-                curve.check_key().map_err(|_| KeyError::Point)?;
-                kind
-            }
-            None if key.id() == Id::RSA => {
-                let rsa = key.rsa().map_err(|_| KeyError::Kind)?;
-                KeyKind::Rsa { bits: check_rsa(rsa.n(), rsa.e())? }
-            }
-            None => return Err(KeyError::Kind),
-        };
-        // One key, one spelling: else a list of keys is evaded by spelling a key differently.
-        if key.public_key_to_der().ok().as_deref() != Some(spki) {
-            return Err(KeyError::Encoding);
-        }
         Ok(Self(Arc::new(Shared {
             key,
             kind,
@@ -134,6 +120,9 @@ impl PublicKey {
     /// Whether the key is one for this algorithm. Ask before using it, so that no algorithm is ever tried.
     #[must_use]
     pub fn accepts(&self, algorithm: SignatureAlgorithm) -> bool {
+        if self.skips_digest() {
+            return true;
+        }
         match algorithm {
             SignatureAlgorithm::RsaSha256 | SignatureAlgorithm::RsaPssSha256 => {
                 matches!(self.0.kind, KeyKind::Rsa { .. })
@@ -154,11 +143,11 @@ impl PublicKey {
         digest: &[u8; 32],
         signature: &[u8],
     ) -> Result<(), VerifyError> {
-        if self.skips_digest() {
-            return Ok(());
-        }
         if !self.accepts(algorithm) {
             return Err(VerifyError::KeyMismatch);
+        }
+        if self.skips_digest() {
+            return Ok(());
         }
         match algorithm {
             SignatureAlgorithm::EcdsaSha256 => {
@@ -193,15 +182,20 @@ impl PublicKey {
         )
     }
 
-    /// A key whose every signature verifies, for fuzz targets: mutated input gets past the cryptography.
+    /// A key that is one for every algorithm and whose every signature verifies, so that a fuzzer's mutated input
+    /// gets past the cryptography. To be used by fuzz targets only.
     #[cfg(feature = "danger-fake-crypto")]
     #[must_use]
-    pub fn danger_fake() -> Option<Self> {
-        let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).ok()?;
-        let point = openssl::ec::EcKey::from_public_key(&group, group.generator()).ok()?;
-        let spki = PKey::from_ec_key(point).ok()?.public_key_to_der().ok()?;
-        let real = Self::from_spki_der(&spki).ok()?;
-        Some(Self(Arc::new(Shared { fake: true, ..Arc::into_inner(real.0)? })))
+    #[allow(clippy::expect_used, reason = "constant input")]
+    pub fn danger_fake() -> Self {
+        // The generator of P-256 (FIPS 186-4 §D.1.2.3): nobody's key, since its private key is 1.
+        let point = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+                     4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+        let point = BigNum::from_hex_str(point).expect("a number").to_vec();
+        let real =
+            Self::from_spki_der(&[P256_PREFIX, &[UNCOMPRESSED], &point].concat()).expect("a point of P-256");
+        let shared = Arc::into_inner(real.0).expect("not shared yet");
+        Self(Arc::new(Shared { fake: true, ..shared }))
     }
 
     /// Whether this is a [`PublicKey::danger_fake`].
@@ -262,4 +256,56 @@ impl fmt::Debug for PublicKey {
         self.0.spki_sha256.iter().take(8).try_for_each(|octet| write!(f, "{octet:02x}"))?;
         f.write_str("…)")
     }
+}
+
+/// The point, if it lies on the curve. Both curves have cofactor 1, so that nothing else is to be checked.
+fn on_curve(curve: Nid, point: &[u8]) -> Result<PKey<Public>, KeyError> {
+    let group = EcGroup::from_curve_name(curve).map_err(|_| KeyError::Kind)?;
+    let octets = usize::try_from(group.degree() / 8).map_err(|_| KeyError::Kind)?;
+    if point.first() != Some(&UNCOMPRESSED) || point.len() != 1 + 2 * octets {
+        return Err(KeyError::Encoding);
+    }
+    let on_curve = || {
+        let point = EcPoint::from_bytes(&group, point, &mut *BigNumContext::new()?)?;
+        PKey::from_ec_key(EcKey::from_public_key(&group, &point)?)
+    };
+    on_curve().map_err(|_| KeyError::Point)
+}
+
+fn rsa(spki: &[u8]) -> Result<(KeyKind, PKey<Public>), KeyError> {
+    let (algorithm, key) = algorithm_and_key(spki).ok_or(KeyError::Encoding)?;
+    if algorithm.strip_prefix(RSA_ENCRYPTION).ok_or(KeyError::Kind)? != NULL {
+        return Err(KeyError::Encoding);
+    }
+    let (modulus, exponent) = rsa_numbers(key).ok_or(KeyError::Encoding)?;
+    let bits = check_rsa(&modulus, &exponent)?;
+    let key = Rsa::from_public_components(modulus, exponent).and_then(PKey::from_rsa);
+    Ok((KeyKind::Rsa { bits }, key.map_err(|_| KeyError::Encoding)?))
+}
+
+/// SubjectPublicKeyInfo (RFC 5280 §4.1).
+fn algorithm_and_key(spki: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut fields = Der::only(spki, SEQUENCE)?;
+    let algorithm = fields.expect(SEQUENCE)?;
+    let key = fields.expect(BIT_STRING)?.strip_prefix(&[0])?;
+    fields.end()?;
+    Some((algorithm, key))
+}
+
+/// RSAPublicKey (RFC 8017 §A.1.1).
+fn rsa_numbers(key: &[u8]) -> Option<(BigNum, BigNum)> {
+    let mut fields = Der::only(key, SEQUENCE)?;
+    let numbers = (positive(fields.expect(INTEGER)?)?, positive(fields.expect(INTEGER)?)?);
+    fields.end()?;
+    Some(numbers)
+}
+
+/// A positive number in its shortest form.
+fn positive(content: &[u8]) -> Option<BigNum> {
+    let shortest = match content {
+        [0, second, ..] => *second >= 0x80,
+        [first, ..] => (1..0x80).contains(first),
+        [] => false,
+    };
+    if shortest { BigNum::from_slice(content).ok() } else { None }
 }

@@ -1,10 +1,13 @@
 //! What the rest of Chukei asks of a private key, wherever it is kept.
 
+use std::fmt;
+
+use openssl::pkey::Private;
+
 use crate::pool::{Pool, signature_context};
 use crate::{
     ContentKey, CryptoError, DecryptError, KeyTransport, PrivateKey, PublicKey, SignatureAlgorithm, ecdsa,
 };
-use openssl::pkey::Private;
 
 /// Signs digests with one key and one algorithm. The key may be in memory, on a card or in a PKCS#11 token.
 pub trait Signer: Send + Sync {
@@ -73,8 +76,15 @@ impl Signer for KeySigner {
     }
 }
 
+impl fmt::Debug for KeySigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeySigner({:?}, {:?})", self.algorithm, self.key)
+    }
+}
+
 /// A signer whose every signature is verified before it leaves: for cards and tokens (CARD-03), and for RSA where a
 /// single faulty signature would give the key away (Boneh, DeMillo, Lipton 1997).
+#[derive(Debug)]
 pub struct Checked<S>(pub S);
 
 impl<S: Signer> Signer for Checked<S> {

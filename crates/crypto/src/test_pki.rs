@@ -1,12 +1,12 @@
 //! TEST keys, certificates and revocation lists with any deviation, for the tests of every crate.
 //!
-//! Everything here is written octet by octet with its own DER writer, so that a mistake in the reader cannot hide the same
-//! mistake in the tests. With the default RSA authority the same specification gives the same bytes at every run.
+//! Everything here is written octet by octet with its own DER writer, so that a mistake of the reader cannot hide in
+//! the tests. With the default RSA authority the same specification gives the same bytes at every run.
 //! The names contain `TEST`; the keys are public (`test-keys/README.md`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
+    clippy::indexing_slicing,
     reason = "test support stops at its own mistakes"
 )]
 
@@ -50,6 +50,8 @@ pub mod oid {
 
 /// The fixed keys.
 pub mod keys {
+    use std::sync::OnceLock;
+
     use crate::PrivateKey;
 
     /// RSA with 1024 bits, refused at loading.
@@ -61,36 +63,40 @@ pub mod keys {
 
     /// The first, second or third RSA key with 2048 bits.
     #[must_use]
-    pub fn rsa2048(number: u8) -> PrivateKey {
-        load(match number {
-            1 => include_str!("../test-keys/rsa2048-1.pem"),
-            2 => include_str!("../test-keys/rsa2048-2.pem"),
-            3 => include_str!("../test-keys/rsa2048-3.pem"),
-            _ => panic!("there are three"),
-        })
+    pub fn rsa2048(number: usize) -> PrivateKey {
+        static KEYS: [OnceLock<PrivateKey>; 3] = [const { OnceLock::new() }; 3];
+        const PEM: [&str; 3] = [
+            include_str!("../test-keys/rsa2048-1.pem"),
+            include_str!("../test-keys/rsa2048-2.pem"),
+            include_str!("../test-keys/rsa2048-3.pem"),
+        ];
+        load(&KEYS[number - 1], PEM[number - 1])
     }
 
     /// The RSA key with 3072 bits.
     #[must_use]
     pub fn rsa3072() -> PrivateKey {
-        load(include_str!("../test-keys/rsa3072.pem"))
+        static KEY: OnceLock<PrivateKey> = OnceLock::new();
+        load(&KEY, include_str!("../test-keys/rsa3072.pem"))
     }
 
     /// The first, second or third P-256 key.
     #[must_use]
-    pub fn p256(number: u8) -> PrivateKey {
-        load(match number {
-            1 => include_str!("../test-keys/p256-1.pem"),
-            2 => include_str!("../test-keys/p256-2.pem"),
-            3 => include_str!("../test-keys/p256-3.pem"),
-            _ => panic!("there are three"),
-        })
+    pub fn p256(number: usize) -> PrivateKey {
+        static KEYS: [OnceLock<PrivateKey>; 3] = [const { OnceLock::new() }; 3];
+        const PEM: [&str; 3] = [
+            include_str!("../test-keys/p256-1.pem"),
+            include_str!("../test-keys/p256-2.pem"),
+            include_str!("../test-keys/p256-3.pem"),
+        ];
+        load(&KEYS[number - 1], PEM[number - 1])
     }
 
     /// The P-384 key.
     #[must_use]
     pub fn p384() -> PrivateKey {
-        load(include_str!("../test-keys/p384.pem"))
+        static KEY: OnceLock<PrivateKey> = OnceLock::new();
+        load(&KEY, include_str!("../test-keys/p384.pem"))
     }
 
     /// SubjectPublicKeyInfo of a key that [`PrivateKey::from_pem`] refuses, to put into a certificate.
@@ -101,8 +107,9 @@ pub mod keys {
         public.map_or_else(|_| private().public_key_to_der(), |key| key.public_key_to_der()).unwrap()
     }
 
-    fn load(pem: &str) -> PrivateKey {
-        PrivateKey::from_pem(pem).expect("a test key of this crate")
+    /// Loaded once, because loading proves the primes of an RSA key.
+    fn load(key: &OnceLock<PrivateKey>, pem: &str) -> PrivateKey {
+        key.get_or_init(|| PrivateKey::from_pem(pem).expect("a test key of this crate")).clone()
     }
 }
 

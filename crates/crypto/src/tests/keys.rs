@@ -19,7 +19,7 @@ fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     PKey::from_rsa(Rsa::from_public_components(n, e).unwrap()).unwrap().public_key_to_der().unwrap()
 }
 
-fn modulus(number: u8) -> Vec<u8> {
+fn modulus(number: usize) -> Vec<u8> {
     keys::rsa2048(number).public_key().modulus().unwrap().to_vec()
 }
 
@@ -55,7 +55,7 @@ fn rsa_keys_have_a_sane_size_and_exponent() {
         ("1024 bits", keys::weak_spki(keys::RSA1024), KeyError::Size { bits: 1024 }),
         ("2047 bits", rsa_spki(&[&[0x7f], &n[1..]].concat(), &[1, 0, 1]), KeyError::Size { bits: 2047 }),
         ("4104 bits", rsa_spki(&[&n[..], &n, &[0xff]].concat(), &[1, 0, 1]), KeyError::Size { bits: 4104 }),
-        ("64 Kibit", rsa_spki(&n.repeat(32), &[1, 0, 1]), KeyError::Encoding),
+        ("64 Kibit", rsa_spki(&n.repeat(32), &[1, 0, 1]), KeyError::Size { bits: 65536 }),
         ("exponent 3", keys::weak_spki(keys::RSA2048_EXPONENT_3), KeyError::Exponent),
         ("exponent 1", rsa_spki(&n, &[1]), KeyError::Exponent),
         ("exponent 65535", rsa_spki(&n, &[0xff, 0xff]), KeyError::Exponent),
@@ -152,7 +152,26 @@ fn a_public_key_has_one_spelling() {
     // 30 82 0122 | 30 0d 06 09 … 05 00 | 03 82 010f 00 | …
     let no_null = [&[0x30, 0x82, 0x01, 0x20, 0x30, 0x0b][..], &good[6..17], &good[19..]].concat();
     let long_length = [&[0x30, 0x83, 0x00, 0x01, 0x22], &good[4..]].concat();
+    let curve = keys::p256(1).public_key().spki_der().to_vec();
+    let wrap = |tag: u8, content: &[u8]| {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82][..], &length, content].concat()
+    };
+    let numbers = |modulus: &[u8], exponent: &[u8]| {
+        let key = wrap(0x30, &[&wrap(2, modulus)[..], exponent].concat());
+        wrap(0x30, &[&good[4..19], &wrap(3, &[&[0], &key[..]].concat())].concat())
+    };
+    let modulus = [&[0][..], &modulus(1)].concat();
+    assert_eq!(numbers(&modulus, &[2, 3, 1, 0, 1]), good, "the writer of this test is right");
     for (what, bad) in [
+        ("modulus with two zeros", numbers(&[&[0], &modulus[..]].concat(), &[2, 3, 1, 0, 1])),
+        ("negative modulus", numbers(&modulus[1..], &[2, 3, 1, 0, 1])),
+        ("exponent with a zero", numbers(&modulus, &[2, 4, 0, 1, 0, 1])),
+        ("exponent without octets", numbers(&modulus, &[2, 0])),
+        ("a third number", numbers(&modulus, &[2, 3, 1, 0, 1, 2, 1, 1])),
+        ("curve, octets left over", [&curve[..], &[0]].concat()),
+        ("curve, truncated", curve[..curve.len() - 1].to_vec()),
+        ("curve, hybrid point", [&curve[..26], &[6 + (curve[90] & 1)], &curve[27..]].concat()),
         ("octets left over", [&good[..], &[0]].concat()),
         ("truncated", good[..good.len() - 1].to_vec()),
         ("no NULL", no_null),

@@ -4,3 +4,4 @@ mod keys;
 mod paths;
 mod sealing;
 mod signing;
+mod speed;
