@@ -106,13 +106,9 @@ impl<'s, 'b> Builder<'s, 'b> {
         }
     }
 
-    /// Splits a name at its colon and numbers its prefix; the namespace is resolved later.
+    /// A name whose namespace is resolved later. `local`: octets before the local part.
     #[inline]
-    pub(crate) fn qname(&mut self, prefix: Option<Slice>, text: Slice) -> Outcome<QName> {
-        let (prefix, local) = match prefix {
-            None => (0, 0),
-            Some(prefix) => (self.prefix_id(prefix)?, prefix.len().saturating_add(1)),
-        };
+    pub(crate) fn qname(&mut self, prefix: PrefixId, local: usize, text: Slice) -> Outcome<QName> {
         within(text.len(), self.budget.limits().name, LimitKind::Token)
             .map_err(|kind| Failure::limit(kind, text.range()))?;
         Ok(QName { text, local: u16::try_from(local).unwrap_or(u16::MAX), prefix, namespace: 0 })
@@ -183,8 +179,12 @@ impl<'s, 'b> Builder<'s, 'b> {
     }
 
     /// `xmlns` (prefix 0) or `xmlns:prefix`; Namespaces in XML 1.0 §2.2, §3, §5.
-    pub(crate) fn declare(&mut self, prefix: PrefixId, value: Slice, span: Range<usize>) -> Outcome {
-        let namespace = self.namespace_number(value)?;
+    pub(crate) fn declare(
+        &mut self,
+        prefix: PrefixId,
+        namespace: NamespaceNumber,
+        span: Range<usize>,
+    ) -> Outcome {
         let reserved =
             matches!(namespace, XML_NAMESPACE) != (prefix == XML_PREFIX) || namespace == ns::XMLNS.0;
         if reserved || (namespace == 0 && prefix != 0) {

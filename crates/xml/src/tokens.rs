@@ -225,7 +225,11 @@ impl<'s> Tokens<'s, '_> {
                 at..end,
             ));
         }
-        let name = self.builder.qname(prefix, Slice::source(at..stop))?;
+        let (prefix, local) = match prefix {
+            None => (0, 0),
+            Some(prefix) => (self.builder.prefix_id(prefix)?, first.saturating_add(1)),
+        };
+        let name = self.builder.qname(prefix, local, Slice::source(at..stop))?;
         Ok((name, stop))
     }
 
@@ -264,9 +268,13 @@ impl<'s> Tokens<'s, '_> {
                         start..stop,
                     ));
                 }
-                self.builder.declare(prefix, value, start..stop)?;
+                let namespace = self.builder.namespace_number(value)?;
+                self.builder.declare(prefix, namespace, start..stop)?;
             }
-            _ if self.slice(name.text.range()) == "xmlns" => self.builder.declare(0, value, start..stop)?,
+            _ if self.slice(name.text.range()) == "xmlns" => {
+                let namespace = self.builder.namespace_number(value)?;
+                self.builder.declare(0, namespace, start..stop)?;
+            }
             _ => self.builder.attribute(name, value, plain)?,
         }
         Ok(stop.saturating_add(1))

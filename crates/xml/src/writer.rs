@@ -10,7 +10,8 @@ use crate::{
     element::{Element, Node},
     error::XmlError,
     input::{Input, forbidden_char},
-    name::{Name, Namespace},
+    name::{Name, Namespace, ns},
+    scope::{NamespaceNumber, PrefixId},
 };
 
 /// Builds a [`Document`], declaring each namespace on the first element that uses it, with its usual prefix.
@@ -30,6 +31,8 @@ pub struct Writer<'b> {
     builder: Builder<'static, 'b>,
     /// Name of the start tag that still takes attributes.
     pending: Option<QName>,
+    /// Number of the usual prefix of each namespace of the standard, once it was used.
+    usual: [Option<PrefixId>; ns::TABLE.len()],
     failure: Option<Failure>,
 }
 
@@ -41,7 +44,8 @@ impl Writer<'_> {
     /// (unbalanced), limits.
     pub fn build(content: impl FnOnce(&mut Writer<'_>)) -> Result<Document, XmlError> {
         let mut budget = Budget::new(Limits::message());
-        let mut writer = Writer { builder: Builder::new("", &mut budget), pending: None, failure: None };
+        let builder = Builder::new("", &mut budget);
+        let mut writer = Writer { builder, pending: None, usual: [None; ns::TABLE.len()], failure: None };
         content(&mut writer);
         writer.settle();
         let input = Input::default();
@@ -54,7 +58,13 @@ impl Writer<'_> {
 
     /// Opens an element.
     pub fn open(&mut self, name: Name) -> &mut Self {
-        self.open_as(name.namespace.prefix(), name.namespace.uri(), name.local)
+        self.settle();
+        self.attempt(|this| {
+            this.builder.begin(0..0)?;
+            let prefix = this.usual_prefix(name.namespace)?;
+            this.pending = Some(this.qname(prefix, name.namespace.prefix(), name.local)?);
+            Ok(())
+        })
     }
 
     /// Opens an element and gives its place.
@@ -68,54 +78,36 @@ impl Writer<'_> {
         self.settle();
         self.attempt(|this| {
             this.builder.begin(0..0)?;
-            let name = this.qname(prefix, local)?;
-            this.bind(prefix, namespace)?;
-            this.pending = Some(name);
+            let id = this.bind(prefix, namespace)?;
+            this.pending = Some(this.qname(id, prefix, local)?);
             Ok(())
         })
     }
 
     /// Adds an attribute in no namespace to the element just opened.
     pub fn attribute(&mut self, local: &str, value: &str) -> &mut Self {
-        self.attribute_as("", "", local, value)
+        self.attempt(|this| this.push_attribute(0, "", local, value))
     }
 
     /// Adds an attribute in a namespace.
     pub fn attribute_in(&mut self, name: Name, value: &str) -> &mut Self {
-        self.attribute_as(name.namespace.prefix(), name.namespace.uri(), name.local, value)
-    }
-
-    fn attribute_as(&mut self, prefix: &str, namespace: &str, local: &str, value: &str) -> &mut Self {
         self.attempt(|this| {
-            if this.pending.is_none() {
-                return Err(Failure::new(Reason::Internal, "an attribute before any content", 0..0));
-            }
-            let name = this.qname(prefix, local)?;
-            if !prefix.is_empty() {
-                this.bind(prefix, namespace)?;
-            }
-            let slice = this.push(value)?;
-            this.builder.attribute(name, slice, !value.contains(['&', '<', '"', '\t', '\n', '\r']))
+            let prefix = this.usual_prefix(name.namespace)?;
+            this.push_attribute(prefix, name.namespace.prefix(), name.local, value)
         })
     }
 
     /// Declares a namespace although no name uses it: for QNames in content (`xsi:type`).
     pub fn declare(&mut self, namespace: Namespace) -> &mut Self {
-        self.attempt(|this| this.bind(namespace.prefix(), namespace.uri()))
+        self.attempt(|this| this.usual_prefix(namespace).map(|_| ()))
     }
 
     /// Adds text.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.settle();
         self.attempt(|this| {
-            if let Some(bad) = forbidden_char(text) {
-                return Err(Failure::new(
-                    Reason::Char,
-                    format!("characters that XML allows, not U+{:04X}", u32::from(bad)),
-                    0..0,
-                ));
-            }
-            this.builder.text_decoded(text, !text.contains(['&', '<', '>', '\r']), 0..0)
+            let plain = check(text)?.plain_text;
+            this.builder.text_decoded(text, plain, 0..0)
         })
     }
 
@@ -171,11 +163,14 @@ impl Writer<'_> {
         let (name_prefix, local) = split(element.qualified());
         self.open_as(name_prefix, element.namespace(), local);
         for (prefix, namespace) in element.own_declarations() {
-            self.attempt(|this| this.bind(prefix, namespace));
+            self.attempt(|this| this.bind(prefix, namespace).map(|_| ()));
         }
         for attribute in element.attributes() {
             let (prefix, local) = split(attribute.qualified());
-            self.attribute_as(prefix, attribute.namespace(), local, attribute.value());
+            self.attempt(|this| {
+                let id = if prefix.is_empty() { 0 } else { this.bind(prefix, attribute.namespace())? };
+                this.push_attribute(id, prefix, local, attribute.value())
+            });
         }
     }
 
@@ -193,42 +188,98 @@ impl Writer<'_> {
         }
     }
 
-    fn push(&mut self, text: &str) -> Outcome<Slice> {
-        if forbidden_char(text).is_some() {
-            return Err(Failure::new(Reason::Char, "characters that XML 1.0 allows", 0..0));
+    fn push_attribute(&mut self, prefix: PrefixId, written: &str, local: &str, value: &str) -> Outcome {
+        if self.pending.is_none() {
+            return Err(Failure::new(Reason::Internal, "an attribute before any content", 0..0));
         }
-        let start = self.builder.tree.decoded.len();
-        self.builder.tree.decoded.push_str(text);
-        Ok(Slice::decoded(start..self.builder.tree.decoded.len()))
+        let name = self.qname(prefix, written, local)?;
+        let plain = check(value)?.plain_value;
+        let value = self.push(value);
+        self.builder.attribute(name, value, plain)
     }
 
-    fn qname(&mut self, prefix: &str, local: &str) -> Outcome<QName> {
-        if !chars::is_ncname(local) || !(prefix.is_empty() || chars::is_ncname(prefix)) {
+    fn push(&mut self, text: &str) -> Slice {
+        let start = self.builder.tree.decoded.len();
+        self.builder.tree.decoded.push_str(text);
+        Slice::decoded(start..self.builder.tree.decoded.len())
+    }
+
+    fn qname(&mut self, prefix: PrefixId, written: &str, local: &str) -> Outcome<QName> {
+        if local.is_empty() || chars::ncname_length(local) != local.len() {
             return Err(Failure::new(Reason::Name, "an NCName", 0..0));
         }
         let start = self.builder.tree.decoded.len();
         let decoded = &mut self.builder.tree.decoded;
-        if !prefix.is_empty() {
-            decoded.push_str(prefix);
+        if !written.is_empty() {
+            decoded.push_str(written);
             decoded.push(':');
         }
+        let local_at = decoded.len().saturating_sub(start);
         decoded.push_str(local);
-        let text = Slice::decoded(start..decoded.len());
-        let prefix = (!prefix.is_empty()).then(|| Slice::decoded(start..start.saturating_add(prefix.len())));
-        self.builder.qname(prefix, text)
+        self.builder.qname(prefix, local_at, Slice::decoded(start..self.builder.tree.decoded.len()))
     }
 
-    /// Declares `prefix` unless it already means `namespace` here.
-    fn bind(&mut self, prefix: &str, namespace: &str) -> Outcome {
-        let prefix = self.push(prefix)?;
-        let prefix = self.builder.prefix_id(prefix)?;
-        let name = self.push(namespace)?;
-        let number = self.builder.namespace_number(name)?;
-        if self.builder.scope.get(prefix) == number {
-            return Ok(());
-        }
-        self.builder.declare(prefix, name, 0..0)
+    /// The number of a namespace's usual prefix, declared if it does not yet mean that namespace here.
+    fn usual_prefix(&mut self, namespace: Namespace) -> Outcome<PrefixId> {
+        let slot = usize::from(namespace.0);
+        let prefix = match self.usual.get(slot).copied().flatten() {
+            Some(prefix) => prefix,
+            None => {
+                let name = self.push(namespace.prefix());
+                let prefix = self.builder.prefix_id(name)?;
+                if let Some(known) = self.usual.get_mut(slot) {
+                    *known = Some(prefix);
+                }
+                prefix
+            }
+        };
+        self.declare_unless(prefix, namespace.0)
     }
+
+    /// Numbers `prefix`, and declares it unless it already means `namespace` here.
+    fn bind(&mut self, prefix: &str, namespace: &str) -> Outcome<PrefixId> {
+        if !(prefix.is_empty() || chars::is_ncname(prefix)) {
+            return Err(Failure::new(Reason::Name, "an NCName as prefix", 0..0));
+        }
+        let prefix = self.push(prefix);
+        let prefix = self.builder.prefix_id(prefix)?;
+        check(namespace)?;
+        let name = self.push(namespace);
+        let namespace = self.builder.namespace_number(name)?;
+        self.declare_unless(prefix, namespace)
+    }
+
+    fn declare_unless(&mut self, prefix: PrefixId, namespace: NamespaceNumber) -> Outcome<PrefixId> {
+        if self.builder.scope.get(prefix) != namespace {
+            self.builder.declare(prefix, namespace, 0..0)?;
+        }
+        Ok(prefix)
+    }
+}
+
+struct Checked {
+    plain_text: bool,
+    plain_value: bool,
+}
+
+/// XML 1.0 §2.2, and whether the canonical spelling is the string itself. Most strings pass in the first sweep.
+fn check(text: &str) -> Outcome<Checked> {
+    let suspicious = |byte: &u8| {
+        u8::from(*byte < 0x20)
+            | u8::from(*byte == 0xEF)
+            | u8::from(matches!(*byte, b'&' | b'<' | b'>' | b'"'))
+    };
+    if text.as_bytes().iter().fold(0, |any, byte| any | suspicious(byte)) == 0 {
+        return Ok(Checked { plain_text: true, plain_value: true });
+    }
+    if let Some(bad) = forbidden_char(text) {
+        let expected = format!("characters that XML allows, not U+{:04X}", u32::from(bad));
+        return Err(Failure::new(Reason::Char, expected, 0..0));
+    }
+    Ok(Checked {
+        plain_text: !text.contains(['&', '<', '>', '\r']),
+        plain_value: !text.contains(['&', '<', '"', '\t', '\n', '\r']),
+    })
 }
 
 enum Step<'d> {
