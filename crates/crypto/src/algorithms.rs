@@ -3,7 +3,10 @@
 //! A URI is compared octet by octet: no trimming, no case folding (ALG-05).
 
 macro_rules! closed_list {
-    ($( $(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $uri:literal, )* } )*) => { $(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $uri:literal, )* }
+    )*) => { $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name {

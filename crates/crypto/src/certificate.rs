@@ -1,4 +1,5 @@
-//! Certificates as they are read; whether one may be relied on is decided in [`crate::TrustAnchors`] (RFC 5280 §4).
+//! Certificates as they are read; whether one may be relied on is decided in [`crate::TrustAnchors`] (RFC
+//! 5280 §4).
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -128,8 +129,8 @@ impl Certificate {
         hex(&self.0.fields.serial)
     }
 
-    /// `notBefore` and `notAfter` (RFC 5280 §4.1.2.5). A path is refused from the very second of `notAfter` on, because
-    /// OpenSSL counts that second out.
+    /// `notBefore` and `notAfter` (RFC 5280 §4.1.2.5). A path is refused from the very second of `notAfter`
+    /// on, because OpenSSL counts that second out.
     #[must_use]
     pub fn validity(&self) -> (UnixTime, UnixTime) {
         (unix(self.0.x509.not_before()), unix(self.0.x509.not_after()))

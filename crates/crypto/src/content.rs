@@ -39,7 +39,8 @@ impl ContentKey {
     /// `iv(12) ‖ ciphertext ‖ tag(16)` with a fresh random IV.
     ///
     /// # Errors
-    /// [`CryptoError::Length`] for 2 GiB and more; [`CryptoError::Library`] when the generator has no entropy.
+    /// [`CryptoError::Length`] for 2 GiB and more; [`CryptoError::Library`] when the generator has no
+    /// entropy.
     pub fn seal(&self, plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
         i32::try_from(plaintext.len()).map_err(|_| CryptoError::Length)?;
         let iv: [u8; IV] = random_bytes()?;
@@ -57,7 +58,8 @@ impl ContentKey {
 
     /// The plaintext of `iv(12) ‖ ciphertext ‖ tag(16)`, or nothing at all.
     ///
-    /// The three slices are cut here and only here: OpenSSL itself would take a tag of one octet (ENC-05, ENC-07).
+    /// The three slices are cut here and only here: OpenSSL itself would take a tag of one octet (ENC-05,
+    /// ENC-07).
     ///
     /// # Errors
     /// [`DecryptError`] for fewer than 28 octets and for everything that the tag does not vouch for.
@@ -65,7 +67,8 @@ impl ContentKey {
         i32::try_from(sealed.len()).map_err(|_| DecryptError)?;
         let (iv, rest) = sealed.split_first_chunk::<IV>().ok_or(DecryptError)?;
         let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(DecryptError)?;
-        // One octet more than the plaintext, so that the library's last step does not reallocate and leave a copy.
+        // One octet more than the plaintext, so that the library's last step does not reallocate and leave a
+        // copy.
         let mut plaintext = Zeroizing::new(Vec::with_capacity(ciphertext.len() + 1));
         let mut context = CipherCtx::new()?;
         context.decrypt_init(Some(aes_256_gcm()?), Some(&*self.0), Some(iv))?;

@@ -29,11 +29,12 @@ struct Shared {
 impl Crl {
     /// Reads one DER CertificateList of version 2.
     ///
-    /// Delta and indirect lists and lists for part of the certificates carry critical extensions, and are refused.
+    /// Delta and indirect lists and lists for part of the certificates carry critical extensions, and are
+    /// refused.
     ///
     /// # Errors
-    /// [`CertificateFault::Encoding`], [`CertificateFault::CriticalExtension`], and [`CertificateFault::Signature`]
-    /// for a signature algorithm outside the list.
+    /// [`CertificateFault::Encoding`], [`CertificateFault::CriticalExtension`], and
+    /// [`CertificateFault::Signature`] for a signature algorithm outside the list.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let encoding =
             || CertificateError::new(CertificateFault::Encoding, "not the DER of a revocation list");
@@ -64,7 +65,8 @@ impl Crl {
         Self::from_der(&der)
     }
 
-    /// What the list says about a certificate of this issuer at this time; `None` when the list is another issuer's.
+    /// What the list says about a certificate of this issuer at this time; `None` when the list is another
+    /// issuer's.
     ///
     /// A revocation counts even when the list is out of date; a clean record does not.
     pub(crate) fn check(

@@ -6,7 +6,8 @@ const BUFFER: usize = 1024;
 
 /// SHA-256 of bytes that come in many small pieces, as canonical XML does.
 ///
-/// Pieces are gathered in a buffer of 1 KiB, because a call of the library costs more than hashing a tag name.
+/// Pieces are gathered in a buffer of 1 KiB, because a call of the library costs more than hashing a tag
+/// name.
 pub struct Sha256 {
     state: sha::Sha256,
     buffer: [u8; BUFFER],

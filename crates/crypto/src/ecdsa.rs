@@ -1,4 +1,5 @@
-//! The two spellings of an ECDSA signature: `r‖s` in XML (XML Signature 1.1 §6.4.3), DER in OpenSSL (RFC 3279 §2.2.3).
+//! The two spellings of an ECDSA signature: `r‖s` in XML (XML Signature 1.1 §6.4.3), DER in OpenSSL (RFC 3279
+//! §2.2.3).
 
 use crate::der::{Der, INTEGER, SEQUENCE, push_short};
 

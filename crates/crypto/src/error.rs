@@ -110,8 +110,8 @@ impl DecryptError {
 pub struct CertificateError {
     /// Why.
     pub fault: CertificateFault,
-    /// Which certificate of the path and what exactly, for the operator's log. Holds text that the certificate's
-    /// subject chose.
+    /// Which certificate of the path and what exactly, for the operator's log. Holds text that the
+    /// certificate's subject chose.
     pub detail: String,
 }
 

@@ -47,11 +47,12 @@ fn pair(mut attribute: Der<'_>) -> Option<String> {
 
 fn string(tag: u8, content: &[u8]) -> Option<String> {
     match tag {
-        0x0c => String::from_utf8(content.to_vec()).ok(), // UTF8String
-        0x13 | 0x16 if content.is_ascii() => String::from_utf8(content.to_vec()).ok(), // PrintableString, IA5String
+        // UTF8String; PrintableString and IA5String are subsets of it.
+        0x0c | 0x13 | 0x16 => String::from_utf8(content.to_vec()).ok(),
+        // BMPString
         0x1e => {
             let units = content.chunks(2).map(|unit| Some(u16::from_be_bytes(unit.try_into().ok()?)));
-            String::from_utf16(&units.collect::<Option<Vec<u16>>>()?).ok() // BMPString
+            String::from_utf16(&units.collect::<Option<Vec<u16>>>()?).ok()
         }
         _ => None,
     }

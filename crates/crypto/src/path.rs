@@ -1,4 +1,5 @@
-//! Certificate paths (RFC 5280 §6): from a leaf through the certificates at hand to an anchor, at a given time.
+//! Certificate paths (RFC 5280 §6): from a leaf through the certificates at hand to an anchor, at a given
+//! time.
 
 use chukei_reason::CertificateFault as Fault;
 use openssl::error::ErrorStack;
@@ -114,8 +115,9 @@ impl TrustAnchors {
     /// Trusts these certification authorities, self-signed or not.
     ///
     /// # Errors
-    /// [`Fault::BasicConstraints`] for a certificate that is no authority's, [`Fault::Key`] for one whose key may
-    /// not be used: an operator's mistake that would otherwise show only when the first message is refused.
+    /// [`Fault::BasicConstraints`] for a certificate that is no authority's, [`Fault::Key`] for one whose key
+    /// may not be used: an operator's mistake that would otherwise show only when the first message is
+    /// refused.
     pub fn new(anchors: Vec<Certificate>) -> Result<Self, CertificateError> {
         for anchor in &anchors {
             if !anchor.is_ca() {
@@ -149,8 +151,8 @@ impl TrustAnchors {
     /// Nothing is fetched: `intermediates` and the lists given before are all there is (KEY-05).
     ///
     /// # Errors
-    /// [`CertificateError`] with the first fault found: purpose of the leaf, path, keys and algorithms in the path,
-    /// revocation.
+    /// [`CertificateError`] with the first fault found: purpose of the leaf, path, keys and algorithms in the
+    /// path, revocation.
     pub fn validate(
         &self,
         leaf: &Certificate,
@@ -216,14 +218,15 @@ impl TrustAnchors {
         }
     }
 
-    /// The library keeps the time in the store, so the store is made for each decision; that costs 1 µs an anchor.
+    /// The library keeps the time in the store, so the store is made for each decision; that costs 1 µs an
+    /// anchor.
     fn store(&self, at: UnixTime) -> Result<X509Store, ErrorStack> {
         let mut parameters = X509VerifyParam::new()?;
         parameters.set_time(at.0);
         parameters.set_depth(MAX_INTERMEDIATES);
         parameters.set_auth_level(AUTH_LEVEL);
-        // STRICT: what RFC 5280 §4.2 demands of a CA's extensions. PARTIAL_CHAIN: an anchor need not be self-signed.
-        // POLICY_CHECK: a policy constraint in a certificate is obeyed, not skipped.
+        // STRICT: what RFC 5280 §4.2 demands of a CA's extensions. PARTIAL_CHAIN: an anchor need not be
+        // self-signed. POLICY_CHECK: a policy constraint in a certificate is obeyed, not skipped.
         parameters.set_flags(
             X509VerifyFlags::X509_STRICT | X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::POLICY_CHECK,
         )?;

@@ -5,7 +5,8 @@ use zeroize::Zeroizing;
 /// Longer files hold no key or path that we would take.
 const MAX: usize = 1 << 20;
 
-/// Every block of this label, in order; `None` when a block is broken, none is there, or another label stands among them.
+/// Every block of this label, in order; `None` when a block is broken, none is there, or another label stands
+/// among them.
 pub(crate) fn blocks(text: &str, label: &str) -> Option<Vec<Zeroizing<Vec<u8>>>> {
     if text.len() > MAX {
         return None;

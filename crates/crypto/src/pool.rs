@@ -21,7 +21,8 @@ impl<T> Pool<T> {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Runs one operation on an idle context, or on a new one from `make`. After a failure the context is dropped.
+    /// Runs one operation on an idle context, or on a new one from `make`. After a failure the context is
+    /// dropped.
     pub(crate) fn run<R, E: From<ErrorStack>>(
         &self,
         make: impl FnOnce() -> Result<PkeyCtx<T>, ErrorStack>,
@@ -70,8 +71,8 @@ pub(crate) fn signature_context<T: HasPublic>(
     Ok(context)
 }
 
-/// A context for wrapping or unwrapping with RSA-OAEP; `init` says which. No label; both digests by name, since
-/// the library takes one for the other when only one is set (ENC-10).
+/// A context for wrapping or unwrapping with RSA-OAEP; `init` says which. No label; both digests by name,
+/// since the library takes one for the other when only one is set (ENC-10).
 pub(crate) fn oaep_context<T: HasPublic>(
     key: &PKeyRef<T>,
     init: impl FnOnce(&mut PkeyCtxRef<T>) -> Result<(), ErrorStack>,

@@ -116,7 +116,8 @@ impl PrivateKey {
         Ok(Self::checked(key)?)
     }
 
-    /// The key as a PEM block `PRIVATE KEY`, not encrypted: for the mock world, where keys are written to files.
+    /// The key as a PEM block `PRIVATE KEY`, not encrypted: for the mock world, where keys are written to
+    /// files.
     ///
     /// # Errors
     /// [`CryptoError::Library`].

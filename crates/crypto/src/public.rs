@@ -16,8 +16,8 @@ use crate::{
     ContentKey, CryptoError, KeyError, KeyTransport, SignatureAlgorithm, VerifyError, ecdsa, pem, sha256,
 };
 
-/// What stands before the point in the one SubjectPublicKeyInfo of a P-256 key: `id-ecPublicKey`, the named curve, and
-/// lengths that only an uncompressed point fits.
+/// What stands before the point in the one SubjectPublicKeyInfo of a P-256 key: `id-ecPublicKey`, the named
+/// curve, and lengths that only an uncompressed point fits.
 const P256_PREFIX: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
@@ -69,7 +69,8 @@ impl PublicKey {
     /// Reads a DER SubjectPublicKeyInfo in its one spelling, and checks the key's strength.
     ///
     /// # Errors
-    /// Every variant of [`KeyError`] that concerns public keys, except [`KeyError::Blocked`]: see [`crate::WeakKeys`].
+    /// Every variant of [`KeyError`] that concerns public keys, except [`KeyError::Blocked`]: see
+    /// [`crate::WeakKeys`].
     pub fn from_spki_der(spki: &[u8]) -> Result<Self, KeyError> {
         let (kind, key) = if let Some(point) = spki.strip_prefix(P256_PREFIX) {
             (KeyKind::P256, on_curve(Nid::X9_62_PRIME256V1, point)?)
@@ -136,7 +137,8 @@ impl PublicKey {
     /// ECDSA takes `r‖s` of exactly 64 octets (XML Signature 1.1 §6.4.3), RSA exactly the modulus' length.
     ///
     /// # Errors
-    /// [`VerifyError::KeyMismatch`] when the key is not one for the algorithm; [`VerifyError::Signature`] else.
+    /// [`VerifyError::KeyMismatch`] when the key is not one for the algorithm; [`VerifyError::Signature`]
+    /// else.
     pub fn verify(
         &self,
         algorithm: SignatureAlgorithm,
@@ -182,8 +184,8 @@ impl PublicKey {
         )
     }
 
-    /// A key that is one for every algorithm and whose every signature verifies, so that a fuzzer's mutated input
-    /// gets past the cryptography. To be used by fuzz targets only.
+    /// A key that is one for every algorithm and whose every signature verifies, so that a fuzzer's mutated
+    /// input gets past the cryptography. To be used by fuzz targets only.
     #[cfg(feature = "danger-fake-crypto")]
     #[must_use]
     #[allow(clippy::expect_used, reason = "constant input")]
@@ -212,7 +214,8 @@ impl PublicKey {
         self.0.fake
     }
 
-    /// Whether digests need not match under this key: never. (A build for fuzzing has a fake key that says otherwise.)
+    /// Whether digests need not match under this key: never. (A build for fuzzing has a fake key that says
+    /// otherwise.)
     #[cfg(not(feature = "danger-fake-crypto"))]
     #[must_use]
     #[inline]

@@ -82,8 +82,8 @@ impl fmt::Debug for KeySigner {
     }
 }
 
-/// A signer whose every signature is verified before it leaves: for cards and tokens (CARD-03), and for RSA where a
-/// single faulty signature would give the key away (Boneh, DeMillo, Lipton 1997).
+/// A signer whose every signature is verified before it leaves: for cards and tokens (CARD-03), and for RSA
+/// where a single faulty signature would give the key away (Boneh, DeMillo, Lipton 1997).
 #[derive(Debug)]
 pub struct Checked<S>(pub S);
 

@@ -1,8 +1,8 @@
 //! TEST keys, certificates and revocation lists with any deviation, for the tests of every crate.
 //!
-//! Everything here is written octet by octet with its own DER writer, so that a mistake of the reader cannot hide in
-//! the tests. With the default RSA authority the same specification gives the same bytes at every run.
-//! The names contain `TEST`; the keys are public (`test-keys/README.md`).
+//! Everything here is written octet by octet with its own DER writer, so that a mistake of the reader cannot
+//! hide in the tests. With the default RSA authority the same specification gives the same bytes at every
+//! run. The names contain `TEST`; the keys are public (`test-keys/README.md`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +18,8 @@ use crate::{Certificate, Crl, KeyKind, PrivateKey, PublicKey, UnixTime, sha256};
 
 /// 2026-01-01T00:00:00Z: when every certificate begins unless its specification says otherwise.
 pub const NOT_BEFORE: UnixTime = UnixTime(1_767_225_600);
-/// 2026-07-01T00:00:00Z: a time at which every certificate and list is valid unless its specification says otherwise.
+/// 2026-07-01T00:00:00Z: a time at which every certificate and list is valid unless its specification says
+/// otherwise.
 pub const NOW: UnixTime = UnixTime(1_782_864_000);
 /// 2036-01-01T00:00:00Z: when every certificate ends unless its specification says otherwise.
 pub const NOT_AFTER: UnixTime = UnixTime(2_082_758_400);

@@ -2,6 +2,7 @@
 
 mod keys;
 mod paths;
+mod revocation;
 mod sealing;
 mod signing;
 mod speed;

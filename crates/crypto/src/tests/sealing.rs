@@ -55,8 +55,8 @@ fn every_flipped_bit_is_noticed() {
     assert!(key.open(&sealed).is_ok());
 }
 
-/// McGrew and Viega, "The Galois/Counter Mode of Operation", appendix B, test cases 13 and 14: the layout is not
-/// only our own.
+/// McGrew and Viega, "The Galois/Counter Mode of Operation", appendix B, test cases 13 and 14: the layout is
+/// not only our own.
 #[test]
 fn published_vectors_open() {
     let key = ContentKey::from_octets(&[0; 32]).unwrap();
