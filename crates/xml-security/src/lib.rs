@@ -24,7 +24,7 @@
 //!
 //! ```compile_fail,E0451
 //! fn forge(value: String) -> chukei_xml_security::Verified<String> {
-//!     chukei_xml_security::Verified { value, signer: String::new(), key: [0; 32], _signature: todo!() }
+//!     chukei_xml_security::Verified { value, signer: String::new(), key: [0; 32], _signature: loop {} }
 //! }
 //! ```
 //! ```compile_fail,E0603

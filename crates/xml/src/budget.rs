@@ -32,16 +32,16 @@ impl Limits {
     #[must_use]
     pub const fn message() -> Self {
         Self {
-            bytes: 2 << 20,  // metadata aggregates and record sets of the pilots stay below 1 MiB
-            depth: 64,       // the deepest message of the standard has 14
-            nodes: 1 << 17,  // a 1 MiB record set has about 40,000; 44 octets each in memory
-            attributes: 64,  // the widest element of the standard has 11
-            namespaces: 128, // the widest message has 16
-            name: 1 << 10,   //
-            value: 1 << 16,  // the longest are URLs
-            text: 1 << 19,   // the longest is the ciphertext of a record set
-            references: 32,  // Body, ten headers, the tokens
-            operations: 8,   // two signatures, up to three keys each, one unwrapping
+            bytes: 2 << 20, // metadata aggregates and record sets of the pilots stay below 1 MiB
+            depth: 64,      // the deepest message of the standard has 14
+            nodes: 1 << 17, // a 1 MiB record set has about 40,000; 44 octets each in memory
+            attributes: 64, // the widest element of the standard has 11
+            namespaces: 64, // the widest message has 16; every use of a name is a search among them
+            name: 1 << 10,  //
+            value: 1 << 16, // the longest are URLs
+            text: 1 << 19,  // the longest is the ciphertext of a record set
+            references: 32, // Body, ten headers, the tokens
+            operations: 8,  // two signatures, up to three keys each, one unwrapping
         }
     }
 }
