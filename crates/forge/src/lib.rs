@@ -26,6 +26,8 @@
 )]
 
 pub mod canonical;
+pub mod exhaustive;
+pub mod mutation;
 pub mod path;
 pub mod raw;
 pub mod redirect;

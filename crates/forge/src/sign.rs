@@ -187,19 +187,21 @@ impl SignatureSpec {
         let index = self.index(root.at(&parent));
         root.at_mut(&parent).children.insert(index, self.skeleton().into());
         let signature = [parent.as_slice(), &[index]].concat();
-
-        for (number, reference) in self.references.iter().enumerate() {
-            let digest = reference.digest_value(root, &parent, &signature);
-            let path = format!(
-                "{}/{}[{}]/{}",
-                name("SignedInfo"),
-                name("Reference"),
-                number + 1,
-                name("DigestValue")
-            );
-            root.at_mut(&signature).find_mut(&path).set_content(&encode_base64(&digest));
-        }
         let signed_info = [signature.as_slice(), &[0]].concat();
+
+        // A thousand references to one element are digested once.
+        let mut last: Option<(&ReferenceSpec, Vec<u8>)> = None;
+        for (number, reference) in self.references.iter().enumerate() {
+            let digest = match last.take() {
+                Some((same, digest)) if same.digests_as(reference) => digest,
+                _ => reference.octets_digest(root, &parent, &signature),
+            };
+            let value = reference.digest.map_or(digest.clone(), |change| change(digest.clone()));
+            last = Some((reference, digest));
+            let reference =
+                root.at_mut(&signed_info).find_mut(&format!("{}[{}]", name("Reference"), number + 1));
+            reference.find_mut(&name("DigestValue")).set_content(&encode_base64(&value));
+        }
         if let Some(change) = self.signed_info {
             change(root.at_mut(&signed_info));
         }
@@ -281,19 +283,18 @@ impl ReferenceSpec {
         self
     }
 
-    fn digest_value(&self, root: &Element, parent: &Location, signature: &[usize]) -> Vec<u8> {
+    fn octets_digest(&self, root: &Element, parent: &Location, signature: &[usize]) -> Vec<u8> {
         let location = match &self.target {
             Target::Parent => parent.clone(),
             Target::Id(id) => root.locate_id(id).expect("the identifier of a reference"),
             Target::Path(path) => root.locate(path).expect("the path of a reference"),
-            Target::Octets(octets) => return self.change(sha256(octets).to_vec()),
+            Target::Octets(octets) => return sha256(octets).to_vec(),
         };
-        let octets = self.form.octets(root, &location, self.enveloped.then_some(signature));
-        self.change(sha256(&octets).to_vec())
+        sha256(&self.form.octets(root, &location, self.enveloped.then_some(signature))).to_vec()
     }
 
-    fn change(&self, digest: Vec<u8>) -> Vec<u8> {
-        self.digest.map_or(digest.clone(), |change| change(digest))
+    fn digests_as(&self, other: &Self) -> bool {
+        (&self.target, self.enveloped, &self.form) == (&other.target, other.enveloped, &other.form)
     }
 }
 
