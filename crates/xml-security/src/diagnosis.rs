@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use chukei_crypto::{Certificate, SignatureAlgorithm, UnixTime, sha256};
+use chukei_crypto::{Certificate, SignatureAlgorithm, sha256};
 use chukei_reason::Reason;
 use chukei_xml::{
-    Canonical, Document, Position,
+    Canonical, Document, Element, Limits, Position, Sink,
     lexical::{decode_base64, encode_base64},
 };
 
@@ -13,7 +13,7 @@ use crate::{
     locate::Located,
     structure::{Reference, SignatureStructure},
     trust::TrustStore,
-    verified::{Refusal, canonical, canonical_signed_info, element, hints},
+    verified::{Refusal, canonical, canonical_signed_info, claimed_signer, element, hints},
 };
 
 /// What a person needs to mend a signature.
@@ -81,7 +81,9 @@ pub enum Cause {
     EcdsaDer,
     /// The signature is sound, but was made with a key of this other entity.
     KeyOfOtherEntity(String),
-    /// The signature is sound, but its key is not trusted for the signer now; the certificate shown has this subject
+    /// The signature is sound, and the key is the signer's, but is registered for another use or another time.
+    KeyNotForThis,
+    /// The signature is sound, but its key is not trusted for the signer; the certificate shown has this subject
     /// and SHA-256.
     KeyNotTrusted(String, [u8; 32]),
     /// The named signer has no key for this algorithm.
@@ -93,7 +95,7 @@ pub enum Cause {
 }
 
 impl Diagnosis {
-    pub(crate) fn of(refusal: &Refusal, located: &Located, trust: &TrustStore, at: UnixTime) -> Self {
+    pub(crate) fn of(refusal: &Refusal, located: &Located, trust: &TrustStore) -> Self {
         let document = &located.document;
         let mut diagnosis = Self {
             reason: refusal.reason(),
@@ -108,7 +110,7 @@ impl Diagnosis {
             for reference in &signature.references {
                 diagnosis.add_reference(document, signature, reference);
             }
-            diagnosis.add_signature(document, signature, trust, at);
+            diagnosis.add_signature(document, signature, trust);
         }
         diagnosis
     }
@@ -119,7 +121,7 @@ impl Diagnosis {
         else {
             return;
         };
-        let bytes = form.to_vec();
+        let bytes = octets(&form);
         let actual = sha256(&bytes);
         if actual != reference.digest {
             let cause = Trial { document, signature, reference, form: &form, bytes: &bytes }.cause();
@@ -135,15 +137,9 @@ impl Diagnosis {
         });
     }
 
-    fn add_signature(
-        &mut self,
-        document: &Document,
-        signature: &SignatureStructure,
-        trust: &TrustStore,
-        at: UnixTime,
-    ) {
+    fn add_signature(&mut self, document: &Document, signature: &SignatureStructure, trust: &TrustStore) {
         let Ok(form) = canonical_signed_info(document, signature) else { return };
-        self.signed_info = form.to_vec();
+        self.signed_info = octets(&form);
         let digest = sha256(&self.signed_info);
         let algorithm = signature.algorithm;
         let fits = |(_, key): &(&str, &crate::TrustedKey)| key.key().accepts(algorithm);
@@ -165,21 +161,28 @@ impl Diagnosis {
         let by_shown = shown.iter().find(|certificate| {
             certificate.public_key().is_ok_and(|key| key.verify(algorithm, &digest, &signature.value).is_ok())
         });
+        let signed = document.element(signature.node).and_then(Element::parent);
+        let named = signed.and_then(|signed| claimed_signer(document, signed));
         let cause = if let Some(entity) = verifies(&digest, &signature.value) {
-            Cause::KeyOfOtherEntity(entity)
+            if named == Some(&entity) { Cause::KeyNotForThis } else { Cause::KeyOfOtherEntity(entity) }
         } else if let Some(certificate) = by_shown {
             Cause::KeyNotTrusted(certificate.subject(), certificate.sha256())
         } else if everyone.is_empty() {
             Cause::NoKeyForAlgorithm
         } else if raw_ecdsa(&signature.value).is_some_and(|raw| verifies(&digest, &raw).is_some()) {
             Cause::EcdsaDer
-        } else if verifies(&sha256(&form.all_inclusive().to_vec()), &signature.value).is_some() {
+        } else if verifies(&sha256(&octets(&form.all_inclusive())), &signature.value).is_some() {
             Cause::InclusiveCanonicalization
+        } else if std::str::from_utf8(&self.signed_info).is_ok_and(|text| {
+            verifies(&sha256(without_space_between_tags(text).as_bytes()), &signature.value).is_some()
+        }) {
+            Cause::WhiteSpaceAdded
         } else {
             Cause::SignedInfoChanged
         };
-        let _ = at;
-        self.causes.push(cause);
+        if !self.causes.contains(&cause) {
+            self.causes.push(cause);
+        }
     }
 }
 
@@ -204,18 +207,18 @@ impl Trial<'_, '_> {
         if self.is(b"") {
             return Some(Cause::DigestOfNothing);
         }
-        if self.is(&plain.to_vec()) {
+        if self.is(&octets(&plain)) {
             return Some(Cause::EnvelopedTransformSkipped);
         }
-        if self.is(&self.form.clone().all_inclusive().to_vec()) {
+        if self.is(&octets(&self.form.clone().all_inclusive())) {
             return Some(Cause::InclusiveCanonicalization);
         }
-        if self.reference.prefixes.is_some() && self.is(&omitting.to_vec()) {
+        if self.reference.prefixes.is_some() && self.is(&octets(&omitting)) {
             return Some(Cause::PrefixListIgnored);
         }
         for prefix in document.declared_prefixes() {
             let list = if prefix.is_empty() { "#default" } else { prefix };
-            if self.form.clone().inclusive(list).is_ok_and(|form| self.is(&form.to_vec())) {
+            if self.form.clone().inclusive(list).is_ok_and(|form| self.is(&octets(&form))) {
                 return Some(Cause::NamespaceDeclared(prefix.to_owned()));
             }
         }
@@ -343,6 +346,10 @@ impl Cause {
                 subject.escape_debug(),
                 hex(digest)
             ),
+            Self::KeyNotForThis => {
+                "署名は正しく、署名者の鍵ですが、その鍵は別の用途または別の期間について登録されています"
+                    .into()
+            }
             Self::NoKeyForAlgorithm => "この署名アルゴリズムに使える署名者の鍵が登録されていません".into(),
             Self::SignedInfoChanged => "SignedInfo が署名後に変更されたか、別の形で署名されています".into(),
             Self::ContentChanged => {
@@ -394,6 +401,9 @@ impl fmt::Display for Cause {
                 subject.escape_debug(),
                 hex(digest)
             ),
+            Self::KeyNotForThis => f.write_str(
+                "the signature is sound and the key is the signer's, but it is registered for another use or another time",
+            ),
             Self::NoKeyForAlgorithm => f.write_str("no key is registered that fits the signature algorithm"),
             Self::SignedInfoChanged => f.write_str("SignedInfo was changed after signing, or signed in another form"),
             Self::ContentChanged => {
@@ -426,6 +436,25 @@ impl fmt::Display for Diagnosis {
             writeln!(f, "  trusted key of {}: SHA-256 {}", entity.escape_debug(), hex(key))?;
         }
         Ok(())
+    }
+}
+
+/// A canonical form, cut where a verifier would have given up.
+fn octets(form: &Canonical<'_>) -> Vec<u8> {
+    let mut sink = Bounded(Vec::new());
+    form.write_to(&mut sink);
+    sink.0
+}
+
+struct Bounded(Vec<u8>);
+
+impl Sink for Bounded {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() as u64 > Limits::message().canonical
     }
 }
 

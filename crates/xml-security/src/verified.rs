@@ -204,13 +204,13 @@ impl Refusal {
 
     /// Finds out, by trying, what probably went wrong. For people, never for a decision; does work without budget.
     #[must_use]
-    pub fn diagnose(&self, trust: &TrustStore, at: UnixTime) -> Diagnosis {
-        Diagnosis::of(self, &self.located, trust, at)
+    pub fn diagnose(&self, trust: &TrustStore) -> Diagnosis {
+        Diagnosis::of(self, &self.located, trust)
     }
 }
 
-fn claimed_signer<'d>(document: &'d Document, signed: Element<'d>) -> Option<&'d str> {
-    if signed.is(ENVELOPE) {
+pub(crate) fn claimed_signer<'d>(document: &'d Document, signed: Element<'d>) -> Option<&'d str> {
+    if signed.is(ENVELOPE) || signed.is(SECURITY) {
         return message::sender(document);
     }
     signed.elements().find(|child| child.is(ISSUER)).and_then(|issuer| issuer.text().ok())
@@ -243,7 +243,7 @@ fn check_and_read<T: FromSigned>(
     })
 }
 
-/// XML Signature 1.1 §3.2: reference validation, then signature validation.
+/// XML Signature 1.1 §3.2, the signature first: what a stranger says is to be digested is not yet worth digesting.
 fn check<'a>(
     document: &'a Document,
     signature: &SignatureStructure,
@@ -259,15 +259,8 @@ fn check<'a>(
     let signer = named.ok_or_else(|| signed.error(Reason::Key, "the name of the signer"))?;
     let candidates = trust.candidates(signer, signature.algorithm, at);
     let untrusted = || element.error(Reason::Key, "a signature by a trusted key of the named signer");
-    let fake = candidates.clone().next().ok_or_else(untrusted)?.key().skips_digest();
+    candidates.clone().next().ok_or_else(untrusted)?;
 
-    for reference in &signature.references {
-        let digest = digest(canonical(document, signature, reference)?, budget);
-        if digest != reference.digest && !fake {
-            let at = self::element(document, reference.node)?;
-            return Err(at.error(Reason::Digest, "the digest of the referenced element as it stands here"));
-        }
-    }
     let shown = |key: &TrustedKey| hints(document, signature).any(|hint| key.is_shown_as(hint));
     for hint in hints(document, signature) {
         let known = candidates.clone().any(|key| key.is_shown_as(hint));
@@ -275,22 +268,32 @@ fn check<'a>(
             return Err(element.error(Reason::Base64, "canonical base64 as certificate"));
         }
     }
-    let signed_info = digest(canonical_signed_info(document, signature)?, budget);
+    let signed_info = digest(canonical_signed_info(document, signature)?, element, budget)?;
     let hinted = candidates.clone().filter(|key| shown(key));
-    for key in hinted.chain(candidates.clone().filter(|key| !shown(key))) {
+    let mut key = None;
+    for candidate in hinted.chain(candidates.clone().filter(|key| !shown(key))) {
         budget
             .pay_operation()
             .map_err(|kind| element.error(Reason::Limit(kind), "fewer signatures to verify"))?;
-        if key.key().verify(signature.algorithm, &signed_info, &signature.value).is_ok() {
-            return Ok((signer, key.key()));
+        if candidate.key().verify(signature.algorithm, &signed_info, &signature.value).is_ok() {
+            key = Some(candidate.key());
+            break;
         }
     }
-    let stranger = hints(document, signature).next().is_some() && !candidates.clone().any(shown);
-    Err(if stranger {
-        untrusted()
-    } else {
-        element.error(Reason::Signature, "a signature value made by the signer's key")
-    })
+    let stranger = || hints(document, signature).next().is_some() && !candidates.clone().any(shown);
+    let Some(key) = key else {
+        let expected = "a signature value made by the signer's key over SignedInfo";
+        return Err(if stranger() { untrusted() } else { element.error(Reason::Signature, expected) });
+    };
+    for reference in &signature.references {
+        let at = self::element(document, reference.node)?;
+        if digest(canonical(document, signature, reference)?, at, budget)? != reference.digest
+            && !key.skips_digest()
+        {
+            return Err(at.error(Reason::Digest, "the digest of the referenced element as it stands here"));
+        }
+    }
+    Ok((signer, key))
 }
 
 /// Certificates that the message shows for this signature.
@@ -338,16 +341,19 @@ fn with_prefixes<'d>(
     }
 }
 
-fn digest(form: Canonical<'_>, budget: &mut Budget) -> [u8; 32] {
-    let mut sink = Digesting { hash: Sha256::new(), octets: 0 };
+fn digest(form: Canonical<'_>, at: Element<'_>, budget: &mut Budget) -> Result<[u8; 32], XmlError> {
+    let mut sink = Digesting { hash: Sha256::new(), octets: 0, most: budget.canonical_left() };
     form.write_to(&mut sink);
-    budget.note_canonical(sink.octets);
-    sink.hash.finish()
+    budget
+        .pay_canonical(sink.octets)
+        .map_err(|kind| at.error(Reason::Limit(kind), "a shorter canonical form"))?;
+    Ok(sink.hash.finish())
 }
 
 struct Digesting {
     hash: Sha256,
     octets: u64,
+    most: u64,
 }
 
 impl Sink for Digesting {
@@ -355,6 +361,11 @@ impl Sink for Digesting {
     fn put(&mut self, bytes: &[u8]) {
         self.octets = self.octets.saturating_add(bytes.len() as u64);
         self.hash.update(bytes);
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.octets > self.most
     }
 }
 

@@ -72,7 +72,7 @@ impl World {
         let unverified =
             Unverified::<Subject>::locate(document, &Shape::root(ASSERTION), &mut budget).unwrap();
         let refusal = unverified.verify(&self.trust, NOW, &mut budget).unwrap_err();
-        let diagnosis = refusal.diagnose(&self.trust, NOW);
+        let diagnosis = refusal.diagnose(&self.trust);
         assert!(diagnosis.causes.iter().all(|cause| !cause.in_japanese().is_empty()));
         assert!(diagnosis.to_string().contains("likely cause"));
         diagnosis.causes

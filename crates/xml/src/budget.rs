@@ -17,10 +17,14 @@ pub struct Limits {
     pub namespaces: usize,
     /// Octets of one name.
     pub name: usize,
+    /// Octets of one namespace name. A canonical form repeats it at every use.
+    pub namespace: usize,
     /// Octets of one attribute value.
     pub value: usize,
     /// Octets of one text.
     pub text: usize,
+    /// Octets canonicalised for digests.
+    pub canonical: u64,
     /// References of one signature.
     pub references: usize,
     /// Signatures verified and keys unwrapped.
@@ -37,11 +41,13 @@ impl Limits {
             nodes: 1 << 17, // a 1 MiB record set has about 40,000; 44 octets each in memory
             attributes: 64, // the widest element of the standard has 11
             namespaces: 64, // the widest message has 16; every use of a name is a search among them
-            name: 1 << 10,  //
-            value: 1 << 16, // the longest are URLs
-            text: 1 << 19,  // the longest is the ciphertext of a record set
-            references: 32, // Body, ten headers, the tokens
-            operations: 8,  // two signatures, up to three keys each, one unwrapping
+            name: 1 << 10,
+            namespace: 1 << 8,  // the longest of the standard has 88
+            value: 1 << 16,     // the longest are URLs
+            text: 1 << 19,      // the longest is the ciphertext of a record set
+            canonical: 8 << 20, // a canonical form is about as long as the message
+            references: 32,     // Body, ten headers, the tokens
+            operations: 8,      // two signatures, up to three keys each, one unwrapping
         }
     }
 }
@@ -114,9 +120,19 @@ impl Budget {
         self.spent.steps = self.spent.steps.saturating_add(steps as u64);
     }
 
-    /// Notes canonical octets that went into a digest.
-    pub fn note_canonical(&mut self, octets: u64) {
+    /// Canonical octets that may still be digested.
+    #[must_use]
+    pub const fn canonical_left(&self) -> u64 {
+        self.limits.canonical.saturating_sub(self.spent.canonical)
+    }
+
+    /// Pays for canonical octets that were digested.
+    ///
+    /// # Errors
+    /// `LimitKind::Bytes` when the message has used them up.
+    pub fn pay_canonical(&mut self, octets: u64) -> Result<(), LimitKind> {
         self.spent.canonical = self.spent.canonical.saturating_add(octets);
+        if self.spent.canonical <= self.limits.canonical { Ok(()) } else { Err(LimitKind::Bytes) }
     }
 
     /// Pays for one public- or private-key operation.

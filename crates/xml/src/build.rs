@@ -1,6 +1,6 @@
 //! Names, namespaces, duplicates, identifiers and limits, while the tree grows. Knows nothing of syntax.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, cmp::Ordering, ops::Range};
 
 use chukei_reason::{LimitKind, Reason};
 
@@ -142,6 +142,8 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// Numbers a namespace name.
     pub(crate) fn namespace_number(&mut self, name: Slice) -> Outcome<NamespaceNumber> {
         self.budget.note_steps(self.tree.namespaces.len());
+        within(name.len(), self.budget.limits().namespace, LimitKind::Token)
+            .map_err(|kind| Failure::limit(kind, name.range()))?;
         let uri = self.str(name);
         let known = ns::TABLE.iter().position(|entry| entry.0 == uri);
         let own = || self.tree.namespaces.iter().position(|slice| self.str(*slice) == uri);
@@ -286,18 +288,19 @@ impl<'s, 'b> Builder<'s, 'b> {
     fn order_attributes(&mut self) -> Outcome {
         let mut attributes = std::mem::take(&mut self.tree.attributes);
         let own = attributes.get_mut(self.attributed..).unwrap_or_default();
-        let key = |attribute: &AttributeData| {
-            let name = attribute.name;
-            let local = self.str(name.text).get(usize::from(name.local)..).unwrap_or_default();
-            let namespace =
-                if name.namespace == 0 { "" } else { self.tree.namespace(self.source, name.namespace) };
-            (namespace, local)
+        let local = |name: QName| self.str(name.text).get(usize::from(name.local)..).unwrap_or_default();
+        let compare = |a: &AttributeData, b: &AttributeData| {
+            let (a, b) = (a.name, b.name);
+            let namespace = |name: QName| self.tree.namespace(self.source, name.namespace);
+            let by_namespace = || namespace(a).cmp(namespace(b));
+            let order = if a.namespace == b.namespace { Ordering::Equal } else { by_namespace() };
+            order.then_with(|| local(a).cmp(local(b)))
         };
         if own.len() > 1 {
-            own.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+            own.sort_unstable_by(compare);
         }
         let twins = own.windows(2).find_map(|pair| match pair {
-            [a, b] if key(a) == key(b) => Some(b.name.text.range()),
+            [a, b] if compare(a, b) == Ordering::Equal => Some(b.name.text.range()),
             _ => None,
         });
         let count = own.len();

@@ -14,6 +14,12 @@ use crate::{
 pub trait Sink {
     /// Takes the next bytes.
     fn put(&mut self, bytes: &[u8]);
+
+    /// Whether it will take no more. The canonical form is then left unfinished, and the owner of the sink has to
+    /// treat it as failed.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 impl Sink for Vec<u8> {
@@ -135,6 +141,9 @@ impl<'d> Canonical<'d> {
         let end = self.apex.end();
         while index < end {
             let Some(node) = self.document.node(index) else { break };
+            if sink.is_full() {
+                return;
+            }
             state.close_until(index, sink);
             if self.omitted == Some(NodeId(index)) {
                 index = node.end.max(index.saturating_add(1));
