@@ -263,6 +263,13 @@ fn anchors_are_authorities_with_sound_keys() {
     assert_eq!(fault(&world.issuing.issue(weak)), Some(Fault::Key));
     // Positive case
     assert_eq!(fault(world.root.certificate()), None);
+    // Nobody relies on an anchor's own signature.
+    let old =
+        LeafSpec { sha1: true, ..LeafSpec::authority("TEST Old Root CA", keys::rsa3072().public_key()) };
+    let old = Ca::from_spec(old, keys::rsa3072());
+    let anchors = TrustAnchors::new(vec![old.certificate().clone()]).unwrap();
+    let leaf = old.issue(leaf_spec());
+    assert!(anchors.validate(&leaf, &[], NOW, Purpose::SignMessages, Revocation::IfPresent).is_ok());
 }
 
 /// The table of [`Purpose`], row by row.
@@ -349,6 +356,10 @@ fn certificates_have_one_form() {
         ("truncated", der[..der.len() - 1].to_vec()),
         ("octets left over", [der, &[0]].concat()),
         ("more than 16 KiB", world.issuing.issue_der(&LeafSpec { extensions: vec![large], ..leaf_spec() })),
+        ("version 2", {
+            let version = der.windows(5).position(|octets| octets == [0xa0, 3, 2, 1, 2]).unwrap();
+            [&der[..version + 4], &[1], &der[version + 5..]].concat()
+        }),
         ("an extension twice", world.issuing.issue_der(&twice)),
         ("a key", keys::p256(1).public_key().spki_der().to_vec()),
     ] {

@@ -50,6 +50,11 @@ fn revocation_is_looked_up_in_the_lists_at_hand() {
     let forged = vec![root_list.clone(), impostor.crl(&CrlSpec::default())];
     assert_eq!(ask(forged.clone(), &good, Required), Err(Fault::RevocationUnknown));
     assert_eq!(ask(forged, &good, IfPresent), Ok(()));
+    // Another authority with the same key has its own serial numbers.
+    let namesake = LeafSpec::authority("TEST Other CA", keys::rsa2048(1).public_key());
+    let other = vec![root_list.clone(), Ca::from_spec(namesake, keys::rsa2048(1)).crl(&current())];
+    assert_eq!(ask(other.clone(), &bad, IfPresent), Ok(()));
+    assert_eq!(ask(other, &good, Required), Err(Fault::RevocationUnknown));
     // The authority itself is revoked.
     let authority = CrlSpec { revoked: vec![world.issuing.certificate().clone()], ..CrlSpec::default() };
     let lists = vec![world.root.crl(&authority), world.issuing.crl(&current())];

@@ -192,7 +192,10 @@ fn pss_has_one_set_of_parameters() {
             "salt {salt}"
         );
         // Positive case
-        assert_eq!(verify(&key, RsaPssSha256, &made(sha256, sha256, 32)), Ok(()));
+        let good = made(sha256, sha256, 32);
+        assert_eq!(verify(&key, RsaPssSha256, &good[..255]), Err(VerifyError::Signature));
+        assert_eq!(verify(&key, RsaPssSha256, &[&[0], &good[..]].concat()), Err(VerifyError::Signature));
+        assert_eq!(verify(&key, RsaPssSha256, &good), Ok(()));
     }
 }
 
