@@ -10,7 +10,8 @@
 //! * [`seal`]: ciphertexts in which every part can be replaced.
 //! * [`specimen`]: the valid world. A test starts from it and shows one deviation.
 //! * [`mutation`]: named deviations, by the rows of the catalogue of attacks, and [`exhaustive`] ones.
-//! * [`random`]: documents from a seed; with the feature `proptest` also [`strategies`] that shrink.
+//! * [`random`]: documents from a seed; with the feature `proptest` also the module `strategies`, whose
+//!   values shrink.
 //!
 //! A mistake of a test's author panics, so that the test says what happened.
 
@@ -29,9 +30,12 @@ pub mod canonical;
 pub mod exhaustive;
 pub mod mutation;
 pub mod path;
+pub mod random;
 pub mod raw;
 pub mod redirect;
 pub mod seal;
 pub mod sign;
 pub mod specimen;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod wss;
