@@ -1,10 +1,10 @@
 //! Making signatures: build the message with places for digests and value, fill them in, write once.
 
-use chukei_crypto::{Certificate, DigestAlgorithm, Signer, sha256};
+use chukei_crypto::{Certificate, DigestAlgorithm, Signer};
 use chukei_reason::Reason;
-use chukei_xml::{Document, NodeId, Writer, XmlError, lexical::encode_base64};
+use chukei_xml::{Canonical, Document, NodeId, Writer, XmlError, lexical::encode_base64};
 
-use crate::{names::*, structure::Transform};
+use crate::{names::*, structure::Transform, verified::Digesting};
 
 /// A key to sign with, and the certificate to show as a hint.
 #[derive(Clone, Copy)]
@@ -188,6 +188,12 @@ impl Slot<'_> {
     }
 }
 
+fn hash(form: &Canonical<'_>) -> [u8; 32] {
+    let mut sink = Digesting::up_to(u64::MAX);
+    form.write_to(&mut sink);
+    sink.finish()
+}
+
 impl Pending {
     fn fill(&self, document: &mut Document, signer: &dyn Signer) -> Result<(), XmlError> {
         for (id, transform, place) in &self.digests {
@@ -201,12 +207,12 @@ impl Pending {
                 Transform::Plain => form,
                 Transform::Token => form.with_apex_default(),
             };
-            let digest = sha256(&form.to_vec());
+            let digest = hash(&form);
             document.replace_text(*place, &encode_base64(&digest))?;
         }
         let internal = |document: &Document| document.root().error(Reason::Internal, "a key that signs");
         let signed_info = document.element(self.signed_info).ok_or_else(|| internal(document))?;
-        let digest = sha256(&document.canonical(signed_info).to_vec());
+        let digest = hash(&document.canonical(signed_info));
         let value = signer.sign(&digest).map_err(|_| internal(document))?;
         document.replace_text(self.value, &encode_base64(&value))
     }

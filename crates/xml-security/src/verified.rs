@@ -342,18 +342,29 @@ fn with_prefixes<'d>(
 }
 
 fn digest(form: Canonical<'_>, at: Element<'_>, budget: &mut Budget) -> Result<[u8; 32], XmlError> {
-    let mut sink = Digesting { hash: Sha256::new(), octets: 0, most: budget.canonical_left() };
+    let mut sink = Digesting::up_to(budget.canonical_left());
     form.write_to(&mut sink);
     budget
         .pay_canonical(sink.octets)
         .map_err(|kind| at.error(Reason::Limit(kind), "a shorter canonical form"))?;
-    Ok(sink.hash.finish())
+    Ok(sink.finish())
 }
 
-struct Digesting {
+/// Hashes what is put into it, and takes no more than it was told.
+pub(crate) struct Digesting {
     hash: Sha256,
     octets: u64,
     most: u64,
+}
+
+impl Digesting {
+    pub(crate) fn up_to(most: u64) -> Self {
+        Self { hash: Sha256::new(), octets: 0, most }
+    }
+
+    pub(crate) fn finish(self) -> [u8; 32] {
+        self.hash.finish()
+    }
 }
 
 impl Sink for Digesting {

@@ -52,6 +52,9 @@ pub(crate) struct Builder<'s, 'b> {
     declared: usize,
     /// First attribute of the element that is being read.
     attributed: usize,
+    /// Whether one of them has a prefix; whether one of them may be an identifier.
+    prefixed: bool,
+    identified: bool,
     finished: bool,
 }
 
@@ -84,6 +87,8 @@ impl<'s, 'b> Builder<'s, 'b> {
             text: None,
             declared: 0,
             attributed: 0,
+            prefixed: false,
+            identified: false,
             finished: false,
         }
     }
@@ -210,6 +215,8 @@ impl<'s, 'b> Builder<'s, 'b> {
     #[inline]
     pub(crate) fn attribute(&mut self, name: QName, value: Slice, plain: bool) -> Outcome {
         self.count_attribute(&name.text.range())?;
+        self.prefixed |= name.prefix != 0;
+        self.identified |= matches!(name.text.len().saturating_sub(usize::from(name.local)), 2 | 11);
         self.tree.attributes.push(AttributeData { name, value, plain });
         Ok(())
     }
@@ -227,9 +234,16 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// Ends the start tag: resolves prefixes, orders attributes, notes identifiers.
     pub(crate) fn enter(&mut self, mut name: QName, span: Range<usize>) -> Outcome {
         name.namespace = self.resolve(name.prefix, name.text)?;
-        self.resolve_attributes()?;
+        if std::mem::take(&mut self.prefixed) {
+            self.resolve_attributes()?;
+        }
+        if self.tree.attributes.len() > self.attributed.saturating_add(1) {
+            self.order_attributes()?;
+        }
         let index = offset(self.tree.nodes.len());
-        self.note_ids(index);
+        if std::mem::take(&mut self.identified) {
+            self.note_ids(index);
+        }
         if name.namespace == ns::DS.0 && self.str(name.text).ends_with("Signature") {
             let local = self.str(name.text).get(usize::from(name.local)..);
             if local == Some("Signature") {
@@ -281,7 +295,7 @@ impl<'s, 'b> Builder<'s, 'b> {
                 attribute.name.namespace = namespace;
             }
         }
-        self.order_attributes()
+        Ok(())
     }
 
     /// Canonical order (Canonical XML 1.0 §2.2: namespace name, then local part); equal names become neighbours.
@@ -296,13 +310,16 @@ impl<'s, 'b> Builder<'s, 'b> {
             let order = if a.namespace == b.namespace { Ordering::Equal } else { by_namespace() };
             order.then_with(|| local(a).cmp(local(b)))
         };
-        if own.len() > 1 {
+        let rising = |pair: &[AttributeData]| !matches!(pair, [a, b] if compare(a, b) != Ordering::Less);
+        let mut twins = None;
+        if !own.windows(2).all(rising) {
             own.sort_unstable_by(compare);
+            twins = own
+                .windows(2)
+                .find(|pair| !rising(pair))
+                .and_then(|pair| pair.last())
+                .map(|a| a.name.text.range());
         }
-        let twins = own.windows(2).find_map(|pair| match pair {
-            [a, b] if compare(a, b) == Ordering::Equal => Some(b.name.text.range()),
-            _ => None,
-        });
         let count = own.len();
         self.tree.attributes = attributes;
         self.budget.note_steps(count);

@@ -44,7 +44,10 @@ impl Writer<'_> {
     /// (unbalanced), limits.
     pub fn build(content: impl FnOnce(&mut Writer<'_>)) -> Result<Document, XmlError> {
         let mut budget = Budget::new(Limits::message());
-        let builder = Builder::new("", &mut budget);
+        let mut builder = Builder::new("", &mut budget);
+        builder.tree.decoded.reserve(1 << 12);
+        builder.tree.nodes.reserve(64);
+        builder.tree.attributes.reserve(64);
         let mut writer = Writer { builder, pending: None, usual: [None; ns::TABLE.len()], failure: None };
         content(&mut writer);
         writer.settle();
