@@ -21,7 +21,7 @@ use crate::{
     raw::{Message, Node},
     seal::SealSpec,
     sign::SignatureSpec,
-    specimen::{Draft, Specimen, World},
+    specimen::{Draft, Specimen, Suite, World},
 };
 
 /// One deviation.
@@ -33,6 +33,8 @@ pub struct Mutation {
     pub rows: &'static [&'static str],
     /// The messages in which it can be made.
     pub specimens: &'static [Specimen],
+    /// The suites in which it can be made.
+    pub suites: &'static [Suite],
     /// What has to become of the message.
     pub verdict: Verdict,
     /// What is done, in the order of making: see [`Stage`].
@@ -99,9 +101,10 @@ impl Mutation {
     /// The message with the deviation.
     ///
     /// # Panics
-    /// For a specimen that is not among [`Self::specimens`].
+    /// For a specimen or a suite that is not among those of the mutation.
     #[must_use]
     pub fn apply(&self, world: &World, specimen: Specimen) -> Vec<u8> {
+        assert!(self.suites.contains(&world.suite), "{} is no deviation in {:?}", self.name, world.suite);
         assert!(self.specimens.contains(&specimen), "{} is no deviation of {specimen:?}", self.name);
         let mut seal = world.seal();
         self.each(|change| {
@@ -170,7 +173,12 @@ const fn row(
     verdict: Verdict,
     changes: &'static [Change],
 ) -> Mutation {
-    Mutation { name, rows, specimens, verdict, changes }
+    Mutation { name, rows, specimens, suites: Suite::ALL, verdict, changes }
+}
+
+/// The same where only one kind of key can do it.
+const fn only(suite: &'static [Suite], mutation: Mutation) -> Mutation {
+    Mutation { suites: suite, ..mutation }
 }
 
 /// Replaces text in the bytes, which has to be there.

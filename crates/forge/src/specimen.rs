@@ -95,6 +95,11 @@ pub const PORTAL: &str = "https://portal.example.test/sp";
 /// Where the portal takes responses.
 pub const PORTAL_CONSUMER: &str = "https://portal.example.test/acs";
 
+impl Suite {
+    /// Every suite.
+    pub const ALL: &'static [Self] = &[Self::Rsa, Self::P256];
+}
+
 impl Specimen {
     /// Every kind.
     pub const ALL: &'static [Self] =

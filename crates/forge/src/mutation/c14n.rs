@@ -75,7 +75,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "transform-with-comments",
         &["C14N-05"],
         ENVELOPED,
-        TRANSFORM,
+        ALGORITHM,
         &[Signature(|s, _| {
             s.references[0].transforms[1].algorithm = uri::EXC_C14N_COMMENTS.into();
             s.references[0].form.comments = true;
@@ -94,7 +94,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "transform-inclusive",
         &["C14N-06"],
         ENVELOPED,
-        TRANSFORM,
+        ALGORITHM,
         &[Signature(|s, _| {
             s.references[0].transforms[1].algorithm = uri::C14N.into();
             s.references[0].form.exclusive = false;

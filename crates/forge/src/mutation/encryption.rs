@@ -157,7 +157,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "encrypted-unsigned-assertion",
         &["ENC-18"],
         ASSERTION,
-        Refuse("Unsigned"),
+        Refuse("Order"),
         &[After(|m, world| {
             let mut seal = world.seal();
             seal.plaintext = world.evil_assertion().write().into_bytes();

@@ -8,12 +8,12 @@ use super::{
     Change::{After, Signature},
     ENVELOPED, Mutation, SOAP,
     Verdict::{Inert, Refuse},
-    row,
+    only, row,
 };
 use crate::{
     raw::{Element, Node},
-    sign::{Secret, SignatureSpec, uri, x509_key_info},
-    specimen::World,
+    sign::{Secret, uri, x509_key_info},
+    specimen::{Suite, World},
 };
 
 const ALGORITHM: super::Verdict = Refuse("Algorithm");
@@ -186,24 +186,42 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         })],
     ),
     row(
-        "ecdsa-zero",
+        "signature-all-zero",
         &["ALG-06"],
         ENVELOPED,
         SIGNATURE,
-        &[Signature(|s, world| {
-            elliptic(s, world);
-            s.secret = Secret::Octets(vec![0; 64]);
-        })],
+        &[Signature(|s, world| s.secret = Secret::Octets(vec![0; length(world)]))],
     ),
     row(
-        "ecdsa-above-order",
+        "signature-all-ones",
         &["ALG-06"],
         ENVELOPED,
         SIGNATURE,
-        &[Signature(|s, world| {
-            elliptic(s, world);
-            s.secret = Secret::Octets(vec![0xFF; 64]);
-        })],
+        &[Signature(|s, world| s.secret = Secret::Octets(vec![0xFF; length(world)]))],
+    ),
+    only(
+        &[Suite::P256],
+        row(
+            "ecdsa-as-der",
+            &["ALG-06"],
+            ENVELOPED,
+            SIGNATURE,
+            &[Signature(|s, _| {
+                s.value = Some(|value| encode_base64(&der_of(&decode_base64(&value).expect("octets"))));
+            })],
+        ),
+    ),
+    only(
+        &[Suite::P256],
+        row(
+            "ecdsa-s-negated",
+            &["ALG-06"],
+            ENVELOPED,
+            Inert,
+            &[Signature(|s, _| {
+                s.value = Some(|value| encode_base64(&negated(&decode_base64(&value).expect("octets"))));
+            })],
+        ),
     ),
     row(
         "signature-of-wrong-length",
@@ -217,26 +235,32 @@ pub(super) const MUTATIONS: &[Mutation] = &[
             });
         })],
     ),
-    row(
-        "pss-under-pkcs1-label",
-        &["ALG-08"],
-        ENVELOPED,
-        SIGNATURE,
-        &[Signature(|s, world| {
-            s.method = uri::RSA_SHA256.into();
-            s.secret = Secret::Key(world.relay.decryption_key.clone(), SignatureAlgorithm::RsaPssSha256);
-            s.key_info = None;
-        })],
+    only(
+        &[Suite::Rsa],
+        row(
+            "pss-under-pkcs1-label",
+            &["ALG-08"],
+            ENVELOPED,
+            SIGNATURE,
+            &[Signature(|s, world| {
+                s.method = uri::RSA_SHA256.into();
+                s.secret = Secret::Key(world.relay.decryption_key.clone(), SignatureAlgorithm::RsaPssSha256);
+                s.key_info = None;
+            })],
+        ),
     ),
-    row(
-        "pss",
-        &["ALG-08"],
-        ASSERTION,
-        Inert,
-        &[Signature(|s, world| {
-            s.method = uri::RSA_PSS_SHA256.into();
-            s.secret = Secret::Key(world.relay.decryption_key.clone(), SignatureAlgorithm::RsaPssSha256);
-        })],
+    only(
+        &[Suite::Rsa],
+        row(
+            "pss",
+            &["ALG-08"],
+            ASSERTION,
+            Inert,
+            &[Signature(|s, world| {
+                s.method = uri::RSA_PSS_SHA256.into();
+                s.secret = Secret::Key(world.relay.decryption_key.clone(), SignatureAlgorithm::RsaPssSha256);
+            })],
+        ),
     ),
     row(
         "signed-by-attacker",
@@ -257,15 +281,27 @@ pub(super) const MUTATIONS: &[Mutation] = &[
             s.set_key(&world.attacker.key);
         })],
     ),
+    row(
+        "signed-by-attacker-with-key-value",
+        &["KEY-02"],
+        ENVELOPED,
+        SIGNATURE,
+        &[Signature(|s, world| {
+            s.set_key(&world.attacker.key);
+            let key = encode_base64(world.attacker.key.public_key().spki_der());
+            let value = Element::new("dsig11:DEREncodedKeyValue").attribute("xmlns:dsig11", DSIG11);
+            s.key_info = info(value.text(&key));
+        })],
+    ),
     with_key_info!("key-info-missing", &["KEY-03"], Inert, |_| None),
-    with_key_info!("key-value", &["KEY-02"], KEY_INFO, |world| {
+    with_key_info!("key-value", &["KEY-02"], Inert, |world| {
         let modulus = encode_base64(world.attacker.key.public_key().spki_der());
         let rsa = Element::new("ds:RSAKeyValue")
             .child(Element::new("ds:Modulus").text(&modulus))
             .child(Element::new("ds:Exponent").text("AQAB"));
         info(Element::new("ds:KeyValue").child(rsa))
     }),
-    with_key_info!("key-value-der", &["KEY-02"], KEY_INFO, |world| {
+    with_key_info!("key-value-der", &["KEY-02"], Inert, |world| {
         let key = encode_base64(world.attacker.key.public_key().spki_der());
         let value = Element::new("dsig11:DEREncodedKeyValue").attribute("xmlns:dsig11", DSIG11);
         info(value.text(&key))
@@ -275,7 +311,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         let both = [certificate(world.authority.der()), certificate(world.relay.certificate.der())];
         info(Element::new("ds:X509Data").children(both.map(Node::Element)))
     }),
-    with_key_info!("certificate-of-same-subject", &["KEY-03", "KEY-07"], KEY, |world| {
+    with_key_info!("certificate-of-same-subject", &["KEY-03", "KEY-07"], Inert, |world| {
         let spec = test_pki::LeafSpec::new("TEST Relay", world.attacker.key.public_key());
         Some(x509_key_info(test_pki::Ca::new("TEST Root").issue(spec).der()))
     }),
@@ -292,9 +328,9 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     with_key_info!("key-name-path", &["KEY-08"], Inert, |_| info(
         Element::new("ds:KeyName").text("../../etc/passwd")
     )),
-    with_key_info!("key-info-pgp", &["KEY-09"], KEY_INFO, |_| info(Element::new("ds:PGPData"))),
-    with_key_info!("key-info-spki", &["KEY-09"], KEY_INFO, |_| info(Element::new("ds:SPKIData"))),
-    with_key_info!("key-info-management", &["KEY-09"], KEY_INFO, |_| info(
+    with_key_info!("key-info-pgp", &["KEY-09"], Inert, |_| info(Element::new("ds:PGPData"))),
+    with_key_info!("key-info-spki", &["KEY-09"], Inert, |_| info(Element::new("ds:SPKIData"))),
+    with_key_info!("key-info-management", &["KEY-09"], Inert, |_| info(
         Element::new("ds:MgmtData").text("x")
     )),
     with_key_info!("key-info-empty", &["KEY-09"], STRUCTURE, |_| Some(Element::new("ds:KeyInfo"))),
@@ -302,9 +338,32 @@ pub(super) const MUTATIONS: &[Mutation] = &[
 
 const DSIG11: &str = "http://www.w3.org/2009/xmldsig11#";
 
-/// ECDSA under the relay's name, whatever the world signs with.
-fn elliptic(spec: &mut SignatureSpec, _: &World) {
-    spec.method = uri::ECDSA_SHA256.into();
+/// Octets of a signature of the relay.
+fn length(world: &World) -> usize {
+    if world.suite == Suite::Rsa { 256 } else { 64 }
+}
+
+/// `r ‖ s` as the SEQUENCE of INTEGERs that certificates use.
+fn der_of(signature: &[u8]) -> Vec<u8> {
+    let integer = |octets: &[u8]| [&[2, 33, 0], octets].concat();
+    let (r, s) = signature.split_at(32);
+    [vec![0x30, 70], integer(r), integer(s)].concat()
+}
+
+/// `r ‖ n - s`, which verifies whenever `r ‖ s` does.
+fn negated(signature: &[u8]) -> Vec<u8> {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
+        0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let mut negated = signature.to_vec();
+    let mut borrow = 0;
+    for at in (0..32).rev() {
+        let difference = i16::from(ORDER[at]) - i16::from(signature[32 + at]) - borrow;
+        borrow = i16::from(difference < 0);
+        negated[32 + at] = difference.rem_euclid(256) as u8;
+    }
+    negated
 }
 
 fn info(content: Element) -> Option<Element> {

@@ -220,7 +220,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "key-value-huge",
         &["DOS-15"],
         ENVELOPED,
-        Refuse("KeyInfo"),
+        Inert,
         &[Signature(|s, _| {
             let value = |name: &str, octets: usize| Element::new(name).text(&"/".repeat(octets / 3 * 4));
             let rsa = Element::new("ds:RSAKeyValue")
@@ -259,7 +259,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "encrypted-key-loop",
         &["DOS-17"],
         ENVELOPE,
-        Refuse("Structure"),
+        Refuse("KeyInfo"),
         &[Seal(|s, _| {
             s.key_attributes.push(("Id".into(), "loop".into()));
             let method = Element::new("ds:RetrievalMethod").attribute("URI", "#loop");
@@ -309,7 +309,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "ciphertext-empty",
         &["DOS-26", "ENC-08"],
         ENVELOPE,
-        Refuse("Structure"),
+        Refuse("Decrypt"),
         &[Seal(|s, _| {
             s.sealed = Some(|_| Vec::new());
         })],
@@ -318,7 +318,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "wrapped-key-empty",
         &["DOS-26"],
         ENVELOPE,
-        Refuse("Structure"),
+        Refuse("Decrypt"),
         &[Seal(|s, _| {
             s.wrapped = Some(|_| Vec::new());
         })],

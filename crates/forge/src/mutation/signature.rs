@@ -98,7 +98,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     edited!("signature-value-missing", &["SIG-02"], STRUCTURE, "ds:Signature", |e| drop(
         e.remove("ds:SignatureValue")
     )),
-    edited!("digest-value-empty", &["SIG-02"], STRUCTURE, DIGEST_VALUE, |e| e.children.clear()),
+    edited!("digest-value-empty", &["SIG-02"], Refuse("Digest"), DIGEST_VALUE, |e| e.children.clear()),
     row("reference-missing", &["SIG-03"], ENVELOPED, STRUCTURE, &[Signature(|s, _| s.references.clear())]),
     row(
         "reference-missing-in-message",

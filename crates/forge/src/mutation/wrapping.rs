@@ -6,7 +6,7 @@ use super::{
     ASSERTION,
     Change::{After, Before, Seal, Signature},
     ENVELOPE, Mutation, RESPONSE, SIGNED_RESPONSE, SOAP,
-    Verdict::{Inert, Refuse},
+    Verdict::{Above, Inert, Refuse},
     row,
 };
 use crate::{
@@ -25,7 +25,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "xsw1-original-response-in-signature",
         &["XSW-01"],
         SIGNED_RESPONSE,
-        STRUCTURE,
+        Refuse("SignaturePosition"),
         &[After(|m, world| {
             let original = split_response(m, world);
             m.root.append("ds:Signature", original);
@@ -35,7 +35,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "xsw2-original-response-before-signature",
         &["XSW-02"],
         SIGNED_RESPONSE,
-        TARGET,
+        Refuse("SignaturePosition"),
         &[After(|m, world| {
             let original = split_response(m, world);
             m.root.insert_before("ds:Signature", original);
@@ -63,7 +63,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "xsw4-signed-inside-evil",
         &["XSW-04"],
         RESPONSE,
-        Refuse("Unsigned"),
+        Refuse("SignaturePosition"),
         &[After(|m, world| {
             m.root.wrap("saml:Assertion", world.evil_assertion());
         })],
@@ -72,7 +72,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "xsw5-evil-keeps-signature",
         &["XSW-05"],
         RESPONSE,
-        TARGET,
+        COUNT,
         &[After(|m, world| {
             let original = split_assertion(m, world);
             m.root.children.push(original.into());
@@ -142,7 +142,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "response-in-advice",
         &["XSW-10"],
         SIGNED_RESPONSE,
-        Refuse("Unsigned"),
+        Refuse("SignaturePosition"),
         &[After(|m, world| {
             let original = std::mem::replace(&mut m.root, evil_response(world));
             m.root.append("saml:Issuer", original);
@@ -152,7 +152,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "response-in-status-detail",
         &["XSW-10"],
         SIGNED_RESPONSE,
-        Refuse("Unsigned"),
+        Refuse("SignaturePosition"),
         &[After(|m, world| {
             let original = std::mem::replace(&mut m.root, evil_response(world));
             m.root.append("samlp:Status", Element::new("samlp:StatusDetail").child(original));
@@ -215,7 +215,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "signature-of-assertion-on-request",
         &["XSW-15"],
         ASSERTION,
-        TARGET,
+        Refuse("RootElement"),
         &[After(|m, world| {
             let signature = m.root.remove("ds:Signature");
             let request = Element::new("samlp:LogoutRequest")
@@ -232,7 +232,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "signature-in-status-detail",
         &["XSW-16"],
         RESPONSE,
-        TARGET,
+        Refuse("SignaturePosition"),
         &[After(|m, world| {
             let mut decoy = m.root.find("saml:Assertion/ds:Signature").clone();
             decoy.find_mut("//ds:DigestValue").set_content("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
@@ -316,7 +316,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "security-for-another-actor",
         &["XSW-20"],
         SOAP,
-        Refuse("Unsigned"),
+        Above("ReferenceTarget"),
         &[After(|m, _| {
             m.root.find_mut("soap:Header/wsse:Security").set("soap:actor", "urn:evil");
         })],
@@ -390,7 +390,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         "encrypted-assertion-outside",
         &["XSW-26"],
         SIGNED_RESPONSE,
-        TARGET,
+        Refuse("Order"),
         &[After(|m, world| {
             let original = split_response(m, world);
             let mut seal = world.seal();
