@@ -261,13 +261,6 @@ impl<'s> Tokens<'s, '_> {
             }
             Some(':') => {
                 let prefix = self.builder.prefix_id(name.text)?;
-                if self.slice(name.text.range()) == "xmlns" {
-                    return Err(Failure::new(
-                        Reason::Namespace,
-                        "no declaration of the prefix xmlns",
-                        start..stop,
-                    ));
-                }
                 let namespace = self.builder.namespace_number(value)?;
                 self.builder.declare(prefix, namespace, start..stop)?;
             }
