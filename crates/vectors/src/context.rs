@@ -29,6 +29,8 @@ pub enum MessageShape {
     Response,
     /// In both of them.
     Both,
+    /// In a `samlp:LogoutRequest` at the root.
+    LogoutRequest,
     /// In an `md:EntityDescriptor` at the root.
     Metadata,
     /// In the `wsse:Security` header block of a SOAP message.

@@ -28,6 +28,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "test support: a mistake stops it"
 )]
 

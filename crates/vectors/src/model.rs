@@ -1,10 +1,12 @@
 //! A small strict reading of `saml:Assertion` and `samlp:Response` (SAML 2.0 core §2.3, §3.2), closed as the standard
 //! closes every schema: what is not named here is refused, except inside `Extensions` and `Advice`, which nobody reads.
+//! And of a SOAP message, every part of which has to be signed.
 
 use std::collections::BTreeMap;
 
 use chukei_reason::Reason;
 use chukei_xml::{Element, Name, XmlError, lexical, ns};
+use chukei_xml_security::Signed;
 
 /// Field → value.
 pub type Fields = BTreeMap<String, String>;
@@ -80,6 +82,39 @@ impl Response {
     }
 }
 
+/// What is read of a SOAP message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message(pub Fields);
+
+impl Message {
+    /// Name of the element.
+    pub const NAME: Name = ns::SOAP.name("Envelope");
+
+    /// Reads it, if the signed element is one.
+    ///
+    /// # Errors
+    /// `Coverage` for a part that is there but not signed, `Schema` for one that is missing.
+    pub fn read(signed: &Signed<'_>) -> Result<Option<Self>, XmlError> {
+        let Some(body) = signed.part(ns::SOAP.name("Body"))? else { return Ok(None) };
+        let required = |name: Name| {
+            signed.part(name)?.ok_or_else(|| body.document().root().error(Reason::Schema, name.to_string()))
+        };
+        required(ns::WSU.name("Timestamp"))?;
+        required(ns::WSSE.name("BinarySecurityToken"))?;
+        required(ns::SBF.name("Framework"))?;
+        let sender = required(ns::SB.name("Sender"))?.required_attribute("providerID")?;
+        let mut fields = Fields::from([("Sender".to_owned(), sender.to_owned())]);
+        for local in ["To", "Action", "MessageID"] {
+            fields.insert(local.into(), required(ns::WSA.name(local))?.text()?.to_owned());
+        }
+        let name_id = body.descendants().find(|element| element.is(ns::SAML.name("NameID")));
+        if let Some(name_id) = name_id {
+            fields.insert("NameID".into(), name_id.text()?.to_owned());
+        }
+        Ok(Some(Self(fields)))
+    }
+}
+
 /// The attributes that every SAML message begins with.
 fn message_attributes(
     element: Element<'_>,
@@ -120,7 +155,9 @@ fn subject(element: Element<'_>, fields: &mut Fields) -> Result<(), XmlError> {
         details.only_attributes(&["Recipient", "NotOnOrAfter", "InResponseTo"])?;
         fields.insert("Recipient".into(), details.required_attribute("Recipient")?.to_owned());
         date_time(details, "NotOnOrAfter")?;
-        details.empty()?;
+        let mut inside = details.children();
+        inside.optional(ns::DS.name("KeyInfo"))?;
+        inside.finish()?;
     }
     children.finish()
 }
@@ -156,7 +193,7 @@ fn attributes(element: Element<'_>, fields: &mut Fields) -> Result<(), XmlError>
     element.only_attributes(&[])?;
     let mut children = element.children();
     while let Some(attribute) = children.optional(ns::SAML.name("Attribute"))? {
-        attribute.only_attributes(&["Name", "NameFormat"])?;
+        attribute.only_attributes(&["Name", "NameFormat", "FriendlyName"])?;
         let name = attribute.required_attribute("Name")?;
         let value = attribute.only(ns::SAML.name("AttributeValue"))?;
         string_type(value)?;

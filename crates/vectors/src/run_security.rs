@@ -21,7 +21,7 @@ use crate::{
         Authority, Expected, MessageShape, PurposeOfCertificate, Recipient, Register, Trusted, UseOfKey,
         Verifier,
     },
-    model::{Assertion, Fields, Response},
+    model::{Assertion, Fields, Message, Response},
     run::{element_at, value_at},
     schema::{Group, Vector},
 };
@@ -120,6 +120,12 @@ struct Read {
 
 impl FromSigned for Read {
     fn read(signed: &Signed<'_>) -> Result<Self, XmlError> {
+        if let Some(Message(fields)) = Message::read(signed)? {
+            let nothing = Writer::build(|w| {
+                w.open(Message::NAME).close();
+            });
+            return Ok(Self { fields, element: nothing? });
+        }
         let element = signed.element()?;
         let fields = match element {
             assertion if assertion.is(Assertion::NAME) => Assertion::read(assertion)?.0,
@@ -139,6 +145,7 @@ fn verified(document: Document, verifier: &Verifier, budget: &mut Budget) -> Res
         MessageShape::AssertionInResponse => Shape::child(Response::NAME, Assertion::NAME),
         MessageShape::Response => Shape::root(Response::NAME),
         MessageShape::Both => Shape::both(Response::NAME, Assertion::NAME),
+        MessageShape::LogoutRequest => Shape::root(ns::SAMLP.name("LogoutRequest")),
         MessageShape::Metadata => Shape::root(ns::MD.name("EntityDescriptor")),
         MessageShape::Message => Shape::message(),
     };

@@ -87,6 +87,7 @@ fn misfit(root: &Value, schema: &Value, value: &Value) -> Option<String> {
                     "array" => value.is_array(),
                     "string" => value.is_string(),
                     "integer" => value.is_u64(),
+                    "boolean" => value.is_boolean(),
                     other => panic!("unknown type {other}"),
                 };
                 if fits { None } else { fault("wrong type") }

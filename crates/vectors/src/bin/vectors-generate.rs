@@ -1,7 +1,7 @@
 //! Adds to `vectors/` what the generator makes and what is not there yet.
 //!
-//! `--check`: changes nothing; fails if anything would change. `--replace PREFIX`: forgets the vectors whose ids begin
-//! so; only for ids that no release has published. `--reasons`: prints the names of all reasons.
+//! `--check`: changes nothing; fails if anything would change. `--replace PREFIX…`: forgets the vectors whose ids
+//! begin so; only for ids that no release has published. `--reasons`: prints the names of all reasons.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
 
@@ -16,8 +16,8 @@ fn main() -> ExitCode {
     let check = match arguments.as_slice() {
         [] => false,
         ["--check"] => true,
-        ["--replace", prefix] => {
-            existing.retain(|id, _| !id.starts_with(prefix));
+        ["--replace", prefixes @ ..] => {
+            existing.retain(|id, _| !prefixes.iter().any(|prefix| id.starts_with(prefix)));
             false
         }
         ["--reasons"] => {
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         _ => {
-            eprintln!("usage: vectors-generate [--check | --replace PREFIX | --reasons]");
+            eprintln!("usage: vectors-generate [--check | --replace PREFIX… | --reasons]");
             return ExitCode::from(2);
         }
     };

@@ -200,6 +200,9 @@ fn lengths(book: &mut Book) {
         "1 MiB of references in a value",
         "属性値に1 MiBの参照",
     );
+    let namespace = |length: u32| vec![text("<r xmlns=\"urn:"), repeat("a", length - 4), text("\"/>")];
+    row.valid(20, namespace(1 << 8), "a namespace name of 256 octets", "256オクテットの名前空間名");
+    row.invalid(21, namespace((1 << 8) + 1), token, "one octet more", "1オクテット超過");
     let content = |length: u32| vec![text("<r>"), repeat("a", length), text("</r>")];
     row.valid(7, content(1 << 19), "a text of 512 KiB", "512 KiBの文字列");
     row.invalid(8, content((1 << 19) + 1), token, "one octet more", "1オクテット超過");

@@ -3,8 +3,11 @@
 mod c14n;
 mod dos;
 pub mod message;
+mod signed;
 mod xml;
 mod xml_message;
+mod xml_octets;
+mod xsw;
 
 use chukei_reason::Reason;
 
@@ -14,7 +17,15 @@ use crate::{
 };
 
 /// Every module that makes vectors.
-const MODULES: &[fn(&mut Book)] = &[xml::generate, xml_message::generate, dos::generate, c14n::generate];
+const MODULES: &[fn(&mut Book)] = &[
+    xml::generate,
+    xml_message::generate,
+    xml_octets::generate,
+    dos::generate,
+    c14n::generate,
+    signed::generate,
+    xsw::generate,
+];
 
 /// Everything that is generated.
 #[must_use]
@@ -52,6 +63,12 @@ impl Row<'_> {
     /// The context of the vectors that follow.
     pub fn context(&mut self, context: Group) -> &mut Self {
         self.context = context;
+        self
+    }
+
+    /// The valid vector, of another row, from which those that follow differ.
+    pub fn differs_from(&mut self, twin: &str) -> &mut Self {
+        self.twin = Some(twin.to_owned());
         self
     }
 

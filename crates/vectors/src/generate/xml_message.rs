@@ -257,7 +257,7 @@ fn cardinalities(book: &mut Book) {
         (remove(" NotBefore=\"2026-11-20T00:00:00Z\""), "no NotBefore", "NotBeforeなし"),
         (edit(&|a| a.conditions = a.conditions.replace("saml:AudienceRestriction", "saml:Condition")), "an unknown condition", "未知の条件"),
         (xml.replace("<saml:Audience>", "<saml:Audience>x</saml:Audience><saml:Audience>"), "two Audience", "Audienceが二つ"),
-        (edit(&|a| a.attributes = a.attributes.replace("<saml:Attribute ", "<saml:Attribute FriendlyName=\"x\" ")), "an attribute that the standard leaves out", "本標準が採らない属性"),
+        (edit(&|a| a.attributes = a.attributes.replace("<saml:Attribute ", "<saml:Attribute OriginalIssuer=\"x\" ")), "an attribute that the standard leaves out", "本標準が採らない属性"),
         (edit(&|a| {
             let one = "<saml:Attribute Name=\"purpose\"><saml:AttributeValue>y</saml:AttributeValue></saml:Attribute>";
             a.attributes = a.attributes.replace("</saml:AttributeStatement>", &format!("{one}</saml:AttributeStatement>"));
