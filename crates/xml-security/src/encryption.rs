@@ -8,7 +8,7 @@ use chukei_xml::{Budget, Document, Element, Name, Writer, XmlError, lexical::enc
 
 use crate::{
     names::*,
-    structure::{base64, single, structure},
+    structure::{base64, check_key_info, single, structure},
 };
 
 /// Whom to seal for.
@@ -115,7 +115,7 @@ struct Shape {
 
 impl Shape {
     fn read(data: Element<'_>) -> Result<Self, XmlError> {
-        if data.document().has_comment_in(data) {
+        if data.has_comment() {
             return Err(data.error(Reason::Structure, "no comment inside EncryptedData"));
         }
         data.only_attributes(&["Id", "Type"])?;
@@ -138,7 +138,9 @@ impl Shape {
         let mut children = key.children();
         check_transport(children.required(ENCRYPTION_METHOD)?)?;
         // Names one of our keys; we have few and try them.
-        let _hint = children.optional(KEY_INFO)?;
+        if let Some(hint) = children.optional(KEY_INFO)? {
+            check_key_info(hint)?;
+        }
         let wrapped = cipher_value(children.required(CIPHER_DATA)?)?;
         children.finish()?;
         Ok(Self { wrapped, content })

@@ -71,9 +71,8 @@ impl Located {
             None => root,
             Some(name) => only_child(root, name)?,
         };
-        let signable = [Some(target), shape.child.is_some().then_some(root)];
         for signature in document.signatures() {
-            check_position(signature, signable.iter().flatten())?;
+            check_position(signature, &[target, root])?;
         }
         let mut signatures = Vec::with_capacity(1);
         for (element, required) in [(target, true), (root, shape.signed_root)] {
@@ -100,27 +99,24 @@ impl Located {
     fn find_message(document: Document, budget: &Budget) -> Result<Self, XmlError> {
         let targets = MessageTargets::of(&document).map_err(structure)?;
         let security = targets.security(&document)?;
-        for signature in document.signatures() {
-            // An assertion in the message brings its own signature along; whoever reads it verifies it there.
-            let parent = signature.parent();
-            let own = parent.is_some_and(|parent| parent.is(ASSERTION));
-            if !own && parent.map(Element::id) != Some(security.id()) {
-                return Err(
-                    signature.error(Reason::SignaturePosition, "the Signature as child of wsse:Security")
-                );
-            }
+        let own = crate::structure::single(security, SIGNATURE)?;
+        let own = own.ok_or_else(|| security.error(Reason::Unsigned, "a Signature in wsse:Security"))?;
+        let mut signatures = vec![SignatureStructure::read(own, &targets, budget)?];
+        for signature in document.signatures().filter(|signature| signature.id() != own.id()) {
+            // Assertions in the message bring their own signatures along.
+            let assertion = signature.parent().filter(|parent| parent.is(ASSERTION));
+            check_position(signature, assertion.as_slice())?;
+            let parent = assertion.map_or(own.id(), Element::id);
+            signatures.push(SignatureStructure::read(signature, &ParentOnly { parent }, budget)?);
         }
-        let signature = crate::structure::single(security, SIGNATURE)?;
-        let signature =
-            signature.ok_or_else(|| security.error(Reason::Unsigned, "a Signature in wsse:Security"))?;
-        let signature = SignatureStructure::read(signature, &targets, budget)?;
-        let mut parts: Vec<NodeId> = signature.references.iter().map(|reference| reference.target).collect();
+        let covered = signatures.first().map(|own| own.references.as_slice()).unwrap_or_default();
+        let mut parts: Vec<NodeId> = covered.iter().map(|reference| reference.target).collect();
         parts.sort_unstable();
         if parts.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
             return Err(document.root().error(Reason::Structure, "each part signed once"));
         }
         let target = document.root().id();
-        Ok(Self { document, target, signatures: vec![signature], parts })
+        Ok(Self { document, target, signatures, parts })
     }
 }
 
@@ -136,21 +132,20 @@ fn only_child(root: Element<'_>, name: Name) -> Result<Element<'_>, XmlError> {
     }
 }
 
-/// SAML 2.0 core §5.4.1, metadata §3.1: the signature is the first child, or stands right after the issuer.
-fn check_position<'d>(
-    signature: Element<'d>,
-    mut signable: impl Iterator<Item = &'d Element<'d>>,
-) -> Result<(), XmlError> {
+/// SAML 2.0 core §5.4.1, metadata §3.1: the signature stands right after the issuer, or first where there is none.
+fn check_position(signature: Element<'_>, signable: &[Element<'_>]) -> Result<(), XmlError> {
     let wrong = || signature.error(Reason::SignaturePosition, "a Signature only where the schema has one");
-    let parent = signature.parent().filter(|parent| signable.any(|element| element.id() == parent.id()));
+    let parent =
+        signature.parent().filter(|parent| signable.iter().any(|element| element.id() == parent.id()));
     let parent = parent.ok_or_else(wrong)?;
+    let count = |name| parent.elements().filter(|child| child.is(name)).take(2).count();
+    if count(SIGNATURE) > 1 {
+        return Err(signature.error(Reason::Structure, "one Signature in an element"));
+    }
     let mut before = parent.elements().take_while(|child| child.id() != signature.id());
     match (before.next(), before.next()) {
-        (None, _) => Ok(()),
+        (None, _) if count(ISSUER) == 0 => Ok(()),
         (Some(issuer), None) if issuer.is(ISSUER) => Ok(()),
-        _ if parent.elements().filter(|child| child.is(SIGNATURE)).count() > 1 => {
-            Err(signature.error(Reason::Structure, "one Signature in an element"))
-        }
         _ => Err(wrong()),
     }
 }

@@ -21,9 +21,10 @@ impl MessageTargets {
         let header = children.required(HEADER)?;
         let body = children.required(BODY)?;
         children.finish()?;
-        let security = single(header, SECURITY)?;
+        // SOAP 1.1 §4.2.2: a block for another actor is not for us.
+        let security = single(header, SECURITY)?.filter(|security| security.attribute_in(ACTOR).is_none());
         let security =
-            security.ok_or_else(|| header.error(Reason::Unsigned, "wsse:Security in the header"))?;
+            security.ok_or_else(|| header.error(Reason::Unsigned, "wsse:Security for us in the header"))?;
         Ok(Self { header: header.id(), body: body.id(), security: security.id() })
     }
 
@@ -84,7 +85,7 @@ pub(crate) fn token(reference: Element<'_>) -> Result<Element<'_>, XmlError> {
         (None, Some(key)) if key.attribute("ValueType") == Some(SAML_ID) => Some(key.text()?),
         _ => None,
     };
-    let found = id.and_then(|id| reference.document().by_id(id));
+    let found = id.and_then(|id| reference.by_id(id));
     found.ok_or_else(|| reference.error(Reason::KeyInfo, "a token of this message, by identifier"))
 }
 

@@ -22,8 +22,6 @@ names! {
     KEY_INFO = DS, "KeyInfo";
     X509_DATA = DS, "X509Data";
     X509_CERTIFICATE = DS, "X509Certificate";
-    RETRIEVAL_METHOD = DS, "RetrievalMethod";
-    KEY_INFO_REFERENCE = DSIG11, "KeyInfoReference";
     INCLUSIVE_NAMESPACES = EXC_C14N, "InclusiveNamespaces";
 
     ENCRYPTED_DATA = XENC, "EncryptedData";
@@ -43,12 +41,25 @@ names! {
     SECURITY = WSSE, "Security";
     SECURITY_TOKEN_REFERENCE = WSSE, "SecurityTokenReference";
     TOKEN_REFERENCE = WSSE, "Reference";
+    TOKEN_EMBEDDED = WSSE, "Embedded";
     KEY_IDENTIFIER = WSSE, "KeyIdentifier";
     BINARY_SECURITY_TOKEN = WSSE, "BinarySecurityToken";
     TRANSFORMATION_PARAMETERS = WSSE, "TransformationParameters";
     WSU_ID = WSU, "Id";
     SENDER = SB, "Sender";
+    ACTOR = SOAP, "actor";
 }
+
+/// What `ds:KeyInfo` may say: XML Signature 1.1 §4.5 without what points elsewhere. Only certificates are looked at.
+pub(crate) const HINTS: [Name; 7] = [
+    X509_DATA,
+    ns::DS.name("KeyName"),
+    ns::DS.name("KeyValue"),
+    ns::DSIG11.name("DEREncodedKeyValue"),
+    ns::DS.name("PGPData"),
+    ns::DS.name("SPKIData"),
+    ns::DS.name("MgmtData"),
+];
 
 /// Exclusive XML Canonicalization 1.0 §5.
 pub(crate) const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";

@@ -29,6 +29,7 @@ pub struct Slot<'k> {
 }
 
 struct Pending {
+    is_message: bool,
     signature: NodeId,
     signed_info: NodeId,
     value: NodeId,
@@ -94,8 +95,10 @@ impl<'k> Signing<'k> {
     ) -> Result<Document, XmlError> {
         let mut slot = Slot { signing: *self, pending: Vec::new() };
         let mut document = Writer::build(|w| content(w, &mut slot))?;
-        // What stands inside is signed before what stands around it.
-        for pending in slot.pending.iter().rev() {
+        // What stands inside is signed before what stands around it; a message signature may stand before its parts.
+        slot.pending.reverse();
+        slot.pending.sort_by_key(|pending| pending.is_message);
+        for pending in &slot.pending {
             pending.fill(&mut document, self.signer)?;
         }
         Ok(document)
@@ -113,7 +116,7 @@ impl Slot<'_> {
             w.element(X509_CERTIFICATE, &encode_base64(certificate.der())).close().close();
         }
         w.close();
-        self.pending.push(Pending { signature, signed_info, value, digests });
+        self.pending.push(Pending { is_message: false, signature, signed_info, value, digests });
     }
 
     /// Writes the signature of a SOAP message over these parts, inside the open `wsse:Security`. The key is named by
@@ -134,7 +137,7 @@ impl Slot<'_> {
             .attribute("ValueType", X509_V3)
             .close();
         w.close().close().close();
-        self.pending.push(Pending { signature, signed_info, value, digests });
+        self.pending.push(Pending { is_message: true, signature, signed_info, value, digests });
     }
 
     /// Writes the signer's certificate as a token with this identifier, inside the open `wsse:Security`.

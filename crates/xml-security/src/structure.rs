@@ -6,7 +6,7 @@ use chukei_crypto::{DigestAlgorithm, SignatureAlgorithm};
 use chukei_reason::Reason;
 use chukei_xml::{Budget, Element, Name, NodeId, XmlError, lexical};
 
-use crate::names::*;
+use crate::{message, names::*};
 
 /// A signature whose structure is right. Places are those of the document that it was read from.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl SignatureStructure {
         budget: &Budget,
     ) -> Result<Self, XmlError> {
         // Comments are not digested; inside a signature they have only ever served attackers (CVE-2025-29775).
-        if signature.document().has_comment_in(signature) {
+        if signature.has_comment() {
             return Err(signature.error(Reason::Structure, "no comment inside a Signature"));
         }
         Self::read_parts(signature, targets, budget).map_err(structure)
@@ -151,13 +151,12 @@ impl Reference {
         let digest =
             <[u8; 32]>::try_from(digest).map_err(|_| value.error(Reason::Digest, "a digest of 32 octets"))?;
 
-        let document = signature.document();
-        let referenced = document.by_id(id).ok_or_else(|| {
+        let referenced = signature.by_id(id).ok_or_else(|| {
             reference.error(Reason::ReferenceTarget, "the identifier of an element of this message")
         })?;
         let target = targets.resolve(referenced, transform)?;
         // Attributes that only look like identifiers must not give another reader another target (XML-35).
-        if document.lookalike_ids(target, id) > 1 {
+        if target.lookalike_ids(id) > 1 {
             return Err(
                 reference.error(Reason::DuplicateId, "one identifier of this value in the signed element")
             );
@@ -239,14 +238,31 @@ fn read_transforms(transforms: Element<'_>) -> Result<(Transform, Option<Element
     }
 }
 
-/// What would have us fetch, derive or follow something is refused; what we do not know is no hint and is ignored.
-fn check_key_info(key_info: Element<'_>) -> Result<(), XmlError> {
+/// What would have us fetch, derive or follow something, or what we do not know, is no hint.
+pub(crate) fn check_key_info(key_info: Element<'_>) -> Result<(), XmlError> {
+    let refuse =
+        |at: Element<'_>| Err(at.error(Reason::KeyInfo, "a certificate, a name or a token of this message"));
+    if key_info.elements().next().is_none() {
+        return Err(key_info.error(Reason::Structure, "a hint in KeyInfo"));
+    }
     for child in key_info.elements() {
-        if child.is(RETRIEVAL_METHOD) || child.is(KEY_INFO_REFERENCE) || child.is(ENCRYPTED_KEY) {
-            return Err(child.error(Reason::KeyInfo, "a certificate or a token reference as key hint"));
+        if child.is(SECURITY_TOKEN_REFERENCE) {
+            check_token_reference(child)?;
+        } else if !HINTS.iter().any(|hint| child.is(*hint)) {
+            return refuse(child);
         }
     }
     certificates(key_info).try_for_each(|shown| shown.text().map(|_| ()))
+}
+
+/// A direct reference stays within the message; other forms are hints that we do not use.
+fn check_token_reference(reference: Element<'_>) -> Result<(), XmlError> {
+    for child in reference.elements() {
+        if child.is(TOKEN_EMBEDDED) || (child.is(TOKEN_REFERENCE) && message::token(reference).is_err()) {
+            return Err(child.error(Reason::KeyInfo, "a token of this message, by identifier"));
+        }
+    }
+    Ok(())
 }
 
 /// `X509Certificate` elements of a `KeyInfo`.

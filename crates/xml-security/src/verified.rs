@@ -26,47 +26,90 @@ pub trait FromSigned: Sized {
     fn read(signed: &Signed<'_>) -> Result<Self, XmlError>;
 }
 
-/// What a signature covered, and nothing else.
+/// What valid signatures covered, and nothing else: from what it gives, no way leads to anything around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'d> {
-    element: Element<'d>,
-    parts: &'d [NodeId],
+    located: &'d Located,
+    proven: &'d [Proven<'d>],
+}
+
+/// An element whose signature was verified, and by whose key.
+#[derive(Clone, Copy, Debug)]
+struct Proven<'d> {
+    element: NodeId,
+    signature: NodeId,
+    signer: &'d str,
 }
 
 impl<'d> Signed<'d> {
-    /// The signed element, without its signature. Of a SOAP message use [`Self::part`].
+    /// The signed element, without its signature. Of a SOAP message, which is not signed as a whole, use the parts.
     ///
     /// # Errors
-    /// `Coverage` for a SOAP message, which is not signed as a whole.
+    /// `Coverage` for a SOAP message.
     pub fn element(&self) -> Result<Element<'d>, XmlError> {
-        if self.parts.is_empty() {
-            return Ok(self.element);
-        }
-        Err(self.element.error(Reason::Coverage, "parts, for the envelope itself is not signed"))
+        let found = self.view(self.located.target);
+        found.ok_or_else(|| {
+            self.envelope().error(Reason::Coverage, "parts, for the envelope itself is not signed")
+        })
     }
 
-    /// The header block, security token, timestamp or Body of this name, if the message has it.
+    /// The root element around the signed child, if it carried a signature too.
+    #[must_use]
+    pub fn root(&self) -> Option<Element<'d>> {
+        self.view(self.envelope().id())
+    }
+
+    /// An assertion inside what is visible, without its own signature, and the entity that signed it; `None` when it
+    /// carries no signature.
+    #[must_use]
+    pub fn assertion(&self, assertion: Element<'_>) -> Option<(Element<'d>, &'d str)> {
+        let proven = self.proven.iter().find(|proven| proven.element == assertion.id())?;
+        self.view(proven.element).map(|element| (element, proven.signer))
+    }
+
+    /// Body of a SOAP message.
+    ///
+    /// # Errors
+    /// `Coverage` when it was not signed.
+    pub fn body(&self) -> Result<Element<'d>, XmlError> {
+        let body = self.part(Some(self.envelope()), BODY)?;
+        body.ok_or_else(|| self.envelope().error(Reason::Coverage, "a Body"))
+    }
+
+    /// The header block of this name, if the message has it.
     ///
     /// # Errors
     /// `Coverage` when it is there but was not signed, `Structure` when it is there twice.
-    pub fn part(&self, name: Name) -> Result<Option<Element<'d>>, XmlError> {
-        let envelope = self.element;
-        let header = envelope.elements().find(|child| child.is(HEADER));
-        let security = header.and_then(|header| header.elements().find(|child| child.is(SECURITY)));
-        let mut found = None;
-        for parent in [Some(envelope), header, security].into_iter().flatten() {
-            if let Some(part) = single(parent, name)?
-                && found.replace(part).is_some()
-            {
-                return Err(part.error(Reason::Structure, format!("one {name}")));
-            }
+    pub fn header(&self, name: Name) -> Result<Option<Element<'d>>, XmlError> {
+        self.part(single(self.envelope(), HEADER)?, name)
+    }
+
+    /// The timestamp or token of this name in `wsse:Security`, if the message has it.
+    ///
+    /// # Errors
+    /// As [`Self::header`].
+    pub fn security(&self, name: Name) -> Result<Option<Element<'d>>, XmlError> {
+        let header = single(self.envelope(), HEADER)?;
+        self.part(header.map(|header| single(header, SECURITY)).transpose()?.flatten(), name)
+    }
+
+    fn part(&self, parent: Option<Element<'d>>, name: Name) -> Result<Option<Element<'d>>, XmlError> {
+        let Some(part) = parent.map(|parent| single(parent, name)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        if self.located.parts.binary_search(&part.id()).is_err() {
+            return Err(part.error(Reason::Coverage, format!("a signature that covers {name}")));
         }
-        match found {
-            Some(part) if self.parts.binary_search(&part.id()).is_err() => {
-                Err(part.error(Reason::Coverage, format!("a signature that covers {name}")))
-            }
-            found => Ok(found),
-        }
+        Ok(Some(part.confined(None)))
+    }
+
+    fn envelope(&self) -> Element<'d> {
+        self.located.document.root()
+    }
+
+    fn view(&self, node: NodeId) -> Option<Element<'d>> {
+        let proven = self.proven.iter().find(|proven| proven.element == node)?;
+        Some(self.located.document.element(node)?.confined(Some(proven.signature)))
     }
 }
 
@@ -224,17 +267,29 @@ fn check_and_read<T: FromSigned>(
     budget: &mut Budget,
 ) -> Result<Verified<T>, XmlError> {
     let document = &located.document;
+    let root = document.root();
+    let nothing = || root.error(Reason::Internal, "a located signature");
+    let mut proven = Vec::with_capacity(located.signatures.len());
     let mut first = None;
     for signature in &located.signatures {
+        let node = element(document, signature.node)?;
+        let signed = node.parent().filter(|parent| !parent.is(SECURITY)).unwrap_or(root);
+        // A signer that the caller names is that of what is read, not of what comes along in a message.
+        let own = signed.id() == located.target;
+        let named = signer.filter(|_| own).or_else(|| claimed_signer(document, signed));
+        let signer = named.ok_or_else(|| signed.error(Reason::Key, "the name of the signer"))?;
         let key = check(document, signature, signer, trust, at, budget)?;
-        first.get_or_insert(key);
+        let (by, _) = *first.get_or_insert((signer, key));
+        if located.parts.is_empty() && by != signer {
+            return Err(signed.error(Reason::Key, "signatures of one and the same signer"));
+        }
+        // The envelope of a SOAP message carries no signature of its own.
+        if located.parts.is_empty() || !own {
+            proven.push(Proven { element: signed.id(), signature: signature.node, signer });
+        }
     }
-    let root = document.root();
-    let (Some((signer, key)), Some(signature)) = (first, located.signatures.first()) else {
-        return Err(root.error(Reason::Internal, "a located signature"));
-    };
-    let target = document.element(located.target).unwrap_or(root).without(signature.node);
-    let value = T::read(&Signed { element: target, parts: &located.parts })?;
+    let (signer, key) = first.ok_or_else(nothing)?;
+    let value = T::read(&Signed { located, proven: &proven })?;
     Ok(Verified {
         value,
         signer: signer.to_owned(),
@@ -245,18 +300,14 @@ fn check_and_read<T: FromSigned>(
 
 /// XML Signature 1.1 §3.2, the signature first: what a stranger says is to be digested is not yet worth digesting.
 fn check<'a>(
-    document: &'a Document,
+    document: &Document,
     signature: &SignatureStructure,
-    signer: Option<&'a str>,
+    signer: &str,
     trust: &'a TrustStore,
     at: UnixTime,
     budget: &mut Budget,
-) -> Result<(&'a str, &'a PublicKey), XmlError> {
+) -> Result<&'a PublicKey, XmlError> {
     let element = element(document, signature.node)?;
-    let signed =
-        if element.parent().is_some_and(|p| p.is(SECURITY)) { document.root() } else { parent(element)? };
-    let named = signer.or_else(|| claimed_signer(document, signed));
-    let signer = named.ok_or_else(|| signed.error(Reason::Key, "the name of the signer"))?;
     let candidates = trust.candidates(signer, signature.algorithm, at);
     let untrusted = || element.error(Reason::Key, "a signature by a trusted key of the named signer");
     candidates.clone().next().ok_or_else(untrusted)?;
@@ -293,7 +344,7 @@ fn check<'a>(
             return Err(at.error(Reason::Digest, "the digest of the referenced element as it stands here"));
         }
     }
-    Ok((signer, key))
+    Ok(key)
 }
 
 /// Certificates that the message shows for this signature.
@@ -382,8 +433,4 @@ impl Sink for Digesting {
 
 pub(crate) fn element(document: &Document, node: NodeId) -> Result<Element<'_>, XmlError> {
     document.element(node).ok_or_else(|| document.root().error(Reason::Internal, "an element"))
-}
-
-fn parent(element: Element<'_>) -> Result<Element<'_>, XmlError> {
-    element.parent().ok_or_else(|| element.error(Reason::Internal, "a parent"))
 }

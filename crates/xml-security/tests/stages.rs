@@ -138,6 +138,19 @@ fn a_response_holds_one_signed_assertion_where_the_schema_has_it() {
     let both = String::from_utf8(both.unwrap().write()).unwrap();
     assert_eq!(world.verify(&both, &Shape::both(RESPONSE, ASSERTION)).as_deref(), Ok("x"));
     assert_eq!(world.verify(&both, &Shape::child(RESPONSE, ASSERTION)).as_deref(), Ok("x"));
+    let other = World::p256();
+    let signer = other.key.signer(other.algorithm).unwrap();
+    let document = Document::parse(xml.as_bytes()).unwrap();
+    let around = Signing::new(&signer).document(|w, slot| {
+        w.open(RESPONSE).attribute("ID", "_r").element(ISSUER, "https://other.example.test/");
+        slot.enveloped(w, "_r");
+        w.graft(document.root()).close();
+    });
+    let mut trust = world.trust.clone();
+    trust.add("https://other.example.test/", TrustedKey::new(other.key.public_key().clone()));
+    let known = World { trust, ..World::p256() };
+    let around = String::from_utf8(around.unwrap().write()).unwrap();
+    assert_eq!(known.verify(&around, &Shape::both(RESPONSE, ASSERTION)), Err(Reason::Key));
     let changed = both.replace("ID=\"_r\"", "ID=\"_r\" Consent=\"x\"");
     assert_eq!(world.verify(&changed, &Shape::child(RESPONSE, ASSERTION)), Err(Reason::Digest));
 }
@@ -165,8 +178,8 @@ fn a_message_is_what_its_signature_covers() {
     impl FromSigned for Parts {
         fn read(signed: &Signed<'_>) -> Result<Self, XmlError> {
             assert_eq!(signed.element().unwrap_err().reason(), Reason::Coverage);
-            let body = signed.part(ns::SOAP.name("Body"))?.unwrap();
-            let action = signed.part(ns::WSA.name("Action"))?;
+            let body = signed.body()?;
+            let action = signed.header(ns::WSA.name("Action"))?;
             Ok(Self(format!(
                 "{}/{}",
                 body.only(NAME_ID)?.text()?,
@@ -206,6 +219,108 @@ fn a_message_is_what_its_signature_covers() {
     assert_eq!(verify(&xml.replace(">あ<", ">い<")), Err(Reason::Digest));
     let wrapped = xml.replace("<wsa:Action", "<x><wsa:Action").replace("</wsa:Action>", "</wsa:Action></x>");
     assert_eq!(verify(&wrapped), Err(Reason::ReferenceTarget));
+    let for_another = xml.replacen("<wsse:Security", "<wsse:Security soap:actor=\"urn:x\"", 1);
+    assert_eq!(verify(&for_another), Err(Reason::Unsigned));
+    // A signed header block inside wsse:Security is no header block any more.
+    let (before, rest) = xml.split_once("<wsa:Action").unwrap();
+    let (action, rest) = rest.split_once("</wsa:Action>").unwrap();
+    let action = format!("<wsa:Action{action}</wsa:Action>");
+    let (open, rest) = rest.split_once('>').unwrap();
+    assert_eq!(verify(&format!("{before}{open}>{action}{rest}")).as_deref(), Ok("あ/none"));
+}
+
+#[test]
+fn an_assertion_in_a_message_is_verified_by_its_own_issuer() {
+    const SENDER: &str = "https://insurer-a.example.test/";
+    struct Token(Option<String>);
+    impl FromSigned for Token {
+        fn read(signed: &Signed<'_>) -> Result<Self, XmlError> {
+            let holder = signed.header(ns::SB.name("TargetIdentity"))?.unwrap();
+            let proven = signed.assertion(holder.only(ASSERTION)?);
+            Ok(Self(proven.map(|(assertion, signer)| {
+                assert!(assertion.elements().all(|child| !child.is(ns::DS.name("Signature"))));
+                signer.to_owned()
+            })))
+        }
+    }
+    let (relay, sender) = (World::p256(), World::p256());
+    let mut trust = TrustStore::new();
+    trust.add(RELAY, TrustedKey::new(relay.key.public_key().clone()));
+    trust.add(SENDER, TrustedKey::new(sender.key.public_key().clone()));
+    let signer = sender.key.signer(sender.algorithm).unwrap();
+    let wsu = ns::WSU.name("Id");
+    let message = |envelope: &str| {
+        let envelope = Document::parse(envelope).unwrap();
+        let document = Signing::new(&signer).document(|w, slot| {
+            w.open(ns::SOAP.name("Envelope")).open(ns::SOAP.name("Header"));
+            w.open(ns::SB.name("Sender")).attribute_in(wsu, "_s").attribute("providerID", SENDER).close();
+            w.open(ns::SB.name("TargetIdentity")).attribute_in(wsu, "_i").graft(envelope.root()).close();
+            w.open(ns::WSSE.name("Security"));
+            w.open(ns::WSSE.name("BinarySecurityToken")).attribute_in(wsu, "_t").text("AAAA").close();
+            slot.message(w, &[Part::Element("_s"), Part::Element("_i"), Part::Element("_b")], "_str", "_t");
+            w.close().close();
+            w.open(ns::SOAP.name("Body")).attribute_in(wsu, "_b").close().close();
+        });
+        document.unwrap().write()
+    };
+    let verify = |xml: Vec<u8>| {
+        let mut budget = Budget::default();
+        let document = Document::parse(xml).unwrap();
+        let unverified =
+            Unverified::<Token>::locate(document, &Shape::message(), &mut budget).map_err(|e| e.reason())?;
+        unverified.verify(&trust, NOW, &mut budget).map(|v| v.into_value().0).map_err(|r| r.reason())
+    };
+    let assertion = relay.assertion();
+    assert_eq!(verify(message(&assertion)), Ok(Some(RELAY.to_owned())));
+    assert_eq!(verify(message(&assertion.replace("１２３４", "１２３５"))), Err(Reason::Digest));
+    // The sender, known as it is, cannot speak for the relay.
+    assert_eq!(verify(message(&sender.assertion())), Err(Reason::Signature));
+    let unsigned = format!("<saml:Assertion xmlns:saml='{}' ID='_a'/>", ns::SAML.uri());
+    assert_eq!(verify(message(&unsigned)), Ok(None));
+}
+
+#[test]
+fn nothing_outside_what_was_signed_can_be_seen() {
+    struct Reach(usize);
+    impl FromSigned for Reach {
+        fn read(signed: &Signed<'_>) -> Result<Self, XmlError> {
+            let element = signed.element()?;
+            assert!(element.document().is_none() && element.parent().is_none());
+            assert!(element.by_id("_around").is_none());
+            assert!(element.children().any()?.unwrap().parent().unwrap().parent().is_none());
+            Ok(Self(element.descendants().filter(|e| e.is(NAME_ID)).count()))
+        }
+    }
+    let world = World::p256();
+    let reach = |assertion: &str| {
+        let mut budget = Budget::default();
+        let around =
+            format!("<p:Response xmlns:p='{}'><x ID='_around'/>{assertion}</p:Response>", ns::SAMLP.uri());
+        let shape = Shape::child(RESPONSE, ASSERTION);
+        let document = Document::parse(around).unwrap();
+        let unverified =
+            Unverified::<Reach>::locate(document, &shape, &mut budget).map_err(|e| e.reason())?;
+        unverified.verify(&world.trust, NOW, &mut budget).map(|v| v.get().0).map_err(|r| r.reason())
+    };
+    let xml = world.assertion();
+    assert_eq!(reach(&xml), Ok(1));
+    // A signature does not cover itself, so whatever is put into it must not be read.
+    let key_info = |content: &str| {
+        xml.replace(
+            "</ds:SignatureValue>",
+            &format!("</ds:SignatureValue><ds:KeyInfo>{content}</ds:KeyInfo>"),
+        )
+    };
+    assert_eq!(reach(&key_info("<ds:KeyName>x</ds:KeyName>")), Ok(1));
+    assert_eq!(reach(&key_info("<ds:KeyValue><saml:NameID>evil</saml:NameID></ds:KeyValue>")), Ok(1));
+    assert_eq!(reach(&key_info("<saml:NameID>evil</saml:NameID>")), Err(Reason::KeyInfo));
+    assert_eq!(reach(&key_info("")), Err(Reason::Structure));
+    // The signature stands after the issuer, not before it.
+    let (start, rest) = xml.split_once("<saml:Issuer>").unwrap();
+    let (issuer, rest) = rest.split_once("</saml:Issuer>").unwrap();
+    let (signature, rest) = rest.split_once("</ds:Signature>").unwrap();
+    let swapped = format!("{start}{signature}</ds:Signature><saml:Issuer>{issuer}</saml:Issuer>{rest}");
+    assert_eq!(reach(&swapped), Err(Reason::SignaturePosition));
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Limits {
             text: 1 << 19,      // the longest is the ciphertext of a record set
             canonical: 8 << 20, // a canonical form is about as long as the message
             references: 32,     // Body, ten headers, the tokens
-            operations: 8,      // two signatures, up to three keys each, one unwrapping
+            operations: 32,     // a message, its token, and envelopes in a batch; keys in change count twice
         }
     }
 }
@@ -83,11 +83,17 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A fresh budget.
+    /// A fresh budget. Limits beyond what the tree can number are lowered to that.
     #[must_use]
-    pub const fn new(limits: Limits) -> Self {
-        let spent = Spent { bytes: 0, nodes: 0, steps: 0, canonical: 0, operations: 0 };
-        Self { limits, spent }
+    pub fn new(limits: Limits) -> Self {
+        let limits = Limits {
+            bytes: limits.bytes.min(1 << 30),
+            attributes: limits.attributes.min(usize::from(u16::MAX)),
+            namespaces: limits.namespaces.min(usize::from(u16::MAX) / 2),
+            name: limits.name.min(usize::from(u16::MAX)),
+            ..limits
+        };
+        Self { limits, spent: Spent::default() }
     }
 
     /// The limits.

@@ -221,6 +221,12 @@ impl<'s, 'b> Builder<'s, 'b> {
         Ok(())
     }
 
+    /// Whether an attribute of the element that is being read has this prefix.
+    pub(crate) fn attribute_uses(&self, prefix: PrefixId) -> bool {
+        let own = self.tree.attributes.get(self.attributed..).unwrap_or_default();
+        prefix != 0 && own.iter().any(|attribute| attribute.name.prefix == prefix)
+    }
+
     #[inline]
     fn count_attribute(&mut self, span: &Range<usize>) -> Outcome {
         let attributes = self.tree.attributes.len().saturating_sub(self.attributed);

@@ -215,14 +215,6 @@ impl Document {
         same.filter(|id| !id.foreign).map(|id| Element::new(self, id.node)).next()
     }
 
-    /// How many elements in the subtree of `element` carry `value` in an attribute that looks like an identifier,
-    /// whatever its namespace.
-    #[must_use]
-    pub fn lookalike_ids(&self, element: Element<'_>, value: &str) -> usize {
-        let range = element.index()..element.end();
-        self.tree.ids.iter().filter(|id| range.contains(&id.node) && self.str(id.value) == value).count()
-    }
-
     /// Every `ds:Signature`, in document order.
     pub fn signatures(&self) -> impl Iterator<Item = Element<'_>> {
         self.tree.signatures.iter().map(|node| Element::new(self, *node))
@@ -244,9 +236,7 @@ impl Document {
         Some([before, after].concat().into_bytes())
     }
 
-    /// Whether a comment stands inside the element. (Texts are read across comments; see the front page.)
-    #[must_use]
-    pub fn has_comment_in(&self, element: Element<'_>) -> bool {
+    pub(crate) fn has_comment_in(&self, element: Element<'_>) -> bool {
         let Some(node) = self.node(element.index()) else { return false };
         let first = self.tree.comments.partition_point(|at| *at < node.start);
         self.tree.comments.get(first).is_some_and(|at| *at < node.stop)

@@ -16,8 +16,10 @@ use crate::{
 pub struct Element<'d> {
     document: &'d Document,
     index: u32,
-    /// A subtree that readers do not see; the element itself if there is none.
+    /// A subtree that readers do not see; `u32::MAX` if there is none.
     hidden: u32,
+    /// Nothing above this node is seen; 0 for the whole document.
+    top: u32,
 }
 
 /// A child: element or text.
@@ -64,7 +66,7 @@ impl<'d> Attribute<'d> {
 
 impl<'d> Element<'d> {
     pub(crate) fn new(document: &'d Document, index: u32) -> Self {
-        Self { document, index, hidden: u32::MAX }
+        Self { document, index, hidden: u32::MAX, top: 0 }
     }
 
     pub(crate) const fn index(self) -> u32 {
@@ -82,16 +84,47 @@ impl<'d> Element<'d> {
         }
     }
 
-    /// The same element to readers that shall not see `part` of it: the signature that its own signature leaves out.
+    /// The same element to readers that shall see nothing around it, nor `part` of it: what a signature covered, and
+    /// not the signature that it left out.
     #[must_use]
-    pub fn without(self, part: NodeId) -> Self {
-        Self { hidden: part.0, ..self }
+    pub fn confined(self, part: Option<NodeId>) -> Self {
+        Self { hidden: part.map_or(self.hidden, |part| part.0), top: self.index, ..self }
     }
 
-    /// The document.
+    /// The document; `None` when the view is confined.
     #[must_use]
-    pub const fn document(self) -> &'d Document {
-        self.document
+    pub fn document(self) -> Option<&'d Document> {
+        (self.top == 0 && self.hidden == u32::MAX).then_some(self.document)
+    }
+
+    /// The element with this identifier, if it is within view.
+    #[must_use]
+    pub fn by_id(self, value: &str) -> Option<Self> {
+        let found = self.document.by_id(value)?;
+        self.sees(found.index).then_some(Self { index: found.index, ..self })
+    }
+
+    /// How many attributes in the subtree look like an identifier, whatever their namespace, and have this value.
+    #[must_use]
+    pub fn lookalike_ids(self, value: &str) -> usize {
+        let range = self.index..self.end();
+        let ids = &self.document.tree.ids;
+        ids.iter().filter(|id| range.contains(&id.node) && self.document.str(id.value) == value).count()
+    }
+
+    /// The namespace that a prefix means here, by declarations within view. For QNames in content.
+    #[must_use]
+    pub fn prefix_namespace(self, prefix: &str) -> Option<&'d str> {
+        let mut above = std::iter::successors(Some(self), |element| element.parent());
+        above.find_map(|element| {
+            element.own_declarations().find(|(own, _)| *own == prefix).map(|(_, name)| name)
+        })
+    }
+
+    fn sees(self, index: u32) -> bool {
+        let within =
+            |node: u32| self.document.node(node).is_some_and(|data| (node..data.end).contains(&index));
+        within(self.top) && !(self.hidden != u32::MAX && within(self.hidden))
     }
 
     /// The place in document order.
@@ -188,11 +221,11 @@ impl<'d> Element<'d> {
         Ok(())
     }
 
-    /// The parent; `None` for the root.
+    /// The parent; `None` for the root, and at the edge of a confined view.
     #[must_use]
     pub fn parent(self) -> Option<Self> {
         let parent = self.document.node(self.index)?.parent;
-        (self.index != 0).then_some(Self { index: parent, ..self })
+        (self.index != self.top).then_some(Self { index: parent, ..self })
     }
 
     /// Whether `other` is this element or inside it.
@@ -229,8 +262,16 @@ impl<'d> Element<'d> {
 
     /// Elements of the subtree, itself included, in document order.
     pub fn descendants(self) -> impl Iterator<Item = Self> {
+        let hidden = self.document.node(self.hidden).map_or(0..0, |node| self.hidden..node.end);
         let range: Range<u32> = self.index..self.end();
-        range.map(move |index| Self { index, ..self }).filter(|element| element.data().is_some())
+        let seen = range.filter(move |index| !hidden.contains(index));
+        seen.map(move |index| Self { index, ..self }).filter(|element| element.data().is_some())
+    }
+
+    /// Whether a comment stands inside the element. (Texts are read across comments; see the front page.)
+    #[must_use]
+    pub fn has_comment(self) -> bool {
+        self.document.has_comment_in(self)
     }
 
     /// Content of an element that holds only text; empty if it holds nothing.

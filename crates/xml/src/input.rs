@@ -29,10 +29,6 @@ impl Input {
         budget
             .pay_bytes(bytes.len())
             .map_err(|kind| XmlError::new(Reason::Limit(kind), "a smaller message", start.clone()))?;
-        // Spans are 31 bits wide; the limit on bytes is far below in every configuration.
-        if bytes.len() >= 1 << 31 {
-            return Err(XmlError::new(Reason::Internal, "less than 2 GiB", start));
-        }
         if matches!(bytes.get(..2), Some([0xFE, 0xFF] | [0xFF, 0xFE] | [0, _] | [b'<', 0])) {
             return Err(XmlError::new(Reason::Encoding, "UTF-8", start));
         }
@@ -116,8 +112,15 @@ impl Input {
     /// Line, column and span in the bytes as they came, of a span of `text`.
     pub(crate) fn position(&self, span: Range<usize>) -> Position {
         let before = self.text.as_bytes().get(..span.start).unwrap_or(self.text.as_bytes());
-        let line = before.iter().filter(|b| **b == b'\n').count().saturating_add(1);
-        let last = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+        // CR stands here only while line ends are not yet normalised; before LF it is part of one line end.
+        let ends = |at: &usize| match before.get(*at) {
+            Some(b'\n') => true,
+            Some(b'\r') => self.text.as_bytes().get(at.saturating_add(1)) != Some(&b'\n'),
+            _ => false,
+        };
+        let line = (0..before.len()).filter(ends).count().saturating_add(1);
+        let last = (0..before.len()).rfind(ends).map_or(0, |at| at.saturating_add(1));
+        let last = before.get(last..).unwrap_or_default();
         // Octets that are not continuation octets of UTF-8.
         let column = last.iter().filter(|b| **b & 0xC0 != 0x80).count().saturating_add(1);
         Position { line, column, span: self.original(span.start)..self.original(span.end) }

@@ -102,13 +102,19 @@ impl Writer<'_> {
 
     /// Declares a namespace although no name uses it: for QNames in content (`xsi:type`).
     pub fn declare(&mut self, namespace: Namespace) -> &mut Self {
-        self.attempt(|this| this.usual_prefix(namespace).map(|_| ()))
+        self.attempt(|this| match this.pending {
+            Some(_) => this.usual_prefix(namespace).map(|_| ()),
+            None => Err(Failure::new(Reason::Internal, "a declaration before any content", 0..0)),
+        })
     }
 
     /// Adds text.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.settle();
         self.attempt(|this| {
+            if !this.builder.is_open() {
+                return Err(Failure::new(Reason::NotWellFormed, "no text outside the root element", 0..0));
+            }
             let plain = check(text)?.plain_text;
             this.builder.text_decoded(text, plain, 0..0)
         })
@@ -254,6 +260,10 @@ impl Writer<'_> {
 
     fn declare_unless(&mut self, prefix: PrefixId, namespace: NamespaceNumber) -> Outcome<PrefixId> {
         if self.builder.scope.get(prefix) != namespace {
+            // A name of this tag that already uses the prefix would move to another namespace.
+            if self.pending.is_some_and(|name| name.prefix == prefix) || self.builder.attribute_uses(prefix) {
+                return Err(Failure::new(Reason::Namespace, "one meaning of a prefix on one element", 0..0));
+            }
             self.builder.declare(prefix, namespace, 0..0)?;
         }
         Ok(prefix)

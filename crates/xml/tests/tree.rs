@@ -11,8 +11,8 @@ fn reason(xml: &str) -> Option<Reason> {
 fn text_is_one_piece_across_comments_sections_and_references() {
     let document = Document::parse("<a>adm&amp;in@<!-- x -->corp<![CDATA[<.>]]>&#x65E5;</a>").unwrap();
     assert_eq!(document.root().text().unwrap(), "adm&in@corp<.>日");
-    assert!(document.has_comment_in(document.root()));
-    assert!(!Document::parse("<a>t</a><!-- outside -->").unwrap().has_comment_in(document.root()));
+    assert!(document.root().has_comment());
+    assert!(!Document::parse("<a>t</a><!-- outside -->").unwrap().root().has_comment());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn identifiers_are_unique_over_every_attribute_that_defines_one() {
     assert_eq!(reason(&two("y")), None);
     let foreign = Document::parse("<a xmlns:e='urn:e' ID='x'><b e:ID='x'/></a>").unwrap();
     assert_eq!(foreign.by_id("x").unwrap().local(), "a");
-    assert_eq!(foreign.lookalike_ids(foreign.root(), "x"), 2);
+    assert_eq!(foreign.root().lookalike_ids("x"), 2);
 }
 
 #[test]
