@@ -66,7 +66,7 @@ reasons! {
     /// Base64 that is not the canonical spelling of its octets.
     Base64 => Auth, "xml.base64.canonical";
     /// The element has no canonical form, so nothing about it can be signed.
-    C14n => Bytes, "xml.namespace.absolute";
+    C14n => Bytes, "signature.canonical.exists";
     /// A character that XML 1.0 does not allow.
     Char => Bytes, "xml.char.allowed";
     /// The signature is sound, but does not cover a part that must be covered.
@@ -143,9 +143,9 @@ pub enum LimitKind {
     Depth,
     /// Encryption inside encryption.
     EncDepth,
-    /// Namespace declarations in scope.
+    /// Different prefixes, or namespace names, in the whole message.
     Namespaces,
-    /// Elements and texts in the whole message.
+    /// Elements, texts, attributes and declarations in the whole message.
     Nodes,
     /// Private- or public-key operations for one message.
     Operations,

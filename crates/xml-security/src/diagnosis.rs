@@ -1,6 +1,6 @@
 //! Why a signature does not verify, found out by trying what faulty signers do. For people only.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use chukei_crypto::{Certificate, SignatureAlgorithm, sha256};
 use chukei_reason::Reason;
@@ -10,10 +10,11 @@ use chukei_xml::{
 };
 
 use crate::{
+    cause::{Cause, hex},
     locate::Located,
     structure::{Reference, SignatureStructure},
     trust::TrustStore,
-    verified::{Refusal, canonical, canonical_signed_info, claimed_signer, element, hints},
+    verified::{canonical, canonical_signed_info, claimed_signer, element, hints},
 };
 
 /// What a person needs to mend a signature.
@@ -50,55 +51,11 @@ pub struct ReferenceDiagnosis {
     pub actual: [u8; 32],
 }
 
-/// What a signer, or something between signer and us, probably did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cause {
-    /// Digested the element with the signature still in it.
-    EnvelopedTransformSkipped,
-    /// Canonicalised inclusively instead of exclusively.
-    InclusiveCanonicalization,
-    /// Digested the bytes as they stand, without canonicalisation.
-    NoCanonicalization,
-    /// Declared this prefix in the canonical form although nothing in it uses the prefix visibly (or the PrefixList
-    /// that says so is missing).
-    NamespaceDeclared(String),
-    /// Left out `InclusiveNamespaces` that the transform names.
-    PrefixListIgnored,
-    /// White space between elements was added after signing (pretty-printing).
-    WhiteSpaceAdded,
-    /// Line ends in text were changed.
-    LineEndsChanged,
-    /// Text went through another character encoding: UTF-8 read as Latin-1.
-    ReadAsLatin1,
-    /// Text went through a Japanese encoding: this character became that one.
-    JapaneseMapping(char, char),
-    /// The digest is that of no bytes at all: canonicalisation failed unnoticed.
-    DigestOfNothing,
-    /// The digest is right, but was made over another element of the message, at this place.
-    OtherElementDigested(Position),
-    /// The signature value is DER; XML Signature wants r and s, 32 octets each.
-    EcdsaDer,
-    /// The signature is sound, but was made with a key of this other entity.
-    KeyOfOtherEntity(String),
-    /// The signature is sound, and the key is the signer's, but is registered for another use or another time.
-    KeyNotForThis,
-    /// The signature is sound, but its key is not trusted for the signer; the certificate shown has this subject
-    /// and SHA-256.
-    KeyNotTrusted(String, [u8; 32]),
-    /// The named signer has no key for this algorithm.
-    NoKeyForAlgorithm,
-    /// SignedInfo was changed after signing, or signed in another form.
-    SignedInfoChanged,
-    /// Nothing that was tried explains the digest: the content was changed after signing.
-    ContentChanged,
-}
-
 impl Diagnosis {
-    pub(crate) fn of(refusal: &Refusal, located: &Located, trust: &TrustStore) -> Self {
+    pub(crate) fn of(reason: Reason, signer: Option<&str>, located: &Located, trust: &TrustStore) -> Self {
         let document = &located.document;
         let mut diagnosis = Self {
-            reason: refusal.reason(),
+            reason,
             references: Vec::new(),
             signed_info: Vec::new(),
             algorithm: SignatureAlgorithm::RsaSha256,
@@ -110,7 +67,7 @@ impl Diagnosis {
             for reference in &signature.references {
                 diagnosis.add_reference(document, signature, reference);
             }
-            diagnosis.add_signature(document, signature, trust);
+            diagnosis.add_signature(document, signature, signer, trust);
         }
         diagnosis
     }
@@ -123,8 +80,10 @@ impl Diagnosis {
         };
         let bytes = octets(&form);
         let actual = sha256(&bytes);
-        if actual != reference.digest {
-            let cause = Trial { document, signature, reference, form: &form, bytes: &bytes }.cause();
+        if actual != reference.digest && self.causes.is_empty() {
+            let cause =
+                Trial { document, signature, reference, form: &form, bytes: &bytes, tried: Cell::new(0) }
+                    .cause();
             self.causes.push(cause.unwrap_or(Cause::ContentChanged));
         }
         let uri = document.element(reference.node).and_then(|node| node.attribute("URI")).unwrap_or_default();
@@ -137,7 +96,13 @@ impl Diagnosis {
         });
     }
 
-    fn add_signature(&mut self, document: &Document, signature: &SignatureStructure, trust: &TrustStore) {
+    fn add_signature(
+        &mut self,
+        document: &Document,
+        signature: &SignatureStructure,
+        signer: Option<&str>,
+        trust: &TrustStore,
+    ) {
         let Ok(form) = canonical_signed_info(document, signature) else { return };
         self.signed_info = octets(&form);
         let digest = sha256(&self.signed_info);
@@ -162,7 +127,7 @@ impl Diagnosis {
             certificate.public_key().is_ok_and(|key| key.verify(algorithm, &digest, &signature.value).is_ok())
         });
         let signed = document.element(signature.node).and_then(Element::parent);
-        let named = signed.and_then(|signed| claimed_signer(document, signed));
+        let named = signer.or_else(|| signed.and_then(|signed| claimed_signer(document, signed)));
         let cause = if let Some(entity) = verifies(&digest, &signature.value) {
             if named == Some(&entity) { Cause::KeyNotForThis } else { Cause::KeyOfOtherEntity(entity) }
         } else if let Some(certificate) = by_shown {
@@ -192,11 +157,22 @@ struct Trial<'t, 'd> {
     reference: &'t Reference,
     form: &'t Canonical<'d>,
     bytes: &'t [u8],
+    /// Octets canonicalised so far. A stranger chooses the message, so there is an end to trying.
+    tried: Cell<usize>,
 }
 
 impl Trial<'_, '_> {
     fn is(&self, bytes: &[u8]) -> bool {
         sha256(bytes) == self.reference.digest
+    }
+
+    fn digests(&self, form: &Canonical<'_>) -> bool {
+        if self.tried.get() > 1 << 26 {
+            return false;
+        }
+        let bytes = octets(form);
+        self.tried.set(self.tried.get().saturating_add(bytes.len()));
+        self.is(&bytes)
     }
 
     fn cause(&self) -> Option<Cause> {
@@ -207,13 +183,13 @@ impl Trial<'_, '_> {
         if self.is(b"") {
             return Some(Cause::DigestOfNothing);
         }
-        if self.is(&octets(&plain)) {
+        if self.digests(&plain) {
             return Some(Cause::EnvelopedTransformSkipped);
         }
-        if self.is(&octets(&self.form.clone().all_inclusive())) {
+        if self.digests(&self.form.clone().all_inclusive()) {
             return Some(Cause::InclusiveCanonicalization);
         }
-        if self.reference.prefixes.is_some() && self.is(&octets(&omitting)) {
+        if self.reference.prefixes.is_some() && self.digests(&omitting) {
             return Some(Cause::PrefixListIgnored);
         }
         for prefix in document.declared_prefixes() {
@@ -242,11 +218,6 @@ impl Trial<'_, '_> {
         if ends.iter().any(|variant| self.is(variant.as_bytes())) {
             return Some(Cause::LineEndsChanged);
         }
-        let latin: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
-        let double: String = self.bytes.iter().map(|byte| char::from(*byte)).collect();
-        if latin.is_some_and(|bytes| self.is(&bytes)) || self.is(double.as_bytes()) {
-            return Some(Cause::ReadAsLatin1);
-        }
         for (a, b) in JAPANESE_PAIRS {
             for (was, became) in [(a, b), (b, a)] {
                 if text.contains(became) && self.is(text.replace(became, &was.to_string()).as_bytes()) {
@@ -255,9 +226,9 @@ impl Trial<'_, '_> {
             }
         }
         let others = self.document.root().descendants().filter(|other| other.id() != self.reference.target);
-        let mut others = others.take(256);
-        let other = others
-            .find(|other| self.is(&self.document.canonical(*other).omit(self.signature.node).to_vec()))?;
+        let mut others = others.take(64);
+        let other =
+            others.find(|other| self.digests(&self.document.canonical(*other).omit(self.signature.node)))?;
         Some(Cause::OtherElementDigested(other.position()))
     }
 }
@@ -303,114 +274,6 @@ fn raw_ecdsa(der: &[u8]) -> Option<Vec<u8>> {
         rest = after;
     }
     Some(raw)
-}
-
-impl Cause {
-    /// The cause in Japanese.
-    #[must_use]
-    pub fn in_japanese(&self) -> String {
-        match self {
-            Self::EnvelopedTransformSkipped => {
-                "署名要素を除かずにダイジェストを計算しています（enveloped-signature 変換の適用漏れ）".into()
-            }
-            Self::InclusiveCanonicalization => {
-                "排他的正規化ではなく包括的正規化（Canonical XML 1.0）で計算しています".into()
-            }
-            Self::NoCanonicalization => "正規化せず、送信した文字列のままダイジェストを計算しています".into(),
-            Self::NamespaceDeclared(prefix) => format!(
-                "使われていない接頭辞「{prefix}」の名前空間宣言を正規形に含めています（PrefixList の指定漏れの可能性）"
-            ),
-            Self::PrefixListIgnored => "InclusiveNamespaces の PrefixList を無視して正規化しています".into(),
-            Self::WhiteSpaceAdded => "署名後に要素間へ空白または改行が挿入されています（整形出力）".into(),
-            Self::LineEndsChanged => "署名後に本文中の改行コードが変換されています".into(),
-            Self::ReadAsLatin1 => "UTF-8 の文字列が Latin-1 として読み書きされています（文字化け）".into(),
-            Self::JapaneseMapping(was, became) => format!(
-                "文字コード変換により U+{:04X}「{was}」が U+{:04X}「{became}」に変わっています（Shift_JIS/CP932 等の経由）",
-                u32::from(*was),
-                u32::from(*became)
-            ),
-            Self::DigestOfNothing => {
-                "空データのダイジェストが署名されています（正規化の失敗を検知していません）".into()
-            }
-            Self::OtherElementDigested(at) => {
-                format!("{} 行 {} 桁の別の要素のダイジェストが署名されています", at.line, at.column)
-            }
-            Self::EcdsaDer => {
-                "署名値が DER 形式です。XML 署名では r と s を各 32 オクテットで連結します".into()
-            }
-            Self::KeyOfOtherEntity(entity) => {
-                format!("署名は正しいものの、別の機関「{}」の鍵で作られています", entity.escape_debug())
-            }
-            Self::KeyNotTrusted(subject, digest) => format!(
-                "署名は正しいものの、その鍵は署名者の鍵として登録されていません（証明書: {}、SHA-256 {}）",
-                subject.escape_debug(),
-                hex(digest)
-            ),
-            Self::KeyNotForThis => {
-                "署名は正しく、署名者の鍵ですが、その鍵は別の用途または別の期間について登録されています"
-                    .into()
-            }
-            Self::NoKeyForAlgorithm => "この署名アルゴリズムに使える署名者の鍵が登録されていません".into(),
-            Self::SignedInfoChanged => "SignedInfo が署名後に変更されたか、別の形で署名されています".into(),
-            Self::ContentChanged => {
-                "署名後に内容が変更されています（既知の実装誤りでは説明できません）".into()
-            }
-        }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EnvelopedTransformSkipped => f.write_str(
-                "the digest was made with the Signature still inside: the enveloped-signature transform was not applied",
-            ),
-            Self::InclusiveCanonicalization => {
-                f.write_str("canonicalised inclusively (Canonical XML 1.0) instead of exclusively")
-            }
-            Self::NoCanonicalization => f.write_str("the bytes were digested as sent, without canonicalisation"),
-            Self::NamespaceDeclared(prefix) => write!(
-                f,
-                "the signer's canonical form declares the prefix `{prefix}`, which nothing in it uses; is a PrefixList missing?"
-            ),
-            Self::PrefixListIgnored => f.write_str("the PrefixList of InclusiveNamespaces was ignored by the signer"),
-            Self::WhiteSpaceAdded => {
-                f.write_str("white space was added between elements after signing (pretty-printing)")
-            }
-            Self::LineEndsChanged => f.write_str("line ends inside text were changed after signing"),
-            Self::ReadAsLatin1 => f.write_str("UTF-8 text was read or written as Latin-1"),
-            Self::JapaneseMapping(was, became) => write!(
-                f,
-                "U+{:04X} became U+{:04X}: the text went through Shift_JIS/CP932 or another Japanese encoding",
-                u32::from(*was),
-                u32::from(*became)
-            ),
-            Self::DigestOfNothing => {
-                f.write_str("the signed digest is that of no bytes at all: a failed canonicalisation went unnoticed")
-            }
-            Self::OtherElementDigested(at) => {
-                write!(f, "the signed digest is that of another element, at line {}, column {}", at.line, at.column)
-            }
-            Self::EcdsaDer => f.write_str("the signature value is DER; XML Signature wants r and s, 32 octets each"),
-            Self::KeyOfOtherEntity(entity) => {
-                write!(f, "the signature is sound, but made with a key of `{}`", entity.escape_debug())
-            }
-            Self::KeyNotTrusted(subject, digest) => write!(
-                f,
-                "the signature is sound, but its key is not registered for the signer (certificate {}, SHA-256 {})",
-                subject.escape_debug(),
-                hex(digest)
-            ),
-            Self::KeyNotForThis => f.write_str(
-                "the signature is sound and the key is the signer's, but it is registered for another use or another time",
-            ),
-            Self::NoKeyForAlgorithm => f.write_str("no key is registered that fits the signature algorithm"),
-            Self::SignedInfoChanged => f.write_str("SignedInfo was changed after signing, or signed in another form"),
-            Self::ContentChanged => {
-                f.write_str("the content was changed after signing; no known mistake of a signer explains the digest")
-            }
-        }
-    }
 }
 
 impl fmt::Display for Diagnosis {
@@ -465,8 +328,4 @@ fn excerpt(bytes: &[u8]) -> String {
         short.push('…');
     }
     short
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -37,8 +37,11 @@ impl Sealed {
     /// # Errors
     /// When the cryptographic library fails, or the key cannot wrap.
     pub fn new(plaintext: &[u8], recipient: Recipient<'_>, block: usize) -> Result<Self, CryptoError> {
-        let mut padded = chukei_crypto::Zeroizing::new(plaintext.to_vec());
-        padded.resize(plaintext.len().next_multiple_of(block.max(1)), b' ');
+        // Made in its final size: growing would leave an unwiped copy behind.
+        let length = plaintext.len().checked_next_multiple_of(block.max(1)).unwrap_or(plaintext.len());
+        let mut padded = chukei_crypto::Zeroizing::new(Vec::with_capacity(length));
+        padded.extend_from_slice(plaintext);
+        padded.resize(length, b' ');
         let key = ContentKey::generate()?;
         let content = key.seal(&padded)?;
         let wrapped = recipient.key.wrap(KeyTransport::RsaOaepSha256, &key)?;
@@ -95,7 +98,7 @@ pub fn open(
 
     let wrong =
         || data.error(Reason::Plaintext, format!("{expected}, alone and self-contained, in the ciphertext"));
-    if plaintext.starts_with(b"<?") {
+    if !plaintext.starts_with(b"<") || plaintext.starts_with(b"<?") || plaintext.starts_with(b"<!") {
         return Err(wrong());
     }
     let document = Document::parse_within(plaintext.as_slice(), budget).map_err(|_| wrong())?;

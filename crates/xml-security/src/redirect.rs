@@ -1,6 +1,6 @@
 //! Signatures over the query string of the HTTP-Redirect binding (SAML 2.0 bindings §3.4.4.1).
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use chukei_crypto::{SignatureAlgorithm, Signer, UnixTime, sha256};
 use chukei_reason::Reason;
@@ -13,14 +13,27 @@ use crate::trust::TrustStore;
 
 /// A query whose signature was verified over its octets as they came.
 #[must_use]
-#[derive(Debug)]
 pub struct VerifiedQuery {
+    signer: String,
     message: String,
     relay_state: Option<String>,
     is_request: bool,
 }
 
+/// The signer; messages and states may be a person's.
+impl fmt::Debug for VerifiedQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifiedQuery(signed by {:?})", self.signer)
+    }
+}
+
 impl VerifiedQuery {
+    /// The entity whose key signed; the issuer inside the message has to be the same.
+    #[must_use]
+    pub fn signer(&self) -> &str {
+        &self.signer
+    }
+
     /// `SAMLRequest` or `SAMLResponse`, percent-decoded: base64 of a deflated message.
     #[must_use]
     pub fn message(&self) -> &str {
@@ -109,6 +122,7 @@ pub fn verify_query(
         budget.pay_operation().map_err(|kind| refuse(Reason::Limit(kind), "fewer signatures to verify"))?;
         if key.key().verify(algorithm, &digest, &value).is_ok() {
             return Ok(VerifiedQuery {
+                signer: signer.to_owned(),
                 message: decoded(message)?,
                 relay_state: relay_state.map(decoded).transpose()?,
                 is_request: name == "SAMLRequest",

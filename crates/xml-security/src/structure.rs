@@ -174,7 +174,7 @@ fn canonicalization(method: Element<'_>) -> Result<Option<Element<'_>>, XmlError
     inclusive_namespaces(method)
 }
 
-/// Exclusive XML Canonicalization 1.0 §3: at most one `InclusiveNamespaces`; the standard allows eight prefixes in it.
+/// Exclusive XML Canonicalization 1.0 §3: at most one `InclusiveNamespaces`; the standard allows sixteen prefixes in it.
 fn inclusive_namespaces(method: Element<'_>) -> Result<Option<Element<'_>>, XmlError> {
     method.only_attributes(&["Algorithm"])?;
     let mut children = method.children();
@@ -183,8 +183,8 @@ fn inclusive_namespaces(method: Element<'_>) -> Result<Option<Element<'_>>, XmlE
     if let Some(list) = list {
         list.only_attributes(&["PrefixList"])?;
         list.empty()?;
-        if list.attribute("PrefixList").unwrap_or_default().split_ascii_whitespace().count() > 8 {
-            return Err(list.error(Reason::C14n, "at most eight prefixes in PrefixList"));
+        if list.attribute("PrefixList").unwrap_or_default().split_ascii_whitespace().count() > 16 {
+            return Err(list.error(Reason::C14n, "at most sixteen prefixes in PrefixList"));
         }
     }
     Ok(list)

@@ -1,9 +1,9 @@
 //! Who may sign, and with which keys. Filled from metadata; messages never add to it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use chukei_crypto::{Certificate, PublicKey, SignatureAlgorithm, UnixTime};
-use chukei_xml::lexical::{encode_base64, trim};
+use chukei_crypto::{Certificate, KeyKind, PublicKey, SignatureAlgorithm, UnixTime};
+use chukei_xml::lexical::encode_base64;
 
 /// A name taken from unsigned bytes. Good for choosing candidate keys, and for logs after escaping; nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl TrustedKey {
         Self { key, certificate: None, key_use: KeyUse::Both, from, until }
     }
 
-    /// With the certificate that messages may show as a hint. Its path is checked when metadata is loaded.
+    /// With the certificate that messages may show as a hint. Whoever adds the key has checked its path.
     #[must_use]
     pub fn with_certificate(mut self, certificate: &Certificate) -> Self {
         self.certificate = Some(encode_base64(certificate.der()));
@@ -78,9 +78,7 @@ impl TrustedKey {
     /// Whether a certificate shown in a message is the registered one.
     pub(crate) fn is_shown_as(&self, shown: &str) -> bool {
         self.certificate.as_deref().is_some_and(|own| {
-            own == shown
-                || trim(shown) == own
-                || shown.bytes().filter(|b| !b.is_ascii_whitespace()).eq(own.bytes())
+            own == shown || shown.bytes().filter(|b| !b.is_ascii_whitespace()).eq(own.bytes())
         })
     }
 
@@ -94,7 +92,7 @@ impl TrustedKey {
 /// Keys of the entities that we know, by entity identifier. Identifiers are compared code point by code point.
 #[derive(Clone, Debug, Default)]
 pub struct TrustStore {
-    entities: HashMap<String, Vec<TrustedKey>>,
+    entities: BTreeMap<String, Vec<TrustedKey>>,
 }
 
 impl TrustStore {
@@ -124,8 +122,10 @@ impl TrustStore {
     /// A key to encrypt to this entity with.
     #[must_use]
     pub fn encryption_key(&self, entity: &str, at: UnixTime) -> Option<&TrustedKey> {
-        let usable =
-            |key: &&TrustedKey| key.key_use != KeyUse::Signing && (key.from..key.until).contains(&at);
+        let usable = |key: &&TrustedKey| {
+            let wraps = matches!(key.key.kind(), KeyKind::Rsa { .. });
+            wraps && key.key_use != KeyUse::Signing && (key.from..key.until).contains(&at)
+        };
         self.entities.get(entity)?.iter().find(usable)
     }
 

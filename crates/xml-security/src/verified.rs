@@ -60,10 +60,11 @@ impl<'d> Signed<'d> {
     }
 
     /// An assertion inside what is visible, without its own signature, and the entity that signed it; `None` when it
-    /// carries no signature.
+    /// carries no signature of its own, and then it says only what the sender of the message claims.
     #[must_use]
     pub fn assertion(&self, assertion: Element<'_>) -> Option<(Element<'d>, &'d str)> {
         let proven = self.proven.iter().find(|proven| proven.element == assertion.id())?;
+        assertion.belongs_to(&self.located.document).then_some(())?;
         self.view(proven.element).map(|element| (element, proven.signer))
     }
 
@@ -125,6 +126,8 @@ pub struct Unverified<T> {
 #[derive(Debug)]
 pub struct Refusal {
     error: XmlError,
+    /// The signer that the caller named.
+    signer: Option<String>,
     located: Located,
 }
 
@@ -227,7 +230,9 @@ impl<T: FromSigned> Unverified<T> {
     ) -> Result<Verified<T>, Box<Refusal>> {
         match check_and_read(&self.located, signer, trust, at, budget) {
             Ok(verified) => Ok(verified),
-            Err(error) => Err(Box::new(Refusal { error, located: self.located })),
+            Err(error) => {
+                Err(Box::new(Refusal { error, signer: signer.map(str::to_owned), located: self.located }))
+            }
         }
     }
 }
@@ -248,7 +253,7 @@ impl Refusal {
     /// Finds out, by trying, what probably went wrong. For people, never for a decision; does work without budget.
     #[must_use]
     pub fn diagnose(&self, trust: &TrustStore) -> Diagnosis {
-        Diagnosis::of(self, &self.located, trust)
+        Diagnosis::of(self.reason(), self.signer.as_deref(), &self.located, trust)
     }
 }
 

@@ -44,7 +44,7 @@ impl Limits {
             name: 1 << 10,
             namespace: 1 << 8,  // the longest of the standard has 88
             value: 1 << 16,     // the longest are URLs
-            text: 1 << 19,      // the longest is the ciphertext of a record set
+            text: 1 << 19,      // 384 KiB of plaintext as base64: larger record sets come in pages
             canonical: 8 << 20, // a canonical form is about as long as the message
             references: 32,     // Body, ten headers, the tokens
             operations: 32,     // a message, its token, and envelopes in a batch; keys in change count twice

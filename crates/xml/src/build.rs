@@ -192,8 +192,9 @@ impl<'s, 'b> Builder<'s, 'b> {
         namespace: NamespaceNumber,
         span: Range<usize>,
     ) -> Outcome {
-        let reserved =
-            matches!(namespace, XML_NAMESPACE) != (prefix == XML_PREFIX) || namespace == ns::XMLNS.0;
+        let reserved = (namespace == XML_NAMESPACE) != (prefix == XML_PREFIX)
+            || namespace == ns::XMLNS.0
+            || self.tree.prefix(self.source, prefix) == "xmlns";
         if reserved || (namespace == 0 && prefix != 0) {
             return Err(Failure::new(
                 Reason::Namespace,

@@ -68,8 +68,10 @@ impl<'d> Canonical<'d> {
             };
             let bound = known.filter(|id| *id < 2 || self.in_scope(*id));
             self.inclusive.push(bound.ok_or_else(|| {
-                self.apex
-                    .error(Reason::C14n, format!("prefixes in PrefixList that are declared, not `{prefix}`"))
+                self.apex.error(
+                    Reason::C14n,
+                    format!("prefixes in PrefixList that are declared, not `{}`", prefix.escape_debug()),
+                )
             })?);
         }
         Ok(self)

@@ -1,6 +1,6 @@
 //! Reading the tree.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use chukei_reason::Reason;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// An element of a [`Document`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Element<'d> {
     document: &'d Document,
     index: u32,
@@ -23,7 +23,7 @@ pub struct Element<'d> {
 }
 
 /// A child: element or text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Node<'d> {
     /// An element.
     Element(Element<'d>),
@@ -31,8 +31,15 @@ pub enum Node<'d> {
     Text(&'d str),
 }
 
+/// Name and place; content may be a person's.
+impl fmt::Debug for Element<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Element({:?} at {})", self.local(), self.index)
+    }
+}
+
 /// An attribute that is no declaration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Attribute<'d> {
     document: &'d Document,
     data: &'d AttributeData,
@@ -88,13 +95,20 @@ impl<'d> Element<'d> {
     /// not the signature that it left out.
     #[must_use]
     pub fn confined(self, part: Option<NodeId>) -> Self {
-        Self { hidden: part.map_or(self.hidden, |part| part.0), top: self.index, ..self }
+        let hidden = if self.hidden == u32::MAX { part.map_or(u32::MAX, |part| part.0) } else { self.hidden };
+        Self { hidden, top: self.index, ..self }
     }
 
     /// The document; `None` when the view is confined.
     #[must_use]
     pub fn document(self) -> Option<&'d Document> {
         (self.top == 0 && self.hidden == u32::MAX).then_some(self.document)
+    }
+
+    /// Whether it is an element of this very document.
+    #[must_use]
+    pub fn belongs_to(self, document: &Document) -> bool {
+        std::ptr::eq(self.document, document)
     }
 
     /// The element with this identifier, if it is within view.
@@ -110,15 +124,6 @@ impl<'d> Element<'d> {
         let range = self.index..self.end();
         let ids = &self.document.tree.ids;
         ids.iter().filter(|id| range.contains(&id.node) && self.document.str(id.value) == value).count()
-    }
-
-    /// The namespace that a prefix means here, by declarations within view. For QNames in content.
-    #[must_use]
-    pub fn prefix_namespace(self, prefix: &str) -> Option<&'d str> {
-        let mut above = std::iter::successors(Some(self), |element| element.parent());
-        above.find_map(|element| {
-            element.own_declarations().find(|(own, _)| *own == prefix).map(|(_, name)| name)
-        })
     }
 
     fn sees(self, index: u32) -> bool {

@@ -15,7 +15,7 @@ pub fn is_ncname(name: &str) -> bool {
 pub struct DateTime {
     /// Whole seconds.
     pub seconds: i64,
-    /// The rest; digits beyond the ninth are cut.
+    /// The rest.
     pub nanoseconds: u32,
 }
 

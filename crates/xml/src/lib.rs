@@ -18,7 +18,7 @@
 //! `xml:` attributes other than `xml:lang` and `xml:space`, and equal values in two identifier attributes.
 //!
 //! **Below** is quick-xml as tokenizer only. It leaves about thirty rules of XML to its user; they are in
-//! [`mod@self`]'s private modules, one function per rule, and every one has a vector.
+//! the private modules `input`, `tokens` and `build`.
 //!
 //! Errors are [`XmlError`]: the [`Reason`](chukei_reason::Reason), the place (line, column, byte span of the input)
 //! and what was expected there.

@@ -141,8 +141,8 @@ impl Writer<'_> {
         self.close()
     }
 
-    /// Adds a copy of an element of another document, with its prefixes and its own declarations, so that its
-    /// exclusive canonical form, and with it a signature, stays.
+    /// Adds a copy of what is visible of an element of another document, with its prefixes and its own declarations, so
+    /// that its exclusive canonical form, and with it a signature, stays.
     ///
     /// Declarations above the element are not copied; a `PrefixList` that names one of them would no longer resolve.
     pub fn graft(&mut self, element: Element<'_>) -> &mut Self {

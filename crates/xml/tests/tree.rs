@@ -79,6 +79,24 @@ fn a_writer_declares_what_is_used_and_refuses_what_xml_does() {
     );
     assert_eq!(
         bad(|w| {
+            w.open_as("xmlns", "urn:p", "a").close();
+        }),
+        Reason::Namespace
+    );
+    assert_eq!(
+        bad(|w| {
+            w.open_as("saml", "urn:p", "a").declare(ns::SAML).close();
+        }),
+        Reason::Namespace
+    );
+    assert_eq!(
+        bad(|w| {
+            w.text("x").element(ns::SAML.name("a"), "y");
+        }),
+        Reason::NotWellFormed
+    );
+    assert_eq!(
+        bad(|w| {
             w.open(ns::NONE.name("a")).attribute("x", "").attribute("x", "").close();
         }),
         Reason::DuplicateAttribute
@@ -117,6 +135,22 @@ fn work_grows_with_size_and_not_faster() {
         };
         let (small, large) = (steps(1000), steps(8000));
         assert!(large <= small * 9, "{small} → {large}: {}", input(1));
+    }
+}
+
+#[test]
+fn the_prefix_xmlns_is_nobodys() {
+    assert_eq!(reason("<a xmlns:xmlns='urn:x'/>"), Some(Reason::Namespace));
+    assert_eq!(reason("<xmlns:a/>"), Some(Reason::UnboundPrefix));
+    assert_eq!(reason("<a xmlns:xmln='urn:x'/>"), None);
+}
+
+#[test]
+fn lines_are_counted_however_they_end() {
+    for (xml, line) in
+        [("<a>\rb\x01</a>", 2), ("<a>\r\nb\x01</a>", 2), ("<a>\r\rb\n\x01</a>", 4), ("<a>\r</b>", 2)]
+    {
+        assert_eq!(Document::parse(xml).unwrap_err().position().line, line, "{xml:?}");
     }
 }
 
