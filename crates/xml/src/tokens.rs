@@ -69,6 +69,11 @@ impl<'s> Tokens<'s, '_> {
     }
 
     #[inline]
+    fn bytes(&self, span: Range<usize>) -> &'s [u8] {
+        self.source.as_bytes().get(span).unwrap_or_default()
+    }
+
+    #[inline]
     fn byte(&self, at: usize) -> u8 {
         self.source.as_bytes().get(at).copied().unwrap_or_default()
     }
@@ -90,7 +95,7 @@ impl<'s> Tokens<'s, '_> {
 
     /// §2.4 CharData.
     fn text(&mut self, span: Range<usize>) -> Outcome {
-        let text = self.slice(span.clone()).as_bytes();
+        let text = self.bytes(span.clone());
         if !self.builder.is_open() {
             return match text.iter().position(|b| !is_space(*b)) {
                 None => Ok(()),
@@ -123,7 +128,7 @@ impl<'s> Tokens<'s, '_> {
             return Err(not_well_formed("no CDATA section outside the root element", span));
         }
         let inner = span.start.saturating_add(9)..span.end.saturating_sub(3);
-        let plain = memchr3(b'&', b'<', b'>', self.slice(inner.clone()).as_bytes()).is_none();
+        let plain = memchr3(b'&', b'<', b'>', self.bytes(inner.clone())).is_none();
         // Taken as decoded text even when it is the first piece, so that the text's place starts at the section.
         self.builder.text_decoded(self.slice(inner), plain, span)
     }
@@ -174,9 +179,9 @@ impl<'s> Tokens<'s, '_> {
 
     #[cold]
     fn processing_instruction(&self, span: Range<usize>) -> Failure {
-        let target = self.slice(span.start.saturating_add(2)..span.end);
+        let target = self.bytes(span.start.saturating_add(2)..span.end);
         let length = chars::ncname_length(target);
-        if target.get(..length).is_some_and(|name| name.eq_ignore_ascii_case("xml")) {
+        if target.get(..length).is_some_and(|name| name.eq_ignore_ascii_case(b"xml")) {
             return Failure::new(Reason::XmlDecl, "the XML declaration at the very start, once", span);
         }
         Failure::new(Reason::Pi, "no processing instruction", span)
@@ -207,11 +212,11 @@ impl<'s> Tokens<'s, '_> {
     /// Namespaces in XML 1.0 §4: one colon at most, an NCName on either side.
     #[inline]
     fn name(&mut self, at: usize, end: usize) -> Outcome<(QName, usize)> {
-        let text = self.slice(at..end);
+        let text = self.bytes(at..end);
         let first = chars::ncname_length(text);
         let mut length = first;
         let mut prefix = None;
-        if text.as_bytes().get(first) == Some(&b':') {
+        if text.get(first) == Some(&b':') {
             let local = chars::ncname_length(text.get(first.saturating_add(1)..).unwrap_or_default());
             length = if local == 0 { 0 } else { first.saturating_add(1).saturating_add(local) };
             prefix = Some(Slice::source(at..at.saturating_add(first)));
@@ -234,15 +239,14 @@ impl<'s> Tokens<'s, '_> {
     }
 
     fn attribute(&mut self, start: usize, end: usize) -> Outcome<usize> {
-        let text = self.slice(start..end);
         // `xmlns:p` declares p and is no use of a prefix named xmlns.
-        let declares = text.strip_prefix("xmlns").and_then(|rest| rest.chars().next());
+        let declares = self.bytes(start..end).strip_prefix(b"xmlns").and_then(<[u8]>::first);
         let (name, mut at) = match declares {
-            Some(':') => self.name(start.saturating_add(6), end)?,
+            Some(b':') => self.name(start.saturating_add(6), end)?,
             _ => self.name(start, end)?,
         };
         let spaces = |from: usize| {
-            from.saturating_add(self.slice(from..end).bytes().take_while(|b| is_space(*b)).count())
+            from.saturating_add(self.bytes(from..end).iter().take_while(|b| is_space(**b)).count())
         };
         at = spaces(at);
         if self.byte(at) != b'=' || at >= end {
@@ -256,15 +260,15 @@ impl<'s> Tokens<'s, '_> {
         let open = at.saturating_add(1);
         let (value, plain, stop) = self.value(open, end, quote)?;
         match declares {
-            Some(':') if name.local != 0 => {
+            Some(b':') if name.local != 0 => {
                 return Err(Failure::new(Reason::Name, "one colon in a name", start..at));
             }
-            Some(':') => {
+            Some(b':') => {
                 let prefix = self.builder.prefix_id(name.text)?;
                 let namespace = self.builder.namespace_number(value)?;
                 self.builder.declare(prefix, namespace, start..stop)?;
             }
-            _ if self.slice(name.text.range()) == "xmlns" => {
+            _ if declares.is_some() && self.bytes(name.text.range()) == b"xmlns" => {
                 let namespace = self.builder.namespace_number(value)?;
                 self.builder.declare(0, namespace, start..stop)?;
             }
@@ -276,7 +280,7 @@ impl<'s> Tokens<'s, '_> {
     /// §3.3.3: references are replaced, white space written as itself becomes a space.
     #[inline]
     fn value(&mut self, open: usize, end: usize, quote: u8) -> Outcome<(Slice, bool, usize)> {
-        let bytes = self.slice(open..end).as_bytes();
+        let bytes = self.bytes(open..end);
         let mut special = false;
         let mut length = None;
         for (index, byte) in bytes.iter().enumerate() {
@@ -338,10 +342,10 @@ impl<'s> Tokens<'s, '_> {
 
     /// §3.1 ETag: the spelling of the start tag, then white space.
     fn end_tag(&mut self, span: Range<usize>) -> Outcome {
-        let inner = self.slice(span.start.saturating_add(2)..span.end.saturating_sub(1));
+        let inner = self.bytes(span.start.saturating_add(2)..span.end.saturating_sub(1));
         let matches = self.builder.open_name().is_some_and(|name| {
-            let rest = inner.strip_prefix(self.builder.str(name));
-            rest.is_some_and(|rest| rest.bytes().all(is_space))
+            let rest = inner.strip_prefix(self.bytes(name.range()));
+            rest.is_some_and(|rest| rest.iter().all(|b| is_space(*b)))
         });
         if !matches {
             return Err(not_well_formed("the end tag of the innermost open element", span));
