@@ -4,7 +4,7 @@
 pub(crate) const NAME_START: u8 = 1;
 pub(crate) const NAME: u8 = 2;
 pub(crate) const SPACE: u8 = 4;
-/// Written as a reference in canonical attribute values, or must be normalised: `&` `<` `"` TAB LF CR.
+/// Ends an attribute value, is written as a reference in its canonical form, or is normalised.
 pub(crate) const VALUE_SPECIAL: u8 = 8;
 
 const CLASSES: [u8; 256] = {
@@ -14,7 +14,7 @@ const CLASSES: [u8; 256] = {
         let start = byte.is_ascii_alphabetic() || byte == b'_';
         let inside = start || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
         let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        let special = matches!(byte, b'&' | b'<' | b'"' | b'\t' | b'\n' | b'\r');
+        let special = matches!(byte, b'&' | b'<' | b'"' | b'\'' | b'\t' | b'\n' | b'\r');
         #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
         {
             table[byte as usize] = (start as u8 * NAME_START)

@@ -281,15 +281,11 @@ impl<'s> Tokens<'s, '_> {
     #[inline]
     fn value(&mut self, open: usize, end: usize, quote: u8) -> Outcome<(Slice, bool, usize)> {
         let bytes = self.bytes(open..end);
-        let mut special = false;
-        let mut length = None;
-        for (index, byte) in bytes.iter().enumerate() {
-            if *byte == quote {
-                length = Some(index);
-                break;
-            }
-            special |= class(*byte) & VALUE_SPECIAL != 0;
-        }
+        // Most values end before anything that needs a second look.
+        let first = bytes.iter().position(|byte| class(*byte) & VALUE_SPECIAL != 0).unwrap_or(bytes.len());
+        let special = bytes.get(first) != Some(&quote);
+        let rest = bytes.get(first..).unwrap_or_default();
+        let length = rest.iter().position(|byte| *byte == quote).map(|at| first.saturating_add(at));
         let Some(length) = length else {
             return Err(not_well_formed("the closing quote of a value", open..end));
         };
