@@ -35,6 +35,8 @@ pub enum MessageShape {
     Metadata,
     /// In the `wsse:Security` header block of a SOAP message.
     Message,
+    /// In the query of an HTTP-Redirect request, over its parameters.
+    Query,
 }
 
 /// A key of an entity, known beforehand.

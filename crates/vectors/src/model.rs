@@ -90,28 +90,30 @@ impl Message {
     /// Name of the element.
     pub const NAME: Name = ns::SOAP.name("Envelope");
 
-    /// Reads it, if the signed element is one.
+    /// Reads it.
     ///
     /// # Errors
     /// `Coverage` for a part that is there but not signed, `Schema` for one that is missing.
-    pub fn read(signed: &Signed<'_>) -> Result<Option<Self>, XmlError> {
-        let Some(body) = signed.part(ns::SOAP.name("Body"))? else { return Ok(None) };
-        let required = |name: Name| {
-            signed.part(name)?.ok_or_else(|| body.document().root().error(Reason::Schema, name.to_string()))
+    pub fn read(signed: &Signed<'_>) -> Result<Self, XmlError> {
+        let body = signed.body()?;
+        let there = |part: Option<_>, name: Name| {
+            part.ok_or_else(|| body.error(Reason::Schema, format!("{name} beside the Body")))
         };
-        required(ns::WSU.name("Timestamp"))?;
-        required(ns::WSSE.name("BinarySecurityToken"))?;
-        required(ns::SBF.name("Framework"))?;
-        let sender = required(ns::SB.name("Sender"))?.required_attribute("providerID")?;
+        for name in [ns::WSU.name("Timestamp"), ns::WSSE.name("BinarySecurityToken")] {
+            there(signed.security(name)?, name)?;
+        }
+        let header = |name: Name| there(signed.header(name)?, name);
+        header(ns::SBF.name("Framework"))?;
+        let sender = header(ns::SB.name("Sender"))?.required_attribute("providerID")?;
         let mut fields = Fields::from([("Sender".to_owned(), sender.to_owned())]);
         for local in ["To", "Action", "MessageID"] {
-            fields.insert(local.into(), required(ns::WSA.name(local))?.text()?.to_owned());
+            fields.insert(local.into(), header(ns::WSA.name(local))?.text()?.to_owned());
         }
         let name_id = body.descendants().find(|element| element.is(ns::SAML.name("NameID")));
         if let Some(name_id) = name_id {
             fields.insert("NameID".into(), name_id.text()?.to_owned());
         }
-        Ok(Some(Self(fields)))
+        Ok(Self(fields))
     }
 }
 

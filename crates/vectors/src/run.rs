@@ -57,7 +57,7 @@ pub fn run_on(entry: &Entry, input: Vec<u8>) -> Ran {
         }
         Kind::CertificatePath => run_security::certificate_path(&input, &entry.context),
         Kind::PublicKey => run_security::public_key(&input, &entry.context),
-        kind => panic!("no runner for {kind:?}"),
+        Kind::RedirectSignature => run_security::query(&input, &entry.context, &mut budget),
     };
     Ran { result, output, spent: budget.spent(), private_operations }
 }

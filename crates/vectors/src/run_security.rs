@@ -14,7 +14,9 @@ use chukei_crypto::{
 };
 use chukei_reason::{Answer, Reason};
 use chukei_xml::{Budget, Document, Name, Writer, XmlError, lexical, ns};
-use chukei_xml_security::{FromSigned, KeyUse, Shape, Signed, TrustStore, TrustedKey, Unverified, open};
+use chukei_xml_security::{
+    FromSigned, KeyUse, Shape, Signed, TrustStore, TrustedKey, Unverified, open, verify_query,
+};
 
 use crate::{
     context::{
@@ -42,6 +44,19 @@ pub(crate) fn signature(
         return Ok(vector.reads.keys().filter_map(value).collect());
     }
     Ok(read.fields)
+}
+
+/// Verifies the query of an HTTP-Redirect request.
+pub(crate) fn query(input: &[u8], context: &Group, budget: &mut Budget) -> Result<Fields, Reason> {
+    let verifier = context.verifier.as_ref().expect("the verifier of a query vector");
+    let signer = verifier.signer.as_deref().expect("the signer of a query");
+    let query = std::str::from_utf8(input).expect("a query of ASCII");
+    let verified = verify_query(query, signer, &trust_store(verifier), time(&verifier.at), budget);
+    let verified = verified.map_err(reason)?;
+    let name = if verified.is_request() { "SAMLRequest" } else { "SAMLResponse" };
+    let message = (name.to_owned(), verified.message().to_owned());
+    let state = verified.relay_state().map(|state| ("RelayState".to_owned(), state.to_owned()));
+    Ok([message].into_iter().chain(state).collect())
 }
 
 /// Verifies the message around a ciphertext where the context says so, opens the ciphertext, verifies the plaintext
@@ -120,13 +135,12 @@ struct Read {
 
 impl FromSigned for Read {
     fn read(signed: &Signed<'_>) -> Result<Self, XmlError> {
-        if let Some(Message(fields)) = Message::read(signed)? {
+        let Ok(element) = signed.element() else {
             let nothing = Writer::build(|w| {
                 w.open(Message::NAME).close();
             });
-            return Ok(Self { fields, element: nothing? });
-        }
-        let element = signed.element()?;
+            return Ok(Self { fields: Message::read(signed)?.0, element: nothing? });
+        };
         let fields = match element {
             assertion if assertion.is(Assertion::NAME) => Assertion::read(assertion)?.0,
             response if response.is(Response::NAME) => Response::read(response)?.0,
@@ -148,11 +162,9 @@ fn verified(document: Document, verifier: &Verifier, budget: &mut Budget) -> Res
         MessageShape::LogoutRequest => Shape::root(ns::SAMLP.name("LogoutRequest")),
         MessageShape::Metadata => Shape::root(ns::MD.name("EntityDescriptor")),
         MessageShape::Message => Shape::message(),
+        MessageShape::Query => panic!("a query is no document"),
     };
-    let mut trust = TrustStore::new();
-    for trusted in &verifier.trust {
-        trust.add(trusted.entity.as_str(), trusted_key(trusted));
-    }
+    let trust = trust_store(verifier);
     let unverified = Unverified::<Read>::locate(document, &shape, budget).map_err(reason)?;
     let verified = match &verifier.signer {
         Some(signer) => unverified.verify_by(signer, &trust, time(&verifier.at), budget),
@@ -185,6 +197,14 @@ fn opened(
         }
         Expected::Assertion => Assertion::read(plaintext.root()).map_err(reason)?.0,
     })
+}
+
+fn trust_store(verifier: &Verifier) -> TrustStore {
+    let mut trust = TrustStore::new();
+    for trusted in &verifier.trust {
+        trust.add(trusted.entity.as_str(), trusted_key(trusted));
+    }
+    trust
 }
 
 const fn expected(expected: Expected) -> Name {

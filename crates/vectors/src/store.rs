@@ -76,7 +76,7 @@ pub fn read() -> BTreeMap<String, Entry> {
 pub struct Merged {
     /// Path → text, the manifest included.
     pub files: BTreeMap<String, String>,
-    /// Ids whose published vector differs from the generated one.
+    /// Ids whose published vector differs from the generated one; the published one stays.
     pub changed: Vec<String>,
     /// Ids that are new.
     pub added: Vec<String>,
@@ -103,6 +103,7 @@ pub fn merge(existing: &BTreeMap<String, Entry>, generated: Vec<Entry>) -> Merge
                 entry.random = false;
                 if entry != *old {
                     merged.changed.push(id.clone());
+                    entry = old.clone();
                 }
             }
         }

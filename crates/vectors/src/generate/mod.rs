@@ -1,5 +1,6 @@
 //! Makes the vectors: one module per prefix of the catalogue.
 
+mod bind;
 mod c14n;
 mod dos;
 pub mod message;
@@ -25,6 +26,7 @@ const MODULES: &[fn(&mut Book)] = &[
     c14n::generate,
     signed::generate,
     xsw::generate,
+    bind::generate,
 ];
 
 /// Everything that is generated.

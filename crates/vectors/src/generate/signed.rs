@@ -61,7 +61,7 @@ pub(super) fn context(specimen: Specimen) -> Group {
         verifier: None,
     });
     let signer = (specimen == Specimen::Metadata).then(|| world.relay.entity_id.to_owned());
-    let trust = vec![trusted(&world.relay), trusted(&world.requester)];
+    let trust = vec![trusted(if specimen == Specimen::Soap { &world.requester } else { &world.relay })];
     Group { verifier: Some(Verifier { shape, at: time(0), trust, signer }), recipient, ..Group::default() }
 }
 
@@ -116,6 +116,8 @@ struct Line {
     repeats: Option<String>,
     #[serde(default)]
     sealed: bool,
+    #[serde(default)]
+    partner: bool,
 }
 
 pub(super) fn generate(book: &mut Book) {
@@ -139,6 +141,11 @@ fn add(book: &mut Book, id: &str, flag: Flag, verdict: &str, line: &Line) {
         None => Input::octets(&bytes),
     };
     let mut row = signed_row(book, id, flag, specimen);
+    if line.partner {
+        let mut group = context(specimen);
+        group.verifier.as_mut().expect("a verifier").trust.push(trusted(&world().requester));
+        row.context(group);
+    }
     let mut made = match line.reason.as_str() {
         "valid" => {
             let usual = BTreeMap::from([("NameID".to_owned(), PERSON.to_owned())]);

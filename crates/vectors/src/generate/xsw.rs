@@ -6,16 +6,16 @@ use chukei_forge::{
     sign::SignatureSpec,
     specimen::{PERSON, Specimen},
 };
-use chukei_reason::{LimitKind, Reason};
+use chukei_reason::Reason;
 use chukei_xml::ns;
 
 use super::{
     Book,
     message::{Assertion as Plain, NUMBER, response},
-    signed::{context, signed_row, trusted, world},
+    signed::{context, signed_row, world},
 };
 use crate::{
-    context::{MessageShape, Trusted},
+    context::MessageShape,
     schema::{Flag, Group, Kind, Reader},
 };
 
@@ -27,7 +27,6 @@ pub(super) fn generate(book: &mut Book) {
     header_for_another(book);
     logout(book);
     sealed_assertion(book);
-    many_keys(book);
 }
 
 /// `XSW-02`: with the signature of the response alone, so that no other signature is out of place.
@@ -87,33 +86,6 @@ fn header_for_another(book: &mut Book) {
             "ブロックの位置は同じで、属性は署名されているためダイジェストで判明する",
         );
     }
-}
-
-/// `DOS-14`: a signer with more keys than one message may try.
-fn many_keys(book: &mut Book) {
-    let world = world();
-    let other =
-        Trusted { certificate: None, entity: world.relay.entity_id.to_owned(), ..trusted(&world.requester) };
-    let own = Trusted { certificate: None, ..trusted(&world.relay) };
-    let with = |others: usize| {
-        let mut group = context(Assertion);
-        group.verifier.as_mut().expect("a verifier").trust =
-            std::iter::repeat_n(other.clone(), others).chain([own.clone()]).collect();
-        group
-    };
-    let message = world.message(Assertion).bytes();
-    let mut row = book.row("DOS-14", Kind::XmlSignature, Flag::Limit);
-    row.context(with(7));
-    let (en, ja) = ("the last of eight keys of the signer", "署名者の鍵8個の最後");
-    row.valid(10, message.clone(), en, ja).reads("NameID", PERSON);
-    row.context(with(8));
-    let reason = Reason::Limit(LimitKind::Operations);
-    let (en, ja) = ("the last of nine", "同、9個の最後");
-    row.invalid(11, message, reason, en, ja).deviates(
-        "Structure",
-        "nothing is wrong with the message; the ninth attempt to verify it is not paid for",
-        "電文に誤りはない。9回目の検証は行わない",
-    );
 }
 
 /// `XSW-15`: the signature of an assertion on a request.
