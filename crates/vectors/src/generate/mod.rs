@@ -1,10 +1,17 @@
 //! Makes the vectors: one module per prefix of the catalogue.
 
+mod alg;
 mod bind;
 mod c14n;
+mod der;
 mod dos;
+mod enc;
+mod key;
 pub mod message;
+mod old;
+mod rsa;
 mod signed;
+mod small;
 mod xml;
 mod xml_message;
 mod xml_octets;
@@ -27,6 +34,9 @@ const MODULES: &[fn(&mut Book)] = &[
     signed::generate,
     xsw::generate,
     bind::generate,
+    alg::generate,
+    key::generate,
+    enc::generate,
 ];
 
 /// Everything that is generated.
