@@ -152,6 +152,25 @@ fn a_refused_shape_costs_no_key_operation() {
     assert!(refused > 80 && opened > 20, "{refused} refused, {opened} opened");
 }
 
+/// ENC-21, and the group of answers that ciphertexts share: the runner does not let a refusal tell whether it opened.
+#[test]
+fn an_answer_that_tells_something_is_noticed() {
+    let entries = store::read();
+    for (id, before_the_key) in [("ENC-002101", true), ("ENC-000101", true), ("ENC-000501", false)] {
+        let entry = &entries[id];
+        let ran = run::run(entry);
+        // Positive case: as it really ran.
+        assert_eq!(
+            (run::compare(entry, &ran), ran.private_operations == 0),
+            (Ok(()), before_the_key),
+            "{id}"
+        );
+        let private_operations = usize::from(before_the_key);
+        let telling = run::Ran { private_operations, ..ran };
+        assert!(run::compare(entry, &telling).is_err(), "{id} after {private_operations} operations");
+    }
+}
+
 struct Subject;
 
 impl FromSigned for Subject {
