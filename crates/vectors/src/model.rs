@@ -1,6 +1,6 @@
-//! A small strict reading of `saml:Assertion` and `samlp:Response` (SAML 2.0 core §2.3, §3.2), closed as the standard
-//! closes every schema: what is not named here is refused, except inside `Extensions` and `Advice`, which nobody reads.
-//! And of a SOAP message, every part of which has to be signed.
+//! A small strict reading of `saml:Assertion` and `samlp:Response` (SAML 2.0 core §2.3, §3.2), closed as the
+//! standard closes every schema: what is not named here is refused, except inside `Extensions` and `Advice`,
+//! which nobody reads. And of a SOAP message, every part of which has to be signed.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,8 @@ impl Assertion {
     /// Reads it.
     ///
     /// # Errors
-    /// `RootElement` for another element, `Schema` for anything outside the model, `DateTime` for a malformed time.
+    /// `RootElement` for another element, `Schema` for anything outside the model, `DateTime` for a malformed
+    /// time.
     pub fn read(element: Element<'_>) -> Result<Self, XmlError> {
         let mut fields = message_attributes(element, Self::NAME, &["ID", "Version", "IssueInstant"])?;
         let mut children = element.children();
@@ -54,7 +55,8 @@ impl Response {
     /// Reads it.
     ///
     /// # Errors
-    /// As [`Assertion::read`], and `AssertionCount` unless there is exactly one assertion, encrypted ones included.
+    /// As [`Assertion::read`], and `AssertionCount` unless there is exactly one assertion, encrypted ones
+    /// included.
     pub fn read(element: Element<'_>) -> Result<Self, XmlError> {
         let allowed = ["ID", "Version", "IssueInstant", "Destination", "InResponseTo"];
         let mut fields = message_attributes(element, Self::NAME, &allowed)?;

@@ -135,8 +135,8 @@ fn value(input: &[u8], context: &Group) -> Result<String, Reason> {
     }
 }
 
-/// The value at a path: local names of child elements, `[n]` for the n-th of a name, `@` before an attribute, `.` for
-/// the root itself.
+/// The value at a path: local names of child elements, `[n]` for the n-th of a name, `@` before an attribute,
+/// `.` for the root itself.
 pub(crate) fn value_at(root: Element<'_>, path: &str) -> Option<String> {
     match path.rsplit_once('@') {
         Some((steps, attribute)) => {

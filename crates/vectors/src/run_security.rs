@@ -28,7 +28,8 @@ use crate::{
     schema::{Group, Vector},
 };
 
-/// Verifies a message, and reads what was signed: the fields of an assertion or response, else the paths of `reads`.
+/// Verifies a message, and reads what was signed: the fields of an assertion or response, else the paths of
+/// `reads`.
 pub(crate) fn signature(
     input: Vec<u8>,
     context: &Group,
@@ -59,8 +60,8 @@ pub(crate) fn query(input: &[u8], context: &Group, budget: &mut Budget) -> Resul
     Ok([message].into_iter().chain(state).collect())
 }
 
-/// Verifies the message around a ciphertext where the context says so, opens the ciphertext, verifies the plaintext
-/// where the context says so. Also says how often a private key was used.
+/// Verifies the message around a ciphertext where the context says so, opens the ciphertext, verifies the
+/// plaintext where the context says so. Also says how often a private key was used.
 pub(crate) fn encryption(
     input: Vec<u8>,
     context: &Group,
@@ -72,8 +73,9 @@ pub(crate) fn encryption(
     (result, keys.iter().map(|key| key.used.load(Ordering::Relaxed)).sum())
 }
 
-/// What an answer may not tell: before a private key was used nothing is known about the plaintext, and after that
-/// there is one answer to everything. A plaintext that is verified in its turn has the answers of a message.
+/// What an answer may not tell: before a private key was used nothing is known about the plaintext, and after
+/// that there is one answer to everything. A plaintext that is verified in its turn has the answers of a
+/// message.
 pub(crate) fn reveals(context: &Group, result: &Result<Fields, Reason>, private: usize) -> Option<String> {
     let refused = result.as_ref().err()?;
     let plaintext_is_signed = context.recipient.as_ref()?.verifier.is_some();

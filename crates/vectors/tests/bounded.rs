@@ -1,4 +1,5 @@
-//! What the worst inputs cost: memory and counted work, never time. A program of its own, so that nothing else allocates.
+//! What the worst inputs cost: memory and counted work, never time. A program of its own, so that nothing
+//! else allocates.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -72,7 +73,8 @@ fn deep_trees_need_no_stack() {
     let thread = small_stack.spawn(move || {
         let parse = |limits| Document::parse_within(deep.as_str(), &mut Budget::new(limits));
         assert!(parse(Limits::message()).is_err(), "too deep for a message");
-        // Positive case: with other limits the same bytes are read, cloned, compared, written, shown and dropped.
+        // Positive case: with other limits the same bytes are read, cloned, compared, written, shown and
+        // dropped.
         let document = parse(limits).unwrap();
         let clone = document.clone();
         assert!(clone == document);

@@ -1,4 +1,5 @@
-//! `vectors/schema.json` says what the Rust reader says: every file fits it, and what the reader refuses it refuses too.
+//! `vectors/schema.json` says what the Rust reader says: every file fits it, and what the reader refuses it
+//! refuses too.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test, helpers included")]
 
 use chukei_vectors::{schema::File, store};
@@ -72,7 +73,8 @@ fn both_refuse_the_same() {
     }
 }
 
-/// The first place where `value` does not fit. Knows the few keywords that our schema uses; any other one is a mistake.
+/// The first place where `value` does not fit. Knows the few keywords that our schema uses; any other one is
+/// a mistake.
 fn misfit(root: &Value, schema: &Value, value: &Value) -> Option<String> {
     let fault = |what: &str| Some(format!("{what}: {value}"));
     for (keyword, rule) in schema.as_object().unwrap() {

@@ -1,7 +1,7 @@
 //! Adds to `vectors/` what the generator makes and what is not there yet.
 //!
-//! `--check`: changes nothing; fails if anything would change. `--replace PREFIX…`: forgets the vectors whose ids
-//! begin so; only for ids that no release has published. `--reasons`: prints the names of all reasons.
+//! `--check`: changes nothing; fails if anything would change. `--replace PREFIX…`: forgets the vectors whose
+//! ids begin so; only for ids that no release has published. `--reasons`: prints the names of all reasons.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
 

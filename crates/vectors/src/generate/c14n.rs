@@ -72,7 +72,8 @@ fn without_form(book: &mut Book) {
 
 fn prefix_lists(book: &mut Book) {
     let mut row = book.row("C14N-07", Kind::C14n, Flag::Canonical);
-    let input = "<r xmlns=\"urn:d\" xmlns:p=\"urn:p\" xmlns:q=\"urn:q\"><a xmlns:p=\"urn:p2\"><q:b/><c xmlns=\"\"/></a></r>";
+    let input = "<r xmlns=\"urn:d\" xmlns:p=\"urn:p\" xmlns:q=\"urn:q\"><a xmlns:p=\"urn:p2\"><q:b/>\
+                 <c xmlns=\"\"/></a></r>";
     let mut case = |case: u8, list: &str, form: &str, en: &str, ja: &str| {
         let made = if case == 0 { row.valid(case, input, en, ja) } else { row.inert(case, input, en, ja) };
         made.apex("a").prefix_list(list).output(form);
@@ -143,7 +144,8 @@ fn order(book: &mut Book) {
         "名前空間は接頭辞順、属性は名前空間・名前順",
     )
     .output(form);
-    // U+FF5A is after U+1F004 as UTF-16, but before it as code points; names take neither, so letters stand for them.
+    // U+FF5A is after U+1F004 as UTF-16, but before it as code points; names take neither, so letters stand
+    // for them.
     let wide = "<r \u{FF5A}=\"1\" \u{20000}=\"2\" a=\"3\"/>".replace('\u{FF5A}', "\u{F900}");
     let form = "<r a=\"3\" \u{F900}=\"1\" \u{20000}=\"2\"></r>";
     row.inert(2, wide, "by code point, not by UTF-16 unit", "UTF-16単位でなく符号位置順").output(form);

@@ -1,5 +1,5 @@
-//! `DOS-*`: more of something than one message may have. Inputs of 1 MiB, unless a smaller one says it all; twins have
-//! just as much as is allowed.
+//! `DOS-*`: more of something than one message may have. Inputs of 1 MiB, unless a smaller one says it all;
+//! twins have just as much as is allowed.
 
 use chukei_reason::{LimitKind, Reason};
 
@@ -127,7 +127,8 @@ fn counts(book: &mut Book) {
     row.valid(3, prefixes(64), "64 prefixes", "接頭辞64個");
     row.invalid(4, prefixes(65), limit(LimitKind::Namespaces), "65 prefixes", "接頭辞65個");
     row.invalid(5, prefixes(40_000), limit(LimitKind::Namespaces), "1 MiB of prefixes", "1 MiBの接頭辞");
-    // The most work per octet that the limits leave: every name compared with 60 prefixes, each declared anew.
+    // The most work per octet that the limits leave: every name compared with 60 prefixes, each declared
+    // anew.
     let outer: String = (0..30).map(|n| format!(" xmlns:p{n}=\"urn:n{n}\"")).collect();
     let rest: String = (30..60).map(|n| format!(" xmlns:p{n}=\"urn:n{n}\"")).collect();
     let uses = vec![
@@ -318,7 +319,8 @@ fn conditions(book: &mut Book) {
     let mut row = open(book, "DOS-25");
     row.context(Group { reader: Some(Reader::Assertion), ..Group::default() });
     let audience = "<saml:Audience>https://insurer-b.example</saml:Audience>";
-    let attribute = "<saml:Attribute Name=\"purpose\"><saml:AttributeValue>eligibility</saml:AttributeValue></saml:Attribute>";
+    let attribute = "<saml:Attribute Name=\"purpose\"><saml:AttributeValue>eligibility</saml:AttributeValue>\
+                     </saml:Attribute>";
     let xml = Assertion::default().xml();
     let many = |part: &str, count: u32| -> Input {
         let (before, after) = xml.split_once(part).expect("a part of the message");

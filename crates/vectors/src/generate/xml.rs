@@ -1,4 +1,5 @@
-//! `XML-01` … `XML-25`, `XML-38`, `XML-41`, `XML-44`: declarations, texts, names, what stands outside the root.
+//! `XML-01` … `XML-25`, `XML-38`, `XML-41`, `XML-44`: declarations, texts, names, what stands outside the
+//! root.
 
 use chukei_reason::Reason;
 

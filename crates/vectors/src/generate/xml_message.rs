@@ -1,5 +1,7 @@
 //! `XML-33` … `XML-37`, `XML-39`, `XML-40`, `XML-43`, `XML-45`: what a reader of a message must see.
 
+use std::mem::swap;
+
 use chukei_reason::Reason;
 
 use super::{
@@ -113,7 +115,8 @@ fn namespaces(book: &mut Book) {
     row.context(reader(Reader::Response));
     row.valid(0, response("", &assertion), "no inclusion", "取込み指定なし")
         .reads("Assertion.NameID", NUMBER);
-    let include = "<xi:include xmlns:xi=\"http://www.w3.org/2001/XInclude\" href=\"file:///etc/passwd\" parse=\"text\"/>";
+    let include = "<xi:include xmlns:xi=\"http://www.w3.org/2001/XInclude\" href=\"file:///etc/passwd\" \
+                   parse=\"text\"/>";
     row.inert(
         1,
         response(&extensions(include), &assertion),
@@ -178,7 +181,8 @@ fn reserved_attributes(book: &mut Book) {
 fn instance_attributes(book: &mut Book) {
     let mut row = book.row("XML-39", Kind::XmlParse, Flag::Schema);
     row.context(reader(Reader::Assertion));
-    let declared = " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"";
+    let declared = " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+                    xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"";
     let with = |extra: &str, value: &str| {
         Assertion {
             extra: format!("{declared}{extra}"),
@@ -219,7 +223,6 @@ fn instance_attributes(book: &mut Book) {
 fn cardinalities(book: &mut Book) {
     let mut row = book.row("XML-43", Kind::XmlParse, Flag::Schema);
     row.context(reader(Reader::Assertion));
-    let refuse = Reason::Schema;
     let whole = Assertion::default();
     let xml = whole.xml();
     row.valid(0, xml.clone(), "every element once and in order", "各要素が一度ずつ順序どおり")
@@ -229,41 +232,62 @@ fn cardinalities(book: &mut Book) {
         .reads("NameID", NUMBER);
     row.control(2, xml.replace("><", "><!-- x --><"), "comments between elements", "要素間のコメント")
         .reads("NameID", NUMBER);
-    let edit = |change: &dyn Fn(&mut Assertion)| {
+    let mut case = 3..;
+    let mut refuse = |input: String, en: &str, ja: &str| {
+        row.invalid(case.next().expect("a case"), input, Reason::Schema, en, ja);
+    };
+    let mut edit = |en: &str, ja: &str, change: &dyn Fn(&mut Assertion)| {
         let mut changed = whole.clone();
         change(&mut changed);
-        changed.xml()
+        refuse(changed.xml(), en, ja);
     };
-    let remove = |part: &str| xml.replacen(part, "", 1);
-    for (case, (input, en, ja)) in (3..).zip([
-        (edit(&|a| a.issuer.clear()), "no Issuer", "Issuerなし"),
-        (edit(&|a| a.issuer = a.issuer.repeat(2)), "two Issuer", "Issuerが二つ"),
-        (edit(&|a| a.subject.clear()), "no Subject", "Subjectなし"),
-        (edit(&|a| a.subject = a.subject.repeat(2)), "two Subject", "Subjectが二つ"),
-        (edit(&|a| a.subject = "<saml:Subject/>".into()), "an empty Subject", "空のSubject"),
-        (edit(&|a| a.conditions = a.conditions.repeat(2)), "two Conditions", "Conditionsが二つ"),
-        (edit(&|a| std::mem::swap(&mut a.issuer, &mut a.subject)), "Subject before Issuer", "SubjectがIssuerより前"),
-        (edit(&|a| std::mem::swap(&mut a.subject, &mut a.conditions)), "Conditions before Subject", "ConditionsがSubjectより前"),
-        (edit(&|a| std::mem::swap(&mut a.authn, &mut a.attributes)), "statements in the other order", "ステートメントの順序違い"),
-        (edit(&|a| a.subject = a.subject.replace("</saml:NameID>", "<saml:b/></saml:NameID>")), "an element in NameID", "NameID内の要素"),
-        (edit(&|a| a.subject = a.subject.replace("</saml:Subject>", "x</saml:Subject>")), "text between elements", "要素間の文字列"),
-        (edit(&|a| a.subject = a.subject.replace("</saml:Subject>", "<x/></saml:Subject>")), "an unknown child", "未知の子要素"),
-        (edit(&|a| a.extra = " x=\"1\"".into()), "an unknown attribute", "未知の属性"),
-        (remove(" ID=\"_a\""), "no ID", "IDなし"),
-        (remove(" Version=\"2.0\""), "no Version", "Versionなし"),
-        (xml.replace("Version=\"2.0\"", "Version=\"1.1\""), "another Version", "別のVersion"),
-        (xml.replace("ID=\"_a\"", "ID=\"1a\""), "an ID that is no NCName", "NCNameでないID"),
-        (xml.replace("ID=\"_a\"", "ID=\"\""), "an empty ID", "空のID"),
-        (remove(" NotBefore=\"2026-11-20T00:00:00Z\""), "no NotBefore", "NotBeforeなし"),
-        (edit(&|a| a.conditions = a.conditions.replace("saml:AudienceRestriction", "saml:Condition")), "an unknown condition", "未知の条件"),
-        (xml.replace("<saml:Audience>", "<saml:Audience>x</saml:Audience><saml:Audience>"), "two Audience", "Audienceが二つ"),
-        (edit(&|a| a.attributes = a.attributes.replace("<saml:Attribute ", "<saml:Attribute OriginalIssuer=\"x\" ")), "an attribute that the standard leaves out", "本標準が採らない属性"),
-        (edit(&|a| {
-            let one = "<saml:Attribute Name=\"purpose\"><saml:AttributeValue>y</saml:AttributeValue></saml:Attribute>";
-            a.attributes = a.attributes.replace("</saml:AttributeStatement>", &format!("{one}</saml:AttributeStatement>"));
-        }), "an Attribute of the same Name", "同名のAttribute"),
-    ]) {
-        row.invalid(case, input, refuse, en, ja);
+    edit("no Issuer", "Issuerなし", &|a| a.issuer.clear());
+    edit("two Issuer", "Issuerが二つ", &|a| a.issuer = a.issuer.repeat(2));
+    edit("no Subject", "Subjectなし", &|a| a.subject.clear());
+    edit("two Subject", "Subjectが二つ", &|a| a.subject = a.subject.repeat(2));
+    edit("an empty Subject", "空のSubject", &|a| a.subject = "<saml:Subject/>".into());
+    edit("two Conditions", "Conditionsが二つ", &|a| a.conditions = a.conditions.repeat(2));
+    edit("Subject before Issuer", "SubjectがIssuerより前", &|a| swap(&mut a.issuer, &mut a.subject));
+    edit("Conditions before Subject", "ConditionsがSubjectより前", &|a| {
+        swap(&mut a.subject, &mut a.conditions);
+    });
+    edit("statements in the other order", "ステートメントの順序違い", &|a| {
+        swap(&mut a.authn, &mut a.attributes);
+    });
+    let twice =
+        "<saml:Attribute Name=\"purpose\"><saml:AttributeValue>y</saml:AttributeValue></saml:Attribute>";
+    for (from, to, en, ja) in [
+        ("</saml:NameID>", "<saml:b/></saml:NameID>", "an element in NameID", "NameID内の要素"),
+        ("</saml:Subject>", "x</saml:Subject>", "text between elements", "要素間の文字列"),
+        ("</saml:Subject>", "<x/></saml:Subject>", "an unknown child", "未知の子要素"),
+        ("00Z\"><saml:Issuer>", "00Z\" x=\"1\"><saml:Issuer>", "an unknown attribute", "未知の属性"),
+        (" ID=\"_a\"", "", "no ID", "IDなし"),
+        (" Version=\"2.0\"", "", "no Version", "Versionなし"),
+        ("Version=\"2.0\"", "Version=\"1.1\"", "another Version", "別のVersion"),
+        ("ID=\"_a\"", "ID=\"1a\"", "an ID that is no NCName", "NCNameでないID"),
+        ("ID=\"_a\"", "ID=\"\"", "an empty ID", "空のID"),
+        (" NotBefore=\"2026-11-20T00:00:00Z\"", "", "no NotBefore", "NotBeforeなし"),
+        ("saml:AudienceRestriction", "saml:Condition", "an unknown condition", "未知の条件"),
+        (
+            "<saml:Audience>",
+            "<saml:Audience>x</saml:Audience><saml:Audience>",
+            "two Audience",
+            "Audienceが二つ",
+        ),
+        (
+            "<saml:Attribute ",
+            "<saml:Attribute OriginalIssuer=\"x\" ",
+            "an attribute that the standard leaves out",
+            "本標準が採らない属性",
+        ),
+        (
+            "</saml:AttributeStatement>",
+            &format!("{twice}</saml:AttributeStatement>"),
+            "an Attribute of the same Name",
+            "同名のAttribute",
+        ),
+    ] {
+        refuse(xml.replace(from, to), en, ja);
     }
     row.invalid(
         40,
