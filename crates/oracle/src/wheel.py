@@ -143,7 +143,7 @@ def c14n(xml, apex, inclusive):
     if not found:
         raise ValueError(f"no {kind} {value}")
     # Read again with every namespace in scope declared on it: lxml loses those that only a prefix list names.
-    return canonical(parse(etree.tostring(found[0], with_tail=False)).getroottree(), prefixes)
+    return canonical(parse(etree.tostring(found[0], with_tail=False, encoding="UTF-8")).getroottree(), prefixes)
 
 
 def canonical(tree, prefixes):

@@ -85,9 +85,12 @@ pub fn open(
     let Shape { wrapped, content } = Shape::read(data).map_err(structure)?;
 
     let refused = || data.error(Reason::Decrypt, "a ciphertext for us");
+    // Paid before the first key is used: which key failed must not show in running out of operations.
+    for _ in keys {
+        budget.pay_operation().map_err(|kind| data.error(Reason::Limit(kind), "fewer ciphertexts"))?;
+    }
     let mut plaintext = None;
     for key in keys {
-        budget.pay_operation().map_err(|kind| data.error(Reason::Limit(kind), "fewer ciphertexts"))?;
         let opened = key.unwrap(KeyTransport::RsaOaepSha256, &wrapped).and_then(|key| key.open(&content));
         if let Ok(opened) = opened {
             plaintext = Some(opened);

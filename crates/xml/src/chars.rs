@@ -107,7 +107,7 @@ pub(crate) fn is_absolute_uri(uri: &str) -> bool {
         let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
         !host.is_empty()
             && !authority.contains('@')
-            && !port.is_empty()
+            && (1..=5).contains(&port.len())
             && port.bytes().all(|b| b.is_ascii_digit())
     });
     letters.next().is_some_and(|b| b.is_ascii_alphabetic())
