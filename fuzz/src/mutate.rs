@@ -56,7 +56,7 @@ const ATTRIBUTES: [&str; 12] = [
     " xmlns:saml=\"urn:x\"",
     " xml:lang=\"ja\"",
     " xml:id=\"_a\"",
-    " p:ID=\"_a\"",
+    " xmlns:p=\"urn:p\" p:ID=\"_a\"",
     " ID=\"_a\"",
     " Id=\"_a\"",
     " wsu:Id=\"_a\"",
@@ -79,7 +79,7 @@ pub fn xml(input: &[u8], seed: u64, longest: usize) -> Option<Vec<u8>> {
     let mut random = Random(hash(&seed.to_le_bytes()));
     let one = random.one(&elements)?.clone();
     let other = random.one(&elements)?.clone();
-    let changed = match random.below(12) {
+    let changed = match random.below(14) {
         0 => splice(input, one.whole, b""),
         1 => splice(input, one.whole.end..one.whole.end, &input[one.whole.clone()]),
         2 => splice(input, other.tag.end..other.tag.end, &input[one.whole]),
@@ -106,6 +106,15 @@ pub fn xml(input: &[u8], seed: u64, longest: usize) -> Option<Vec<u8>> {
             let copied = random.one(&attributes)?.clone();
             let at = name_end(input, &one.tag);
             splice(input, at..at, &input[copied])
+        }
+        11 | 12 => {
+            let (attributes, theirs) = (attributes(input, &one.tag), attributes(input, &other.tag));
+            let own = value(input, random.one(&attributes)?);
+            let theirs = value(input, random.one(&theirs)?);
+            // A reference stays a reference, to something else.
+            let mark = &input[own.start..][..usize::from(input[own.start] == b'#')];
+            let theirs = [mark, input[theirs.clone()].strip_prefix(b"#").unwrap_or(&input[theirs])].concat();
+            splice(input, own, &theirs)
         }
         _ => {
             let attributes = attributes(input, &one.tag);
@@ -181,6 +190,12 @@ fn attributes(input: &[u8], tag: &Range<usize>) -> Vec<Range<usize>> {
     found
 }
 
+/// Between the quotes of an attribute.
+fn value(input: &[u8], attribute: &Range<usize>) -> Range<usize> {
+    let open = find(input, attribute.start, b'"').map_or(attribute.end, |at| at + 1);
+    open.min(attribute.end - 1)..attribute.end - 1
+}
+
 fn find(input: &[u8], from: usize, byte: u8) -> Option<usize> {
     input.get(from..)?.iter().position(|b| *b == byte).map(|at| from + at)
 }
@@ -191,7 +206,7 @@ mod tests {
 
     #[test]
     fn changes_are_made_within_bounds() {
-        let input = b"<a x=\"1\"><b y=\"2\">t</b><c/></a>";
+        let input = b"<a x=\"#1\"><b y=\"2\">t</b><c/></a>";
         let mut seen = std::collections::HashSet::new();
         for seed in 0..4000 {
             if let Some(changed) = xml(input, seed, 80) {
@@ -201,10 +216,11 @@ mod tests {
             }
         }
         let has = |text: &str| seen.contains(text.as_bytes());
-        assert!(has("<a x=\"1\"><c/><b y=\"2\">t</b></a>"), "exchanged");
-        assert!(has("<a x=\"1\"><b y=\"2\">t</b><c/><c/></a>"), "copied");
-        assert!(has("<a x=\"1\"><b y=\"2\">t</b><c y=\"2\"/></a>"), "an attribute copied");
-        assert!(has("<a x=\"1\"><c/></a>"), "left out");
+        assert!(has("<a x=\"#1\"><c/><b y=\"2\">t</b></a>"), "exchanged");
+        assert!(has("<a x=\"#1\"><b y=\"2\">t</b><c/><c/></a>"), "copied");
+        assert!(has("<a x=\"#1\"><b y=\"2\">t</b><c y=\"2\"/></a>"), "an attribute copied");
+        assert!(has("<a x=\"#1\"><c/></a>"), "left out");
+        assert!(has("<a x=\"#2\"><b y=\"2\">t</b><c/></a>"), "a reference to something else");
         for broken in ["", "<", "<a", "</a>", "<a x=\"", "<a></a></a>", "<!-- <a> -->"] {
             (0..200).for_each(|seed| drop(xml(broken.as_bytes(), seed, 80)));
         }

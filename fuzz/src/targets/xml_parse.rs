@@ -169,6 +169,7 @@ fn check_bytes(data: &[u8]) {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     if !text.contains("<!--") && !text.contains("<![CDATA[") {
         assert!(!text.contains("<!"), "neither document type nor entity");
+        assert!(!text.contains("]]>") || text.contains(['"', '\'']), "`]]>` in text");
         let after = text.strip_prefix("<?xml").map_or(text, |rest| rest.split_once("?>").expect("an end").1);
         assert!(!after.contains("<?"), "no processing instruction");
         assert!(text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('<'));

@@ -76,7 +76,10 @@ fn check(outcome: Result<Document, XmlError>, asked: usize, holder: Element<'_>)
                 error.reason(),
                 Reason::Decrypt | Reason::Plaintext | Reason::Limit(LimitKind::EncDepth)
             );
-            let of_shape = matches!(error.reason(), Reason::Structure | Reason::Algorithm | Reason::Base64);
+            let of_shape = matches!(
+                error.reason(),
+                Reason::Structure | Reason::Algorithm | Reason::Base64 | Reason::KeyInfo
+            );
             assert!(of_plaintext || of_shape, "{error}");
             assert_eq!(of_plaintext, asked == 1, "structure before the key: {error}");
         }
