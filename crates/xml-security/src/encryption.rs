@@ -72,7 +72,7 @@ impl Sealed {
 /// `keys` are ours, the current one first; more than one only while keys are being changed.
 ///
 /// # Errors
-/// `Structure`, `Algorithm`, `Base64` for the shape, before a key is used; then `Decrypt`, `Plaintext`,
+/// `Structure`, `Algorithm`, `Base64`, `KeyInfo` for the shape, before a key is used; then `Decrypt`, `Plaintext`,
 /// `Limit(EncDepth)`, which share one answer; `Limit(Operations)`.
 pub fn open(
     holder: Element<'_>,
