@@ -171,6 +171,23 @@ fn an_answer_that_tells_something_is_noticed() {
     }
 }
 
+/// Which of our keys does not open a ciphertext must not show in running out of operations: all are paid beforehand.
+#[test]
+fn operations_run_out_before_a_key_is_used() {
+    let entry = &store::read()["ENC-001220"];
+    let most = chukei_xml::Limits::message().operations;
+    let with = |count: usize| {
+        let mut entry = entry.clone();
+        let recipient = entry.context.recipient.as_mut().unwrap();
+        recipient.keys = vec![recipient.keys[0].clone(); count];
+        let ran = run::run(&entry);
+        (ran.result.unwrap_err().to_string(), ran.private_operations)
+    };
+    assert_eq!(with(most + 1), ("Limit(Operations)".to_owned(), 0));
+    // Positive case: as many keys as there are operations are all tried.
+    assert_eq!(with(most), ("Decrypt".to_owned(), most));
+}
+
 struct Subject;
 
 impl FromSigned for Subject {
