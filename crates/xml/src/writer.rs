@@ -16,7 +16,7 @@ use crate::{
 
 /// Builds a [`Document`], declaring each namespace on the first element that uses it, with its usual prefix.
 ///
-/// The first mistake is kept and comes out of [`Writer::finish`], so that building needs no error handling.
+/// The first mistake is kept and comes out of [`Writer::build`], so that building needs no error handling.
 ///
 /// ```
 /// # use chukei_xml::{Writer, ns};
