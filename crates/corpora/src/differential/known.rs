@@ -21,6 +21,7 @@ const RULES: &[Rule] = &[
         claim: Claim::Refuses,
         repair: |xml| xml.replace('\u{FEFF}', "x"),
     },
+    Rule { name: "nul-behind-root", claim: Claim::Refuses, repair: before_nul },
     Rule { name: "empty-identifier", claim: Claim::Verifies, repair: without_empty_identifiers },
 ];
 
@@ -73,6 +74,10 @@ pub fn committed() -> Vec<(Committed, Vec<u8>)> {
     let list: List = toml::from_str(&list).expect("the list of disagreements");
     let input = |entry: &Committed| fs::read(folder.join(&entry.file)).expect("the input of a disagreement");
     list.disagreement.into_iter().map(|entry| (entry.clone(), input(&entry))).collect()
+}
+
+fn before_nul(xml: &str) -> String {
+    xml.split('\0').next().unwrap_or_default().to_owned()
 }
 
 fn without_empty_identifiers(xml: &str) -> String {

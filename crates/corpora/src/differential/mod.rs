@@ -22,6 +22,9 @@ use chukei_xml::Document;
 
 use crate::tally::write_below_target;
 
+/// How many disagreements about one claim are made small.
+const MINIMISED: usize = 5;
+
 /// Something that must hold for all bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
@@ -127,19 +130,27 @@ impl Report {
             println!("{count:>8}  disagreements that are known: {rule}");
         }
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut kinds: BTreeMap<(Claim, Vec<u8>), &Disagreement> = BTreeMap::new();
-        for disagreement in found.iter().take(200) {
-            let small = minimise::minimise(disagreement.claim, &disagreement.input);
-            kinds.entry((disagreement.claim, small)).or_insert(disagreement);
+        let mut small: BTreeMap<(Claim, Vec<u8>), &Disagreement> = BTreeMap::new();
+        for claim in Claim::ALL {
+            let mut breaking: Vec<&Disagreement> = found.iter().filter(|d| d.claim == *claim).collect();
+            breaking.sort_by_key(|disagreement| disagreement.input.len());
+            if breaking.len() > MINIMISED {
+                println!(
+                    "{} disagreements about {claim:?}, of which {MINIMISED} are made small",
+                    breaking.len()
+                );
+            }
+            for disagreement in breaking.into_iter().take(MINIMISED) {
+                small
+                    .entry((*claim, minimise::minimise(*claim, &disagreement.input)))
+                    .or_insert(disagreement);
+            }
         }
-        for (number, ((claim, small), disagreement)) in kinds.iter().enumerate() {
-            let detail = claim.broken_by(small).unwrap_or_else(|| disagreement.detail.clone());
-            println!(
-                "disagreement {claim:?} ({}): {:?}\n    {detail}",
-                disagreement.origin,
-                String::from_utf8_lossy(small)
-            );
-            write_below_target(&format!("disagreements/{number}-{claim:?}.xml"), small);
+        for (number, ((claim, input), disagreement)) in small.iter().enumerate() {
+            let detail = claim.broken_by(input).unwrap_or_else(|| disagreement.detail.clone());
+            let (origin, text) = (&disagreement.origin, String::from_utf8_lossy(input));
+            println!("disagreement about {claim:?} ({origin}): {text:?}\n    {detail}");
+            write_below_target(&format!("disagreements/{number}-{claim:?}.xml"), input);
             write_below_target(
                 &format!("disagreements/{number}-{claim:?}.original.xml"),
                 &disagreement.input,
