@@ -157,15 +157,18 @@ pub fn open(pair: &KeyPair, expected: Name, inputs: &[Vec<u8>]) -> Box<dyn Side>
     Box::new(Own { inputs: inputs.to_vec(), run })
 }
 
-/// What is in an `EncryptedData`, for comparison.
-pub fn opened(pair: &KeyPair, expected: Name, sealed: &[u8]) -> Result<Vec<u8>, String> {
-    let mut budget = Budget::default();
-    let sealed = Document::parse_within(sealed, &mut budget).map_err(|error| error.to_string())?;
-    let opened = chukei_xml_security::open(sealed.root(), expected, &[&private_key(pair)], &mut budget);
-    opened.map(|document| document.write()).map_err(|error| error.to_string())
+/// Tells what is in an `EncryptedData`, for comparison.
+pub fn opener(pair: &KeyPair, expected: Name) -> impl Fn(&[u8]) -> Result<Vec<u8>, String> {
+    let key = private_key(pair);
+    move |sealed| {
+        let mut budget = Budget::default();
+        let sealed = Document::parse_within(sealed, &mut budget).map_err(|error| error.to_string())?;
+        let opened = chukei_xml_security::open(sealed.root(), expected, &[&key], &mut budget);
+        opened.map(|document| document.write()).map_err(|error| error.to_string())
+    }
 }
 
-/// A plaintext as [`opened`] gives it.
+/// A plaintext as [`opener`] gives it.
 pub fn rewritten(plaintext: &[u8]) -> Vec<u8> {
     Document::parse(plaintext).expect("plaintexts are sound").write()
 }
