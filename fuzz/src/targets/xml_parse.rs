@@ -1,7 +1,7 @@
 //! What is accepted keeps every rule that the crate promises; what is refused is refused at a place in the
 //! input.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use chukei_reason::Reason;
 use chukei_xml::{Budget, Document, Element, Limits, Node, XmlError, ns};
@@ -70,7 +70,7 @@ fn check_counters(document: &Document, data: &[u8], budget: &Budget) {
 }
 
 fn check_limits(document: &Document, limits: &Limits) {
-    let (mut prefixes, mut namespaces) = (HashSet::new(), HashSet::new());
+    let (mut prefixes, mut namespaces) = (BTreeSet::new(), BTreeSet::new());
     for element in document.root().descendants() {
         let depth = std::iter::successors(Some(element), |e| e.parent()).count();
         assert!(depth <= limits.depth);
@@ -93,10 +93,10 @@ fn check_limits(document: &Document, limits: &Limits) {
 
 /// What any reader may rely on.
 fn check_tree(document: &Document, data: &[u8]) {
-    let mut ids = HashSet::new();
+    let mut ids = BTreeSet::new();
     for (index, element) in document.root().descendants().enumerate() {
         check_name(element.qualified(), element.local());
-        let mut names = HashSet::new();
+        let mut names = BTreeSet::new();
         for attribute in element.attributes() {
             check_name(attribute.qualified(), attribute.local());
             assert!(attribute.value().chars().all(is_allowed));
