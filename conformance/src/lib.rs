@@ -1,0 +1,3 @@
+//! The content of the suite: cases, judges, mutants and messages.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Relay state in SQLite.
+
+#![forbid(unsafe_code)]

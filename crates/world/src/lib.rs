@@ -1,0 +1,3 @@
+//! Every party of the mock world as a process, each deviation a named fault switch.
+
+#![forbid(unsafe_code)]
