@@ -70,5 +70,5 @@ fn our_own_mistakes_have_a_reason_of_their_own() {
     document.replace_text(place.unwrap(), text).unwrap();
     assert_eq!(document.write(), b"<r>y</r>");
     let answer = chukei_reason::Reason::Internal.answer();
-    assert!(chukei_reason::Reason::all().filter(|reason| reason.answer() == answer).count() == 1);
+    assert_ne!(chukei_reason::Reason::Doctype.answer(), answer);
 }
