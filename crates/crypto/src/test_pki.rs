@@ -10,6 +10,8 @@
     reason = "test support stops at its own mistakes"
 )]
 
+pub mod fixed;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use openssl::hash::MessageDigest;

@@ -3,7 +3,7 @@
 //! As in [`crate::sign`], identifiers are only written. What is done is RSA-OAEP with SHA-256 and AES-256-GCM, unless
 //! [`SealSpec::sealed`] or [`SealSpec::wrapped`] changes the octets.
 
-use chukei_crypto::{ContentKey, KeyTransport, PublicKey};
+use chukei_crypto::{ContentKey, KeyKind, KeyTransport, PublicKey, sha256, test_pki::fixed};
 use chukei_xml::{lexical::encode_base64, ns};
 
 use crate::{
@@ -45,6 +45,9 @@ pub struct SealSpec {
     pub recipient: PublicKey,
     /// Octets of the content key; a fresh one without them.
     pub content_key: Option<[u8; 32]>,
+    /// Where the IV and the OAEP seed come from, so that equal specifications give equal octets; fresh ones without
+    /// it. It takes a `content_key` as well.
+    pub fixed: Option<[u8; 32]>,
     /// Attributes of `EncryptedData`.
     pub attributes: Vec<(String, String)>,
     /// Algorithm of its `EncryptionMethod`.
@@ -89,6 +92,7 @@ impl SealSpec {
             padding: 512,
             recipient: recipient.clone(),
             content_key: None,
+            fixed: None,
             attributes: vec![("Type".to_owned(), uri::ELEMENT.to_owned())],
             content_method: uri::AES256_GCM.to_owned(),
             content_method_content: Vec::new(),
@@ -116,13 +120,8 @@ impl SealSpec {
     /// When the recipient's key is not RSA.
     #[must_use]
     pub fn seal(&self) -> Element {
-        let content_key = match &self.content_key {
-            Some(octets) => ContentKey::from_octets(octets).expect("32 octets"),
-            None => ContentKey::generate().expect("entropy"),
-        };
-        let sealed = content_key.seal(&self.padded()).expect("a ciphertext");
+        let (sealed, wrapped) = self.octets();
         let sealed = self.sealed.map_or(sealed.clone(), |change| change(sealed));
-        let wrapped = self.recipient.wrap(KeyTransport::RsaOaepSha256, &content_key).expect("an RSA key");
         let wrapped = self.wrapped.map_or(wrapped.clone(), |change| change(wrapped));
 
         let key = self.encrypted_key(&wrapped);
@@ -143,6 +142,25 @@ impl SealSpec {
             }
             None => encrypted,
         }
+    }
+
+    /// The sealed content and the wrapped key.
+    fn octets(&self) -> (Vec<u8>, Vec<u8>) {
+        if let (Some(key), Some(seed)) = (&self.content_key, &self.fixed) {
+            let [iv @ .., _, _, _, _] = sha256(&[seed.as_slice(), b"iv"].concat());
+            let iv = iv.first_chunk().expect("12 of 28 octets");
+            let block = oaep(key, &sha256(&[seed.as_slice(), b"oaep"].concat()), &self.recipient);
+            return (
+                fixed::aes256_gcm(key, iv, &self.padded()),
+                fixed::rsa_public(&self.recipient, &block),
+            );
+        }
+        let key = match &self.content_key {
+            Some(octets) => ContentKey::from_octets(octets).expect("32 octets"),
+            None => ContentKey::generate().expect("entropy"),
+        };
+        let wrapped = self.recipient.wrap(KeyTransport::RsaOaepSha256, &key).expect("an RSA key");
+        (key.seal(&self.padded()).expect("a ciphertext"), wrapped)
     }
 
     fn padded(&self) -> Vec<u8> {
@@ -166,4 +184,52 @@ fn method(algorithm: &str, content: &[Node]) -> Element {
 
 fn cipher_data(octets: &[u8]) -> Element {
     Element::new("xenc:CipherData").child(Element::new("xenc:CipherValue").text(&encode_base64(octets)))
+}
+
+/// EME-OAEP with SHA-256 for both (RFC 8017 §7.1.1), with an empty label and this seed.
+fn oaep(message: &[u8], seed: &[u8; 32], recipient: &PublicKey) -> Vec<u8> {
+    let KeyKind::Rsa { bits } = recipient.kind() else { panic!("OAEP needs an RSA key") };
+    let length = bits as usize / 8;
+    let mut block = sha256(b"").to_vec();
+    block.resize(length - 33 - message.len() - 1, 0);
+    block.push(1);
+    block.extend_from_slice(message);
+    let masked: Vec<u8> = xor(&block, &mgf1(seed, block.len()));
+    let seed = xor(seed, &mgf1(&masked, 32));
+    [&[0][..], &seed, &masked].concat()
+}
+
+fn mgf1(seed: &[u8], length: usize) -> Vec<u8> {
+    let blocks = (0u32..).flat_map(|counter| sha256(&[seed, &counter.to_be_bytes()].concat()));
+    blocks.take(length).collect()
+}
+
+fn xor(a: &[u8], b: &[u8]) -> Vec<u8> {
+    a.iter().zip(b).map(|(a, b)| a ^ b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chukei_crypto::{Unwrapper, test_pki::keys};
+
+    use super::*;
+
+    #[test]
+    fn equal_seeds_give_equal_octets_that_open() {
+        let key = keys::rsa2048(1);
+        let spec = SealSpec {
+            content_key: Some([7; 32]),
+            fixed: Some([1; 32]),
+            ..SealSpec::encrypted_id(&Element::new("x"), key.public_key())
+        };
+        let (sealed, wrapped) = spec.octets();
+        let content = key.unwrap(KeyTransport::RsaOaepSha256, &wrapped).unwrap();
+        assert_eq!(*content.open(&sealed).unwrap(), spec.padded());
+        assert_eq!(spec.octets(), (sealed.clone(), wrapped.clone()));
+        // Another seed, other octets; no seed, fresh ones.
+        let other = SealSpec { fixed: Some([2; 32]), ..spec.clone() }.octets();
+        assert!(other.0 != sealed && other.1 != wrapped);
+        let fresh = SealSpec { fixed: None, ..spec };
+        assert_ne!(fresh.octets().0, fresh.octets().0);
+    }
 }
