@@ -150,10 +150,7 @@ impl SealSpec {
             let [iv @ .., _, _, _, _] = sha256(&[seed.as_slice(), b"iv"].concat());
             let iv = iv.first_chunk().expect("12 of 28 octets");
             let block = oaep(key, &sha256(&[seed.as_slice(), b"oaep"].concat()), &self.recipient);
-            return (
-                fixed::aes256_gcm(key, iv, &self.padded()),
-                fixed::rsa_public(&self.recipient, &block),
-            );
+            return (fixed::aes256_gcm(key, iv, &self.padded()), fixed::rsa_public(&self.recipient, &block));
         }
         let key = match &self.content_key {
             Some(octets) => ContentKey::from_octets(octets).expect("32 octets"),
