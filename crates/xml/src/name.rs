@@ -106,6 +106,8 @@ namespaces! {
     XSI = 22, "http://www.w3.org/2001/XMLSchema-instance", "xsi";
     /// XML Schema part 2.
     XS = 23, "http://www.w3.org/2001/XMLSchema", "xs";
+    /// What this standard adds.
+    CK = 24, "urn:chukei:1.0", "ck";
 }
 
 #[cfg(test)]

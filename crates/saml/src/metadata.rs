@@ -1,0 +1,208 @@
+//! Metadata (SAML 2.0 metadata): whom we know, with which keys, and where they are.
+//!
+//! One shape: an `EntityDescriptor` with `validUntil`, enveloped in the federation's signature, with one
+//! `AttributeAuthorityDescriptor` that holds the certificates and the one SOAP endpoint. Keys of a message come from here
+//! and nowhere else (attacks META-01 … META-08).
+
+use std::collections::BTreeMap;
+
+use chukei_crypto::{Certificate, PublicKey, UnixTime};
+use chukei_reason::{CertificateFault, Reason};
+use chukei_xml::{Budget, Document, XmlError, lexical::DateTime, lexical::encode_base64};
+use chukei_xml_security::{
+    FromSigned, KeyUse, Shape, Signed, Signing, TrustStore, TrustedKey, Unverified,
+};
+
+use crate::{assertion::octets, date_time, names::*};
+
+/// The name under which the federation's own key is held while metadata is verified.
+const FEDERATION: &str = "urn:chukei:1.0:federation";
+
+/// A party: `md:EntityDescriptor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entity {
+    /// `entityID`.
+    pub id: String,
+    /// `validUntil`.
+    pub valid_until: UnixTime,
+    /// Certificates of its `KeyDescriptor`s, each with its use.
+    pub certificates: Vec<(KeyUse, Certificate)>,
+    /// `Location` of its `AttributeService`: where messages for it go, and what `wsa:To` says.
+    pub endpoint: String,
+}
+
+impl FromSigned for Entity {
+    fn read(signed: &Signed<'_>) -> Result<Self, XmlError> {
+        let element = signed.element()?;
+        element.only_attributes(&["ID", "entityID", "validUntil"])?;
+        let valid_until = date_time(element, "validUntil")?;
+        let valid_until = valid_until.ok_or_else(|| element.error(Reason::Schema, "attribute validUntil"))?;
+        let role = element.only(ATTRIBUTE_AUTHORITY)?;
+        role.only_attributes(&["protocolSupportEnumeration"])?;
+        let mut children = role.children();
+        let mut certificates = Vec::new();
+        while let Some(key) = children.optional(KEY_DESCRIPTOR)? {
+            key.only_attributes(&["use"])?;
+            let key_use = match key.attribute("use") {
+                None => KeyUse::Both,
+                Some("signing") => KeyUse::Signing,
+                Some("encryption") => KeyUse::Encryption,
+                Some(_) => return Err(key.error(Reason::Schema, "use=\"signing\" or \"encryption\"")),
+            };
+            let shown = key.only(KEY_INFO)?.only(X509_DATA)?.only(X509_CERTIFICATE)?;
+            let certificate = Certificate::from_der(&octets(shown)?)
+                .map_err(|error| shown.error(Reason::Certificate(error.fault), "a readable certificate"))?;
+            certificate.public_key().map_err(|_| {
+                shown.error(Reason::Certificate(CertificateFault::Key), "a certificate with a usable key")
+            })?;
+            certificates.push((key_use, certificate));
+        }
+        let service = children.required(ATTRIBUTE_SERVICE)?;
+        children.finish()?;
+        service.only_attributes(&["Binding", "Location"])?;
+        if service.attribute("Binding") != Some(SOAP_BINDING) {
+            return Err(service.error(Reason::Schema, SOAP_BINDING));
+        }
+        let endpoint = service.required_attribute("Location")?;
+        if !endpoint.starts_with("https://") {
+            return Err(service.error(Reason::Schema, "an https location"));
+        }
+        Ok(Self {
+            id: element.required_attribute("entityID")?.to_owned(),
+            valid_until: UnixTime(valid_until.seconds),
+            certificates,
+            endpoint: endpoint.to_owned(),
+        })
+    }
+}
+
+impl Entity {
+    /// Reads metadata that the federation has signed.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the bytes or the signature; `Schema` for another shape or without `validUntil`; `Window`
+    /// when that has passed.
+    pub fn read(bytes: &[u8], federation: &PublicKey, now: UnixTime) -> Result<Self, XmlError> {
+        let mut budget = Budget::default();
+        let mut trust = TrustStore::new();
+        trust.add(FEDERATION, TrustedKey::new(federation.clone()));
+        let document = Document::parse_within(bytes, &mut budget)?;
+        let unverified =
+            Unverified::<Self>::locate(document, &Shape::root(ENTITY_DESCRIPTOR), &mut budget)?;
+        let verified = unverified.verify_by(FEDERATION, &trust, now, &mut budget);
+        let entity = verified.map_err(|refusal| refusal.error().clone())?.into_value();
+        if entity.valid_until <= now {
+            return Err(XmlError::in_text(Reason::Window, "metadata whose validUntil is to come", 0..0));
+        }
+        Ok(entity)
+    }
+
+    /// Writes and signs metadata.
+    ///
+    /// # Errors
+    /// What the writer refuses; `Internal` when the key does not sign.
+    pub fn write(&self, signing: &Signing<'_>) -> Result<Vec<u8>, XmlError> {
+        const ID: &str = "_metadata";
+        let document = signing.document(|w, slot| {
+            let until = DateTime { seconds: self.valid_until.0, nanoseconds: 0 }.format();
+            w.open(ENTITY_DESCRIPTOR).attribute("ID", ID).attribute("entityID", &self.id);
+            w.attribute("validUntil", &until);
+            slot.enveloped(w, ID);
+            w.open(ATTRIBUTE_AUTHORITY)
+                .attribute("protocolSupportEnumeration", chukei_xml::ns::SB.uri());
+            for (key_use, certificate) in &self.certificates {
+                w.open(KEY_DESCRIPTOR);
+                match key_use {
+                    KeyUse::Signing => drop(w.attribute("use", "signing")),
+                    KeyUse::Encryption => drop(w.attribute("use", "encryption")),
+                    KeyUse::Both => {}
+                }
+                w.open(KEY_INFO).open(X509_DATA);
+                w.element(X509_CERTIFICATE, &encode_base64(certificate.der())).close().close().close();
+            }
+            w.open(ATTRIBUTE_SERVICE).attribute("Binding", SOAP_BINDING);
+            w.attribute("Location", &self.endpoint).close();
+            w.close().close();
+        })?;
+        Ok(document.write())
+    }
+
+    /// Whether this certificate, as DER, is one that the party signs with.
+    #[must_use]
+    pub fn signs_with(&self, der: &[u8]) -> bool {
+        let mut signing = self.certificates.iter().filter(|(key_use, _)| *key_use != KeyUse::Encryption);
+        signing.any(|(_, certificate)| certificate.der() == der)
+    }
+
+    /// The certificate of the key to encrypt to this party with.
+    #[must_use]
+    pub fn encryption(&self) -> Option<&Certificate> {
+        let mut usable = self.certificates.iter().filter(|(key_use, _)| *key_use != KeyUse::Signing);
+        usable.next().map(|(_, certificate)| certificate)
+    }
+}
+
+/// Everybody whom we know. Entity identifiers are compared code point by code point.
+#[derive(Clone, Debug, Default)]
+pub struct Federation {
+    entities: BTreeMap<String, Entity>,
+    trust: TrustStore,
+}
+
+impl Federation {
+    /// Knows nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a party whose metadata was verified. Its keys count until its `validUntil`.
+    ///
+    /// # Errors
+    /// `DuplicateId` when the party, or one of its certificates as another's, is already known (META-05).
+    pub fn add(&mut self, entity: Entity) -> Result<(), XmlError> {
+        let known = entity.certificates.iter().any(|(_, own)| self.owner(own.der()).is_some());
+        if known || self.entities.contains_key(&entity.id) {
+            return Err(XmlError::in_text(Reason::DuplicateId, "one metadata document for each party", 0..0));
+        }
+        for (key_use, certificate) in &entity.certificates {
+            let key = certificate.public_key().map_err(|_| {
+                let reason = Reason::Certificate(CertificateFault::Key);
+                XmlError::in_text(reason, "a certificate with a usable key", 0..0)
+            })?;
+            let key = TrustedKey::new(key).with_certificate(certificate).for_use(*key_use);
+            self.trust.add(entity.id.clone(), key.valid(UnixTime(i64::MIN), entity.valid_until));
+        }
+        self.entities.insert(entity.id.clone(), entity);
+        Ok(())
+    }
+
+    /// A party by its entity identifier.
+    #[must_use]
+    pub fn entity(&self, id: &str) -> Option<&Entity> {
+        self.entities.get(id)
+    }
+
+    /// Everybody, by entity identifier.
+    pub fn entities(&self) -> impl Iterator<Item = &Entity> {
+        self.entities.values()
+    }
+
+    /// The party that signs with this certificate.
+    #[must_use]
+    pub fn signer(&self, der: &[u8]) -> Option<&str> {
+        let mut owners = self.entities.values().filter(|entity| entity.signs_with(der));
+        owners.next().map(|entity| entity.id.as_str())
+    }
+
+    /// The keys of everybody.
+    #[must_use]
+    pub const fn trust(&self) -> &TrustStore {
+        &self.trust
+    }
+
+    fn owner(&self, der: &[u8]) -> Option<&Entity> {
+        let owns = |entity: &&Entity| entity.certificates.iter().any(|(_, own)| own.der() == der);
+        self.entities.values().find(owns)
+    }
+}
