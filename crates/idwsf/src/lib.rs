@@ -1,3 +1,41 @@
 //! SOAP 1.1, WS-Addressing, WS-Security and the Liberty ID-WSF 2.0 services that the standard uses.
+//!
+//! ```text
+//! bytes ─ parse ─ shape ─▶ Unverified<Message<B>> ─ verify ─▶ Verified<Message<B>> ─ check ─▶ Accepted<B>
+//! Content ─ Compose::sign ─▶ bytes
+//! ```
+//!
+//! **Receiving** is one function, [`Receiver::request`] or [`Receiver::answer`], with one clause per sentence of the
+//! standard's chapter on messages. What the one signature did not cover is not read. A message is remembered as used
+//! last, when nothing else can refuse it any more. Only [`Accepted`] shows a body.
+//!
+//! **Answering an error** is one table: [`fault()`]. Its bytes depend on nothing that the peer sent.
+//!
+//! **Feature** `danger-faults`: a [`Checks`] can be told to skip sentences, which is how the mock world gets one fault
+//! switch for each. Without the feature there is no such thing, and every check is made.
 
 #![forbid(unsafe_code)]
+
+mod accept;
+mod checks;
+mod compose;
+mod fault;
+mod headers;
+pub mod ims;
+#[cfg(feature = "danger-faults")]
+mod lax;
+mod names;
+mod ports;
+mod refusal;
+mod soap;
+mod status;
+
+pub use accept::{Accepted, Awaited, LONGEST, PeerAnswer, Receiver, Request, SKEW};
+pub use checks::Checks;
+pub use compose::{Compose, Content};
+pub use fault::{Fault, fault};
+pub use headers::{Headers, Message, Parts, Payload, TargetIdentity, action};
+pub use names::ANONYMOUS;
+pub use ports::{Randomness, ReplayStore, SystemRandomness, Unavailable, message_id, xml_id};
+pub use refusal::Refusal;
+pub use status::{Status, code};

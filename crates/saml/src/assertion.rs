@@ -295,4 +295,3 @@ pub(crate) fn octets(element: Element<'_>) -> Result<Vec<u8>, XmlError> {
     element.only_attributes(&[])?;
     decode_base64(element.text()?).ok_or_else(|| element.error(Reason::Base64, "canonical base64"))
 }
-

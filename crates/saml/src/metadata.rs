@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 use chukei_crypto::{Certificate, PublicKey, UnixTime};
 use chukei_reason::{CertificateFault, Reason};
 use chukei_xml::{Budget, Document, XmlError, lexical::DateTime, lexical::encode_base64};
-use chukei_xml_security::{
-    FromSigned, KeyUse, Shape, Signed, Signing, TrustStore, TrustedKey, Unverified,
-};
+use chukei_xml_security::{FromSigned, KeyUse, Shape, Signed, Signing, TrustStore, TrustedKey, Unverified};
 
 use crate::{assertion::octets, date_time, names::*};
 
@@ -87,8 +85,7 @@ impl Entity {
         let mut trust = TrustStore::new();
         trust.add(FEDERATION, TrustedKey::new(federation.clone()));
         let document = Document::parse_within(bytes, &mut budget)?;
-        let unverified =
-            Unverified::<Self>::locate(document, &Shape::root(ENTITY_DESCRIPTOR), &mut budget)?;
+        let unverified = Unverified::<Self>::locate(document, &Shape::root(ENTITY_DESCRIPTOR), &mut budget)?;
         let verified = unverified.verify_by(FEDERATION, &trust, now, &mut budget);
         let entity = verified.map_err(|refusal| refusal.error().clone())?.into_value();
         if entity.valid_until <= now {
@@ -108,8 +105,7 @@ impl Entity {
             w.open(ENTITY_DESCRIPTOR).attribute("ID", ID).attribute("entityID", &self.id);
             w.attribute("validUntil", &until);
             slot.enveloped(w, ID);
-            w.open(ATTRIBUTE_AUTHORITY)
-                .attribute("protocolSupportEnumeration", chukei_xml::ns::SB.uri());
+            w.open(ATTRIBUTE_AUTHORITY).attribute("protocolSupportEnumeration", chukei_xml::ns::SB.uri());
             for (key_use, certificate) in &self.certificates {
                 w.open(KEY_DESCRIPTOR);
                 match key_use {

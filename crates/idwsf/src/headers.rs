@@ -1,0 +1,238 @@
+//! Header blocks and Body of a message, read from what its one signature covered.
+
+use chukei_crypto::UnixTime;
+use chukei_reason::Reason;
+use chukei_saml::Assertion;
+use chukei_xml::{Element, Name, XmlError, lexical, lexical::DateTime};
+use chukei_xml_security::{FromSigned, Signed};
+
+use crate::names::*;
+
+/// A kind of content that an endpoint takes.
+pub trait Payload: Sized {
+    /// Names of the elements that it is read from.
+    const NAMES: &'static [Name];
+
+    /// Reads it from the one child of Body, which has one of the [`Self::NAMES`].
+    ///
+    /// # Errors
+    /// `Schema`, or whatever the content demands.
+    fn read(element: Element<'_>, parts: &Parts<'_>) -> Result<Self, XmlError>;
+
+    /// Whether it asks about a person, so that its message has to state a purpose.
+    fn asks_about_a_person(&self) -> bool {
+        false
+    }
+}
+
+/// A message: what its signature covered.
+#[derive(Clone, Debug)]
+pub struct Message<B> {
+    /// Header blocks, Timestamp and token.
+    pub headers: Headers,
+    /// Body.
+    pub body: B,
+}
+
+/// Header blocks, Timestamp and token, as they stand; [`crate::Receiver`] checks them.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    /// `sbf:Framework/@version`.
+    pub framework: Option<String>,
+    /// `sb:Sender/@providerID`.
+    pub sender: Option<String>,
+    /// `wsa:MessageID`.
+    pub message_id: Option<String>,
+    /// `wsa:RelatesTo`, if it names an answer.
+    pub relates_to: Option<String>,
+    /// `wsa:To`.
+    pub to: Option<String>,
+    /// `wsa:Action`.
+    pub action: Option<String>,
+    /// Whether `wsa:ReplyTo` or `wsa:FaultTo` names another place than the connection itself.
+    pub replies_elsewhere: bool,
+    /// Whether there is a `sb:ProcessingContext`.
+    pub processing_context: bool,
+    /// `wsu:Created`.
+    pub created: Option<DateTime>,
+    /// `wsu:Expires`.
+    pub expires: Option<DateTime>,
+    /// The certificate in the one token, as DER.
+    pub token: Option<Vec<u8>>,
+    /// `ck:Purpose` of the `sb:UsageDirective` about Body.
+    pub purpose: Option<String>,
+    /// `sb:TargetIdentity`.
+    pub target: Option<TargetIdentity>,
+    /// What `wsa:Action` has to be for this Body.
+    pub body_action: String,
+}
+
+/// Whom a message is about: `sb:TargetIdentity`.
+#[derive(Clone, Debug)]
+pub struct TargetIdentity {
+    /// The assertions in it.
+    pub assertions: Vec<Assertion>,
+    /// Number of other elements in it.
+    pub others: usize,
+}
+
+/// What may be read of a message.
+#[derive(Clone, Copy)]
+pub enum Parts<'d> {
+    /// What valid signatures covered.
+    Signed(Signed<'d>),
+    /// What a mock party with a fault in its verification believes.
+    #[cfg(feature = "danger-faults")]
+    Lax(crate::lax::Lax<'d>),
+}
+
+impl<'d> Parts<'d> {
+    fn header(&self, name: Name) -> Result<Option<Element<'d>>, XmlError> {
+        match self {
+            Self::Signed(signed) => signed.header(name),
+            #[cfg(feature = "danger-faults")]
+            Self::Lax(lax) => Ok(lax.header(name)),
+        }
+    }
+
+    fn security(&self, name: Name) -> Result<Option<Element<'d>>, XmlError> {
+        match self {
+            Self::Signed(signed) => signed.security(name),
+            #[cfg(feature = "danger-faults")]
+            Self::Lax(lax) => Ok(lax.security(name)),
+        }
+    }
+
+    fn body(&self) -> Result<Element<'d>, XmlError> {
+        match self {
+            Self::Signed(signed) => signed.body(),
+            #[cfg(feature = "danger-faults")]
+            Self::Lax(lax) => lax.body(),
+        }
+    }
+
+    /// The assertion at this place; its `signer` says whether it carries a signature of its own.
+    ///
+    /// # Errors
+    /// `Schema`, `DateTime`, `Base64`.
+    pub fn assertion(&self, at: Element<'_>) -> Result<Assertion, XmlError> {
+        match self {
+            Self::Signed(signed) => Assertion::in_message(signed, at),
+            #[cfg(feature = "danger-faults")]
+            Self::Lax(lax) => lax.assertion(at),
+        }
+    }
+}
+
+impl<B: Payload> FromSigned for Message<B> {
+    fn read(signed: &Signed<'_>) -> Result<Self, XmlError> {
+        Self::read_parts(&Parts::Signed(*signed))
+    }
+}
+
+impl<B: Payload> Message<B> {
+    pub(crate) fn read_parts(parts: &Parts<'_>) -> Result<Self, XmlError> {
+        let body = parts.body()?;
+        // [message.body.one-child]
+        let one = |error: XmlError| error.with_reason(Reason::Body);
+        let mut children = body.children();
+        let child = children.any().map_err(one)?;
+        children.finish().map_err(one)?;
+        let child = child.filter(|child| B::NAMES.iter().any(|name| child.is(*name)));
+        let child =
+            child.ok_or_else(|| body.error(Reason::Body, "one element of a kind that is taken here"))?;
+        let headers = Headers::read(parts, body, child)?;
+        Ok(Self { headers, body: B::read(child, parts)? })
+    }
+}
+
+impl Headers {
+    fn read(parts: &Parts<'_>, body: Element<'_>, child: Element<'_>) -> Result<Self, XmlError> {
+        let attribute = |name, attribute: &str| -> Result<Option<String>, XmlError> {
+            Ok(parts.header(name)?.and_then(|block| block.attribute(attribute)).map(str::to_owned))
+        };
+        let text = |name| -> Result<Option<String>, XmlError> {
+            parts.header(name)?.map(|block| block.text().map(str::to_owned)).transpose()
+        };
+        let mut replies_elsewhere = false;
+        for name in [REPLY_TO, FAULT_TO] {
+            if let Some(block) = parts.header(name)? {
+                replies_elsewhere |= block.only(ADDRESS).and_then(Element::text).ok() != Some(ANONYMOUS);
+            }
+        }
+        let relates_to = parts.header(RELATES_TO)?.filter(|block| {
+            block.attribute("RelationshipType").is_none_or(|relationship| relationship == REPLY)
+        });
+        let timestamp = parts.security(TIMESTAMP)?;
+        let (created, expires) = timestamp.map(times).transpose()?.unwrap_or_default();
+        Ok(Self {
+            framework: attribute(FRAMEWORK, "version")?,
+            sender: attribute(SENDER, "providerID")?,
+            message_id: text(MESSAGE_ID)?,
+            relates_to: relates_to.map(|block| block.text().map(str::to_owned)).transpose()?,
+            to: text(TO)?,
+            action: text(ACTION)?,
+            replies_elsewhere,
+            processing_context: parts.header(PROCESSING_CONTEXT)?.is_some(),
+            created,
+            expires,
+            token: parts.security(BINARY_SECURITY_TOKEN)?.map(token).transpose()?,
+            purpose: purpose(parts.header(USAGE_DIRECTIVE)?, body)?,
+            target: parts.header(TARGET_IDENTITY)?.map(|block| target(block, parts)).transpose()?,
+            body_action: format!("{}:{}", child.namespace(), child.local()),
+        })
+    }
+
+    /// When the message can no longer be current.
+    #[must_use]
+    pub fn until(&self, now: UnixTime) -> UnixTime {
+        self.expires.map_or(now, |expires| UnixTime(expires.seconds.saturating_add(1)))
+    }
+}
+
+/// `wsa:Action` of a message with this element in its Body: namespace, colon, local name (DST 2.1 §9 by convention).
+#[must_use]
+pub fn action(name: Name) -> String {
+    format!("{}:{}", name.namespace.uri(), name.local)
+}
+
+/// `wsu:Timestamp` (WSS SOAP Message Security 1.1 §10).
+fn times(timestamp: Element<'_>) -> Result<(Option<DateTime>, Option<DateTime>), XmlError> {
+    let mut children = timestamp.children();
+    let read = |element: Option<Element<'_>>| {
+        let Some(element) = element else { return Ok(None) };
+        let wrong = || element.error(Reason::DateTime, "a date and time in UTC");
+        DateTime::parse(element.text()?).map(Some).ok_or_else(wrong)
+    };
+    let created = read(children.optional(CREATED)?)?;
+    let expires = read(children.optional(EXPIRES)?)?;
+    children.finish()?;
+    Ok((created, expires))
+}
+
+/// `wsse:BinarySecurityToken` (WSS X.509 Token Profile 1.1 §3.1); another one is no token of ours.
+fn token(element: Element<'_>) -> Result<Vec<u8>, XmlError> {
+    let wrong = || element.error(Reason::Token, "an X.509 certificate in base64");
+    let is_certificate = element.attribute("ValueType") == Some(X509_V3)
+        && element.attribute("EncodingType").is_none_or(|encoding| encoding == BASE64_BINARY);
+    let octets = lexical::decode_base64(element.text().map_err(|_| wrong())?).filter(|_| is_certificate);
+    octets.ok_or_else(wrong)
+}
+
+/// The purpose that the directive states, if the directive is about this Body.
+fn purpose(directive: Option<Element<'_>>, body: Element<'_>) -> Result<Option<String>, XmlError> {
+    let Some(directive) = directive else { return Ok(None) };
+    let about_body =
+        directive.attribute("ref").is_some() && directive.attribute("ref") == body.attribute_in(WSU_ID);
+    match directive.only(PURPOSE) {
+        Ok(purpose) if about_body => Ok(Some(purpose.text()?.to_owned())),
+        _ => Err(directive.error(Reason::Purpose, "one ck:Purpose, and a ref to Body")),
+    }
+}
+
+fn target(block: Element<'_>, parts: &Parts<'_>) -> Result<TargetIdentity, XmlError> {
+    let (assertions, others): (Vec<_>, Vec<_>) =
+        block.elements().partition(|child| child.is(chukei_saml::ASSERTION));
+    let assertions = assertions.into_iter().map(|at| parts.assertion(at)).collect::<Result<_, _>>()?;
+    Ok(TargetIdentity { assertions, others: others.len() })
+}

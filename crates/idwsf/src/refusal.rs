@@ -1,0 +1,76 @@
+//! Why a message was refused, and by which sentence.
+
+use std::{borrow::Cow, fmt};
+
+use chukei_reason::Reason;
+use chukei_xml::{Position, XmlError};
+
+/// A refusal. It stays inside; a peer is told what [`crate::fault()`] says. Its `Display` holds nothing that a peer sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    reason: Reason,
+    sentence: &'static str,
+    expected: Cow<'static, str>,
+    position: Option<Position>,
+}
+
+impl Refusal {
+    /// A refusal that this sentence demands.
+    #[must_use]
+    pub const fn new(sentence: &'static str, reason: Reason, expected: &'static str) -> Self {
+        Self { reason, sentence, expected: Cow::Borrowed(expected), position: None }
+    }
+
+    /// Our own mistake, or a store or device that failed us.
+    #[must_use]
+    pub const fn internal(expected: &'static str) -> Self {
+        Self::new("answer.internal.server-fault", Reason::Internal, expected)
+    }
+
+    /// The ground for refusal.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// Id of the sentence in `spec/` that demands it.
+    #[must_use]
+    pub const fn sentence(&self) -> &'static str {
+        self.sentence
+    }
+
+    /// What was expected, for a developer's eyes: may name elements of the message.
+    #[must_use]
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+
+    /// Where in the bytes, if a place is to blame.
+    #[must_use]
+    pub const fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
+    }
+}
+
+impl From<XmlError> for Refusal {
+    fn from(error: XmlError) -> Self {
+        Self {
+            reason: error.reason(),
+            sentence: error.reason().sentence(),
+            expected: Cow::Owned(error.expected().to_owned()),
+            position: Some(error.position().clone()),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.reason, self.sentence)?;
+        match &self.position {
+            Some(place) => write!(f, " at line {}, column {}", place.line, place.column),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
