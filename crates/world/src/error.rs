@@ -1,0 +1,99 @@
+//! What can go wrong with a world before any message flows.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chukei_reason::Reason;
+
+/// Why a world cannot be made or read, or a party not started. A matter of set-up, never of conformance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WorldError {
+    /// An address cannot be listened on.
+    Bind {
+        /// The address.
+        address: String,
+        /// What the system says.
+        error: String,
+    },
+    /// The folder is there already and not empty.
+    Exists(PathBuf),
+    /// No fault has this name.
+    Fault(String),
+    /// A file or folder cannot be read or written.
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: String,
+    },
+    /// A file holds no usable key or certificate.
+    Key {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        what: String,
+    },
+    /// The world could not be made: our own mistake, or the library's.
+    Made(String),
+    /// A metadata document is refused.
+    Metadata {
+        /// Whose.
+        name: String,
+        /// Why.
+        reason: Reason,
+    },
+    /// The world has no party of this name, or none that can do what was asked.
+    Party {
+        /// The name.
+        name: String,
+        /// Those that would do.
+        known: Vec<String>,
+    },
+    /// `people.json` is not one.
+    People(String),
+    /// Not enough ports from this one on.
+    Ports {
+        /// The first.
+        base: u16,
+    },
+    /// The state cannot be opened.
+    Store(String),
+    /// `world.toml` is not one.
+    Toml {
+        /// Which.
+        path: PathBuf,
+        /// Line, column and what is wrong there.
+        error: String,
+    },
+}
+
+impl WorldError {
+    pub(crate) fn io(path: &Path, error: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), error: error.to_string() }
+    }
+}
+
+impl fmt::Display for WorldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Exists(dir) => write!(f, "{} is there already and not empty", dir.display()),
+            Self::Fault(name) => write!(f, "no fault is called {name:?}"),
+            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Key { path, what } => write!(f, "{}: no usable key or certificate: {what}", path.display()),
+            Self::Made(what) => write!(f, "the world could not be made: {what}"),
+            Self::Metadata { name, reason } => write!(f, "metadata of {name} is refused: {reason}"),
+            Self::Party { name, known } => {
+                write!(f, "no such party: {name:?}; there are {}", known.join(", "))
+            }
+            Self::People(error) => write!(f, "people.json: {error}"),
+            Self::Ports { base } => write!(f, "too few ports from {base} on"),
+            Self::Store(error) => write!(f, "the state cannot be opened: {error}"),
+            Self::Toml { path, error } => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for WorldError {}

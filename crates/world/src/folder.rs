@@ -1,0 +1,575 @@
+//! The world folder: who exists, with which keys, where, and what they know. Made once from a seed, then only read.
+//!
+//! ```text
+//! world.toml                      seed, parties, agreements
+//! people.json                     synthetic persons (module `people`)
+//! ca/ca.pem                       the TEST certification authority; its key is not kept
+//! federation/{key.pem,cert.pem}   signs the metadata
+//! metadata/NAME.xml               of everybody but the stranger
+//! keys/NAME/{sign.key,sign.pem}   RSA, signs messages and is the TLS identity
+//! keys/NAME/{decrypt.key,decrypt.pem}
+//! keys/NAME/sign-p256.{key,pem}   a second signing key, of `insurer-c` and `insurer-d`
+//! ```
+//!
+//! Apart from the ports, which are the caller's or free ones, one seed always gives the same bytes.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use chukei_crypto::{Certificate, PrivateKey, PublicKey, SignatureAlgorithm, UnixTime};
+use chukei_saml::metadata::{Entity, Federation};
+use chukei_xml_security::{KeyUse, Signing};
+use openssl::pkey::{PKey, Private};
+use serde::{Deserialize, Serialize};
+
+use crate::people::{self, People};
+use crate::pki::{self, Authority, Issued, Use};
+use crate::{WorldError, keys};
+
+/// How many persons a world has beside the special ones.
+pub const CROWD: usize = 240;
+
+/// What to make a world from.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Decides keys, numbers and everything else but the ports.
+    pub seed: u64,
+    /// The parties listen on this port and the following ones; `None` takes ports that are free now.
+    pub base_port: Option<u16>,
+    /// Persons beside the special ones.
+    pub crowd: usize,
+}
+
+impl Plan {
+    /// The usual size, on free ports.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, base_port: None, crowd: CROWD }
+    }
+
+    /// On this port and the following ones.
+    #[must_use]
+    pub const fn at(self, base_port: u16) -> Self {
+        Self { base_port: Some(base_port), ..self }
+    }
+}
+
+/// What a party is in the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// 中継DB.
+    Relay,
+    /// 照会元, insurer A.
+    Requester,
+    /// 照会先, insurer B.
+    Responder,
+    /// Asks for the access history on a person's behalf.
+    Portal,
+    /// Has a certificate of the authority, but is in nobody's metadata.
+    Stranger,
+}
+
+/// `[[party]]` of `world.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartyEntry {
+    /// Name of its folder and on the command line.
+    pub name: String,
+    /// Entity identifier.
+    pub entity: String,
+    /// What it is.
+    pub role: Role,
+    /// Where messages for it go: `Location` of its metadata and `wsa:To`.
+    pub endpoint: String,
+    /// A member of the federation whose numbers the relay maps, but that takes no queries at present.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_service: bool,
+}
+
+/// `[[agreement]]` of `world.toml`: who may ask for the numbers of whom, for what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgreementEntry {
+    /// Name of the party that asks.
+    pub requester: String,
+    /// Name of the party whose number is wanted.
+    pub target: String,
+    /// Purposes, without `urn:chukei:1.0:purpose:`.
+    pub purposes: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Index {
+    seed: u64,
+    party: Vec<PartyEntry>,
+    agreement: Vec<AgreementEntry>,
+}
+
+/// A world folder, read.
+#[derive(Clone, Debug)]
+pub struct World {
+    dir: PathBuf,
+    index: Index,
+}
+
+/// Private keys and certificates of one party.
+#[derive(Clone, Debug)]
+pub struct PartyKeys {
+    /// Signs messages; the TLS identity.
+    pub sign: (PrivateKey, Certificate),
+    /// Opens what was sealed for the party.
+    pub decrypt: (PrivateKey, Certificate),
+    /// The second signing key, if it has one.
+    pub p256: Option<(PrivateKey, Certificate)>,
+}
+
+/// Name, role and out of service, in the order of ports and serial numbers.
+const PARTIES: [(&str, Role, bool); 8] = [
+    ("relay", Role::Relay, false),
+    ("insurer-a", Role::Requester, false),
+    ("insurer-b", Role::Responder, false),
+    ("insurer-c", Role::Responder, false),
+    ("insurer-d", Role::Requester, false),
+    ("insurer-e", Role::Responder, true),
+    ("portal", Role::Portal, false),
+    ("stranger", Role::Stranger, false),
+];
+
+/// They also sign with P-256, so that both algorithms run in one world.
+const WITH_P256: [&str; 2] = ["insurer-c", "insurer-d"];
+
+/// Requester, target and purposes. No agreement lets `insurer-d` ask for numbers of `insurer-b`.
+const AGREEMENTS: [(&str, &str, &[&str]); 4] = [
+    ("insurer-a", "insurer-b", &["combined-high-cost", "eligibility-check", "benefit-adjustment"]),
+    ("insurer-a", "insurer-c", &["combined-high-cost", "eligibility-check"]),
+    ("insurer-a", "insurer-e", &["combined-high-cost"]),
+    ("insurer-d", "insurer-c", &["combined-high-cost", "eligibility-check"]),
+];
+
+impl World {
+    /// Makes a world in a folder that does not exist yet, or is empty. Either the whole world stands there
+    /// afterwards or nothing.
+    ///
+    /// # Errors
+    /// [`WorldError::Exists`], [`WorldError::Io`], [`WorldError::Ports`], or [`WorldError::Made`] for a mistake of
+    /// ours.
+    pub fn generate(dir: &Path, plan: Plan) -> Result<Self, WorldError> {
+        let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) || dir.is_file();
+        if occupied {
+            return Err(WorldError::Exists(dir.to_owned()));
+        }
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or_else(|| Path::new("."));
+        fs::create_dir_all(parent).map_err(|error| WorldError::io(parent, error))?;
+        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let scratch = parent.join(format!(".{name}.{}.part", std::process::id()));
+        let made = fill(&scratch, plan)
+            .and_then(|()| fs::rename(&scratch, dir).map_err(|error| WorldError::io(dir, error)));
+        if let Err(error) = made {
+            // Nothing half-written stays behind; that it cannot be removed is the smaller problem of the two.
+            let _ = fs::remove_dir_all(&scratch);
+            return Err(error);
+        }
+        Self::open(dir)
+    }
+
+    /// Opens a world folder.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`] when `world.toml` is not there, [`WorldError::Toml`] when it is not one.
+    pub fn open(dir: &Path) -> Result<Self, WorldError> {
+        let path = dir.join("world.toml");
+        let text = fs::read_to_string(&path).map_err(|error| WorldError::io(&path, error))?;
+        let index =
+            toml::from_str(&text).map_err(|error| WorldError::Toml { path, error: error.to_string() })?;
+        Ok(Self { dir: dir.to_owned(), index })
+    }
+
+    /// Opens the world, or makes it when the folder is not there or empty.
+    ///
+    /// # Errors
+    /// As [`World::open`] and [`World::generate`].
+    pub fn open_or_generate(dir: &Path, plan: Plan) -> Result<Self, WorldError> {
+        if dir.join("world.toml").exists() { Self::open(dir) } else { Self::generate(dir, plan) }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The seed that the world was made from.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.index.seed
+    }
+
+    /// Everybody.
+    #[must_use]
+    pub fn parties(&self) -> &[PartyEntry] {
+        &self.index.party
+    }
+
+    /// The party of this name.
+    ///
+    /// # Errors
+    /// [`WorldError::Party`] with the names that there are.
+    pub fn party(&self, name: &str) -> Result<&PartyEntry, WorldError> {
+        self.index.party.iter().find(|party| party.name == name).ok_or_else(|| WorldError::Party {
+            name: name.to_owned(),
+            known: self.index.party.iter().map(|party| party.name.clone()).collect(),
+        })
+    }
+
+    /// Who may ask for the numbers of whom.
+    #[must_use]
+    pub fn agreements(&self) -> &[AgreementEntry] {
+        &self.index.agreement
+    }
+
+    /// The certificate of the TEST authority, as PEM.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`].
+    pub fn ca_pem(&self) -> Result<String, WorldError> {
+        self.read("ca/ca.pem")
+    }
+
+    /// Key and certificate of a TLS identity, as PEM.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`].
+    pub fn tls_pem(&self, name: &str) -> Result<(String, String), WorldError> {
+        Ok((self.read(&format!("keys/{name}/sign.key"))?, self.read(&format!("keys/{name}/sign.pem"))?))
+    }
+
+    /// The keys of a party.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`]; [`WorldError::Key`] for a file that holds no usable key or certificate.
+    pub fn keys(&self, name: &str) -> Result<PartyKeys, WorldError> {
+        let pair = |stem: &str| {
+            let path = self.dir.join(format!("keys/{name}/{stem}"));
+            let wrong = |what: &str| WorldError::Key { path: path.clone(), what: what.to_owned() };
+            let key = PrivateKey::from_pem(&self.read(&format!("keys/{name}/{stem}.key"))?);
+            let certificate = Certificate::from_pem(&self.read(&format!("keys/{name}/{stem}.pem"))?);
+            Ok((
+                key.map_err(|error| wrong(&error.to_string()))?,
+                certificate.map_err(|error| wrong(&error.to_string()))?,
+            ))
+        };
+        let p256 = self.dir.join(format!("keys/{name}/sign-p256.key")).exists();
+        Ok(PartyKeys {
+            sign: pair("sign")?,
+            decrypt: pair("decrypt")?,
+            p256: if p256 { Some(pair("sign-p256")?) } else { None },
+        })
+    }
+
+    /// Everybody's metadata, verified at `now` under the federation's certificate.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`]; [`WorldError::Metadata`] for a document that does not verify.
+    pub fn federation(&self, now: UnixTime) -> Result<Federation, WorldError> {
+        let documents = self.parties().iter().filter(|party| party.role != Role::Stranger);
+        let mut texts = Vec::new();
+        for party in documents {
+            texts.push((party.name.clone(), self.read(&format!("metadata/{}.xml", party.name))?));
+        }
+        verified(&self.federation_key()?, texts, now)
+    }
+
+    /// The key that metadata is verified with.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`], [`WorldError::Key`].
+    pub fn federation_key(&self) -> Result<PublicKey, WorldError> {
+        let path = self.dir.join("federation/cert.pem");
+        let wrong = |what: String| WorldError::Key { path: path.clone(), what };
+        let certificate = Certificate::from_pem(&self.read("federation/cert.pem")?);
+        certificate
+            .map_err(|error| wrong(error.to_string()))?
+            .public_key()
+            .map_err(|error| wrong(error.to_string()))
+    }
+
+    /// The synthetic persons.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`], [`WorldError::People`].
+    pub fn people(&self) -> Result<People, WorldError> {
+        People::from_json(&self.read("people.json")?).map_err(|error| WorldError::People(error.to_string()))
+    }
+
+    fn read(&self, name: &str) -> Result<String, WorldError> {
+        let path = self.dir.join(name);
+        fs::read_to_string(&path).map_err(|error| WorldError::io(&path, error))
+    }
+}
+
+/// Reads metadata documents and refuses the whole when one does not verify.
+pub(crate) fn verified(
+    key: &PublicKey,
+    documents: impl IntoIterator<Item = (String, String)>,
+    now: UnixTime,
+) -> Result<Federation, WorldError> {
+    let mut federation = Federation::new();
+    for (name, text) in documents {
+        let wrong =
+            |error: chukei_xml::XmlError| WorldError::Metadata { name: name.clone(), reason: error.reason() };
+        let entity = Entity::read(text.as_bytes(), key, now).map_err(wrong)?;
+        federation.add(entity).map_err(wrong)?;
+    }
+    Ok(federation)
+}
+
+/// The port and authority of an `https` URL with an explicit port.
+#[must_use]
+pub fn authority(url: &str) -> Option<(&str, u16)> {
+    let authority = url.strip_prefix("https://")?.split('/').next()?;
+    let port = authority.rsplit_once(':')?.1.parse().ok()?;
+    Some((authority, port))
+}
+
+fn fill(dir: &Path, plan: Plan) -> Result<(), WorldError> {
+    let ports = ports(plan.base_port)?;
+    let party = |&((name, role, out_of_service), port): &((&str, Role, bool), u16)| PartyEntry {
+        name: name.to_owned(),
+        entity: entity(name),
+        role,
+        endpoint: format!(
+            "https://{}:{port}/{}",
+            Ipv4Addr::LOCALHOST,
+            if role == Role::Relay { "relay" } else { "linkage" }
+        ),
+        out_of_service,
+    };
+    let parties: Vec<PartyEntry> = PARTIES.into_iter().zip(ports).map(|entry| party(&entry)).collect();
+    let agreement = |&(requester, target, purposes): &(&str, &str, &[&str])| AgreementEntry {
+        requester: requester.to_owned(),
+        target: target.to_owned(),
+        purposes: purposes.iter().map(|&purpose| purpose.to_owned()).collect(),
+    };
+    let index = Index {
+        seed: plan.seed,
+        party: parties.clone(),
+        agreement: AGREEMENTS.iter().map(agreement).collect(),
+    };
+    let text = toml::to_string(&index).map_err(|error| WorldError::Made(error.to_string()))?;
+    let head = "# Made by `chukei world`. Everything here is synthetic and for tests only (TEST).\n\n";
+    file(dir, "world.toml", format!("{head}{text}").as_bytes())?;
+
+    let people = people::made(plan.seed, plan.crowd);
+    file(
+        dir,
+        "people.json",
+        people.to_json().map_err(|error| WorldError::Made(error.to_string()))?.as_bytes(),
+    )?;
+
+    let made = |error: openssl::error::ErrorStack| WorldError::Made(error.to_string());
+    let raw = raw_keys(plan.seed).map_err(made)?;
+    let authority = Authority::new(plan.seed).map_err(made)?;
+    file(dir, "ca/ca.pem", &authority.certificate_pem().map_err(made)?)?;
+    let mut issued = Vec::new();
+    for (number, (purpose, usage, key)) in (2..).zip(raw) {
+        let stem = if usage == Use::Federation { "federation".to_owned() } else { format!("keys/{purpose}") };
+        let common = format!("{} TEST", purpose.replace('/', " "));
+        let one = authority.issue(&common, number, usage, key).map_err(made)?;
+        let (key, certificate) = match usage {
+            Use::Federation => (format!("{stem}/key.pem"), format!("{stem}/cert.pem")),
+            _ => (format!("{stem}.key"), format!("{stem}.pem")),
+        };
+        file(dir, &key, &one.key_pem().map_err(made)?)?;
+        file(dir, &certificate, &one.certificate_pem().map_err(made)?)?;
+        issued.push((purpose, usage, one));
+    }
+    metadata(dir, &parties, &issued)
+}
+
+/// Every key with what it is for, made on all cores: primes take time.
+fn raw_keys(seed: u64) -> Result<Vec<(String, Use, PKey<Private>)>, openssl::error::ErrorStack> {
+    let mut wanted = vec![("federation".to_owned(), Use::Federation)];
+    for (name, ..) in PARTIES {
+        wanted.push((format!("{name}/sign"), Use::Sign));
+        wanted.push((format!("{name}/decrypt"), Use::Decrypt));
+        if WITH_P256.contains(&name) {
+            wanted.push((format!("{name}/sign-p256"), Use::Sign));
+        }
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let make = |(purpose, usage): &(String, Use)| {
+        let p256 = purpose.ends_with("p256");
+        let key = if p256 { keys::p256(seed, purpose) } else { keys::rsa2048(seed, purpose) };
+        Ok((purpose.clone(), *usage, key?))
+    };
+    let size = wanted.len().div_ceil(cores);
+    std::thread::scope(|scope| {
+        let jobs: Vec<_> = wanted
+            .chunks(size)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(make).collect::<Result<Vec<_>, _>>()))
+            .collect();
+        let mut all = Vec::new();
+        for job in jobs {
+            all.extend(job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(all)
+    })
+}
+
+fn metadata(dir: &Path, parties: &[PartyEntry], issued: &[(String, Use, Issued)]) -> Result<(), WorldError> {
+    let wrong = |error: &dyn std::fmt::Display| WorldError::Made(error.to_string());
+    let certificate = |issued: &Issued| {
+        let der = issued.certificate.to_der().map_err(|error| wrong(&error))?;
+        Certificate::from_der(&der).map_err(|error| wrong(&error))
+    };
+    let federation = issued.iter().find(|(_, usage, _)| *usage == Use::Federation).map(|(.., one)| one);
+    let federation = federation.ok_or_else(|| wrong(&"no federation key"))?;
+    let pem = federation.key_pem().map_err(|error| wrong(&error))?;
+    let key = PrivateKey::from_pem(&String::from_utf8_lossy(&pem)).map_err(|error| wrong(&error))?;
+    let signer = key.signer(SignatureAlgorithm::RsaSha256).map_err(|error| wrong(&error))?;
+    for party in parties.iter().filter(|party| party.role != Role::Stranger) {
+        let mut certificates = Vec::new();
+        for (purpose, usage, one) in issued {
+            if purpose.split('/').next() == Some(&party.name) {
+                let key_use = if *usage == Use::Sign { KeyUse::Signing } else { KeyUse::Encryption };
+                certificates.push((key_use, certificate(one)?));
+            }
+        }
+        let entity = Entity {
+            id: party.entity.clone(),
+            valid_until: UnixTime(pki::NOT_AFTER),
+            certificates,
+            endpoint: party.endpoint.clone(),
+        };
+        let text = entity.write(&Signing::new(&signer)).map_err(|error| wrong(&error))?;
+        file(dir, &format!("metadata/{}.xml", party.name), &text)?;
+    }
+    Ok(())
+}
+
+/// Entity identifier of a party of this name.
+#[must_use]
+pub fn entity(name: &str) -> String {
+    format!("https://{name}.example.test/")
+}
+
+/// One port for each party. Free ports are all held at once while they are chosen, so that they differ.
+fn ports(base: Option<u16>) -> Result<Vec<u16>, WorldError> {
+    if let Some(base) = base {
+        let last = u16::try_from(PARTIES.len() - 1).ok().and_then(|more| base.checked_add(more));
+        return last.map(|last| (base..=last).collect()).ok_or(WorldError::Ports { base });
+    }
+    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let bind = || TcpListener::bind(local).map_err(|error| WorldError::io(Path::new("127.0.0.1:0"), error));
+    let held: Vec<TcpListener> = PARTIES.iter().map(|_| bind()).collect::<Result<_, _>>()?;
+    let port = |listener: &TcpListener| {
+        listener
+            .local_addr()
+            .map(|at| at.port())
+            .map_err(|error| WorldError::io(Path::new("127.0.0.1:0"), error))
+    };
+    held.iter().map(port).collect()
+}
+
+/// Writes a file; keys so that only their owner reads them.
+fn file(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), WorldError> {
+    let path = dir.join(name);
+    let write = || -> io::Result<()> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        if name.ends_with(".key") || name.ends_with("key.pem") {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        let mut file = options.open(&path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error| WorldError::io(&path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_of(dir: &Path) -> Vec<(String, Vec<u8>)> {
+        let mut all = Vec::new();
+        let mut open = vec![dir.to_owned()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    let name = path.strip_prefix(dir).unwrap().display().to_string();
+                    all.push((name, fs::read(path).unwrap()));
+                }
+            }
+        }
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn one_seed_and_base_port_make_one_world() {
+        let scratch = tempfile::tempdir().unwrap();
+        let make = |name: &str, plan: Plan| {
+            World::generate(&scratch.path().join(name), Plan { crowd: 3, ..plan }).unwrap();
+            bytes_of(&scratch.path().join(name))
+        };
+        let first = make("one", Plan::new(1).at(20_000));
+        assert!(first == make("two", Plan::new(1).at(20_000)));
+        let other = make("three", Plan::new(2).at(20_000));
+        let same = first.iter().zip(&other).filter(|(one, other)| one.1 == other.1).count();
+        assert_eq!(same, 0, "every file depends on the seed");
+    }
+
+    #[test]
+    fn a_world_is_read_back_and_never_overwritten() {
+        let scratch = tempfile::tempdir().unwrap();
+        let dir = scratch.path().join("world");
+        let world = World::generate(&dir, Plan { crowd: 3, ..Plan::new(1) }).unwrap();
+        let now = UnixTime(pki::NOT_BEFORE);
+        let federation = world.federation(now).unwrap();
+        assert_eq!(federation.entities().count(), PARTIES.len() - 1, "everybody but the stranger");
+        for party in world.parties() {
+            let keys = world.keys(&party.name).unwrap();
+            let signs = federation.signer(keys.sign.1.der());
+            assert_eq!(signs, (party.role != Role::Stranger).then_some(party.entity.as_str()));
+            assert_eq!(keys.p256.is_some(), WITH_P256.contains(&party.name.as_str()));
+        }
+        assert!(matches!(world.federation(UnixTime(pki::NOT_AFTER)), Err(WorldError::Metadata { .. })));
+        assert!(matches!(world.party("relay"), Ok(party) if party.role == Role::Relay));
+        assert!(matches!(world.party("rely"), Err(WorldError::Party { .. })));
+
+        let before = bytes_of(&dir);
+        assert!(matches!(World::generate(&dir, Plan::new(2)), Err(WorldError::Exists(_))));
+        assert_eq!(before, bytes_of(&dir));
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1, "nothing else stays behind");
+    }
+
+    #[test]
+    fn ports_must_fit() {
+        assert_eq!(ports(Some(65_528)).unwrap().len(), PARTIES.len());
+        assert!(matches!(ports(Some(65_529)), Err(WorldError::Ports { base: 65_529 })));
+        let mut free = ports(None).unwrap();
+        free.sort_unstable();
+        free.dedup();
+        assert_eq!(free.len(), PARTIES.len());
+    }
+
+    #[test]
+    fn an_authority_has_a_port() {
+        assert_eq!(authority("https://127.0.0.1:18443/relay"), Some(("127.0.0.1:18443", 18443)));
+        assert_eq!(authority("https://127.0.0.1/relay"), None);
+        assert_eq!(authority("http://127.0.0.1:18443/relay"), None);
+    }
+}
