@@ -1,0 +1,300 @@
+//! What happened: one [`Event`] per line of a transcript.
+
+use std::fmt;
+
+use chukei_xml::lexical::{decode_base64, encode_base64};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// One thing that happened, with its number and its (virtual) time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// Position in the transcript, from 1 without a gap.
+    pub seq: u32,
+    /// Seconds since 1970 on the run's virtual clock.
+    pub at: i64,
+    /// What happened.
+    pub what: What,
+}
+
+/// What can happen in a run.
+///
+/// Everything between a [`CaseStart`](What::CaseStart) and its [`CaseEnd`](What::CaseEnd) belongs to that case;
+/// what stands outside is set-up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum What {
+    /// A case begins.
+    CaseStart {
+        /// Its id, such as `envelope/audience/other`.
+        case: String,
+        /// The case that differs from it in the deviation only, and has to be accepted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        twin: Option<String>,
+        /// The one declared difference, such as `envelope.audience=insurer-c`. Empty in a positive case.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        deviation: String,
+    },
+    /// A party of the suite sent an HTTP request to the product.
+    Sent {
+        /// Number of the exchange; [`Answered`](What::Answered) or [`NoAnswer`](What::NoAnswer) has the same.
+        exchange: u32,
+        /// The party (short name) that speaks.
+        from: String,
+        /// The party whose certificate the TLS client showed; none without a client certificate.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tls_client: Option<String>,
+        /// The endpoint, as `[endpoints]` of `sut.toml` names it: `linkage`, `mapping`, …
+        url_role: String,
+        /// HTTP method.
+        method: String,
+        /// HTTP header fields in order, as sent.
+        headers: Vec<(String, String)>,
+        /// HTTP body.
+        body: Body,
+        /// Whether this request carries the declared deviation of the case.
+        #[serde(default, skip_serializing_if = "is_false")]
+        deviates: bool,
+    },
+    /// What the product answered.
+    Answered {
+        /// Number of the exchange.
+        exchange: u32,
+        /// HTTP status.
+        status: u16,
+        /// HTTP header fields in order.
+        headers: Vec<(String, String)>,
+        /// HTTP body.
+        body: Body,
+    },
+    /// The product gave no complete answer.
+    NoAnswer {
+        /// Number of the exchange.
+        exchange: u32,
+        /// What came instead.
+        how: NoAnswer,
+    },
+    /// The product called a party of the suite.
+    Called {
+        /// Number of the exchange; [`Replied`](What::Replied) has the same.
+        exchange: u32,
+        /// The party (short name) that was called.
+        to: String,
+        /// The party whose certificate the product showed; an unknown certificate is named `unknown`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tls_client: Option<String>,
+        /// HTTP method.
+        method: String,
+        /// Path and query of the request.
+        path: String,
+        /// HTTP header fields in order.
+        headers: Vec<(String, String)>,
+        /// HTTP body.
+        body: Body,
+    },
+    /// What the suite answered to such a call.
+    Replied {
+        /// Number of the exchange.
+        exchange: u32,
+        /// HTTP status.
+        status: u16,
+        /// HTTP header fields in order.
+        headers: Vec<(String, String)>,
+        /// HTTP body.
+        body: Body,
+        /// Whether this answer carries the declared deviation of the case.
+        #[serde(default, skip_serializing_if = "is_false")]
+        deviates: bool,
+    },
+    /// A verb of the test-control API and its answer. Bodies stay bytes: a product may answer anything.
+    Control {
+        /// Method and path, such as `POST /reset`.
+        verb: String,
+        /// What was asked, JSON; empty without a body.
+        request: Body,
+        /// HTTP status; 0 when nothing came back.
+        status: u16,
+        /// What came back.
+        answer: Body,
+    },
+    /// A content key that a party of the suite unwrapped, so that a judge can open the ciphertext without a private key.
+    Unwrapped {
+        /// The party whose private key was used.
+        party: String,
+        /// `CipherValue` of the `EncryptedKey`, base64 without white space.
+        wrapped: String,
+        /// The content key, base64.
+        content_key: String,
+    },
+    /// The product was asked something valid afterwards and answered it.
+    Alive {
+        /// The exchange that shows it.
+        exchange: u32,
+    },
+    /// The product was asked something valid afterwards and did not answer.
+    NotAlive {
+        /// The exchange that shows it, when one came about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exchange: Option<u32>,
+        /// What was seen instead.
+        how: NoAnswer,
+    },
+    /// The case needs something that this product does not offer, such as a verb of the test-control API.
+    Lacking {
+        /// What is missing, such as `control POST /people`.
+        missing: String,
+    },
+    /// The suite itself failed, or sent something that it had not declared. The run is void.
+    Broken {
+        /// What failed, for the suite's maintainers.
+        what: String,
+    },
+    /// A case ends.
+    CaseEnd {
+        /// Its id.
+        case: String,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// Why there was no complete answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoAnswer {
+    /// The connection was refused: nothing was delivered.
+    Refused,
+    /// The TLS handshake failed, or the product closed right after it for want of a certificate.
+    TlsRefused,
+    /// The connection was closed before the answer was complete.
+    Closed,
+    /// Nothing came in time.
+    Timeout,
+    /// The answer exceeded what the suite reads.
+    TooLarge,
+    /// What came was not HTTP.
+    NotHttp,
+}
+
+impl NoAnswer {
+    /// The name used on the wire of the transcript.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::TlsRefused => "tls-refused",
+            Self::Closed => "closed",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too-large",
+            Self::NotHttp => "not-http",
+        }
+    }
+}
+
+/// The bytes of a message. Written as a JSON string where that is readable, else as `{"base64": …}`.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Body {
+    bytes: Vec<u8>,
+}
+
+impl Body {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The text, when the bytes are UTF-8 without control characters but line feed, carriage return and tab.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        let readable = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+        std::str::from_utf8(&self.bytes).ok().filter(|text| text.chars().all(readable))
+    }
+
+    /// The JSON in it, when it is JSON.
+    #[must_use]
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.bytes).ok()
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+}
+
+impl From<&[u8]> for Body {
+    fn from(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec() }
+    }
+}
+
+impl From<&str> for Body {
+    fn from(text: &str) -> Self {
+        Self { bytes: text.as_bytes().to_vec() }
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self { bytes: text.into_bytes() }
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text() {
+            Some(text) => write!(f, "{text:?}"),
+            None => write!(f, "base64 {}", encode_base64(&self.bytes)),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Base64 {
+    base64: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Octets(Base64),
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.text() {
+            Some(text) => serializer.serialize_str(text),
+            None => Base64 { base64: encode_base64(&self.bytes) }.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written::Text(text) => Ok(Self::from(text)),
+            Written::Octets(Base64 { base64 }) => decode_base64(&base64)
+                .map(Self::from)
+                .ok_or_else(|| D::Error::custom("a body whose base64 cannot be read")),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Values that must never be written, and the search for them.
+
+use std::fmt;
+
+use chukei_xml::lexical::encode_base64;
+use memchr::memmem;
+use zeroize::Zeroizing;
+
+use crate::digest::hex;
+
+/// Registered secrets. They are searched for as octets, in hexadecimal and in base64 at every alignment, with and
+/// without the white space and JSON escapes of line breaks between.
+#[derive(Default)]
+pub struct Secrets {
+    known: Vec<(String, Vec<Zeroizing<Vec<u8>>>)>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.known.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// Shorter values would be found by chance.
+const SHORTEST: usize = 8;
+
+/// A value that is too short to be searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooShort;
+
+impl Secrets {
+    /// Registers a secret under a name that may be shown.
+    ///
+    /// # Errors
+    /// The value has fewer than eight octets.
+    pub fn register(&mut self, name: &str, value: &[u8]) -> Result<(), TooShort> {
+        if value.len() < SHORTEST {
+            return Err(TooShort);
+        }
+        let mut forms: Vec<Zeroizing<Vec<u8>>> = vec![
+            Zeroizing::new(value.to_vec()),
+            Zeroizing::new(hex(value).into_bytes()),
+            Zeroizing::new(hex(value).to_uppercase().into_bytes()),
+        ];
+        // Base64 of the value inside something longer starts at one of three alignments. The characters at the edges
+        // also depend on the neighbours, so they are left out.
+        for skip in 0..3 {
+            let whole = value.get(skip..).unwrap_or_default();
+            let whole = whole.get(..whole.len() - whole.len() % 3).unwrap_or_default();
+            let text = encode_base64(whole).replace('\n', "");
+            forms.push(Zeroizing::new(text.replace('+', "-").replace('/', "_").into_bytes()));
+            forms.push(Zeroizing::new(text.into_bytes()));
+        }
+        forms.retain(|form| form.len() >= SHORTEST);
+        self.known.push((name.into(), forms));
+        Ok(())
+    }
+
+    /// The name of the first registered secret that is found in `bytes`.
+    #[must_use]
+    pub fn find_in(&self, bytes: &[u8]) -> Option<&str> {
+        if self.known.is_empty() {
+            return None;
+        }
+        let joined = without_breaks(bytes);
+        self.known.iter().find_map(|(name, forms)| {
+            let found = |form: &Zeroizing<Vec<u8>>| {
+                memmem::find(bytes, form).is_some() || memmem::find(&joined, form).is_some()
+            };
+            forms.iter().any(found).then_some(name.as_str())
+        })
+    }
+}
+
+/// The bytes without white space and without the JSON escapes of it: PEM breaks its base64 into lines.
+fn without_breaks(bytes: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = match (byte, tail) {
+            (b'\\', [b'n' | b'r' | b't', tail @ ..]) => tail,
+            (byte, tail) => {
+                if !byte.is_ascii_whitespace() {
+                    joined.push(*byte);
+                }
+                tail
+            }
+        };
+    }
+    joined
+}
