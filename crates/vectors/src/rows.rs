@@ -12,6 +12,8 @@ use crate::store::folder;
 pub struct Rows {
     /// By row id.
     pub rows: BTreeMap<String, Row>,
+    /// Who shows a reason.
+    pub areas: Areas,
     /// Reasons that no input can bring about, by name.
     pub reasons: BTreeMap<String, NamedTest>,
 }
@@ -28,6 +30,16 @@ pub struct Row {
     pub verdict: Vec<String>,
     /// The test that stands for the row where no vector can: `package::target::path::of::test`.
     pub named_test: Option<String>,
+}
+
+/// Areas of sentences, by who shows the reasons that belong to them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Areas {
+    /// One document brings such a reason about: it has a vector.
+    pub vectors: Vec<String>,
+    /// It takes a dialogue: the conformance suite shows it.
+    pub suite: Vec<String>,
 }
 
 /// A test that stands for a vector.

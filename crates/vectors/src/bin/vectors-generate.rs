@@ -1,7 +1,8 @@
 //! Adds to `vectors/` what the generator makes and what is not there yet.
 //!
 //! `--check`: changes nothing; fails if anything would change. `--replace PREFIX…`: forgets the vectors whose
-//! ids begin so; only for ids that no release has published. `--reasons`: prints the names of all reasons.
+//! ids begin so; only for ids that no release has published. `--reasons`: prints all reasons, each
+//! with the sentence that demands the refusal.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
 
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
             false
         }
         ["--reasons"] => {
-            chukei_reason::Reason::all().for_each(|reason| println!("{reason}"));
+            chukei_reason::Reason::all().for_each(|reason| println!("{reason} {}", reason.sentence()));
             return ExitCode::SUCCESS;
         }
         _ => {
