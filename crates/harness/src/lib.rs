@@ -1,3 +1,31 @@
 //! Drives a product: faces it as its counterparts, keeps seed and clock, finds set-up faults.
+//!
+//! * [`message`]: the suite's own messages, valid by default, every part a field to bend; [`kit`]: where each starts.
+//! * [`face`]: the suite as all counterparts of the product, over mutual TLS; everything is recorded.
+//! * [`world`] and [`people`]: the folder that `chukei world` makes.
+//! * [`sut`] and [`doctor`]: the description of a product, and what is wrong with a set-up ([`setup`]).
+//! * [`seed`] and [`clock`]: what would else be random.
+//!
+//! Nothing here judges. A product that hangs, closes, or answers garbage gives an event, never a hang.
 
 #![forbid(unsafe_code)]
+
+pub mod clock;
+mod control;
+pub mod face;
+pub mod kit;
+pub mod message;
+pub mod people;
+pub mod seed;
+pub mod setup;
+pub mod wire;
+pub mod world;
+
+pub use clock::Clock;
+pub use face::{Broken, Called, Exchanged, Face, Script, Scripted, Target};
+pub use kit::Kit;
+pub use message::{Draft, Envelope};
+pub use seed::Ids;
+pub use setup::{Fix, Setup};
+pub use wire::{Endpoint, Limits, Reply, Response};
+pub use world::World;

@@ -3,7 +3,7 @@
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::symm::{Cipher, encrypt_aead};
 
-use crate::PublicKey;
+use crate::{ContentKey, PublicKey};
 
 /// `block` to the power of the public exponent (RFC 8017 §5.1.1, RSAEP).
 #[must_use]
@@ -21,4 +21,10 @@ pub fn aes256_gcm(key: &[u8; 32], iv: &[u8; 12], plaintext: &[u8]) -> Vec<u8> {
     let mut tag = [0; 16];
     let sealed = encrypt_aead(Cipher::aes_256_gcm(), key, Some(iv), &[], plaintext, &mut tag).unwrap();
     [iv.as_slice(), &sealed, &tag].concat()
+}
+
+/// The octets of a content key, for evidence about TEST messages.
+#[must_use]
+pub fn content_key(key: &ContentKey) -> Vec<u8> {
+    key.octets().to_vec()
 }

@@ -1,0 +1,486 @@
+//! The suite as all counterparts of the product.
+//!
+//! A case speaks through a [`Face`]. Whatever is sent, answered, called or replied is recorded; whatever the product does,
+//! every call here returns.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32, atomic::Ordering},
+};
+
+use chukei_crypto::{KeyTransport, Unwrapper, test_pki::fixed};
+use chukei_evidence::{Body, NoAnswer, RecordError, Recorder, Transcript, What};
+use chukei_forge::raw::{Element, parse};
+use chukei_xml::lexical::{decode_base64, encode_base64};
+use tokio::{runtime::Runtime, task::JoinHandle};
+
+use crate::{
+    clock::Clock,
+    control::Control,
+    kit::{Kit, find, local},
+    message::{Draft, Finished},
+    seed::Ids,
+    setup::{Fix, Setup},
+    wire::{Endpoint, Limits, Reply, Response, client, listener},
+    world::World,
+};
+
+/// The product as the suite sees it.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The party that it plays.
+    pub party: String,
+    /// Its endpoints by role of the URL.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// Its test-control API.
+    pub control: Option<Endpoint>,
+}
+
+/// What a script does with a call: answers with a message of its own, or leaves it to the usual answer.
+pub type Script = Arc<dyn Fn(&Called<'_>, &mut Kit) -> Option<Scripted> + Send + Sync>;
+
+/// An answer of a script.
+pub struct Scripted {
+    /// The answer.
+    pub reply: Reply,
+    /// Whether it carries the deviation of the case.
+    pub deviates: bool,
+}
+
+/// A call of the product, for scripts.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'c> {
+    /// The party that was called.
+    pub to: &'c str,
+    /// Local name of the child of Body; empty when there is none.
+    pub kind: &'c str,
+    /// The message, if it can be read.
+    pub message: Option<&'c Element>,
+}
+
+/// An exchange that the suite began.
+#[derive(Clone, Debug)]
+pub struct Exchanged {
+    /// Its number.
+    pub exchange: u32,
+    /// The answer, or why there is none.
+    pub answer: Result<Response, NoAnswer>,
+}
+
+/// The case's author asked for something that the product does not offer, or made a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The product lacks what the case needs.
+    Lacking(String),
+    /// The suite failed.
+    Suite(String),
+}
+
+/// See the module.
+pub struct Face {
+    shared: Arc<Shared>,
+    runtime: Runtime,
+    listeners: Vec<JoinHandle<()>>,
+    target: Target,
+    limits: Limits,
+}
+
+struct Shared {
+    world: Arc<World>,
+    clock: Clock,
+    seed: u64,
+    product: Vec<(String, String)>,
+    plays: String,
+    recorder: Mutex<Option<Recorder>>,
+    failure: Mutex<Option<RecordError>>,
+    exchange: AtomicU32,
+    scene: Mutex<Scene>,
+}
+
+#[derive(Default)]
+struct Scene {
+    scope: String,
+    drafts: u32,
+    calls: u32,
+    scripts: Vec<Script>,
+}
+
+impl Face {
+    /// Opens the suite's side: a listener for each party that the product may call.
+    ///
+    /// # Errors
+    /// A port that is in use, or a missing key.
+    pub fn open(
+        world: World,
+        target: Target,
+        clock: Clock,
+        seed: u64,
+        limits: Limits,
+        recorder: Recorder,
+    ) -> Result<Self, Setup> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
+        let product = target.endpoints.iter().map(|(role, url)| (role.clone(), url.url.clone())).collect();
+        let shared = Arc::new(Shared {
+            world: Arc::new(world),
+            clock,
+            seed,
+            product,
+            plays: target.party.clone(),
+            recorder: Mutex::new(Some(recorder)),
+            failure: Mutex::new(None),
+            exchange: AtomicU32::new(0),
+            scene: Mutex::new(Scene::default()),
+        });
+        let mut face = Self { shared, runtime, listeners: Vec::new(), target, limits };
+        face.listen()?;
+        Ok(face)
+    }
+
+    fn listen(&mut self) -> Result<(), Setup> {
+        let world = Arc::clone(&self.shared.world);
+        for party in &world.public.parties {
+            let callable = matches!(party.role.as_str(), "relay" | "responder");
+            if !callable || party.name == self.target.party {
+                continue;
+            }
+            let Some(endpoint) = world.endpoint(&party.name, "soap").and_then(|url| Endpoint::parse(&url))
+            else {
+                continue;
+            };
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, endpoint.port));
+            let shared = Arc::clone(&self.shared);
+            let decide = Arc::new(move |call| shared.called(call));
+            let listening = listener::listen(Arc::clone(&world), party.name.clone(), address, decide);
+            let handle = self.runtime.block_on(listening).map_err(|error| {
+                Setup::new("setup.port.in-use", [address.to_string(), party.name.clone(), error.to_string()])
+                    .fix(Fix::FreePort(endpoint.port))
+            })?;
+            self.listeners.push(handle);
+        }
+        Ok(())
+    }
+
+    /// The world.
+    #[must_use]
+    pub fn world(&self) -> &Arc<World> {
+        &self.shared.world
+    }
+
+    /// The product.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The run's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Valid messages of this moment.
+    #[must_use]
+    pub fn kit(&self) -> Kit {
+        let mut scene = lock(&self.shared.scene);
+        scene.drafts = scene.drafts.wrapping_add(1);
+        self.shared.kit(&format!("{}/draft/{}", scene.scope, scene.drafts))
+    }
+
+    /// Begins a case.
+    pub fn begin(&self, case: &str, twin: Option<&str>, deviation: &str) {
+        *lock(&self.shared.scene) = Scene { scope: case.to_owned(), ..Scene::default() };
+        self.shared.record(What::CaseStart {
+            case: case.to_owned(),
+            twin: twin.map(str::to_owned),
+            deviation: deviation.to_owned(),
+        });
+    }
+
+    /// Ends a case, and forgets its scripts.
+    pub fn end(&self, case: &str) {
+        *lock(&self.shared.scene) = Scene::default();
+        self.shared.record(What::CaseEnd { case: case.to_owned() });
+    }
+
+    /// Records that the case cannot be run, or that the suite failed in it.
+    pub fn broken(&self, broken: Broken) {
+        self.shared.record(match broken {
+            Broken::Lacking(missing) => What::Lacking { missing },
+            Broken::Suite(what) => What::Broken { what },
+        });
+    }
+
+    /// Sends a message to an endpoint of the product.
+    pub fn send(&self, role: &str, draft: Draft) -> Exchanged {
+        self.deliver(role, draft, false)
+    }
+
+    /// The same for the message that carries the deviation of the case.
+    pub fn send_deviating(&self, role: &str, draft: Draft) -> Exchanged {
+        self.deliver(role, draft, true)
+    }
+
+    fn deliver(&self, role: &str, draft: Draft, deviates: bool) -> Exchanged {
+        let from = draft.from.clone();
+        self.deliver_bytes(role, &from, &draft.finish(), deviates)
+    }
+
+    /// Sends finished bytes: for what is sent twice.
+    pub fn deliver_bytes(&self, role: &str, from: &str, message: &Finished, deviates: bool) -> Exchanged {
+        let exchange = self.shared.next_exchange();
+        self.shared.record(What::Sent {
+            exchange,
+            from: from.to_owned(),
+            tls_client: message.tls.clone(),
+            url_role: role.to_owned(),
+            method: message.method.clone(),
+            headers: message.headers.clone(),
+            body: Body::from(message.body.clone()),
+            deviates,
+        });
+        for (party, wrapped, content_key) in message.keys.iter().cloned() {
+            self.shared.record(What::Unwrapped { party, wrapped, content_key });
+        }
+        let endpoint = self.target.endpoints.get(role).or_else(|| self.target.endpoints.values().next());
+        let answer = match endpoint {
+            Some(url) => self.runtime.block_on(client::send(&self.shared.world, url, message, self.limits)),
+            None => Err(NoAnswer::Refused),
+        };
+        match &answer {
+            Ok(response) => {
+                self.shared.record(What::Answered {
+                    exchange,
+                    status: response.status,
+                    headers: response.headers.clone(),
+                    body: Body::from(response.body.clone()),
+                });
+                self.shared.record_keys(&response.body);
+            }
+            Err(how) => self.shared.record(What::NoAnswer { exchange, how: *how }),
+        }
+        Exchanged { exchange, answer }
+    }
+
+    /// Sends something valid and records whether the product answered.
+    pub fn probe(&self, role: &str, draft: Draft) {
+        let Exchanged { exchange, answer } = self.send(role, draft);
+        self.shared.record(match answer {
+            Ok(_) => What::Alive { exchange },
+            Err(how) => What::NotAlive { exchange: Some(exchange), how },
+        });
+    }
+
+    /// Answers the calls of this case with a script before the usual answers.
+    pub fn script(&self, script: Script) {
+        lock(&self.shared.scene).scripts.push(script);
+    }
+
+    /// Bends the usual answer of `party` to messages of a kind.
+    pub fn bend(
+        &self,
+        party: &'static str,
+        kind: &'static str,
+        bend: impl Fn(&mut Draft) + Send + Sync + 'static,
+    ) {
+        self.script(Arc::new(move |call, kit| {
+            let message = call.message.filter(|_| call.to == party && call.kind == kind)?;
+            let mut draft = kit.reply(party, message)?;
+            bend(&mut draft);
+            Some(Scripted { reply: answer(draft.finish()), deviates: true })
+        }));
+    }
+
+    /// Forgets the scripts of the case: the usual answers again.
+    pub fn unscript(&self) {
+        lock(&self.shared.scene).scripts.clear();
+    }
+
+    /// A verb of the product's test-control API: status and JSON of the answer.
+    ///
+    /// # Errors
+    /// [`Broken::Lacking`] when the product has no such API or does not offer the verb.
+    pub fn control(
+        &self,
+        method: &str,
+        verb: &str,
+        request: Option<&serde_json::Value>,
+    ) -> Result<serde_json::Value, Broken> {
+        let what = format!("{method} /{verb}");
+        let Some(base) = &self.target.control else {
+            return Err(Broken::Lacking(format!("control {what}")));
+        };
+        let (status, body) = self.runtime.block_on(Control::new(base).call(method, verb, request));
+        let answer = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
+        self.shared.record(What::Control {
+            verb: what.clone(),
+            request: Body::from(request.map_or_else(String::new, ToString::to_string)),
+            status,
+            answer: Body::from(body),
+        });
+        if status == 501 { Err(Broken::Lacking(format!("control {what}"))) } else { Ok(answer) }
+    }
+
+    /// Moves the clock of the run and of the product.
+    ///
+    /// # Errors
+    /// [`Broken::Lacking`] when the product's clock cannot be set.
+    pub fn advance(&self, seconds: i64) -> Result<(), Broken> {
+        if !self.shared.clock.is_virtual() {
+            return Err(Broken::Lacking("control POST /clock".into()));
+        }
+        self.shared.clock.advance(seconds);
+        self.set_product_clock()
+    }
+
+    /// Tells the product the time of the run.
+    ///
+    /// # Errors
+    /// As [`Self::advance`].
+    pub fn set_product_clock(&self) -> Result<(), Broken> {
+        let now = serde_json::json!({ "now": self.shared.clock.now() });
+        self.control("POST", "clock", Some(&now)).map(drop)
+    }
+
+    /// The certificate that the product's endpoint shows to `party`.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn certificate(&self, url: &Endpoint, party: &str) -> Result<Vec<u8>, NoAnswer> {
+        self.runtime.block_on(client::certificate(&self.shared.world, url, party, self.limits.connect))
+    }
+
+    /// How many events there are so far.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        lock(&self.shared.recorder).as_ref().map_or(0, |recorder| recorder.events().len())
+    }
+
+    /// Why recording failed, if it did: then the run has to stop.
+    #[must_use]
+    pub fn failure(&self) -> Option<RecordError> {
+        lock(&self.shared.failure).take()
+    }
+
+    /// Closes the suite's side. `whole` says that the run came to its end; else the transcript is marked incomplete.
+    ///
+    /// # Errors
+    /// The transcript cannot be written.
+    pub fn close(self, whole: bool) -> Result<Transcript, RecordError> {
+        self.listeners.iter().for_each(JoinHandle::abort);
+        let recorder = lock(&self.shared.recorder).take();
+        self.runtime.shutdown_background();
+        let recorder = recorder.ok_or(RecordError::Full)?;
+        if whole { recorder.finish() } else { Ok(recorder.stop()) }
+    }
+}
+
+impl Shared {
+    fn kit(&self, scope: &str) -> Kit {
+        Kit {
+            world: Arc::clone(&self.world),
+            ids: Ids::new(self.seed, scope),
+            now: self.clock.now(),
+            product: self.product.clone(),
+            plays: self.plays.clone(),
+        }
+    }
+
+    fn next_exchange(&self) -> u32 {
+        self.exchange.fetch_add(1, Ordering::SeqCst).wrapping_add(1)
+    }
+
+    fn record(&self, what: What) {
+        let mut recorder = lock(&self.recorder);
+        if let Some(Err(error)) = recorder.as_mut().map(|recorder| recorder.record(self.clock.now(), what)) {
+            lock(&self.failure).get_or_insert(error);
+        }
+    }
+
+    /// Records the content keys of what the product has sealed for parties of the suite.
+    fn record_keys(&self, message: &[u8]) {
+        let Some(root) = readable(message) else { return };
+        for key in root.descendants().into_iter().filter(|element| local(&element.name) == "EncryptedKey") {
+            let Some(wrapped) = find(key, "CipherValue").map(Element::content) else { continue };
+            let mut parties = self.world.names().filter(|party| *party != self.plays);
+            let opened = parties.find_map(|party| Some((party, unwrap(&self.world, party, &wrapped)?)));
+            if let Some((party, content_key)) = opened {
+                self.record(What::Unwrapped {
+                    party: party.to_owned(),
+                    wrapped: wrapped.split_ascii_whitespace().collect(),
+                    content_key: encode_base64(&content_key),
+                });
+            }
+        }
+    }
+
+    fn called(&self, call: listener::Call) -> Reply {
+        let exchange = self.next_exchange();
+        let (scope, scripts) = {
+            let mut scene = lock(&self.scene);
+            scene.calls = scene.calls.wrapping_add(1);
+            (format!("{}/call/{}", scene.scope, scene.calls), scene.scripts.clone())
+        };
+        self.record(What::Called {
+            exchange,
+            to: call.to.clone(),
+            tls_client: call.tls_client,
+            method: call.method,
+            path: call.path,
+            headers: call.headers,
+            body: Body::from(call.body.clone()),
+        });
+        self.record_keys(&call.body);
+        let message = readable(&call.body);
+        let kind = message.as_ref().and_then(|root| root.elements().last()?.elements().next());
+        let kind = kind.map_or("", |child| local(&child.name));
+        let called = Called { to: &call.to, kind, message: message.as_ref() };
+        let mut kit = self.kit(&scope);
+        let scripted = scripts.iter().find_map(|script| script(&called, &mut kit));
+        let Scripted { reply, deviates } = scripted.unwrap_or_else(|| {
+            let usual = message.as_ref().and_then(|message| kit.reply(&call.to, message));
+            let reply = usual.map_or_else(refuse, |draft| answer(draft.finish()));
+            Scripted { reply, deviates: false }
+        });
+        if let Reply::Answer { status, headers, body } = &reply {
+            let (status, headers, body) = (*status, headers.clone(), Body::from(body.clone()));
+            self.record(What::Replied { exchange, status, headers, body, deviates });
+        }
+        reply
+    }
+}
+
+/// A finished message as an answer.
+#[must_use]
+pub fn answer(message: Finished) -> Reply {
+    Reply::Answer { status: message.status, headers: message.headers, body: message.body }
+}
+
+fn refuse() -> Reply {
+    let body = crate::message::body::fault("soap:Client", "refused");
+    Reply::Answer {
+        status: 500,
+        headers: vec![("content-type".into(), "text/xml; charset=utf-8".into())],
+        body,
+    }
+}
+
+fn readable(message: &[u8]) -> Option<Element> {
+    parse(std::str::from_utf8(message).ok()?).ok()
+}
+
+/// The content key that a party opens, where its key is at hand.
+pub(crate) fn unwrap(world: &World, party: &str, wrapped: &str) -> Option<Vec<u8>> {
+    let key = world.opener(party)?;
+    let wrapped: String = wrapped.split_ascii_whitespace().collect();
+    let content_key = key.unwrap(KeyTransport::RsaOaepSha256, &decode_base64(&wrapped)?).ok()?;
+    Some(fixed::content_key(&content_key))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,59 @@
+//! Mutual TLS with the identities of the world.
+
+use openssl::{
+    error::ErrorStack,
+    pkey::PKey,
+    ssl::{Ssl, SslAcceptor, SslConnector, SslContextBuilder, SslMethod, SslVerifyMode, SslVersion},
+    x509::{X509, store::X509StoreBuilder},
+};
+
+use crate::world::World;
+
+/// TLS of a client that shows the certificate of `party`, or none.
+pub(crate) fn client(world: &World, party: Option<&str>, host: &str) -> Result<Ssl, ErrorStack> {
+    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    trust(&mut builder, world)?;
+    builder.set_verify(SslVerifyMode::PEER);
+    if let Some(party) = party {
+        identify(&mut builder, world, party)?;
+    }
+    // Which host a certificate names is no matter of the standard; doctor compares the whole certificate.
+    let mut configuration = builder.build().configure()?;
+    configuration.set_verify_hostname(false);
+    configuration.into_ssl(host)
+}
+
+/// TLS of the server of `party`, which asks for a certificate and records who showed which.
+pub(crate) fn server(world: &World, party: &str) -> Result<SslAcceptor, ErrorStack> {
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    trust(&mut builder, world)?;
+    identify(&mut builder, world, party)?;
+    // Any certificate, or none: whether the product shows the right one is judged, not refused.
+    builder.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
+    Ok(builder.build())
+}
+
+/// The name of the party whose certificate the other side showed.
+pub(crate) fn peer(world: &World, certificate: Option<X509>) -> Option<String> {
+    let der = certificate?.to_der().ok()?;
+    Some(world.party_of(&der).unwrap_or("unknown").to_owned())
+}
+
+fn trust(builder: &mut SslContextBuilder, world: &World) -> Result<(), ErrorStack> {
+    let mut store = X509StoreBuilder::new()?;
+    for certificate in X509::stack_from_pem(world.public.ca.as_bytes())? {
+        store.add_cert(certificate)?;
+    }
+    builder.set_cert_store(store.build());
+    Ok(())
+}
+
+fn identify(builder: &mut SslContextBuilder, world: &World, party: &str) -> Result<(), ErrorStack> {
+    let certificate = X509::from_der(&world.certificate(party))?;
+    builder.set_certificate(&certificate)?;
+    let key = PKey::private_key_from_pem(world.key_pem(party).unwrap_or_default().as_bytes())?;
+    builder.set_private_key(&key)?;
+    builder.check_private_key()
+}

@@ -1,0 +1,251 @@
+//! The world around the product: who is in it, with which keys. Read from the folder that `chukei world` makes.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use chukei_crypto::{Certificate, PrivateKey, PublicKey, test_pki};
+use chukei_evidence as evidence;
+use serde::Deserialize;
+
+use crate::{
+    message::PURPOSE,
+    people,
+    setup::{Fix, Setup},
+};
+
+/// A party that is in nobody's world: its certificate is signed by itself.
+pub const NOBODY: &str = "nobody";
+
+/// Parties, keys, agreements and people.
+#[derive(Debug)]
+pub struct World {
+    /// What everybody may know.
+    pub public: evidence::World,
+    keys: BTreeMap<String, Keys>,
+}
+
+/// Keys of a party. Private ones are read when they are first used, and a product's are never needed.
+#[derive(Debug)]
+struct Keys {
+    certificate: Certificate,
+    encryption: Option<PublicKey>,
+    sign: Lazy,
+    decrypt: Lazy,
+}
+
+#[derive(Debug)]
+struct Lazy {
+    pem: Option<String>,
+    key: OnceLock<PrivateKey>,
+}
+
+impl Lazy {
+    fn new(pem: Option<String>) -> Self {
+        Self { pem, key: OnceLock::new() }
+    }
+
+    fn get(&self) -> Option<&PrivateKey> {
+        if let Some(key) = self.key.get() {
+            return Some(key);
+        }
+        let key = PrivateKey::from_pem(self.pem.as_deref()?).ok()?;
+        Some(self.key.get_or_init(|| key))
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    party: Vec<FileParty>,
+    agreement: Vec<FileAgreement>,
+}
+
+#[derive(Deserialize)]
+struct FileParty {
+    name: String,
+    entity: String,
+    endpoint: String,
+    role: String,
+}
+
+#[derive(Deserialize)]
+struct FileAgreement {
+    requester: String,
+    target: String,
+    purposes: Vec<String>,
+}
+
+impl World {
+    /// Reads a world folder.
+    ///
+    /// # Errors
+    /// The file that is missing or cannot be read, with the fix.
+    pub fn load(folder: &Path) -> Result<Self, Setup> {
+        let text = read(&folder.join("world.toml"))?;
+        let file: File = toml::from_str(&text).map_err(|error| {
+            Setup::new(
+                "setup.world.toml",
+                [folder.join("world.toml").display().to_string(), error.message().to_owned()],
+            )
+            .fix(Fix::MakeWorld(folder.display().to_string()))
+        })?;
+        let mut world = Self {
+            public: evidence::World {
+                agreements: file.agreement.iter().flat_map(FileAgreement::each).collect(),
+                ca: read(&folder.join("ca/ca.pem"))?,
+                ..evidence::World::default()
+            },
+            keys: BTreeMap::new(),
+        };
+        world.public.people = people::load(folder)?;
+        for party in file.party {
+            world.add_folder(folder, party)?;
+        }
+        world.add_nobody();
+        Ok(world)
+    }
+
+    fn add_folder(&mut self, folder: &Path, party: FileParty) -> Result<(), Setup> {
+        let keys = folder.join("keys").join(&party.name);
+        let certificate = read(&keys.join("sign.pem"))?;
+        let encryption = std::fs::read_to_string(keys.join("decrypt.pem")).unwrap_or_default();
+        let own = |name: &str| Lazy::new(std::fs::read_to_string(keys.join(name)).ok());
+        self.keys.insert(
+            party.name.clone(),
+            Keys {
+                certificate: parse(&certificate, &keys.join("sign.pem"))?,
+                encryption: if encryption.is_empty() {
+                    None
+                } else {
+                    parse(&encryption, &keys.join("decrypt.pem"))?.public_key().ok()
+                },
+                sign: own("sign.key"),
+                decrypt: own("decrypt.key"),
+            },
+        );
+        let member = folder.join("metadata").join(format!("{}.xml", party.name)).exists();
+        self.public.parties.push(evidence::Party {
+            name: party.name,
+            entity: party.entity,
+            role: party.role,
+            endpoints: vec![("soap".into(), party.endpoint)],
+            certificate,
+            encryption,
+            member,
+        });
+        Ok(())
+    }
+
+    /// Somebody who certifies himself.
+    fn add_nobody(&mut self) {
+        let key = test_pki::keys::rsa2048(1);
+        let spec = test_pki::LeafSpec::new("TEST Nobody", key.public_key());
+        let certificate = test_pki::Ca::from_spec(spec, key.clone()).certificate().clone();
+        let pem = openssl::x509::X509::from_der(certificate.der()).and_then(|x509| x509.to_pem());
+        let encryption = Some(key.public_key().clone());
+        let sign = Lazy::new(key.to_pkcs8_pem().ok().map(|pem| pem.to_string()));
+        let _ = sign.key.set(key);
+        self.keys.insert(NOBODY.into(), Keys { certificate, encryption, sign, decrypt: Lazy::new(None) });
+        self.public.parties.push(evidence::Party {
+            name: NOBODY.into(),
+            entity: "https://nobody.example.test/".into(),
+            certificate: String::from_utf8(pem.unwrap_or_default()).unwrap_or_default(),
+            ..evidence::Party::default()
+        });
+    }
+
+    /// Entity id of a party.
+    ///
+    /// # Panics
+    /// Here and below: when there is no such party or key, which the doctor finds before a run.
+    #[must_use]
+    pub fn entity(&self, party: &str) -> String {
+        required(self.public.party(party), party).entity.clone()
+    }
+
+    /// Where a party takes messages.
+    #[must_use]
+    pub fn endpoint(&self, party: &str, role: &str) -> Option<String> {
+        let endpoints = &self.public.party(party)?.endpoints;
+        let named = endpoints.iter().find(|(name, _)| name == role).or_else(|| endpoints.first())?;
+        Some(named.1.clone())
+    }
+
+    /// DER of the certificate with which a party signs and is known in TLS.
+    #[must_use]
+    pub fn certificate(&self, party: &str) -> Vec<u8> {
+        self.keys(party).certificate.der().to_vec()
+    }
+
+    /// The key with which a party signs.
+    #[must_use]
+    pub fn key(&self, party: &str) -> PrivateKey {
+        required(self.keys(party).sign.get(), party).clone()
+    }
+
+    /// PEM of that key, for TLS.
+    #[must_use]
+    pub fn key_pem(&self, party: &str) -> Option<&str> {
+        self.keys.get(party)?.sign.pem.as_deref()
+    }
+
+    /// The key for which others seal.
+    #[must_use]
+    pub fn recipient(&self, party: &str) -> PublicKey {
+        required(self.keys(party).encryption.as_ref(), party).clone()
+    }
+
+    /// The key with which a party opens, where the folder has it.
+    #[must_use]
+    pub fn opener(&self, party: &str) -> Option<&PrivateKey> {
+        self.keys.get(party)?.decrypt.get()
+    }
+
+    /// The party with this certificate.
+    #[must_use]
+    pub fn party_of(&self, certificate: &[u8]) -> Option<&str> {
+        let mut all = self.keys.iter();
+        all.find(|(_, keys)| keys.certificate.der() == certificate).map(|(name, _)| name.as_str())
+    }
+
+    /// Names of all parties.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
+    fn keys(&self, party: &str) -> &Keys {
+        required(self.keys.get(party), party)
+    }
+}
+
+#[allow(clippy::panic, reason = "a case that names nobody is a mistake of its author and voids the run")]
+fn required<T>(found: Option<T>, party: &str) -> T {
+    found.unwrap_or_else(|| panic!("no party or key {party} in this world"))
+}
+
+impl FileAgreement {
+    fn each(&self) -> impl Iterator<Item = evidence::Agreement> + '_ {
+        self.purposes.iter().map(|purpose| evidence::Agreement {
+            requester: self.requester.clone(),
+            target: self.target.clone(),
+            purpose: format!("{PURPOSE}{purpose}"),
+        })
+    }
+}
+
+fn parse(pem: &str, path: &Path) -> Result<Certificate, Setup> {
+    Certificate::from_pem(pem).map_err(|error| {
+        Setup::new("setup.certificate.unreadable", [path.display().to_string(), format!("{:?}", error.fault)])
+            .fix(Fix::Replace(path.display().to_string()))
+    })
+}
+
+pub(crate) fn read(path: &PathBuf) -> Result<String, Setup> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let folder = path.parent().unwrap_or(path);
+        Setup::new("setup.file.missing", [path.display().to_string(), error.to_string()])
+            .fix(Fix::MakeWorld(folder.display().to_string()))
+    })
+}
