@@ -6,7 +6,7 @@
 use chukei_reason::{Answer, Reason};
 use chukei_xml::{Name, Writer, ns};
 
-use crate::{Refusal, Status, names::*};
+use crate::{Refusal, Status, names::*, status::code};
 
 /// An HTTP status and the SOAP Fault that goes with it; unsigned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,23 +19,27 @@ pub struct Fault {
 
 impl From<&Refusal> for Fault {
     fn from(refusal: &Refusal) -> Self {
-        fault(refusal.reason())
+        tell(refusal.answer(), refusal.reason())
     }
 }
 
 /// The answer to a refused message.
 #[must_use]
 pub fn fault(reason: Reason) -> Fault {
-    let client = |local| ns::SOAP.name(local);
-    let (status, faultcode, text, detail) = match reason.answer() {
-        Answer::Bytes => (400, client("Client"), "The request is not a message of this service.", None),
-        Answer::TooLarge => (413, client("Client"), "The request is too large.", None),
-        Answer::Auth => (500, client("Client"), "The message was not authenticated.", None),
-        Answer::Dec => (500, client("Client"), "The identity was not accepted.", None),
+    tell(reason.answer(), reason)
+}
+
+fn tell(answer: Answer, reason: Reason) -> Fault {
+    let soap = |local| ns::SOAP.name(local);
+    let (status, faultcode, text, detail) = match answer {
+        Answer::Bytes => (400, soap("Client"), "The request is not a message of this service.", None),
+        Answer::TooLarge => (413, soap("Client"), "The request is too large.", None),
+        Answer::Auth => (500, soap("Client"), "The message was not authenticated.", None),
+        Answer::Dec => (500, soap("Client"), "The identity was not accepted.", None),
         Answer::Semantic => {
             (500, semantic_code(reason), "The request was refused.", Some(status_code(reason)))
         }
-        _ => (500, client("Server"), "The request could not be processed.", None),
+        _ => (500, soap("Server"), "The request could not be processed.", None),
     };
     Fault { status, body: write(faultcode, text, detail).unwrap_or_default() }
 }
@@ -71,7 +75,7 @@ fn status_code(reason: Reason) -> &'static str {
         Reason::Replay => "DuplicateMsg",
         Reason::Correlation => "InvalidRefToMsgID",
         Reason::Action | Reason::Body => "ActionNotSupported",
-        Reason::NotAuthorised => "ProviderIDNotValid",
+        Reason::NotAuthorised => code::FORBIDDEN,
         Reason::TargetIdentity
         | Reason::Audience
         | Reason::Recipient

@@ -2,13 +2,14 @@
 
 use std::{borrow::Cow, fmt};
 
-use chukei_reason::Reason;
+use chukei_reason::{Answer, Reason};
 use chukei_xml::{Position, XmlError};
 
 /// A refusal. It stays inside; a peer is told what [`crate::fault()`] says. Its `Display` holds nothing that a peer sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     reason: Reason,
+    answer: Answer,
     sentence: &'static str,
     expected: Cow<'static, str>,
     position: Option<Position>,
@@ -18,13 +19,26 @@ impl Refusal {
     /// A refusal that this sentence demands.
     #[must_use]
     pub const fn new(sentence: &'static str, reason: Reason, expected: &'static str) -> Self {
-        Self { reason, sentence, expected: Cow::Borrowed(expected), position: None }
+        Self { reason, answer: reason.answer(), sentence, expected: Cow::Borrowed(expected), position: None }
     }
 
     /// Our own mistake, or a store or device that failed us.
     #[must_use]
     pub const fn internal(expected: &'static str) -> Self {
         Self::new("answer.internal.server-fault", Reason::Internal, expected)
+    }
+
+    /// The same refusal of another sentence, with the answer of another group: inside a ciphertext, everything has one.
+    #[must_use]
+    pub const fn answered(mut self, sentence: &'static str, answer: Answer) -> Self {
+        (self.sentence, self.answer) = (sentence, answer);
+        self
+    }
+
+    /// What the peer is told.
+    #[must_use]
+    pub const fn answer(&self) -> Answer {
+        self.answer
     }
 
     /// The ground for refusal.
@@ -56,6 +70,7 @@ impl From<XmlError> for Refusal {
     fn from(error: XmlError) -> Self {
         Self {
             reason: error.reason(),
+            answer: error.reason().answer(),
             sentence: error.reason().sentence(),
             expected: Cow::Owned(error.expected().to_owned()),
             position: Some(error.position().clone()),

@@ -245,12 +245,14 @@ impl Conditions {
         matches!(self.audiences.as_slice(), [one] if matches!(one.as_slice(), [audience] if audience == party))
     }
 
-    /// Whether both ends are given, `at` is within, and they are at most so many seconds apart.
+    /// Whether both ends are given, `now` is within (the first end may be so many seconds ahead), and they are at most so
+    /// many seconds apart.
     #[must_use]
-    pub fn is_current(&self, at: UnixTime, longest: i64) -> bool {
-        let at = DateTime { seconds: at.0, nanoseconds: 0 };
-        matches!((self.not_before, self.not_on_or_after), (Some(from), Some(until))
-            if from <= at && at < until && until.seconds.saturating_sub(from.seconds) <= longest)
+    pub fn is_current(&self, now: UnixTime, skew: i64, longest: i64) -> bool {
+        let (Some(from), Some(until)) = (self.not_before, self.not_on_or_after) else { return false };
+        let at = |seconds| DateTime { seconds, nanoseconds: 0 };
+        let length = until.seconds.saturating_sub(from.seconds);
+        from <= at(now.0.saturating_add(skew)) && at(now.0) < until && from < until && length <= longest
     }
 }
 

@@ -142,6 +142,8 @@ impl Entity {
 #[derive(Clone, Debug, Default)]
 pub struct Federation {
     entities: BTreeMap<String, Entity>,
+    /// Who signs with which certificate, by its DER.
+    signers: BTreeMap<Vec<u8>, String>,
     trust: TrustStore,
 }
 
@@ -168,6 +170,9 @@ impl Federation {
             })?;
             let key = TrustedKey::new(key).with_certificate(certificate).for_use(*key_use);
             self.trust.add(entity.id.clone(), key.valid(UnixTime(i64::MIN), entity.valid_until));
+            if *key_use != KeyUse::Encryption {
+                self.signers.insert(certificate.der().to_vec(), entity.id.clone());
+            }
         }
         self.entities.insert(entity.id.clone(), entity);
         Ok(())
@@ -187,8 +192,7 @@ impl Federation {
     /// The party that signs with this certificate.
     #[must_use]
     pub fn signer(&self, der: &[u8]) -> Option<&str> {
-        let mut owners = self.entities.values().filter(|entity| entity.signs_with(der));
-        owners.next().map(|entity| entity.id.as_str())
+        self.signers.get(der).map(String::as_str)
     }
 
     /// The keys of everybody.
