@@ -1,0 +1,372 @@
+//! HTTP/1.1 over mutual TLS, with a limit on everything that a peer decides.
+//!
+//! hyper refuses contradictory lengths, obsolete folding, control characters and the like by itself. What it leaves to
+//! its user is here: exactly one fitting `Host`, one method, known paths, the media type, sizes, times, the number of
+//! connections. hyper accepts a line feed alone as the end of a header line; behind no proxy, as here, that has no second
+//! reading.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chukei_idwsf::{Checks, Fault, Refusal, fault};
+use chukei_reason::{LimitKind, Reason};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use openssl::ssl::{Ssl, SslAcceptor};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_openssl::SslStream;
+
+use crate::WorldError;
+use crate::stall::Stalling;
+use crate::tls::TlsIdentity;
+
+/// What a peer may take of us. The defaults are those of the standard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets of the request line and header fields.
+    pub head: usize,
+    /// Header fields.
+    pub fields: usize,
+    /// From the first octet awaited to the end of the header; a connection may be idle as long.
+    pub head_time: Duration,
+    /// Octets of a body.
+    pub body: usize,
+    /// From the header to the end of the body.
+    pub body_time: Duration,
+    /// Without a single octet of an answer taken.
+    pub write_time: Duration,
+    /// The TLS handshake.
+    pub handshake_time: Duration,
+    /// Connections at a time; others wait to be accepted.
+    pub connections: usize,
+    /// What is under way when the party stops has this long to end.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: 16 * 1024,
+            fields: 100,
+            head_time: Duration::from_secs(10),
+            body: 2 * 1024 * 1024,
+            body_time: Duration::from_secs(30),
+            write_time: Duration::from_secs(10),
+            handshake_time: Duration::from_secs(10),
+            connections: 512,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A request that the transport lets through.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Its path.
+    pub path: String,
+    /// The `SOAPAction` field, if there is exactly one.
+    pub soap_action: Option<String>,
+    /// Its body.
+    pub body: Bytes,
+    /// DER of the certificate that the TLS client has shown and proved.
+    pub client: Option<Arc<[u8]>>,
+}
+
+/// What answers.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers a request.
+    fn handle(&self, received: Received) -> impl Future<Output = Fault> + Send;
+
+    /// Is told what the transport refused by itself.
+    fn refused(&self, refusal: &Refusal);
+}
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// Sizes and times.
+    pub limits: Limits,
+    /// What `Host` may say, and an absolute request target.
+    pub authorities: Vec<String>,
+    /// The paths that there are.
+    pub paths: Vec<String>,
+    /// What is checked: everything, but for a mock party with a fault.
+    pub checks: Checks,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts to serve on a listener that is already bound, so that connections succeed from now on.
+    ///
+    /// # Errors
+    /// [`WorldError::Key`]-like trouble with the TLS identity, [`WorldError::Bind`] when the listener is of no use.
+    pub fn start<H: Handler>(
+        listener: std::net::TcpListener,
+        identity: &TlsIdentity,
+        serve: Serve,
+        handler: Arc<H>,
+    ) -> Result<Self, WorldError> {
+        let bind = |error: std::io::Error| WorldError::Bind {
+            address: "the listener".to_owned(),
+            error: error.to_string(),
+        };
+        let anyone = serve.checks.skips("transport.tls.client");
+        let acceptor = identity.acceptor(anyone).map_err(|error| WorldError::Made(error.to_string()))?;
+        listener.set_nonblocking(true).map_err(bind)?;
+        let listener = TcpListener::from_std(listener).map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::new(Shared { acceptor, serve, handler });
+        let task = tokio::spawn(accept(listener, shared, stopped));
+        Ok(Self { address, stop, task })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections and requests, lets those under way end, and returns when they have.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        // The task ends by itself; a panic in it was a test's own.
+        let _ = self.task.await;
+    }
+}
+
+struct Shared<H> {
+    acceptor: SslAcceptor,
+    serve: Serve,
+    handler: Arc<H>,
+}
+
+async fn accept<H: Handler>(
+    listener: TcpListener,
+    shared: Arc<Shared<H>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let slots = Arc::new(Semaphore::new(shared.serve.limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let next = async {
+            let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
+            Some((slot, listener.accept().await))
+        };
+        tokio::select! {
+            () = told_to_stop(&mut stopped) => break,
+            Some(_) = connections.join_next() => {}
+            accepted = next => {
+                let Some((slot, accepted)) = accepted else { break };
+                match accepted {
+                    Ok((stream, _)) => {
+                        let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+                        connections.spawn(async move {
+                            connection(stream, &shared, stopped).await;
+                            drop(slot);
+                        });
+                    }
+                    // Out of descriptors, or the peer is gone already: others are served meanwhile.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        }
+    }
+    drop(listener);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(shared.serve.limits.grace, ended).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+/// Returns when the server is told to stop, or is gone.
+async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn connection<H: Handler>(
+    stream: TcpStream,
+    shared: &Arc<Shared<H>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let limits = shared.serve.limits;
+    let refused = || shared.handler.refused(&Refusal::new("transport.tls.client", Reason::Tls, "mutual TLS"));
+    let _ = stream.set_nodelay(true);
+    let Ok(stream) = Ssl::new(shared.acceptor.context()).and_then(|ssl| SslStream::new(ssl, stream)) else {
+        return refused();
+    };
+    let mut stream = Box::pin(stream);
+    let handshake = timeout(limits.handshake_time, stream.as_mut().accept());
+    tokio::select! {
+        shaken = handshake => if !matches!(shaken, Ok(Ok(()))) { return refused() },
+        () = told_to_stop(&mut stopped) => return,
+    }
+    let client = stream.ssl().peer_certificate().and_then(|certificate| certificate.to_der().ok());
+    let client: Option<Arc<[u8]>> = client.map(Into::into);
+
+    let service = service_fn(|request| {
+        let client = client.clone();
+        async move { Ok::<_, std::convert::Infallible>(answer(request, client, shared).await) }
+    });
+    let lax_head = shared.serve.checks.skips("transport.header.limit");
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_time)
+        .max_buf_size(if lax_head { 64 * limits.head } else { limits.head })
+        .max_headers(if lax_head { 64 * limits.fields } else { limits.fields })
+        .auto_date_header(false);
+    let served = builder.serve_connection(TokioIo::new(Stalling::new(stream, limits.write_time)), service);
+    let mut served = std::pin::pin!(served);
+    let outcome = tokio::select! {
+        outcome = served.as_mut() => Some(outcome),
+        () = told_to_stop(&mut stopped) => None,
+    };
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = outcome {
+        if error.is_parse() {
+            shared.handler.refused(&Refusal::new(
+                "transport.header.limit",
+                Reason::Http,
+                "an HTTP/1.1 request",
+            ));
+        } else if error.is_timeout() {
+            shared.handler.refused(&Refusal::new(
+                "transport.header.limit",
+                Reason::Http,
+                "a request in time",
+            ));
+        }
+    }
+}
+
+async fn answer<H: Handler>(
+    request: Request<Incoming>,
+    client: Option<Arc<[u8]>>,
+    shared: &Shared<H>,
+) -> Response<Full<Bytes>> {
+    match receive(request, client, &shared.serve).await {
+        Ok(received) => response(shared.handler.handle(received).await, None),
+        Err((refusal, status)) => {
+            shared.handler.refused(&refusal);
+            let mut told = fault(refusal.reason());
+            told.status = status.unwrap_or(told.status);
+            response(told, Some(refusal.sentence()))
+        }
+    }
+}
+
+/// Refusals of the transport close the connection: what follows on it may not be what it seems.
+fn response(told: Fault, refused_by: Option<&'static str>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(told.body)));
+    *response.status_mut() = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/xml; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    if refused_by.is_some() {
+        headers.insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
+    }
+    if told.status == 405 {
+        headers.insert(ALLOW, hyper::header::HeaderValue::from_static("POST"));
+    }
+    response
+}
+
+type Refused = (Refusal, Option<u16>);
+
+/// Every check of the transport, cheapest first; the body is read last.
+async fn receive(
+    request: Request<Incoming>,
+    client: Option<Arc<[u8]>>,
+    serve: &Serve,
+) -> Result<Received, Refused> {
+    let (head, body) = request.into_parts();
+    let checks = &serve.checks;
+    let http = |holds, sentence, expected, status| {
+        checks.require(sentence, holds, Reason::Http, expected).map_err(|refusal| (refusal, status))
+    };
+
+    // RFC 9112 §3.2: one Host, ours, and the same as in an absolute target.
+    let hosts: Vec<_> = head.headers.get_all(HOST).iter().collect();
+    let host = match hosts.as_slice() {
+        [host] => host.to_str().ok(),
+        _ => None,
+    };
+    let fits = |authority: &str| serve.authorities.iter().any(|own| own.eq_ignore_ascii_case(authority));
+    let host_fits = host.is_some_and(fits) && head.version == Version::HTTP_11;
+    http(host_fits, "transport.method.post", "one Host, ours, in HTTP/1.1", None)?;
+    let target_fits = head.uri.authority().is_none_or(|authority| fits(authority.as_str()));
+    http(target_fits, "transport.method.post", "a request target that is ours", None)?;
+
+    // [transport.method.post]
+    let known = serve.paths.iter().any(|path| path == head.uri.path()) && head.uri.query().is_none();
+    http(known, "transport.method.post", "a path that there is", Some(404))?;
+    http(head.method == Method::POST, "transport.method.post", "the method POST", Some(405))?;
+
+    // [transport.content-type]
+    let xml = is_xml(&head.headers) && !head.headers.contains_key(CONTENT_ENCODING);
+    http(xml, "transport.content-type", "text/xml in UTF-8", None)?;
+
+    // [transport.body.limit]
+    let large = |sentence| Refusal::new(sentence, Reason::Limit(LimitKind::Bytes), "a body of 2 MiB at most");
+    let most = if checks.skips("transport.body.limit") { 32 * serve.limits.body } else { serve.limits.body };
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > most {
+        return Err((large("transport.body.limit"), None));
+    }
+    let whole = timeout(serve.limits.body_time, Limited::new(body, most).collect()).await;
+    let body = match whole {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return Err((large("transport.body.limit"), None));
+        }
+        Ok(Err(_)) => return Err((Refusal::new("transport.body.limit", Reason::Http, "a whole body"), None)),
+        Err(_) => {
+            return Err((Refusal::new("transport.body.limit", Reason::Http, "a body in time"), Some(408)));
+        }
+    };
+    let actions: Vec<_> = head.headers.get_all("soapaction").iter().collect();
+    let soap_action = match actions.as_slice() {
+        [action] => action.to_str().ok().map(str::to_owned),
+        _ => None,
+    };
+    Ok(Received { path: head.uri.path().to_owned(), soap_action, body, client })
+}
+
+/// One `Content-Type`: `text/xml`, alone or with `charset=utf-8`.
+pub(crate) fn is_xml(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else { return false };
+    let Ok(text) = field.to_str() else { return false };
+    let mut parts = text.split(';').map(str::trim);
+    let is_type = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("text/xml"));
+    let charset = |parameter: &str| {
+        let Some((name, value)) = parameter.split_once('=') else { return false };
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
+    };
+    let parameters: Vec<_> = parts.collect();
+    is_type && parameters.len() <= 1 && parameters.into_iter().all(charset)
+}
