@@ -156,6 +156,49 @@ pub enum What {
     },
 }
 
+impl What {
+    /// The number of the exchange that it belongs to.
+    #[must_use]
+    pub const fn exchange(&self) -> Option<u32> {
+        match self {
+            Self::Sent { exchange, .. }
+            | Self::Answered { exchange, .. }
+            | Self::NoAnswer { exchange, .. }
+            | Self::Called { exchange, .. }
+            | Self::Replied { exchange, .. }
+            | Self::Alive { exchange } => Some(*exchange),
+            Self::NotAlive { exchange, .. } => *exchange,
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn exchange_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Self::Sent { exchange, .. }
+            | Self::Answered { exchange, .. }
+            | Self::NoAnswer { exchange, .. }
+            | Self::Called { exchange, .. }
+            | Self::Replied { exchange, .. }
+            | Self::Alive { exchange } => Some(exchange),
+            Self::NotAlive { exchange, .. } => exchange.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// Every body in it.
+    #[must_use]
+    pub fn bodies(&self) -> Vec<&Body> {
+        match self {
+            Self::Sent { body, .. }
+            | Self::Answered { body, .. }
+            | Self::Called { body, .. }
+            | Self::Replied { body, .. } => vec![body],
+            Self::Control { request, answer, .. } => vec![request, answer],
+            _ => Vec::new(),
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_false(value: &bool) -> bool {
     !*value

@@ -15,26 +15,33 @@
 
 #![forbid(unsafe_code)]
 
+mod baseline;
+mod bundle;
 mod case;
 mod catalogue;
 mod digest;
 mod event;
 mod exchange;
 mod header;
+mod key;
 mod model;
+pub mod mutate;
 mod negative;
 mod secrets;
 mod transcript;
 mod verdict;
 
+pub use baseline::{Baseline, BaselineError, Date, Entry, Expected, Measured, Problem, Why};
+pub use bundle::{Fault, FileDigest, Manifest, PackError, Trust, Verified, pack, verify};
 pub use case::{Case, Cases, Judge, Registry};
 pub use catalogue::{Catalogue, CatalogueError, Lang};
 pub use digest::sha256_hex;
 pub use event::{Body, Event, NoAnswer, What};
 pub use exchange::{Answer, Call, Control, Exchange, Fields, Said, Sent};
 pub use header::{Agreement, Header, Holding, Number, Party, Person, Product, World};
+pub use key::{BundleKey, PublicKey};
 pub use model::{BrokenCase, CaseResult, Model, SentenceResult, Standing, Totals, judge};
 pub use negative::{Seen, negative};
 pub use secrets::{Secrets, TooShort};
 pub use transcript::{ChainError, ChainFault, RecordError, Recorder, Run, Transcript};
-pub use verdict::{Finding, Outcome, Phrase, Place, Verdict, outcome, require};
+pub use verdict::{Finding, Outcome, Phrase, Place, Verdict, outcome};

@@ -153,14 +153,6 @@ impl Verdict {
     }
 }
 
-/// `Pass` when `holds`, else the violation.
-///
-/// # Errors
-/// The violation, so that `?` leaves a rule that returns `Result<Verdict, Verdict>` early.
-pub fn require(holds: bool, violation: impl FnOnce() -> Verdict) -> Result<(), Verdict> {
-    if holds { Ok(()) } else { Err(violation()) }
-}
-
 /// What a verdict means for the product, in ascending order of gravity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
