@@ -107,7 +107,7 @@ fn write_sentence(out: &mut String, sentence: &Parsed) -> Result<(), Box<dyn Err
     writeln!(
         out,
         "Sentence {{ id: {id:?}, role: Role::{role:?}, level: Level::{level:?}, ja: {ja:?}, en: {en:?}, \
-         chapter: {chapter:?}, line: {line}, untestable: {untestable}, by_vectors: {by_vectors} }},"
+         chapter: {chapter:?}, line: {line}, untestable: {untestable}, by_vectors: {by_vectors:?} }},"
     )?;
     Ok(())
 }

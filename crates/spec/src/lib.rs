@@ -44,8 +44,8 @@ pub struct Sentence {
     pub line: u32,
     /// Why no test can show it.
     pub untestable: Option<Untestable>,
-    /// Shown by the vectors in `vectors/`, which a product runs in its own house, and not over the wire.
-    pub by_vectors: bool,
+    /// Shown not over the wire but by vectors, which a product runs in its own house: their folder in `vectors/`.
+    pub by_vectors: Option<&'static str>,
 }
 
 impl Sentence {
@@ -58,7 +58,7 @@ impl Sentence {
     /// Whether the suite has to judge it.
     #[must_use]
     pub const fn is_for_suite(&self) -> bool {
-        self.untestable.is_none() && !self.by_vectors
+        self.untestable.is_none() && self.by_vectors.is_none()
     }
 }
 

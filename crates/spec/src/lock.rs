@@ -16,11 +16,7 @@ pub fn lock(sentences: &[Parsed]) -> String {
     let mut sorted: Vec<&Parsed> = sentences.iter().collect();
     sorted.sort_by(|a, b| a.id.cmp(&b.id));
     for sentence in sorted {
-        let evidence = match &sentence.untestable {
-            Some(untestable) => untestable.evidence.name(),
-            None if sentence.by_vectors => "vectors",
-            None => "suite",
-        };
+        let evidence = sentence.evidence();
         let Parsed { id, role, level, ja, en, .. } = sentence;
         let (ja, en) = (digest(ja), digest(en));
         // Writing to a String cannot fail.

@@ -4,7 +4,7 @@
 //! r[area.topic.point] role
 //! 日本語の文。
 //! The English sentence.
-//! untestable: 理由 / reason; evidence: inspection; owner: operator      (or) covered-by: vectors
+//! untestable: 理由 / reason; evidence: inspection; owner: operator      (or) covered-by: vectors/public-key
 //! ```
 
 use std::{collections::BTreeMap, fs, io, path::Path};
@@ -30,8 +30,20 @@ pub struct Parsed {
     pub line: usize,
     /// Why it cannot be observed.
     pub untestable: Option<ParsedUntestable>,
-    /// Its evidence is the vector set.
-    pub by_vectors: bool,
+    /// Its evidence are these vectors: a folder in `vectors/`.
+    pub by_vectors: Option<String>,
+}
+
+impl Parsed {
+    /// What shows that it is kept: `suite`, `vectors/FOLDER`, `inspection` or `attestation`.
+    #[must_use]
+    pub fn evidence(&self) -> String {
+        match (&self.untestable, &self.by_vectors) {
+            (Some(untestable), _) => untestable.evidence.name().to_owned(),
+            (None, Some(folder)) => format!("vectors/{folder}"),
+            (None, None) => "suite".to_owned(),
+        }
+    }
 }
 
 /// Why a sentence cannot be observed, and what stands in.
@@ -127,9 +139,9 @@ fn sentence(chapter: &str, line: usize, head: &str, body: &[&str]) -> Result<Par
         return Err(format!("{id}: the two languages do not say the same keywords"));
     }
     let level = *english.first().ok_or_else(|| format!("{id}: no keyword"))?;
-    let by_vectors = evidence == Some("covered-by: vectors");
+    let by_vectors = evidence.and_then(|text| text.strip_prefix("covered-by: vectors/")).map(str::to_owned);
     let untestable = match evidence {
-        Some(text) if !by_vectors => Some(
+        Some(text) if by_vectors.is_none() => Some(
             untestable(text)
                 .ok_or_else(|| format!("{id}: untestable: 理由 / reason; evidence: …; owner: …"))?,
         ),

@@ -39,11 +39,7 @@ fn run(command: &str, spec: &std::path::Path) -> std::io::Result<Vec<String>> {
         "lock" => {}
         "list" => {
             for s in &sentences {
-                let evidence = match (&s.untestable, s.by_vectors) {
-                    (Some(untestable), _) => untestable.evidence.name(),
-                    (None, true) => "vectors",
-                    (None, false) => "suite",
-                };
+                let evidence = s.evidence();
                 let (id, role, level) = (&s.id, s.role.name(), s.level.name());
                 println!("{id}\t{role}\t{level}\t{evidence}\t{}.md:{}", s.chapter, s.line);
             }
