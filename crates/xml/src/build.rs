@@ -24,11 +24,6 @@ impl Failure {
         Self(Box::new((reason, expected.into(), span)))
     }
 
-    #[cold]
-    pub(crate) fn limit(kind: LimitKind, span: Range<usize>) -> Self {
-        Self::new(Reason::Limit(kind), "less of it in one message", span)
-    }
-
     pub(crate) fn at(self, input: &Input) -> XmlError {
         let (reason, expected, span) = *self.0;
         input.error(reason, expected, span)
@@ -36,6 +31,12 @@ impl Failure {
 }
 
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Makes a failure of a limit that was passed.
+#[inline]
+pub(crate) fn over(span: Range<usize>) -> impl FnOnce(LimitKind) -> Failure {
+    |kind| Failure::new(Reason::Limit(kind), "less of it in one message", span)
+}
 
 /// Prefix 1 and namespace 1 are bound for ever.
 const XML_PREFIX: PrefixId = 1;
@@ -115,7 +116,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     #[inline]
     pub(crate) fn qname(&mut self, prefix: PrefixId, local: usize, text: Slice) -> Outcome<QName> {
         within(text.len(), self.budget.limits().name, LimitKind::Token)
-            .map_err(|kind| Failure::limit(kind, text.range()))?;
+            .map_err(over(text.range()))?;
         Ok(QName { text, local: u16::try_from(local).unwrap_or(u16::MAX), prefix, namespace: 0 })
     }
 
@@ -136,7 +137,7 @@ impl<'s, 'b> Builder<'s, 'b> {
                     self.budget.limits().namespaces,
                     LimitKind::Namespaces,
                 )
-                .map_err(|kind| Failure::limit(kind, prefix.range()))?;
+                .map_err(over(prefix.range()))?;
                 self.tree.prefixes.push(prefix);
                 self.tree.prefixes.len().saturating_sub(1)
             }
@@ -148,7 +149,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     pub(crate) fn namespace_number(&mut self, name: Slice) -> Outcome<NamespaceNumber> {
         self.budget.note_steps(self.tree.namespaces.len());
         within(name.len(), self.budget.limits().namespace, LimitKind::Token)
-            .map_err(|kind| Failure::limit(kind, name.range()))?;
+            .map_err(over(name.range()))?;
         let uri = self.str(name);
         let known = ns::TABLE.iter().position(|entry| entry.0 == uri);
         let own = || self.tree.namespaces.iter().position(|slice| self.str(*slice) == uri);
@@ -165,7 +166,7 @@ impl<'s, 'b> Builder<'s, 'b> {
             self.budget.limits().namespaces,
             LimitKind::Namespaces,
         )
-        .map_err(|kind| Failure::limit(kind, name.range()))?;
+        .map_err(over(name.range()))?;
         self.tree.namespaces.push(name);
         Ok(u16::try_from(index).unwrap_or(u16::MAX))
     }
@@ -180,7 +181,7 @@ impl<'s, 'b> Builder<'s, 'b> {
         let depth = self.open.len().saturating_add(1);
         within(depth, self.budget.limits().depth, LimitKind::Depth)
             .and_then(|()| self.budget.pay_node())
-            .map_err(|kind| Failure::limit(kind, span.clone()))?;
+            .map_err(over(span.clone()))?;
         self.open.push(Open { node: offset(self.tree.nodes.len()), mark: self.scope.mark() });
         Ok(())
     }
@@ -235,7 +236,7 @@ impl<'s, 'b> Builder<'s, 'b> {
         let count = attributes.saturating_add(declared).saturating_add(1);
         within(count, self.budget.limits().attributes, LimitKind::Attributes)
             .and_then(|()| self.budget.pay_node())
-            .map_err(|kind| Failure::limit(kind, span.clone()))
+            .map_err(over(span.clone()))
     }
 
     /// Ends the start tag: resolves prefixes, orders attributes, notes identifiers.
@@ -410,7 +411,7 @@ impl<'s, 'b> Builder<'s, 'b> {
 
     fn check_text(&self, length: usize, span: &Range<usize>) -> Outcome {
         within(length, self.budget.limits().text, LimitKind::Token)
-            .map_err(|kind| Failure::limit(kind, span.clone()))
+            .map_err(over(span.clone()))
     }
 
     fn flush_text(&mut self) -> Outcome {
@@ -419,7 +420,7 @@ impl<'s, 'b> Builder<'s, 'b> {
             return Ok(());
         }
         let Some(parent) = self.open.last() else { return Ok(()) };
-        self.budget.pay_node().map_err(|kind| Failure::limit(kind, start..stop))?;
+        self.budget.pay_node().map_err(over(start..stop))?;
         let end = offset(self.tree.nodes.len().saturating_add(1));
         self.tree.nodes.push(NodeData {
             parent: parent.node,

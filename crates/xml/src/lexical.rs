@@ -113,89 +113,74 @@ const fn civil(days: i64) -> (i64, i64, i64) {
 /// `None` for anything else: another spelling of the same octets would make signatures malleable.
 #[must_use]
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let mut octets = Vec::with_capacity(text.len() / 4 * 3);
-    let value = |byte: u8| DIGITS.get(usize::from(byte)).copied().unwrap_or(INVALID);
-    // Four digits at a time, as far as nothing else stands between them.
-    let mut rest = text.as_bytes();
-    while let [a, b, c, d, tail @ ..] = rest {
-        let (a, b, c, d) = (value(*a), value(*b), value(*c), value(*d));
-        if (a | b | c | d) >= PADDING {
-            break;
-        }
-        octets.extend_from_slice(&[a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
-        rest = tail;
+    let mut digits = text.as_bytes().to_vec();
+    if digits.iter().fold(false, |any, byte| any | (*byte <= b' ')) {
+        digits.retain(|byte| !is_space(*byte));
     }
-    let mut group = 0u32;
-    let mut count = 0u32;
-    let mut padding = 0u32;
-    for byte in rest {
-        let six = value(*byte);
-        if six >= PADDING {
-            match six {
-                SPACE => continue,
-                PADDING if count >= 2 && count.saturating_add(padding) < 4 => {
-                    padding = padding.saturating_add(1)
-                }
-                _ => return None,
-            }
-            continue;
-        }
-        if padding != 0 {
-            return None;
-        }
-        group = group << 6 | u32::from(six);
-        count = count.saturating_add(1);
-        if count == 4 {
-            let [_, a, b, c] = group.to_be_bytes();
-            octets.extend_from_slice(&[a, b, c]);
-            (group, count) = (0, 0);
-        }
+    let complete = digits.len().is_multiple_of(4);
+    let padding = digits.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
+    digits.truncate(digits.len().saturating_sub(padding));
+    // Passes of their own and without a table, so that many digits are read in one step.
+    digits.iter_mut().for_each(|digit| *digit = six_bits(*digit));
+    if !complete || digits.iter().fold(0, |any, six| any | six) > 63 {
+        return None;
     }
-    match (count, padding) {
-        (0, 0) => {}
-        (2, 2) if group & 0xF == 0 => octets.push(u8::try_from(group >> 4).ok()?),
-        (3, 1) if group & 3 == 0 => octets.extend_from_slice(&u16::try_from(group >> 2).ok()?.to_be_bytes()),
-        _ => return None,
+    let length = digits.len().saturating_mul(3) / 4;
+    digits.resize(digits.len().next_multiple_of(8), 0);
+    let (groups, _) = digits.as_chunks::<8>();
+    let mut octets = vec![0; groups.len().saturating_mul(6)];
+    for (place, group) in octets.as_chunks_mut::<6>().0.iter_mut().zip(groups) {
+        // Six bits of each octet: pairs of octets, pairs of those, and both halves.
+        let bits = u64::from_be_bytes(*group);
+        let bits = (bits & 0x3F00_3F00_3F00_3F00) >> 2 | bits & 0x003F_003F_003F_003F;
+        let bits = (bits & 0x0FFF_0000_0FFF_0000) >> 4 | bits & 0x0000_0FFF_0000_0FFF;
+        let [_, a, b, c, _, d, e, f] = bits.to_be_bytes();
+        *place = [a, b, c, d, e, f];
     }
-    Some(octets)
+    let left_over = octets.get(length).is_some_and(|octet| *octet != 0);
+    octets.truncate(length);
+    (!left_over).then_some(octets)
 }
 
 /// Base64 without line ends.
 #[must_use]
 pub fn encode_base64(octets: &[u8]) -> String {
-    let mut text = String::with_capacity(octets.len().div_ceil(3).saturating_mul(4));
-    for chunk in octets.chunks(3) {
-        let group =
-            chunk.iter().fold(0u32, |group, octet| group << 8 | u32::from(*octet)) << (8 * (3 - chunk.len()));
-        for place in 0..4usize {
-            let six = group >> (18 - 6 * place) & 63;
-            let digit = ALPHABET.get(six as usize).copied().unwrap_or(b'=');
-            text.push(if place > chunk.len() { '=' } else { char::from(digit) });
-        }
+    let mut padded = Vec::with_capacity(octets.len().next_multiple_of(6));
+    padded.extend_from_slice(octets);
+    padded.resize(octets.len().next_multiple_of(6), 0);
+    let (groups, _) = padded.as_chunks::<6>();
+    let mut text = vec![0; groups.len().saturating_mul(8)];
+    for (place, [a, b, c, d, e, f]) in text.as_chunks_mut::<8>().0.iter_mut().zip(groups) {
+        // The way back from both halves to six bits in each octet.
+        let bits = u64::from_be_bytes([0, *a, *b, *c, 0, *d, *e, *f]);
+        let bits = (bits & 0x00FF_F000_00FF_F000) << 4 | bits & 0x0000_0FFF_0000_0FFF;
+        let bits = (bits & 0x0FC0_0FC0_0FC0_0FC0) << 2 | bits & 0x003F_003F_003F_003F;
+        *place = bits.to_be_bytes();
     }
-    text
+    text.iter_mut().for_each(|digit| *digit = base64_digit(*digit));
+    let digits = octets.len().saturating_mul(4).div_ceil(3);
+    text.truncate(digits.next_multiple_of(4));
+    text.iter_mut().skip(digits).for_each(|digit| *digit = b'=');
+    String::from_utf8(text).unwrap_or_default()
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const PADDING: u8 = 64;
-const SPACE: u8 = 65;
-const INVALID: u8 = 66;
+/// Six bits of a digit of base64 (`A`–`Z`, `a`–`z`, `0`–`9`, `+`, `/`); more than 63 for anything else.
+#[inline]
+fn six_bits(byte: u8) -> u8 {
+    let place = |first: u8, last: u8, before: u8| {
+        if (first..=last).contains(&byte) { byte.wrapping_sub(first).wrapping_add(before + 1) } else { 0 }
+    };
+    let ranges = [(b'A', b'Z', 0), (b'a', b'z', 26), (b'0', b'9', 52), (b'+', b'+', 62), (b'/', b'/', 63)];
+    ranges.iter().fold(0, |any, (first, last, before)| any | place(*first, *last, *before)).wrapping_sub(1)
+}
 
-#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "evaluated by the compiler")]
-const DIGITS: [u8; 256] = {
-    let mut table = [INVALID; 256];
-    let mut index = 0;
-    while index < 64 {
-        table[ALPHABET[index] as usize] = index as u8;
-        index += 1;
-    }
-    table[b'=' as usize] = PADDING;
-    table[b' ' as usize] = SPACE;
-    table[b'\t' as usize] = SPACE;
-    table[b'\n' as usize] = SPACE;
-    table[b'\r' as usize] = SPACE;
-    table
-};
+/// The digit of six bits: from `A` on, with a step wherever the alphabet has one.
+#[inline]
+fn base64_digit(six: u8) -> u8 {
+    let step = |above: i8, by: i8| if six.cast_signed() > above { by } else { 0 };
+    let steps = [step(25, 6), step(51, -75), step(61, -15), step(62, 3)];
+    steps.iter().fold(six.wrapping_add(b'A'), |digit, step| digit.wrapping_add_signed(*step))
+}
 
 /// Text without white space at its ends (the `collapse` facet of XML Schema types without inner spaces).
 #[must_use]

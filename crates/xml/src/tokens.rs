@@ -1,55 +1,33 @@
 //! The grammar of XML 1.0 over quick-xml's tokens.
 //!
-//! quick-xml says where a tag, text, reference, comment or section ends. Everything inside is checked here, on spans
-//! of our own source; its names, attributes and texts are not used.
+//! quick-xml's parsers say where a tag, comment or instruction ends. Everything inside is checked here, on spans of our
+//! own source.
 
 use std::ops::Range;
 
 use chukei_reason::{LimitKind, Reason};
-use memchr::{memchr, memchr3};
-use quick_xml::{Reader, events::Event};
+use memchr::{memchr, memchr2, memchr3, memmem};
+use quick_xml::parser::{CommentParser, ElementParser, Parser, PiParser};
 
 use crate::{
     budget::{Budget, within},
-    build::{Builder, Failure, Outcome},
+    build::{Builder, Failure, Outcome, over},
     chars::{self, VALUE_SPECIAL, class, is_space},
     document::{QName, Slice, Tree},
 };
 
 /// Parses normalised source.
 pub(crate) fn parse(source: &str, budget: &mut Budget) -> Outcome<Tree> {
-    let mut reader = Reader::from_str(source);
-    let config = reader.config_mut();
-    config.check_end_names = false; // compared with the open element's own spelling below
-    config.allow_unmatched_ends = true; // found below
-    config.check_comments = true;
     let mut tokens = Tokens { source, builder: Builder::new(source, budget) };
-    let mut start = 0;
-    loop {
-        let event = reader.read_event();
-        let end = usize::try_from(reader.buffer_position()).unwrap_or(source.len());
-        let span = start..end;
-        match event {
-            Ok(Event::Text(_)) => tokens.text(span)?,
-            Ok(Event::Start(_)) => tokens.start_tag(span, 1)?,
-            Ok(Event::End(_)) => tokens.end_tag(span)?,
-            Ok(Event::Empty(_)) => tokens.start_tag(span, 2)?,
-            Ok(Event::GeneralRef(_)) => tokens.reference(span)?,
-            Ok(Event::CData(_)) => tokens.cdata(span)?,
-            Ok(Event::Comment(_)) => tokens.builder.comment(start),
-            Ok(Event::Decl(_)) => tokens.xml_declaration(span)?,
-            Ok(Event::PI(_)) => return Err(tokens.processing_instruction(span)),
-            Ok(Event::DocType(_)) => return Err(doctype(span)),
-            Ok(Event::Eof) => return tokens.builder.finish(),
-            Err(_) => return Err(tokens.broken(start..end)),
-        }
-        start = end;
+    let mut at = 0;
+    while at < source.len() {
+        at = match tokens.byte(at) {
+            b'<' => tokens.markup(at)?,
+            b'&' => tokens.reference(at)?,
+            _ => tokens.text(at)?,
+        };
     }
-}
-
-#[cold]
-fn doctype(span: Range<usize>) -> Failure {
-    Failure::new(Reason::Doctype, "no document type declaration", span)
+    tokens.builder.finish()
 }
 
 #[cold]
@@ -62,6 +40,7 @@ struct Tokens<'s, 'b> {
     builder: Builder<'s, 'b>,
 }
 
+/// A method that reads a token is given the place where it begins, and gives the place after it.
 impl<'s> Tokens<'s, '_> {
     #[inline]
     fn slice(&self, span: Range<usize>) -> &'s str {
@@ -78,81 +57,131 @@ impl<'s> Tokens<'s, '_> {
         self.source.as_bytes().get(at).copied().unwrap_or_default()
     }
 
-    /// What quick-xml could not tokenise; the reason is read off the place where the token begins.
+    #[inline]
+    fn markup(&mut self, start: usize) -> Outcome<usize> {
+        let rest = self.bytes(start..self.source.len());
+        match rest {
+            [_, b'/', tag @ ..] => self.end_tag(start, tag),
+            [_, b'?', ..] => self.instruction(start, PiParser(false).feed(rest)),
+            [_, b'!', b'-', b'-', inner @ ..] => self.comment(start, inner),
+            [_, b'!', b'[', b'C', b'D', b'A', b'T', b'A', b'[', inner @ ..] => self.cdata(start, inner),
+            [_, b'!', ..] => Err(self.broken(start)),
+            _ => match ElementParser::Outside.feed(rest) {
+                Some(last) => self.start_tag(start, start + last + 1),
+                None => Err(self.broken(start)),
+            },
+        }
+    }
+
+    /// What is no token; the reason is read off the place where it begins.
     #[cold]
-    fn broken(&self, span: Range<usize>) -> Failure {
-        let rest = self.slice(span.start..self.source.len());
-        let begins =
-            |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-        if begins("<!doctype") {
-            return doctype(span);
+    fn broken(&self, start: usize) -> Failure {
+        let rest = self.bytes(start..self.source.len());
+        let length = ElementParser::Outside.feed(rest).map_or(rest.len(), |last| last + 1);
+        if rest.get(..9).is_some_and(|word| word.eq_ignore_ascii_case(b"<!doctype")) {
+            return Failure::new(Reason::Doctype, "no document type declaration", start..start + length);
         }
-        if begins("<?") {
-            return self.processing_instruction(span);
-        }
-        not_well_formed("complete markup", span)
+        not_well_formed("complete markup", start..start + length)
     }
 
     /// §2.4 CharData.
-    fn text(&mut self, span: Range<usize>) -> Outcome {
-        let text = self.bytes(span.clone());
+    #[inline]
+    fn text(&mut self, start: usize) -> Outcome<usize> {
+        let rest = self.bytes(start..self.source.len());
         if !self.builder.is_open() {
-            return match text.iter().position(|b| !is_space(*b)) {
-                None => Ok(()),
-                Some(at) => {
-                    let at = span.start.saturating_add(at);
-                    Err(not_well_formed("no text outside the root element", at..span.end))
-                }
-            };
+            return self.text_outside(start, rest);
         }
-        let mut plain = true;
-        let mut from = 0;
-        while let Some(at) = memchr(b'>', text.get(from..).unwrap_or_default()) {
-            plain = false;
-            let end = from.saturating_add(at);
-            if text.get(..end).is_some_and(|before| before.ends_with(b"]]")) {
-                let at = span.start.saturating_add(end);
-                return Err(not_well_formed(
-                    "`]]>` only as the end of a CDATA section",
-                    at..at.saturating_add(1),
-                ));
+        let (mut end, mut plain) = (0, true);
+        loop {
+            let tail = rest.get(end..).unwrap_or_default();
+            end += memchr3(b'<', b'&', b'>', tail).unwrap_or(tail.len());
+            if rest.get(end) != Some(&b'>') {
+                break;
             }
-            from = end.saturating_add(1);
+            if rest.get(..end).is_some_and(|before| before.ends_with(b"]]")) {
+                let at = start + end;
+                return Err(not_well_formed("`]]>` only as the end of a CDATA section", at..at + 1));
+            }
+            (end, plain) = (end + 1, false);
         }
-        self.builder.text_piece(span, plain)
+        self.builder.text_piece(start..start + end, plain)?;
+        Ok(start + end)
     }
 
-    /// §2.7.
-    fn cdata(&mut self, span: Range<usize>) -> Outcome {
-        if !self.builder.is_open() {
-            return Err(not_well_formed("no CDATA section outside the root element", span));
+    fn text_outside(&self, start: usize, rest: &[u8]) -> Outcome<usize> {
+        let end = memchr2(b'<', b'&', rest).unwrap_or(rest.len());
+        match rest.iter().take(end).position(|b| !is_space(*b)) {
+            None => Ok(start + end),
+            Some(at) => Err(not_well_formed("no text outside the root element", start + at..start + end)),
         }
-        let inner = span.start.saturating_add(9)..span.end.saturating_sub(3);
-        let plain = memchr3(b'&', b'<', b'>', self.bytes(inner.clone())).is_none();
+    }
+
+    /// §2.5. `inner`: everything after `<!--`.
+    fn comment(&mut self, start: usize, inner: &[u8]) -> Outcome<usize> {
+        let Some(length) = CommentParser::Seen0.feed(inner) else { return Err(self.broken(start)) };
+        let end = start + 4 + length;
+        if memmem::find(inner, b"--") != Some(length - 3) {
+            return Err(not_well_formed("complete markup", start..end));
+        }
+        self.builder.comment(start);
+        Ok(end)
+    }
+
+    /// §2.7. `inner`: everything after `<![CDATA[`.
+    fn cdata(&mut self, start: usize, inner: &[u8]) -> Outcome<usize> {
+        let Some(length) = memmem::find(inner, b"]]>") else { return Err(self.broken(start)) };
+        let (from, end) = (start + 9, start + 9 + length + 3);
+        if !self.builder.is_open() {
+            return Err(not_well_formed("no CDATA section outside the root element", start..end));
+        }
+        let plain = memchr3(b'&', b'<', b'>', self.bytes(from..from + length)).is_none();
         // Taken as decoded text even when it is the first piece, so that the text's place starts at the section.
-        self.builder.text_decoded(self.slice(inner), plain, span)
+        self.builder.text_decoded(self.slice(from..from + length), plain, start..end)?;
+        Ok(end)
     }
 
     /// §4.1; the five entities of §4.6 and character references.
-    fn reference(&mut self, span: Range<usize>) -> Outcome {
+    fn reference(&mut self, start: usize) -> Outcome<usize> {
+        let rest = self.bytes(start + 1..self.source.len());
+        let end = start + 1 + memchr3(b';', b'&', b'<', rest).unwrap_or(rest.len());
+        if self.byte(end) != b';' {
+            return Err(not_well_formed("complete markup", start..end));
+        }
+        let span = start..end + 1;
         if !self.builder.is_open() {
             return Err(not_well_formed("no reference outside the root element", span));
         }
         let c = decode_reference(self.slice(span.clone()))
             .map_err(|reason| reference_failure(reason, span.clone()))?;
         let plain = !matches!(c, '&' | '<' | '>' | '\r');
-        self.builder.text_decoded(c.encode_utf8(&mut [0; 4]), plain, span)
+        self.builder.text_decoded(c.encode_utf8(&mut [0; 4]), plain, span)?;
+        Ok(end + 1)
+    }
+
+    /// §2.6, §2.8. `last`: where it ends, counted from its start.
+    #[cold]
+    fn instruction(&self, start: usize, last: Option<usize>) -> Outcome<usize> {
+        let span = start..last.map_or(self.source.len(), |last| start + last + 1);
+        let inner = self.bytes(start + 2..span.end);
+        let target = inner.get(..chars::ncname_length(inner)).unwrap_or_default();
+        let declares = inner.strip_prefix(b"xml").is_some_and(|rest| rest == b"?>" || rest.first().copied().is_some_and(is_space));
+        if last.is_some() && declares {
+            return self.xml_declaration(span);
+        }
+        if target.eq_ignore_ascii_case(b"xml") {
+            return Err(Failure::new(Reason::XmlDecl, "the XML declaration at the very start, once", span));
+        }
+        Err(Failure::new(Reason::Pi, "no processing instruction", span))
     }
 
     /// §2.8: `version`, then `encoding`, then `standalone`.
     #[cold]
-    fn xml_declaration(&mut self, span: Range<usize>) -> Outcome {
+    fn xml_declaration(&self, span: Range<usize>) -> Outcome<usize> {
         let failure = |reason, expected| Err(Failure::new(reason, expected, span.clone()));
         if span.start != 0 {
             return failure(Reason::XmlDecl, "the XML declaration at the very start, once");
         }
-        let inner = self.slice(5..span.end.saturating_sub(2));
-        let mut rest = inner;
+        let mut rest = self.slice(5..span.end - 2);
         let mut next = |name: &str| -> Result<Option<&'s str>, ()> {
             let trimmed = rest.trim_start_matches([' ', '\t', '\n']);
             let Some(after) = trimmed.strip_prefix(name) else { return Ok(None) };
@@ -172,41 +201,37 @@ impl<'s> Tokens<'s, '_> {
             (Ok(_), Ok(Some(encoding)), Ok(_)) if !encoding.eq_ignore_ascii_case("utf-8") => {
                 failure(Reason::Encoding, "encoding=\"UTF-8\"")
             }
-            (Ok(Some("1.0")), Ok(_), Ok(None | Some("no"))) if end.is_empty() => Ok(()),
+            (Ok(Some("1.0")), Ok(_), Ok(None | Some("no"))) if end.is_empty() => Ok(span.end),
             _ => failure(Reason::XmlDecl, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"),
         }
     }
 
-    #[cold]
-    fn processing_instruction(&self, span: Range<usize>) -> Failure {
-        let target = self.bytes(span.start.saturating_add(2)..span.end);
-        let length = chars::ncname_length(target);
-        if target.get(..length).is_some_and(|name| name.eq_ignore_ascii_case(b"xml")) {
-            return Failure::new(Reason::XmlDecl, "the XML declaration at the very start, once", span);
-        }
-        Failure::new(Reason::Pi, "no processing instruction", span)
-    }
-
-    /// §3.1. `closing`: octets after the attributes, `>` or `/>`.
-    fn start_tag(&mut self, span: Range<usize>, closing: usize) -> Outcome {
-        self.builder.begin(span.clone())?;
-        let end = span.end.saturating_sub(closing);
-        let (name, mut at) = self.name(span.start.saturating_add(1), end)?;
-        while at < end {
-            let before = at;
-            while at < end && is_space(self.byte(at)) {
-                at = at.saturating_add(1);
-            }
-            if at == end {
+    /// §3.1.
+    fn start_tag(&mut self, start: usize, end: usize) -> Outcome<usize> {
+        self.builder.begin(start..end)?;
+        let empty = self.byte(end - 2) == b'/';
+        let stop = if empty { end - 2 } else { end - 1 };
+        let (name, mut at) = self.name(start + 1, stop)?;
+        while at < stop {
+            let next = self.spaces(at, stop);
+            if next == stop {
                 break;
             }
-            if at == before {
-                return Err(not_well_formed("white space before an attribute", at..end));
+            if next == at {
+                return Err(not_well_formed("white space before an attribute", at..stop));
             }
-            at = self.attribute(at, end)?;
+            at = self.attribute(next, stop)?;
         }
-        self.builder.enter(name, span.clone())?;
-        if closing == 2 { self.builder.leave(span.end) } else { Ok(()) }
+        self.builder.enter(name, start..end)?;
+        if empty {
+            self.builder.leave(end)?;
+        }
+        Ok(end)
+    }
+
+    #[inline]
+    fn spaces(&self, at: usize, end: usize) -> usize {
+        at + self.bytes(at..end).iter().take_while(|b| is_space(**b)).count()
     }
 
     /// Namespaces in XML 1.0 §4: one colon at most, an NCName on either side.
@@ -214,67 +239,48 @@ impl<'s> Tokens<'s, '_> {
     fn name(&mut self, at: usize, end: usize) -> Outcome<(QName, usize)> {
         let text = self.bytes(at..end);
         let first = chars::ncname_length(text);
-        let mut length = first;
-        let mut prefix = None;
+        let (mut local, mut length) = (0, first);
         if text.get(first) == Some(&b':') {
-            let local = chars::ncname_length(text.get(first.saturating_add(1)..).unwrap_or_default());
-            length = if local == 0 { 0 } else { first.saturating_add(1).saturating_add(local) };
-            prefix = Some(Slice::source(at..at.saturating_add(first)));
+            local = first + 1;
+            length = local + chars::ncname_length(text.get(local..).unwrap_or_default());
         }
-        let stop = at.saturating_add(length);
-        let follows = self.byte(stop);
-        if first == 0 || length == 0 || !(stop == end || is_space(follows) || follows == b'=') {
-            return Err(Failure::new(
-                Reason::Name,
-                "a name (letters, digits, `-`, `.`, `_`; one colon)",
-                at..end,
-            ));
+        let follows = text.get(length).copied();
+        if first == 0 || length == local || follows.is_some_and(|byte| !is_space(byte) && byte != b'=') {
+            let expected = "a name (letters, digits, `-`, `.`, `_`; one colon)";
+            return Err(Failure::new(Reason::Name, expected, at..end));
         }
-        let (prefix, local) = match prefix {
-            None => (0, 0),
-            Some(prefix) => (self.builder.prefix_id(prefix)?, first.saturating_add(1)),
-        };
-        let name = self.builder.qname(prefix, local, Slice::source(at..stop))?;
-        Ok((name, stop))
+        let prefix = if local == 0 { 0 } else { self.builder.prefix_id(Slice::source(at..at + first))? };
+        let name = self.builder.qname(prefix, local, Slice::source(at..at + length))?;
+        Ok((name, at + length))
     }
 
+    #[inline]
     fn attribute(&mut self, start: usize, end: usize) -> Outcome<usize> {
         // `xmlns:p` declares p and is no use of a prefix named xmlns.
         let declares = self.bytes(start..end).strip_prefix(b"xmlns").and_then(<[u8]>::first);
-        let (name, mut at) = match declares {
-            Some(b':') => self.name(start.saturating_add(6), end)?,
-            _ => self.name(start, end)?,
-        };
-        let spaces = |from: usize| {
-            from.saturating_add(self.bytes(from..end).iter().take_while(|b| is_space(**b)).count())
-        };
-        at = spaces(at);
+        let prefixed = declares == Some(&b':');
+        let (name, at) = self.name(if prefixed { start + 6 } else { start }, end)?;
+        let at = self.spaces(at, end);
         if self.byte(at) != b'=' || at >= end {
             return Err(not_well_formed("`=` and a quoted value after the name of an attribute", at..end));
         }
-        at = spaces(at.saturating_add(1));
+        let at = self.spaces(at + 1, end);
         let quote = self.byte(at);
         if !matches!(quote, b'"' | b'\'') || at >= end {
             return Err(not_well_formed("a quoted value", at..end));
         }
-        let open = at.saturating_add(1);
-        let (value, plain, stop) = self.value(open, end, quote)?;
-        match declares {
-            Some(b':') if name.local != 0 => {
-                return Err(Failure::new(Reason::Name, "one colon in a name", start..at));
-            }
-            Some(b':') => {
-                let prefix = self.builder.prefix_id(name.text)?;
-                let namespace = self.builder.namespace_number(value)?;
-                self.builder.declare(prefix, namespace, start..stop)?;
-            }
-            _ if declares.is_some() && self.bytes(name.text.range()) == b"xmlns" => {
-                let namespace = self.builder.namespace_number(value)?;
-                self.builder.declare(0, namespace, start..stop)?;
-            }
-            _ => self.builder.attribute(name, value, plain)?,
+        let (value, plain, stop) = self.value(at + 1, end, quote)?;
+        if prefixed && name.local != 0 {
+            return Err(Failure::new(Reason::Name, "one colon in a name", start..at));
         }
-        Ok(stop.saturating_add(1))
+        if prefixed || (declares.is_some() && self.bytes(name.text.range()) == b"xmlns") {
+            let prefix = if prefixed { self.builder.prefix_id(name.text)? } else { 0 };
+            let namespace = self.builder.namespace_number(value)?;
+            self.builder.declare(prefix, namespace, start..stop)?;
+        } else {
+            self.builder.attribute(name, value, plain)?;
+        }
+        Ok(stop + 1)
     }
 
     /// §3.3.3: references are replaced, white space written as itself becomes a space.
@@ -283,70 +289,62 @@ impl<'s> Tokens<'s, '_> {
         let bytes = self.bytes(open..end);
         // Most values end before anything that needs a second look.
         let first = bytes.iter().position(|byte| class(*byte) & VALUE_SPECIAL != 0).unwrap_or(bytes.len());
-        let special = bytes.get(first) != Some(&quote);
         let rest = bytes.get(first..).unwrap_or_default();
-        let length = rest.iter().position(|byte| *byte == quote).map(|at| first.saturating_add(at));
-        let Some(length) = length else {
+        let Some(length) = rest.iter().position(|byte| *byte == quote) else {
             return Err(not_well_formed("the closing quote of a value", open..end));
         };
-        let stop = open.saturating_add(length);
-        within(length, self.builder.budget.limits().value, LimitKind::Token)
-            .map_err(|kind| Failure::limit(kind, open..stop))?;
-        if !special {
-            return Ok((Slice::source(open..stop), true, stop));
-        }
-        let (value, plain) = self.decode_value(open..stop)?;
-        Ok((value, plain, stop))
+        let span = open..open + first + length;
+        within(span.len(), self.builder.budget.limits().value, LimitKind::Token).map_err(over(span.clone()))?;
+        let (value, plain) =
+            if length == 0 { (Slice::source(span.clone()), true) } else { self.decode_value(span.clone())? };
+        Ok((value, plain, span.end))
     }
 
     fn decode_value(&mut self, span: Range<usize>) -> Outcome<(Slice, bool)> {
-        let raw = self.slice(span.clone());
         let start = self.builder.tree.decoded.len();
-        let mut plain = true;
-        let mut at = 0;
-        while let Some(c) = raw.get(at..).and_then(|rest| rest.chars().next()) {
-            let place = span.start.saturating_add(at);
-            let mut length = c.len_utf8();
-            let decoded = match c {
-                '<' => {
-                    return Err(not_well_formed(
-                        "no `<` in an attribute value",
-                        place..place.saturating_add(1),
-                    ));
-                }
-                '\t' | '\n' => ' ',
-                '&' => {
-                    let rest = raw.get(at..).unwrap_or_default();
-                    length = memchr(b';', rest.as_bytes()).map_or(rest.len(), |end| end.saturating_add(1));
-                    let text = rest.get(..length).unwrap_or_default();
-                    let span = place..place.saturating_add(length);
-                    let c = decode_reference(text).map_err(|reason| reference_failure(reason, span))?;
+        let (mut at, mut plain) = (span.start, true);
+        while at < span.end {
+            let run = self.bytes(at..span.end).iter().position(|byte| class(*byte) & VALUE_SPECIAL != 0);
+            let special = run.map_or(span.end, |run| at + run);
+            self.builder.tree.decoded.push_str(self.slice(at..special));
+            at = special + 1;
+            let decoded = match self.byte(special) {
+                _ if special == span.end => break,
+                b'<' => return Err(not_well_formed("no `<` in an attribute value", special..at)),
+                b'\t' | b'\n' => ' ',
+                b'&' => {
+                    let rest = self.bytes(special..span.end);
+                    at = memchr(b';', rest).map_or(span.end, |end| special + end + 1);
+                    let c = decode_reference(self.slice(special..at))
+                        .map_err(|reason| reference_failure(reason, special..at))?;
                     plain &= !matches!(c, '&' | '<' | '"' | '\t' | '\n' | '\r');
                     c
                 }
-                other => {
-                    plain &= other != '"';
-                    other
+                quote => {
+                    plain &= quote != b'"';
+                    char::from(quote)
                 }
             };
             self.builder.tree.decoded.push(decoded);
-            at = at.saturating_add(length);
         }
-        self.builder.budget.note_steps(raw.len());
+        self.builder.budget.note_steps(span.len());
         Ok((Slice::decoded(start..self.builder.tree.decoded.len()), plain))
     }
 
-    /// §3.1 ETag: the spelling of the start tag, then white space.
-    fn end_tag(&mut self, span: Range<usize>) -> Outcome {
-        let inner = self.bytes(span.start.saturating_add(2)..span.end.saturating_sub(1));
-        let matches = self.builder.open_name().is_some_and(|name| {
-            let rest = inner.strip_prefix(self.bytes(name.range()));
-            rest.is_some_and(|rest| rest.iter().all(|b| is_space(*b)))
-        });
-        if !matches {
-            return Err(not_well_formed("the end tag of the innermost open element", span));
+    /// §3.1 ETag: the spelling of the start tag, then white space. `tag`: everything after `</`.
+    #[inline]
+    fn end_tag(&mut self, start: usize, tag: &[u8]) -> Outcome<usize> {
+        let name = self.builder.open_name().map(|name| self.bytes(name.range()));
+        if let Some(rest) = name.and_then(|name| tag.strip_prefix(name)) {
+            let spaces = rest.iter().take_while(|b| is_space(**b)).count();
+            if rest.get(spaces) == Some(&b'>') {
+                let end = start + 2 + (tag.len() - rest.len()) + spaces + 1;
+                self.builder.leave(end)?;
+                return Ok(end);
+            }
         }
-        self.builder.leave(span.end)
+        let last = ElementParser::Outside.feed(tag).ok_or_else(|| self.broken(start))?;
+        Err(not_well_formed("the end tag of the innermost open element", start..start + 2 + last + 1))
     }
 }
 
@@ -371,8 +369,6 @@ fn decode_reference(text: &str) -> Result<char, Reason> {
     if digits.is_empty() || !digits.bytes().all(|b| char::from(b).is_digit(radix)) {
         return Err(Reason::NotWellFormed);
     }
-    let significant = digits.trim_start_matches('0');
-    let code = u32::from_str_radix(if significant.is_empty() { "0" } else { significant }, radix);
-    let c = code.ok().and_then(char::from_u32).ok_or(Reason::Char)?;
-    if chars::is_char(c) { Ok(c) } else { Err(Reason::Char) }
+    let code = u32::from_str_radix(digits, radix).ok();
+    code.and_then(char::from_u32).filter(|c| chars::is_char(*c)).ok_or(Reason::Char)
 }
