@@ -221,12 +221,12 @@ impl Entry {
         if failing.is_empty() {
             return Some(Why::Stale);
         }
-        let other = failing.iter().find_map(|result| match &result.verdict {
-            Verdict::Violated { because, .. } => Some(because.code.clone()),
-            _ => Some(result.outcome.name().into()),
-        });
-        (!failing.iter().any(|result| self.is_about(result)))
-            .then(|| Why::OtherReason(other.unwrap_or_default()))
+        let code = |result: &CaseResult| match &result.verdict {
+            Verdict::Violated { because, .. } => because.code.clone(),
+            _ => result.outcome.name().into(),
+        };
+        let matched = failing.iter().any(|result| self.is_about(result));
+        failing.first().filter(|_| !matched).map(|result| Why::OtherReason(code(result)))
     }
 }
 

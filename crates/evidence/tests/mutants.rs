@@ -1,0 +1,78 @@
+//! Mutants kill judges that are right, and expose those that are not.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use chukei_evidence::{
+    mutate::{MUTATORS, Scene, matrix},
+    *,
+};
+use chukei_spec::req;
+use common::*;
+
+fn judges() -> [Judge; 3] {
+    let pick = |id: &str| *registry().judge(id).unwrap();
+    [pick("envelope.audience.self"), pick("message.answer.fresh"), pick("message.fault.shape")]
+}
+
+#[test]
+fn the_matrix_is_this() {
+    let judges = judges();
+    let registry = Registry { judges: &judges, ..registry() };
+    let matrix = matrix(&run(GOOD), &registry, &[]);
+    let expected = "\
+# Judges by mutators of a recorded run. Generated; do not edit.
+# V: some mutant is a violation. u: some is unreached, none a violation. .: all pass. -: nothing to bend.
+#                       empty silence drop double reorder truncate party hour bit status bare stale echo refuse twin-refused like-twin dead
+envelope.audience.self  u     V       u    .      .       u        .     .    u   u      .    V     .    u      u            V         V
+message.answer.fresh    u     u       .    .      .       u        .     .    .   .      V    .     .    .      -            -         .
+message.fault.shape     u     u       u    .      .       u        .     .    .   .      V    .     .    .      .            .         .
+";
+    assert_eq!(matrix.to_text(), expected);
+    assert!(matrix.rows.iter().all(|row| row.is_killed() && !row.passes_nothing() && row.scenes > 0));
+}
+
+#[test]
+fn a_judge_that_cannot_fail_is_found_out() {
+    let blind = Judge {
+        id: "blind",
+        sentence: req!("envelope.audience.self"),
+        cases: Cases::Declared,
+        rule: |_| Verdict::Pass,
+    };
+    let judges = [blind];
+    let matrix = matrix(&run(GOOD), &Registry { judges: &judges, ..registry() }, &[]);
+    assert!(!matrix.rows[0].is_killed());
+    assert!(matrix.rows[0].passes_nothing());
+}
+
+#[test]
+fn behaving_like_in_the_twin_is_an_acceptance() {
+    let transcript = run(GOOD);
+    let case = &transcript.cases()[1];
+    let scene = Scene::of(&transcript, case);
+    let judge = judges()[0];
+    assert_eq!((judge.rule)(&scene.exchange()), Verdict::Pass);
+    let like_twin = MUTATORS.iter().find(|mutator| mutator.id == "like-twin").unwrap();
+    let bent = (like_twin.bend)(&scene);
+    let answer = bent[0].exchange().answer(2).unwrap();
+    // The answer of the twin, as it would have come to this request, before the probe.
+    assert_eq!((answer.status, answer.body.text()), (200, Some("<answered to='urn:uuid:2'/>")));
+    assert!(bent[0].exchange().alive_after(answer.seq).is_some());
+    assert!(matches!(&like_twin.verdicts(&judge, &scene)[..], [Verdict::Violated { .. }]));
+}
+
+#[test]
+fn mutants_differ_from_what_was_recorded_and_are_named_once() {
+    let transcript = run(GOOD);
+    let scene = Scene::of(&transcript, &transcript.cases()[1]);
+    for mutator in MUTATORS {
+        let bent = (mutator.bend)(&scene);
+        assert!(!bent.is_empty(), "{}", mutator.id);
+        for variant in bent {
+            assert!(variant.events != scene.events || variant.twin != scene.twin, "{}", mutator.id);
+        }
+        assert_eq!(MUTATORS.iter().filter(|other| other.id == mutator.id).count(), 1);
+        assert!(mutator.about.ends_with('.'));
+    }
+}
