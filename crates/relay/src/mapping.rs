@@ -1,0 +1,205 @@
+//! Identity mapping (figure 5, ① to ③): each input is decided alone, everything is recorded, then answered.
+
+use chukei_crypto::Certificate;
+use chukei_idwsf::{
+    Refusal, Status, code,
+    ims::{MappingInput, MappingRequest, Outputs},
+};
+use chukei_profile::{
+    Identifier, Purpose, Scheme,
+    envelope::{Issued, Mint},
+    history::Kind,
+};
+use chukei_reason::Reason;
+use chukei_saml::metadata::Entity;
+
+use crate::{NewEntry, Person, Relay, Reply, relay::Asker};
+
+/// Whose number, and what is to be put into an envelope.
+struct Granted {
+    target: String,
+    identifier: Identifier,
+}
+
+impl Relay {
+    pub(crate) fn map(&self, asker: &Asker<'_>, request: &MappingRequest) -> Result<Reply, Refusal> {
+        request.check(&self.party.checks)?;
+        let unstated = Refusal::new("message.usage-directive.purpose", Reason::Purpose, "a purpose");
+        let purpose = asker.purpose.ok_or(unstated)?;
+        let holder = Certificate::from_der(asker.certificate).map_err(|_| Refusal::internal("a certificate"))?;
+
+        let mut entries = Vec::with_capacity(request.inputs.len());
+        let mut outputs = Vec::with_capacity(request.inputs.len());
+        let mut parts = Vec::new();
+        for input in &request.inputs {
+            let person = self.person(input, asker)?;
+            let mut entry = NewEntry {
+                person,
+                at: asker.now,
+                actor: asker.sender.to_owned(),
+                kind: Kind::Mapping,
+                outcome: code::OK.to_owned(),
+                purpose,
+                envelope: None,
+                target: None,
+            };
+            match self.decide(input, person, purpose, asker)? {
+                Ok(granted) => {
+                    let issued = self.envelope(&granted, input, purpose, &holder, asker)?;
+                    entry.envelope = Some(issued.id);
+                    entry.target = Some(granted.target);
+                    outputs.push((input.req_id.clone(), issued.document));
+                }
+                Err(refused) => {
+                    entry.outcome = refused.to_owned();
+                    parts.push(Status::new(refused).about(&input.req_id));
+                }
+            }
+            entries.push(entry);
+        }
+        if faulty!(self.party, OmitsInput) && parts.pop().is_none() {
+            outputs.pop();
+        }
+
+        // [mapping.status.levels]
+        let level = match (outputs.is_empty(), parts.is_empty()) {
+            (_, true) => code::OK,
+            (false, false) => code::PARTIAL,
+            (true, false) => code::FAILED,
+        };
+        let level = if faulty!(self.party, OkDespiteFailure) { code::OK } else { level };
+        // [mapping.log.before-answer]
+        if !faulty!(self.party, SkipsMappingLog) {
+            self.log.append(&entries)?;
+        }
+        let response = Outputs { status: Status { parts, ..Status::new(level) }, outputs };
+        let reply = self.party.answer(asker.message_id, &response, asker.now)?;
+        #[cfg(feature = "danger-faults")]
+        let reply = Reply { danger_log: self.party.faults.log_numbers(request), ..reply };
+        Ok(reply)
+    }
+
+    /// The person of the number, whoever asks: refusals too are recorded in the person's history.
+    fn person(&self, input: &MappingInput, asker: &Asker<'_>) -> Result<Option<Person>, Refusal> {
+        let party = input.name_id.name_qualifier.as_deref().unwrap_or_default();
+        match number(input) {
+            Some(number) => Ok(self.mappings.person(party, &number, asker.now)?),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an envelope is issued, or the status code that is answered instead.
+    fn decide(
+        &self,
+        input: &MappingInput,
+        person: Option<Person>,
+        purpose: Purpose,
+        asker: &Asker<'_>,
+    ) -> Result<Result<Granted, &'static str>, Refusal> {
+        let checks = &self.party.checks;
+        let holds = |sentence, holds: bool| holds || checks.skips(sentence);
+        let target = input.target.as_deref();
+
+        // [mapping.input.own-number]
+        let own = input.name_id.name_qualifier.as_deref() == Some(asker.sender);
+        if !holds("mapping.input.own-number", own) {
+            return Ok(Err(code::FORBIDDEN));
+        }
+        // [mapping.loop.none]
+        let is_loop = target == Some(self.party.entity.as_str());
+        if !holds("mapping.loop.none", !is_loop) {
+            return Ok(Err(code::FORBIDDEN));
+        }
+        // [mapping.agreement.pair]
+        let agreed = is_loop || self.agreements.allow(asker.sender, target, purpose);
+        if !holds("mapping.agreement.pair", agreed) {
+            return Ok(Err(code::FORBIDDEN));
+        }
+        // [mapping.input.form]
+        let wanted = Scheme::from_uri(&input.wanted);
+        let (Some(wanted), true) = (wanted, holds("mapping.input.form", number(input).is_some())) else {
+            return Ok(Err(code::INVALID));
+        };
+        // [mapping.unreachable.distinct]
+        if target.is_some_and(|target| !self.agreements.in_service(target)) {
+            return Ok(Err(self.unreachable()));
+        }
+        // [mapping.input.known]
+        let Some(person) = person else { return Ok(self.invented(target, wanted, true)) };
+        let mut numbers = self.mappings.numbers(person, wanted, asker.now)?;
+        numbers.retain(|(party, _)| match target {
+            Some(target) => party == target,
+            None => self.agreements.allow(asker.sender, Some(party), purpose),
+        });
+        // [mapping.target.one]
+        if target.is_none() && numbers.len() > 1 {
+            return Ok(Err(code::DUPLICATE));
+        }
+        // [mapping.target.member]
+        match numbers.into_iter().next() {
+            None => Ok(self.invented(target, wanted, false)),
+            Some((target, _)) if !self.agreements.in_service(&target) => Ok(Err(self.unreachable())),
+            Some((target, identifier)) => Ok(Ok(Granted { target, identifier })),
+        }
+    }
+
+    fn unreachable(&self) -> &'static str {
+        if faulty!(self.party, UnreachableAsNotMember) { code::NOT_MEMBER } else { code::UNREACHABLE }
+    }
+
+    /// Nobody, or nobody there: no identifier is made for anybody; [mapping.no-transient]
+    fn invented(
+        &self,
+        target: Option<&str>,
+        wanted: Scheme,
+        is_stranger: bool,
+    ) -> Result<Granted, &'static str> {
+        #[cfg(feature = "danger-faults")]
+        if let (Some(target), Some(identifier)) = (target, self.party.faults.invent(wanted, is_stranger)) {
+            return Ok(Granted { target: target.to_owned(), identifier });
+        }
+        #[cfg(not(feature = "danger-faults"))]
+        let _ = (target, wanted, is_stranger);
+        Err(code::NOT_MEMBER)
+    }
+
+    fn envelope(
+        &self,
+        granted: &Granted,
+        input: &MappingInput,
+        purpose: Purpose,
+        holder: &Certificate,
+        asker: &Asker<'_>,
+    ) -> Result<Issued, Refusal> {
+        let no_key = || Refusal::internal("a key of the target to encrypt for");
+        let key = self.party.peer(&granted.target)?;
+        let key = Entity::encryption(key).and_then(|certificate| certificate.public_key().ok());
+        let key = key.ok_or_else(no_key)?;
+        let requester = (asker.sender, holder);
+        let both = [requester, (self.party.entity.as_str(), &self.party.certificate)];
+        let holders = if self.agreements.via_relay(asker.sender, &granted.target) { &both } else { &both[..1] };
+        let request = format!("{}#{}", asker.message_id, input.req_id);
+        let mint = Mint {
+            relay: &self.party.entity,
+            holders,
+            target: &granted.target,
+            key: &key,
+            identifier: &granted.identifier,
+            purpose,
+            request: &request,
+            now: asker.now,
+            #[cfg(feature = "danger-faults")]
+            danger: self.party.faults.envelope(),
+        };
+        #[cfg(feature = "danger-faults")]
+        return self.party.faults.issue(mint, &self.party);
+        #[cfg(not(feature = "danger-faults"))]
+        mint.issue(&self.party.signing(), self.party.randomness.as_ref())
+    }
+}
+
+/// The number, if it has the form of its scheme.
+fn number(input: &MappingInput) -> Option<Identifier> {
+    let scheme = input.name_id.format.as_deref().and_then(Scheme::from_uri)?;
+    Identifier::new(scheme, &input.name_id.value).ok()
+}

@@ -1,0 +1,227 @@
+//! Stores in memory: for tests, and for parties whose state need not outlive them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard},
+};
+
+use chukei_crypto::UnixTime;
+use chukei_idwsf::{ReplayStore, Unavailable};
+use chukei_profile::{Date, Identifier, Purpose, Scheme, history::Entry};
+use chukei_xml::lexical::DateTime;
+
+use crate::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Records};
+
+fn locked<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, Unavailable> {
+    mutex.lock().map_err(|_| Unavailable)
+}
+
+/// [`ReplayStore`] in memory. Forgets what can no longer be presented when it has grown.
+#[derive(Debug, Default)]
+pub struct MemoryReplay {
+    used: Mutex<BTreeMap<(String, String), i64>>,
+}
+
+impl MemoryReplay {
+    /// Forgets what was to be remembered until before `now`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn forget_before(&self, now: UnixTime) -> Result<(), Unavailable> {
+        locked(&self.used)?.retain(|_, until| *until >= now.0);
+        Ok(())
+    }
+}
+
+impl ReplayStore for MemoryReplay {
+    fn first_use(&self, owner: &str, id: &str, until: UnixTime) -> Result<bool, Unavailable> {
+        Ok(locked(&self.used)?.insert((owner.to_owned(), id.to_owned()), until.0).is_none())
+    }
+}
+
+/// [`MappingStore`] in memory.
+#[derive(Debug, Default)]
+pub struct MemoryMappings {
+    rows: Mutex<Vec<Row>>,
+}
+
+#[derive(Debug)]
+struct Row {
+    person: Person,
+    party: String,
+    number: Identifier,
+    from: UnixTime,
+    until: UnixTime,
+}
+
+impl MemoryMappings {
+    /// Records that `party` knows `person` by this number, in the half-open interval `from..until`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn add(
+        &self,
+        person: Person,
+        party: &str,
+        number: Identifier,
+        from: UnixTime,
+        until: UnixTime,
+    ) -> Result<(), Unavailable> {
+        locked(&self.rows)?.push(Row { person, party: party.to_owned(), number, from, until });
+        Ok(())
+    }
+}
+
+impl MappingStore for MemoryMappings {
+    fn person(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Option<Person>, Unavailable> {
+        let rows = locked(&self.rows)?;
+        let row = rows.iter().find(|row| {
+            row.party == party && row.number == *number && (row.from..row.until).contains(&at)
+        });
+        Ok(row.map(|row| row.person))
+    }
+
+    fn numbers(
+        &self,
+        person: Person,
+        scheme: Scheme,
+        at: UnixTime,
+    ) -> Result<Vec<(String, Identifier)>, Unavailable> {
+        let rows = locked(&self.rows)?;
+        let current = rows.iter().filter(|row| {
+            row.person == person && row.number.scheme() == scheme && (row.from..row.until).contains(&at)
+        });
+        Ok(current.map(|row| (row.party.clone(), row.number.clone())).collect())
+    }
+}
+
+/// [`AccessLog`] in memory.
+#[derive(Debug, Default)]
+pub struct MemoryLog {
+    entries: Mutex<Vec<NewEntry>>,
+}
+
+impl MemoryLog {
+    /// Every entry, in order.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn all(&self) -> Result<Vec<NewEntry>, Unavailable> {
+        Ok(locked(&self.entries)?.clone())
+    }
+}
+
+impl AccessLog for MemoryLog {
+    fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
+        locked(&self.entries)?.extend_from_slice(entries);
+        Ok(())
+    }
+
+    fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {
+        let entries = locked(&self.entries)?;
+        let own = entries.iter().filter(|entry| entry.person == Some(person));
+        Ok((1..).zip(own).map(|(number, entry)| entry.numbered(number)).collect())
+    }
+
+    fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
+        let entries = locked(&self.entries)?;
+        let mut issued = entries.iter().filter(|entry| entry.envelope.as_deref() == Some(envelope));
+        Ok(issued.find_map(NewEntry::issuance))
+    }
+}
+
+impl NewEntry {
+    /// The entry as the person sees it, under this number.
+    #[must_use]
+    pub fn numbered(&self, number: u64) -> Entry {
+        Entry {
+            number,
+            at: DateTime { seconds: self.at.0, nanoseconds: 0 },
+            actor: self.actor.clone(),
+            kind: self.kind,
+            outcome: self.outcome.clone(),
+            purpose: self.purpose,
+            envelope: self.envelope.clone(),
+        }
+    }
+
+    /// What it says about an envelope that was issued.
+    #[must_use]
+    pub fn issuance(&self) -> Option<Issuance> {
+        Some(Issuance {
+            person: self.person?,
+            target: self.target.clone()?,
+            requester: self.actor.clone(),
+            purpose: self.purpose,
+        })
+    }
+}
+
+/// [`Agreements`] in memory; parties can be taken out of service.
+#[derive(Debug, Default)]
+pub struct MemoryAgreements {
+    /// Requester, target, purpose.
+    pub pairs: BTreeSet<(String, String, Purpose)>,
+    /// Requester, target: the relay may present their envelopes.
+    pub relayed: BTreeSet<(String, String)>,
+    /// Parties that may ask for access histories.
+    pub portals: BTreeSet<String>,
+    out_of_service: Mutex<BTreeSet<String>>,
+}
+
+impl MemoryAgreements {
+    /// Takes a party out of service, or back.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn set_in_service(&self, party: &str, in_service: bool) -> Result<(), Unavailable> {
+        let mut out = locked(&self.out_of_service)?;
+        if in_service { out.remove(party) } else { out.insert(party.to_owned()) };
+        Ok(())
+    }
+}
+
+impl Agreements for MemoryAgreements {
+    fn allow(&self, requester: &str, target: Option<&str>, purpose: Purpose) -> bool {
+        self.pairs.iter().any(|(from, to, for_what)| {
+            from == requester && *for_what == purpose && target.is_none_or(|target| to == target)
+        })
+    }
+
+    fn via_relay(&self, requester: &str, target: &str) -> bool {
+        self.relayed.iter().any(|(from, to)| from == requester && to == target)
+    }
+
+    fn is_portal(&self, party: &str) -> bool {
+        self.portals.contains(party)
+    }
+
+    fn in_service(&self, party: &str) -> bool {
+        locked(&self.out_of_service).is_ok_and(|out| !out.contains(party))
+    }
+}
+
+/// [`Records`] in memory.
+#[derive(Debug, Default)]
+pub struct MemoryRecords {
+    /// Number and what is known; `asOf` of the eligibility is set to the day asked about.
+    pub rows: Vec<(Identifier, Record)>,
+}
+
+impl Records for MemoryRecords {
+    fn find(&self, number: &Identifier, as_of: &Date) -> Result<Option<Record>, Unavailable> {
+        let row = self.rows.iter().find(|(own, _)| own == number);
+        Ok(row.map(|(_, record)| {
+            let mut record = record.clone();
+            if let Some(eligibility) = &mut record.eligibility {
+                eligibility.as_of = as_of.clone();
+            }
+            record
+        }))
+    }
+
+    #[cfg(feature = "danger-faults")]
+    fn danger_another(&self, number: &Identifier) -> Option<Record> {
+        self.rows.iter().find(|(own, _)| own != number).map(|(_, record)| record.clone())
+    }
+}

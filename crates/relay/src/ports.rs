@@ -1,0 +1,130 @@
+//! What a party keeps, behind traits. Every implementation is one call per decision, so that concurrent requests cannot
+//! come between; `memory` has those for tests, `chukei-store` those on SQLite.
+
+use chukei_crypto::UnixTime;
+use chukei_idwsf::Unavailable;
+use chukei_profile::{
+    Date, Identifier, Purpose, Scheme,
+    history::{Entry, Kind},
+    linkage::{Benefit, Eligibility},
+};
+
+/// A person, as a relay knows one: a number of its own that never leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Person(pub i64);
+
+/// Which numbers belong to one person. Rows are valid in a half-open interval of time.
+pub trait MappingStore: Send + Sync {
+    /// The person whom this party knows by this number.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn person(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Option<Person>, Unavailable>;
+
+    /// Each party that has a number of this scheme for the person, with the number.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn numbers(
+        &self,
+        person: Person,
+        scheme: Scheme,
+        at: UnixTime,
+    ) -> Result<Vec<(String, Identifier)>, Unavailable>;
+}
+
+/// What the relay does with a person's numbers, to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEntry {
+    /// The person; `None` for a number that the relay does not know.
+    pub person: Option<Person>,
+    /// When.
+    pub at: UnixTime,
+    /// The party that asked or disclosed.
+    pub actor: String,
+    /// What was done.
+    pub kind: Kind,
+    /// A status code, or what was disclosed.
+    pub outcome: String,
+    /// What for.
+    pub purpose: Purpose,
+    /// `ID` of the envelope, if there is one.
+    pub envelope: Option<String>,
+    /// Whom a new envelope was issued for; `None` for everything else.
+    pub target: Option<String>,
+}
+
+/// An envelope that the relay has issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuance {
+    /// Whom it is about.
+    pub person: Person,
+    /// Who may open it.
+    pub target: String,
+    /// Who asked for it.
+    pub requester: String,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// The access history.
+pub trait AccessLog: Send + Sync {
+    /// Records all or none of the entries, durably, each under the next number of its person, from 1 without a gap.
+    ///
+    /// # Errors
+    /// When they are not recorded.
+    fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable>;
+
+    /// Everything about the person, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable>;
+
+    /// The entry that recorded the issuing of this envelope.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable>;
+}
+
+/// Who may ask what: configuration, and the state of the parties.
+pub trait Agreements: Send + Sync {
+    /// Whether `requester` may ask for numbers of `target`, or of anybody at all, for this purpose.
+    fn allow(&self, requester: &str, target: Option<&str>, purpose: Purpose) -> bool;
+
+    /// Whether envelopes of this pair may be presented by the relay too.
+    fn via_relay(&self, requester: &str, target: &str) -> bool;
+
+    /// Whether the party may ask for access histories.
+    fn is_portal(&self, party: &str) -> bool;
+
+    /// Whether the party takes queries at present.
+    fn in_service(&self, party: &str) -> bool;
+}
+
+/// What a responder knows about one of its insured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The insurance on the day asked about.
+    pub eligibility: Option<Eligibility>,
+    /// What was paid.
+    pub benefits: Vec<Benefit>,
+    /// Name of the insured: a responder has it and never tells it.
+    pub name: Option<String>,
+}
+
+/// A responder's register.
+pub trait Records: Send + Sync {
+    /// What is known about the person with this number, compared character by character, as of this day.
+    ///
+    /// # Errors
+    /// When the register does not answer.
+    fn find(&self, number: &Identifier, as_of: &Date) -> Result<Option<Record>, Unavailable>;
+
+    /// Somebody else's record, for a mock responder that mixes people up.
+    #[cfg(feature = "danger-faults")]
+    fn danger_another(&self, _number: &Identifier) -> Option<Record> {
+        None
+    }
+}

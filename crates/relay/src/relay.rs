@@ -1,0 +1,171 @@
+//! The relay: maps numbers into envelopes, receipts disclosures, shows histories, forwards queries.
+
+use std::sync::Arc;
+
+use chukei_crypto::UnixTime;
+use chukei_idwsf::{Accepted, PeerAnswer, Payload, Parts, Refusal, Request, Status, code, ims::MappingRequest};
+use chukei_profile::{
+    Identifier, Purpose, Scheme,
+    disclosure::{Notice, Receipt},
+    history::{History, HistoryQuery, Kind},
+    linkage::RelayedQuery,
+};
+use chukei_reason::Reason;
+use chukei_xml::{Budget, Element, Name, XmlError};
+
+use crate::{AccessLog, Agreements, MappingStore, NewEntry, Party, Relaying, Reply, Step};
+
+/// A relay and its stores.
+#[derive(Clone)]
+pub struct Relay {
+    /// The relay as a party.
+    pub party: Party,
+    /// Which numbers belong to one person.
+    pub mappings: Arc<dyn MappingStore>,
+    /// What it did.
+    pub log: Arc<dyn AccessLog>,
+    /// Who may ask what.
+    pub agreements: Arc<dyn Agreements>,
+}
+
+/// What a relay is asked.
+enum Asked {
+    Mapping(MappingRequest),
+    Notice(Notice),
+    History(HistoryQuery),
+    Relayed(RelayedQuery),
+}
+
+impl Payload for Asked {
+    const NAMES: &'static [Name] = &[
+        chukei_idwsf::ims::REQUEST,
+        chukei_profile::disclosure::NOTICE,
+        chukei_profile::history::QUERY,
+        chukei_profile::linkage::RELAYED,
+    ];
+
+    fn read(element: Element<'_>, parts: &Parts<'_>) -> Result<Self, XmlError> {
+        if element.is(chukei_idwsf::ims::REQUEST) {
+            return MappingRequest::read(element, parts).map(Self::Mapping);
+        }
+        if element.is(chukei_profile::disclosure::NOTICE) {
+            return Notice::read(element, parts).map(Self::Notice);
+        }
+        if element.is(chukei_profile::history::QUERY) {
+            return HistoryQuery::read(element, parts).map(Self::History);
+        }
+        RelayedQuery::read(element, parts).map(Self::Relayed)
+    }
+
+    fn asks_about_a_person(&self) -> bool {
+        !matches!(self, Self::Notice(_))
+    }
+}
+
+/// Who asked, and how: what is left of an accepted message beside its body.
+pub(crate) struct Asker<'a> {
+    pub(crate) sender: &'a str,
+    pub(crate) message_id: &'a str,
+    pub(crate) certificate: &'a [u8],
+    pub(crate) purpose: Option<Purpose>,
+    pub(crate) now: UnixTime,
+}
+
+impl Relay {
+    /// Answers a request, or says what is to be sent on first.
+    pub fn handle(&self, request: &Request<'_>, now: UnixTime) -> Step<Relaying> {
+        match self.accept(request, now) {
+            Ok(step) => step,
+            Err(refusal) => Step::Reply(self.party.refuse(refusal, request)),
+        }
+    }
+
+    /// Answers the requester with what the responder has answered; `None` when there was no answer at all.
+    pub fn resume(&self, relaying: Relaying, answer: Option<&PeerAnswer<'_>>, now: UnixTime) -> Reply {
+        let nothing = Request { body: &[], soap_action: None, tls_client: None };
+        self.relay_answer(relaying, answer, now).unwrap_or_else(|refusal| self.party.refuse(refusal, &nothing))
+    }
+
+    fn accept(&self, request: &Request<'_>, now: UnixTime) -> Result<Step<Relaying>, Refusal> {
+        let mut budget = Budget::default();
+        let accepted: Accepted<Asked> = self.party.receiver(now).request(request, &mut budget)?;
+        let asker = Asker {
+            sender: accepted.sender(),
+            message_id: accepted.message_id(),
+            certificate: accepted.certificate(),
+            purpose: accepted.headers().purpose.as_deref().and_then(Purpose::from_uri),
+            now,
+        };
+        match &*accepted {
+            Asked::Mapping(mapping) => self.map(&asker, mapping).map(Step::Reply),
+            Asked::Notice(notice) => self.receipt(&asker, notice).map(Step::Reply),
+            Asked::History(query) => self.history(&asker, query).map(Step::Reply),
+            Asked::Relayed(query) => {
+                self.forward(&asker, query, accepted.headers().target.as_ref()).map(Step::Send)
+            }
+        }
+    }
+
+    /// Records a disclosure before it receipts it.
+    fn receipt(&self, asker: &Asker<'_>, notice: &Notice) -> Result<Reply, Refusal> {
+        let checks = &self.party.checks;
+        // [disclosure.notice.foreign]
+        let issued = self.log.issuance(&notice.envelope)?;
+        let ours = issued.as_ref().is_some_and(|issued| issued.target == asker.sender);
+        let expected = "an envelope that was issued for the sender";
+        checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
+
+        // [disclosure.notice.recorded]
+        if !faulty!(self.party, LosesNotices) {
+            self.log.append(&[NewEntry {
+                person: issued.map(|issued| issued.person),
+                at: asker.now,
+                actor: asker.sender.to_owned(),
+                kind: Kind::Disclosure,
+                outcome: notice.outcome.name().to_owned(),
+                purpose: notice.purpose,
+                envelope: Some(notice.envelope.clone()),
+                target: None,
+            }])?;
+        }
+        let receipt = Receipt { envelope: notice.envelope.clone(), status: Status::new(code::OK) };
+        self.party.answer(asker.message_id, &receipt, asker.now)
+    }
+
+    /// Shows a person's history to a portal; that it was shown is recorded first, and shown with it.
+    fn history(&self, asker: &Asker<'_>, query: &HistoryQuery) -> Result<Reply, Refusal> {
+        let checks = &self.party.checks;
+        // [history.query.portal-only]
+        let is_portal = self.agreements.is_portal(asker.sender);
+        checks.require("history.query.portal-only", is_portal, Reason::NotAuthorised, "a portal as sender")?;
+
+        let name_id = &query.name_id;
+        let scheme = name_id.format.as_deref().and_then(Scheme::from_uri);
+        let number = scheme.and_then(|scheme| Identifier::new(scheme, &name_id.value).ok());
+        let unformed = Refusal::new("mapping.input.form", Reason::Identifier, "a number of a known scheme");
+        let number = number.ok_or(unformed)?;
+        let party = name_id.name_qualifier.as_deref().unwrap_or_default();
+        let Some(person) = self.mappings.person(party, &number, asker.now)? else {
+            return self.party.answer(asker.message_id, &History { entries: Vec::new() }, asker.now);
+        };
+        self.log.append(&[NewEntry {
+            person: Some(person),
+            at: asker.now,
+            actor: asker.sender.to_owned(),
+            kind: Kind::History,
+            outcome: code::OK.to_owned(),
+            purpose: Purpose::History,
+            envelope: None,
+            target: None,
+        }])?;
+        // [history.complete]
+        let mut entries = self.log.history(person)?;
+        if faulty!(self.party, HidesRefusals) {
+            entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == code::OK);
+        }
+        if faulty!(self.party, TellsNumberInHistory) {
+            entries.iter_mut().for_each(|entry| entry.outcome.push_str(number.expose()));
+        }
+        self.party.answer(asker.message_id, &History { entries }, asker.now)
+    }
+}

@@ -1,0 +1,95 @@
+//! Linkage via the relay (figure 5, ※): the same envelope, presented by the relay on behalf of the requester.
+
+use chukei_idwsf::{Awaited, PeerAnswer, Refusal, TargetIdentity};
+use chukei_profile::linkage::{Answer, Query, RelayedQuery};
+use chukei_reason::{Answer as Told, Reason};
+use chukei_saml::{Assertion, ENTITY, HOLDER_OF_KEY, SubjectConfirmation};
+use chukei_xml::Budget;
+
+use crate::{Outgoing, Relay, Reply, relay::Asker};
+
+/// A query that the relay has forwarded.
+#[must_use]
+#[derive(Debug)]
+pub struct Relaying {
+    awaited: Awaited,
+    /// MessageID of the requester's request.
+    request: String,
+}
+
+impl Relay {
+    /// Forwards a query, unchanged, under the relay's own signature.
+    pub(crate) fn forward(
+        &self,
+        asker: &Asker<'_>,
+        relayed: &RelayedQuery,
+        target: Option<&TargetIdentity>,
+    ) -> Result<Outgoing<Relaying>, Refusal> {
+        let checks = &self.party.checks;
+        // [envelope.present.once]
+        let envelope = target.filter(|target| target.others == 0).and_then(|target| match &target.assertions[..] {
+            [envelope] => Some(envelope),
+            _ => None,
+        });
+        let expected = "one envelope in sb:TargetIdentity";
+        let none = Refusal::new("envelope.present.once", Reason::TargetIdentity, expected);
+        let envelope = envelope.ok_or(none)?;
+
+        // [envelope.signature.relay]
+        let ours = envelope.signer.as_deref() == Some(self.party.entity.as_str());
+        checks.require("envelope.signature.relay", ours, Reason::Key, "an envelope of the relay's own")?;
+        checks.require(
+            "requester.envelope.only-target",
+            envelope.conditions.is_only_for(&relayed.to),
+            Reason::Audience,
+            "the envelope's audience as responder",
+        )?;
+
+        // [relayed.forward.holder]
+        let holds = first_holder(envelope) == Some(asker.sender)
+            && envelope.subject.confirmations.iter().any(|own| holder(own) == Some(self.party.entity.as_str()));
+        let expected = "an envelope of the sender's that lists the relay";
+        checks.require("relayed.forward.holder", holds, Reason::HolderOfKey, expected)?;
+
+        // [relayed.forward.unchanged]
+        let mut query = Query { on_behalf_of: Some(asker.sender.to_owned()), ..relayed.query.clone() };
+        if faulty!(self.party, AltersRelayedQuery) {
+            query.as_of = chukei_profile::Date::parse("2000-01-01");
+        }
+        let sent = self.party.ask(&relayed.to, &query, Some(envelope.form()), asker.purpose, asker.now)?;
+        let request = asker.message_id.to_owned();
+        Ok(sent.map(|awaited| Relaying { awaited, request }))
+    }
+
+    pub(crate) fn relay_answer(
+        &self,
+        relaying: Relaying,
+        answer: Option<&PeerAnswer<'_>>,
+        now: chukei_crypto::UnixTime,
+    ) -> Result<Reply, Refusal> {
+        // What went wrong behind the relay is no fault of the requester's.
+        let behind = |refusal: Refusal| {
+            let sentence = refusal.sentence();
+            refusal.answered(sentence, Told::Internal)
+        };
+        let silent = Refusal::new("requester.answer.fault", Reason::PeerFault, "an answer of the responder");
+        let answer = answer.ok_or_else(|| behind(silent))?;
+        let receiver = self.party.receiver(now);
+        let accepted = receiver.answer::<Answer>(relaying.awaited, answer, &mut Budget::default());
+        // [relayed.answer.unchanged]
+        let mut content = accepted.map_err(behind)?.into_body();
+        if faulty!(self.party, AltersRelayedAnswer) {
+            content.benefits.clear();
+        }
+        self.party.answer(&relaying.request, &content, now)
+    }
+}
+
+fn first_holder(envelope: &Assertion) -> Option<&str> {
+    envelope.subject.confirmations.first().and_then(holder)
+}
+
+fn holder(confirmation: &SubjectConfirmation) -> Option<&str> {
+    let entity = confirmation.entity.as_ref().filter(|entity| entity.format.as_deref() == Some(ENTITY));
+    entity.filter(|_| confirmation.method == HOLDER_OF_KEY).map(|entity| entity.value.as_str())
+}

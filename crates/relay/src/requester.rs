@@ -1,0 +1,317 @@
+//! The requester (figure 5, ①, ④, ⑥): asks the relay for envelopes, forwards each to its audience, takes the answer.
+
+use std::collections::BTreeSet;
+
+use chukei_crypto::UnixTime;
+use chukei_idwsf::{
+    Accepted, Awaited, PeerAnswer, Refusal, SKEW, code,
+    ims::{MappingInput, MappingRequest, MappingResponse},
+};
+use chukei_profile::{
+    Date, Identifier, Purpose, Scheme,
+    envelope::{LONGEST, PURPOSE, REQUEST, VERSION, VERSION_ATTRIBUTE},
+    history::{History, HistoryQuery},
+    linkage::{Answer, Item, Query, RelayedQuery},
+};
+use chukei_reason::Reason;
+use chukei_saml::{Assertion, ENTITY, HOLDER_OF_KEY, NameId};
+use chukei_xml::{Budget, Document};
+
+use crate::{Outgoing, Party};
+
+/// An insurer, or a portal, that asks.
+#[derive(Clone)]
+pub struct Requester {
+    /// The insurer as a party.
+    pub party: Party,
+}
+
+/// One number of ours, and what is wanted for it.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// A name for this input, unique in its request.
+    pub req_id: String,
+    /// Our own number of the person.
+    pub number: Identifier,
+    /// The scheme that is wanted.
+    pub wanted: Scheme,
+    /// The party whose number is wanted; `None` for whoever has one.
+    pub target: Option<String>,
+}
+
+/// A mapping request that waits for its answer.
+#[must_use]
+#[derive(Debug)]
+pub struct Mapping {
+    awaited: Awaited,
+    /// reqID and target of each input.
+    inputs: Vec<(String, Option<String>)>,
+    purpose: Purpose,
+}
+
+/// What became of a mapping request: an envelope or a status code for each reqID, in the order of the inputs.
+#[derive(Debug)]
+pub struct Mapped {
+    /// One for each input.
+    pub results: Vec<(String, Result<Envelope, String>)>,
+}
+
+/// An envelope that may be forwarded, once.
+#[must_use]
+#[derive(Debug)]
+pub struct Envelope {
+    /// `ID` of the assertion.
+    pub id: String,
+    /// Its audience.
+    pub target: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whether the relay may present it too.
+    pub via_relay: bool,
+    document: Document,
+}
+
+/// A query that waits for its answer.
+#[must_use]
+#[derive(Debug)]
+pub struct Asking {
+    awaited: Awaited,
+    items: BTreeSet<Item>,
+}
+
+/// A history query that waits for its answer.
+#[must_use]
+#[derive(Debug)]
+pub struct HistoryAsked {
+    awaited: Awaited,
+}
+
+impl Requester {
+    /// ① Asks the relay for envelopes.
+    ///
+    /// # Errors
+    /// `Key` when the relay is not in the federation, `Internal` when our own key or randomness fails.
+    pub fn map(&self, asks: &[Ask], purpose: Purpose, now: UnixTime) -> Result<Outgoing<Mapping>, Refusal> {
+        let inputs = asks.iter().map(|ask| MappingInput {
+            req_id: ask.req_id.clone(),
+            wanted: ask.wanted.uri().to_owned(),
+            target: ask.target.clone(),
+            name_id: NameId::new(ask.number.scheme().uri(), ask.number.expose()).by(&self.party.entity),
+        });
+        let request = MappingRequest { inputs: inputs.collect() };
+        #[cfg(feature = "danger-faults")]
+        let request = self.party.faults.add_foreign(request);
+        let inputs = asks.iter().map(|ask| (ask.req_id.clone(), ask.target.clone())).collect();
+        let sent = self.party.ask(&self.party.relay, &request, None, Some(purpose), now)?;
+        Ok(sent.map(|awaited| Mapping { awaited, inputs, purpose }))
+    }
+
+    /// ③ Takes the relay's answer, and checks each envelope as far as its holder can.
+    ///
+    /// # Errors
+    /// The first sentence that the message breaks; `Unrequested` for an answer that does not fit the inputs. An envelope that
+    /// must not be forwarded refuses the whole answer.
+    pub fn take_mapping(
+        &self,
+        mapping: Mapping,
+        answer: &PeerAnswer<'_>,
+        now: UnixTime,
+    ) -> Result<Mapped, Refusal> {
+        let checks = &self.party.checks;
+        let message_id = mapping.awaited.message_id.clone();
+        let receiver = self.party.receiver(now);
+        let accepted: Accepted<MappingResponse> =
+            receiver.answer(mapping.awaited, answer, &mut Budget::default())?;
+        let MappingResponse { status, outputs } = accepted.into_body();
+
+        // [requester.envelope.check]: every input answered once, and nothing that was not asked.
+        let mut answered: Vec<&str> = outputs.iter().map(|output| output.req_ref.as_str()).collect();
+        answered.extend(status.parts.iter().filter_map(|part| part.reference.as_deref()));
+        answered.sort_unstable();
+        let mut asked: Vec<&str> = mapping.inputs.iter().map(|(req_id, _)| req_id.as_str()).collect();
+        asked.sort_unstable();
+        let fits = answered == asked;
+        checks.require("requester.envelope.check", fits, Reason::Unrequested, "one answer to each input")?;
+
+        let mut results = Vec::with_capacity(mapping.inputs.len());
+        for (req_id, target) in &mapping.inputs {
+            let output = outputs.iter().find(|output| output.req_ref == *req_id);
+            let Some(output) = output else {
+                let part = status.parts.iter().find(|part| part.reference.as_ref() == Some(req_id));
+                let code = part.map_or_else(|| code::FAILED.to_owned(), |part| part.code.clone());
+                results.push((req_id.clone(), Err(code)));
+                continue;
+            };
+            let request = format!("{message_id}#{req_id}");
+            let envelope = self.check(&output.assertion, &request, target.as_deref(), mapping.purpose, now)?;
+            results.push((req_id.clone(), Ok(envelope)));
+        }
+        Ok(Mapped { results })
+    }
+
+    /// What the holder of an envelope can see of it; [requester.envelope.check]
+    fn check(
+        &self,
+        envelope: &Assertion,
+        request: &str,
+        target: Option<&str>,
+        purpose: Purpose,
+        now: UnixTime,
+    ) -> Result<Envelope, Refusal> {
+        let require = |holds, reason, expected| {
+            self.party.checks.require("requester.envelope.check", holds, reason, expected)
+        };
+        let relay = self.party.relay.as_str();
+        require(envelope.signer.is_some(), Reason::Unsigned, "an envelope signed by itself")?;
+        let by_relay = envelope.signer.as_deref() == Some(relay) && envelope.issuer == relay;
+        require(by_relay, Reason::Key, "an envelope signed by the relay")?;
+        let known = envelope.version == "2.0" && envelope.attribute(VERSION_ATTRIBUTE) == Some(VERSION);
+        require(known, Reason::Version, "an envelope of version 1.0")?;
+
+        let conditions = &envelope.conditions;
+        let audience = match conditions.audiences.first().map(Vec::as_slice) {
+            Some([audience]) => audience.as_str(),
+            _ => "",
+        };
+        let is_targets = conditions.is_only_for(audience)
+            && target.is_none_or(|target| audience == target)
+            && self.party.federation.entity(audience).is_some();
+        require(is_targets, Reason::Audience, "an envelope for the target asked for")?;
+        let bound = envelope.attribute(PURPOSE) == Some(purpose.uri()) && envelope.attribute(REQUEST) == Some(request);
+        require(bound, Reason::Unrequested, "an envelope for our request and its purpose")?;
+        require(conditions.is_current(now, SKEW, LONGEST), Reason::EnvelopeWindow, "a current envelope")?;
+        let names = |party: &str| {
+            envelope.subject.confirmations.iter().position(|confirmation| {
+                let entity = confirmation.entity.as_ref().filter(|entity| entity.format.as_deref() == Some(ENTITY));
+                confirmation.method == HOLDER_OF_KEY && entity.is_some_and(|entity| entity.value.as_str() == party)
+            })
+        };
+        require(names(&self.party.entity) == Some(0), Reason::HolderOfKey, "an envelope for us to present")?;
+        let sealed = envelope.subject.encrypted_id.is_some() && envelope.subject.name_id.is_none();
+        require(sealed, Reason::TargetIdentity, "a sealed number")?;
+        Ok(Envelope {
+            id: envelope.id.clone(),
+            target: audience.to_owned(),
+            purpose,
+            via_relay: names(relay).is_some(),
+            document: envelope.form().clone(),
+        })
+    }
+
+    /// ④ Forwards an envelope, as it came, to its audience, with a query about its person.
+    ///
+    /// # Errors
+    /// `Internal` when our own key or randomness fails.
+    pub fn query(
+        &self,
+        envelope: Envelope,
+        items: &[Item],
+        as_of: Option<Date>,
+        now: UnixTime,
+    ) -> Result<Outgoing<Asking>, Refusal> {
+        #[cfg(feature = "danger-faults")]
+        let envelope = self.party.faults.mishandle(envelope, &self.party)?;
+        let Envelope { target, purpose, document, .. } = envelope;
+        let query = Query::new(items, as_of);
+        let sent = self.party.ask(&target, &query, Some(&document), Some(purpose), now)?;
+        Ok(sent.map(|awaited| Asking { awaited, items: items.iter().copied().collect() }))
+    }
+
+    /// ※ The same through the relay, which the envelope has to list as presenter.
+    ///
+    /// # Errors
+    /// `HolderOfKey` when it does not; else as [`Self::query`].
+    pub fn query_via_relay(
+        &self,
+        envelope: Envelope,
+        items: &[Item],
+        as_of: Option<Date>,
+        now: UnixTime,
+    ) -> Result<Outgoing<Asking>, Refusal> {
+        // [requester.envelope.only-target]
+        let expected = "an envelope that lists the relay as presenter";
+        let listed = envelope.via_relay;
+        self.party.checks.require("requester.envelope.only-target", listed, Reason::HolderOfKey, expected)?;
+        let relayed = RelayedQuery { to: envelope.target, query: Query::new(items, as_of) };
+        let (document, purpose) = (envelope.document, envelope.purpose);
+        let sent = self.party.ask(&self.party.relay, &relayed, Some(&document), Some(purpose), now)?;
+        Ok(sent.map(|awaited| Asking { awaited, items: items.iter().copied().collect() }))
+    }
+
+    /// ⑥ Takes the answer.
+    ///
+    /// # Errors
+    /// The first sentence that it breaks; `PeerFault` for a fault, or a status other than `OK` and `NoData`; `Unrequested`
+    /// for items that were not asked for.
+    pub fn take_answer(
+        &self,
+        asking: Asking,
+        answer: &PeerAnswer<'_>,
+        now: UnixTime,
+    ) -> Result<Answer, Refusal> {
+        let checks = &self.party.checks;
+        let accepted = self.party.receiver(now).answer::<Answer>(asking.awaited, answer, &mut Budget::default());
+        let answer = match accepted {
+            Ok(accepted) => accepted.into_body(),
+            // A mock requester that takes a fault for an answer.
+            Err(refusal) if refusal.reason() == Reason::PeerFault && checks.skips("requester.answer.fault") => {
+                return Ok(Answer { status: chukei_idwsf::Status::new(code::OK), ..Answer::new(None, Vec::new()) });
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        // [requester.answer.fault]
+        let fits = match answer.status.code.as_str() {
+            code::OK => answer.has_data(),
+            code::NO_DATA => !answer.has_data(),
+            _ => false,
+        };
+        checks.require("requester.answer.fault", fits, Reason::PeerFault, "OK with data, or NoData without")?;
+        let asked = |item| asking.items.contains(&item);
+        let extra = (answer.eligibility.is_some() && !asked(Item::Eligibility))
+            || (!answer.benefits.is_empty() && !asked(Item::Benefits));
+        checks.require("linkage.answer.items", !extra, Reason::Unrequested, "no item that was not asked for")?;
+        Ok(answer)
+    }
+
+    /// A portal asks for the history of the person whom `party` knows by this number.
+    ///
+    /// # Errors
+    /// As [`Self::map`].
+    pub fn history(
+        &self,
+        party: &str,
+        number: &Identifier,
+        now: UnixTime,
+    ) -> Result<Outgoing<HistoryAsked>, Refusal> {
+        let query = HistoryQuery { name_id: NameId::new(number.scheme().uri(), number.expose()).by(party) };
+        let sent = self.party.ask(&self.party.relay, &query, None, Some(Purpose::History), now)?;
+        Ok(sent.map(|awaited| HistoryAsked { awaited }))
+    }
+
+    /// Takes a history.
+    ///
+    /// # Errors
+    /// The first sentence that it breaks.
+    pub fn take_history(
+        &self,
+        asked: HistoryAsked,
+        answer: &PeerAnswer<'_>,
+        now: UnixTime,
+    ) -> Result<History, Refusal> {
+        let accepted = self.party.receiver(now).answer::<History>(asked.awaited, answer, &mut Budget::default());
+        accepted.map(Accepted::into_body)
+    }
+}
+
+impl Envelope {
+    /// The signed assertion, as it came.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.document
+    }
+
+    #[cfg(feature = "danger-faults")]
+    pub(crate) const fn document_mut(&mut self) -> &mut Document {
+        &mut self.document
+    }
+}
