@@ -8,6 +8,8 @@ mod accept;
 mod mint;
 
 pub use accept::{Acceptor, Opened, Presentation};
+#[cfg(feature = "danger-faults")]
+pub use mint::Danger;
 pub use mint::{Issued, Mint};
 
 /// Seconds that an envelope may be good for.

@@ -26,7 +26,8 @@ impl Relay {
         request.check(&self.party.checks)?;
         let unstated = Refusal::new("message.usage-directive.purpose", Reason::Purpose, "a purpose");
         let purpose = asker.purpose.ok_or(unstated)?;
-        let holder = Certificate::from_der(asker.certificate).map_err(|_| Refusal::internal("a certificate"))?;
+        let holder =
+            Certificate::from_der(asker.certificate).map_err(|_| Refusal::internal("a certificate"))?;
 
         let mut entries = Vec::with_capacity(request.inputs.len());
         let mut outputs = Vec::with_capacity(request.inputs.len());
@@ -177,7 +178,8 @@ impl Relay {
         let key = key.ok_or_else(no_key)?;
         let requester = (asker.sender, holder);
         let both = [requester, (self.party.entity.as_str(), &self.party.certificate)];
-        let holders = if self.agreements.via_relay(asker.sender, &granted.target) { &both } else { &both[..1] };
+        let holders =
+            if self.agreements.via_relay(asker.sender, &granted.target) { &both } else { &both[..1] };
         let request = format!("{}#{}", asker.message_id, input.req_id);
         let mint = Mint {
             relay: &self.party.entity,

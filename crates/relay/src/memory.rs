@@ -75,9 +75,9 @@ impl MemoryMappings {
 impl MappingStore for MemoryMappings {
     fn person(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Option<Person>, Unavailable> {
         let rows = locked(&self.rows)?;
-        let row = rows.iter().find(|row| {
-            row.party == party && row.number == *number && (row.from..row.until).contains(&at)
-        });
+        let row = rows
+            .iter()
+            .find(|row| row.party == party && row.number == *number && (row.from..row.until).contains(&at));
         Ok(row.map(|row| row.person))
     }
 
@@ -176,7 +176,11 @@ impl MemoryAgreements {
     /// When the store does not answer.
     pub fn set_in_service(&self, party: &str, in_service: bool) -> Result<(), Unavailable> {
         let mut out = locked(&self.out_of_service)?;
-        if in_service { out.remove(party) } else { out.insert(party.to_owned()) };
+        if in_service {
+            out.remove(party)
+        } else {
+            out.insert(party.to_owned())
+        };
         Ok(())
     }
 }

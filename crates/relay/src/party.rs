@@ -153,7 +153,12 @@ impl Party {
     }
 
     /// An answer to the request with this MessageID.
-    pub(crate) fn answer<C: Content>(&self, request: &str, content: &C, now: UnixTime) -> Result<Reply, Refusal> {
+    pub(crate) fn answer<C: Content>(
+        &self,
+        request: &str,
+        content: &C,
+        now: UnixTime,
+    ) -> Result<Reply, Refusal> {
         let id = self.message_id()?;
         let compose = Compose::answer(&self.entity, request, &id, now);
         #[cfg(feature = "danger-faults")]

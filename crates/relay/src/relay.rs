@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
-use chukei_idwsf::{Accepted, PeerAnswer, Payload, Parts, Refusal, Request, Status, code, ims::MappingRequest};
+use chukei_idwsf::{
+    Accepted, Parts, Payload, PeerAnswer, Refusal, Request, Status, code, ims::MappingRequest,
+};
 use chukei_profile::{
     Identifier, Purpose, Scheme,
     disclosure::{Notice, Receipt},
@@ -83,7 +85,8 @@ impl Relay {
     /// Answers the requester with what the responder has answered; `None` when there was no answer at all.
     pub fn resume(&self, relaying: Relaying, answer: Option<&PeerAnswer<'_>>, now: UnixTime) -> Reply {
         let nothing = Request { body: &[], soap_action: None, tls_client: None };
-        self.relay_answer(relaying, answer, now).unwrap_or_else(|refusal| self.party.refuse(refusal, &nothing))
+        self.relay_answer(relaying, answer, now)
+            .unwrap_or_else(|refusal| self.party.refuse(refusal, &nothing))
     }
 
     fn accept(&self, request: &Request<'_>, now: UnixTime) -> Result<Step<Relaying>, Refusal> {
@@ -137,7 +140,12 @@ impl Relay {
         let checks = &self.party.checks;
         // [history.query.portal-only]
         let is_portal = self.agreements.is_portal(asker.sender);
-        checks.require("history.query.portal-only", is_portal, Reason::NotAuthorised, "a portal as sender")?;
+        checks.require(
+            "history.query.portal-only",
+            is_portal,
+            Reason::NotAuthorised,
+            "a portal as sender",
+        )?;
 
         let name_id = &query.name_id;
         let scheme = name_id.format.as_deref().and_then(Scheme::from_uri);

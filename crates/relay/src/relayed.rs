@@ -27,10 +27,11 @@ impl Relay {
     ) -> Result<Outgoing<Relaying>, Refusal> {
         let checks = &self.party.checks;
         // [envelope.present.once]
-        let envelope = target.filter(|target| target.others == 0).and_then(|target| match &target.assertions[..] {
-            [envelope] => Some(envelope),
-            _ => None,
-        });
+        let envelope =
+            target.filter(|target| target.others == 0).and_then(|target| match &target.assertions[..] {
+                [envelope] => Some(envelope),
+                _ => None,
+            });
         let expected = "one envelope in sb:TargetIdentity";
         let none = Refusal::new("envelope.present.once", Reason::TargetIdentity, expected);
         let envelope = envelope.ok_or(none)?;
@@ -47,7 +48,11 @@ impl Relay {
 
         // [relayed.forward.holder]
         let holds = first_holder(envelope) == Some(asker.sender)
-            && envelope.subject.confirmations.iter().any(|own| holder(own) == Some(self.party.entity.as_str()));
+            && envelope
+                .subject
+                .confirmations
+                .iter()
+                .any(|own| holder(own) == Some(self.party.entity.as_str()));
         let expected = "an envelope of the sender's that lists the relay";
         checks.require("relayed.forward.holder", holds, Reason::HolderOfKey, expected)?;
 

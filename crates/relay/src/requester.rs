@@ -101,7 +101,8 @@ impl Requester {
         let request = MappingRequest { inputs: inputs.collect() };
         #[cfg(feature = "danger-faults")]
         let request = self.party.faults.add_foreign(request);
-        let inputs = asks.iter().map(|ask| (ask.req_id.clone(), ask.target.clone())).collect();
+        let inputs =
+            request.inputs.iter().map(|input| (input.req_id.clone(), input.target.clone())).collect();
         let sent = self.party.ask(&self.party.relay, &request, None, Some(purpose), now)?;
         Ok(sent.map(|awaited| Mapping { awaited, inputs, purpose }))
     }
@@ -143,7 +144,8 @@ impl Requester {
                 continue;
             };
             let request = format!("{message_id}#{req_id}");
-            let envelope = self.check(&output.assertion, &request, target.as_deref(), mapping.purpose, now)?;
+            let envelope =
+                self.check(&output.assertion, &request, target.as_deref(), mapping.purpose, now)?;
             results.push((req_id.clone(), Ok(envelope)));
         }
         Ok(Mapped { results })
@@ -177,13 +179,16 @@ impl Requester {
             && target.is_none_or(|target| audience == target)
             && self.party.federation.entity(audience).is_some();
         require(is_targets, Reason::Audience, "an envelope for the target asked for")?;
-        let bound = envelope.attribute(PURPOSE) == Some(purpose.uri()) && envelope.attribute(REQUEST) == Some(request);
+        let bound = envelope.attribute(PURPOSE) == Some(purpose.uri())
+            && envelope.attribute(REQUEST) == Some(request);
         require(bound, Reason::Unrequested, "an envelope for our request and its purpose")?;
         require(conditions.is_current(now, SKEW, LONGEST), Reason::EnvelopeWindow, "a current envelope")?;
         let names = |party: &str| {
             envelope.subject.confirmations.iter().position(|confirmation| {
-                let entity = confirmation.entity.as_ref().filter(|entity| entity.format.as_deref() == Some(ENTITY));
-                confirmation.method == HOLDER_OF_KEY && entity.is_some_and(|entity| entity.value.as_str() == party)
+                let entity =
+                    confirmation.entity.as_ref().filter(|entity| entity.format.as_deref() == Some(ENTITY));
+                confirmation.method == HOLDER_OF_KEY
+                    && entity.is_some_and(|entity| entity.value.as_str() == party)
             })
         };
         require(names(&self.party.entity) == Some(0), Reason::HolderOfKey, "an envelope for us to present")?;
@@ -250,12 +255,18 @@ impl Requester {
         now: UnixTime,
     ) -> Result<Answer, Refusal> {
         let checks = &self.party.checks;
-        let accepted = self.party.receiver(now).answer::<Answer>(asking.awaited, answer, &mut Budget::default());
+        let accepted =
+            self.party.receiver(now).answer::<Answer>(asking.awaited, answer, &mut Budget::default());
         let answer = match accepted {
             Ok(accepted) => accepted.into_body(),
             // A mock requester that takes a fault for an answer.
-            Err(refusal) if refusal.reason() == Reason::PeerFault && checks.skips("requester.answer.fault") => {
-                return Ok(Answer { status: chukei_idwsf::Status::new(code::OK), ..Answer::new(None, Vec::new()) });
+            Err(refusal)
+                if refusal.reason() == Reason::PeerFault && checks.skips("requester.answer.fault") =>
+            {
+                return Ok(Answer {
+                    status: chukei_idwsf::Status::new(code::OK),
+                    ..Answer::new(None, Vec::new())
+                });
             }
             Err(refusal) => return Err(refusal),
         };
@@ -265,11 +276,21 @@ impl Requester {
             code::NO_DATA => !answer.has_data(),
             _ => false,
         };
-        checks.require("requester.answer.fault", fits, Reason::PeerFault, "OK with data, or NoData without")?;
+        checks.require(
+            "requester.answer.fault",
+            fits,
+            Reason::PeerFault,
+            "OK with data, or NoData without",
+        )?;
         let asked = |item| asking.items.contains(&item);
         let extra = (answer.eligibility.is_some() && !asked(Item::Eligibility))
             || (!answer.benefits.is_empty() && !asked(Item::Benefits));
-        checks.require("linkage.answer.items", !extra, Reason::Unrequested, "no item that was not asked for")?;
+        checks.require(
+            "linkage.answer.items",
+            !extra,
+            Reason::Unrequested,
+            "no item that was not asked for",
+        )?;
         Ok(answer)
     }
 
@@ -298,7 +319,8 @@ impl Requester {
         answer: &PeerAnswer<'_>,
         now: UnixTime,
     ) -> Result<History, Refusal> {
-        let accepted = self.party.receiver(now).answer::<History>(asked.awaited, answer, &mut Budget::default());
+        let accepted =
+            self.party.receiver(now).answer::<History>(asked.awaited, answer, &mut Budget::default());
         accepted.map(Accepted::into_body)
     }
 }
@@ -311,7 +333,7 @@ impl Envelope {
     }
 
     #[cfg(feature = "danger-faults")]
-    pub(crate) const fn document_mut(&mut self) -> &mut Document {
-        &mut self.document
+    pub(crate) fn danger_alter(&mut self, document: Document) {
+        self.document = document;
     }
 }

@@ -34,11 +34,17 @@ pub struct Responder {
 pub struct Disclosing {
     awaited: Awaited,
     envelope: String,
+    prepared: Prepared,
+}
+
+/// An answer that has not left yet.
+#[derive(Debug)]
+pub(crate) struct Prepared {
     /// MessageID of the query.
-    request: String,
-    answer: Answer,
+    pub(crate) request: String,
+    pub(crate) answer: Answer,
     #[cfg(feature = "danger-faults")]
-    danger: crate::faults::Telling,
+    pub(crate) danger: crate::faults::Telling,
 }
 
 /// Seconds that Japan is ahead of UTC.
@@ -99,21 +105,22 @@ impl Responder {
         let (answer, notice) = self.party.faults.spoil(answer, notice, record.as_ref());
 
         // [linkage.disclosure.before-answer]
-        let sent = self.party.ask(&self.party.relay, &notice, None, None, now)?.map(|awaited| Disclosing {
-            awaited,
-            envelope: opened.envelope.clone(),
+        let sent = self.party.ask(&self.party.relay, &notice, None, None, now)?;
+        let prepared = Prepared {
             request: accepted.message_id().to_owned(),
             answer,
             #[cfg(feature = "danger-faults")]
             danger: self.party.faults.telling(&opened, record.as_ref()),
-        });
-        #[cfg(feature = "danger-faults")]
-        return self.danger_order(sent, now);
-        #[cfg(not(feature = "danger-faults"))]
-        Ok(Step::Send(sent))
+        };
+        self.order(sent, opened.envelope, prepared, now)
     }
 
-    fn open(&self, accepted: &Accepted<Query>, now: UnixTime, budget: &mut Budget) -> Result<Opened, Refusal> {
+    fn open(
+        &self,
+        accepted: &Accepted<Query>,
+        now: UnixTime,
+        budget: &mut Budget,
+    ) -> Result<Opened, Refusal> {
         let keys: Vec<&dyn Unwrapper> = self.keys.iter().map(AsRef::as_ref).collect();
         let acceptor = Acceptor {
             own: &self.party.entity,
@@ -142,65 +149,67 @@ impl Responder {
     ) -> Result<Reply, Refusal> {
         let expected = "the relay's receipt";
         let missing = || Refusal::new("linkage.disclosure.required", Reason::Disclosure, expected);
-        #[cfg(feature = "danger-faults")]
-        if let Some(refused) = disclosing.danger.refused {
-            return Ok(refused);
-        }
-        let Disclosing { awaited, envelope, .. } = &disclosing;
-        let awaited = Awaited { message_id: awaited.message_id.clone(), party: awaited.party.clone() };
+        let Disclosing { awaited, envelope, prepared } = disclosing;
         // [linkage.disclosure.required]
         let receipted = receipt.ok_or_else(missing).and_then(|receipt| {
             let receiver = self.party.receiver(now);
             let accepted = receiver.answer::<Receipt>(awaited, receipt, &mut Budget::default());
             let accepted = accepted.map_err(|_| missing())?;
-            if accepted.envelope == *envelope && accepted.status.is_ok() { Ok(()) } else { Err(missing()) }
+            if accepted.envelope == envelope && accepted.status.is_ok() { Ok(()) } else { Err(missing()) }
         });
         if !faulty!(self.party, IgnoresMissingReceipt) {
             receipted?;
         }
-        self.tell(disclosing, now)
+        self.tell(prepared, now)
+    }
+
+    /// The notice first; [linkage.disclosure.before-answer]
+    #[cfg(not(feature = "danger-faults"))]
+    fn order(
+        &self,
+        sent: Outgoing<Awaited>,
+        envelope: String,
+        prepared: Prepared,
+        _: UnixTime,
+    ) -> Result<Step<Disclosing>, Refusal> {
+        Ok(Step::Send(sent.map(|awaited| Disclosing { awaited, envelope, prepared })))
+    }
+
+    /// The notice first, or too late, or not at all.
+    #[cfg(feature = "danger-faults")]
+    fn order(
+        &self,
+        sent: Outgoing<Awaited>,
+        envelope: String,
+        prepared: Prepared,
+        now: UnixTime,
+    ) -> Result<Step<Disclosing>, Refusal> {
+        if faulty!(self.party, SkipsDisclosure) {
+            return self.tell(prepared, now).map(Step::Reply);
+        }
+        if faulty!(self.party, DisclosesAfterAnswer) {
+            let spent = Prepared {
+                request: prepared.request.clone(),
+                answer: prepared.answer.clone(),
+                danger: crate::faults::Telling::default(),
+            };
+            let reply = self.tell(prepared, now)?;
+            let later = sent.map(|awaited| Disclosing { awaited, envelope, prepared: spent });
+            return Ok(Step::DangerReplyThenSend(reply, later));
+        }
+        Ok(Step::Send(sent.map(|awaited| Disclosing { awaited, envelope, prepared })))
     }
 
     /// The answer itself; [linkage.answer.no-number], [linkage.answer.no-name]
-    fn tell(&self, disclosing: Disclosing, now: UnixTime) -> Result<Reply, Refusal> {
-        #[cfg(feature = "danger-faults")]
-        return self.party.faults.tell(&self.party, disclosing.danger, &disclosing.answer, &disclosing.request, now);
-        #[cfg(not(feature = "danger-faults"))]
-        self.party.answer(&disclosing.request, &disclosing.answer, now)
+    #[cfg(not(feature = "danger-faults"))]
+    fn tell(&self, prepared: Prepared, now: UnixTime) -> Result<Reply, Refusal> {
+        self.party.answer(&prepared.request, &prepared.answer, now)
     }
 
-    /// Notifies too late, or not at all.
+    /// The answer, with what a mock responder adds to it or leaves out.
     #[cfg(feature = "danger-faults")]
-    fn danger_order(&self, sent: Outgoing<Disclosing>, now: UnixTime) -> Result<Step<Disclosing>, Refusal> {
-        if faulty!(self.party, SkipsDisclosure) {
-            return self.tell(sent.pending, now).map(Step::Reply);
-        }
-        if faulty!(self.party, DisclosesAfterAnswer) {
-            let Disclosing { awaited, envelope, request, answer, danger } = sent.pending;
-            let again = Disclosing {
-                awaited,
-                envelope: envelope.clone(),
-                request: request.clone(),
-                answer: answer.clone(),
-                danger: crate::faults::Telling::default(),
-            };
-            let first = Disclosing {
-                awaited: Awaited { message_id: String::new(), party: String::new() },
-                envelope,
-                request,
-                answer,
-                danger,
-            };
-            let later = Outgoing {
-                to: sent.to,
-                endpoint: sent.endpoint,
-                soap_action: sent.soap_action,
-                body: sent.body,
-                pending: again,
-            };
-            return Ok(Step::DangerReplyThenSend(self.tell(first, now)?, later));
-        }
-        Ok(Step::Send(sent))
+    fn tell(&self, prepared: Prepared, now: UnixTime) -> Result<Reply, Refusal> {
+        self.party.faults.tell(&self.party, prepared, now)
     }
 
     /// Reports a disclosure that there is none of.
@@ -224,15 +233,17 @@ impl Responder {
             items,
             purpose,
         };
-        let refused = Some(self.party.refuse(refusal, request));
-        let sent = self.party.ask(&self.party.relay, &notice, None, None, now)?;
-        Ok(Step::Send(sent.map(|awaited| Disclosing {
-            awaited,
-            envelope: envelope.id.clone(),
+        let prepared = Prepared {
             request: accepted.message_id().to_owned(),
             answer: Answer::new(None, Vec::new()),
-            danger: crate::faults::Telling { refused, ..Default::default() },
-        })))
+            danger: crate::faults::Telling {
+                refused: Some(self.party.refuse(refusal, request)),
+                ..Default::default()
+            },
+        };
+        let sent = self.party.ask(&self.party.relay, &notice, None, None, now)?;
+        let envelope = envelope.id.clone();
+        Ok(Step::Send(sent.map(|awaited| Disclosing { awaited, envelope, prepared })))
     }
 }
 

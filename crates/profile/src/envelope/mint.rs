@@ -59,6 +59,8 @@ pub struct Danger<'a> {
     pub unbound: bool,
     /// Leaves the signature out.
     pub unsigned: bool,
+    /// Adds what is the same in every envelope of one person: a digest of the number.
+    pub linkable: bool,
     /// Uses this `EncryptedID` again.
     pub sealed: Option<&'a Document>,
 }
@@ -75,7 +77,7 @@ macro_rules! danger {
 }
 
 /// An envelope that was made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Issued {
     /// Its `ID`.
     pub id: String,
@@ -125,6 +127,10 @@ impl Mint<'_> {
             write_attribute(w, VERSION_ATTRIBUTE, VERSION);
             if danger!(self.telling) {
                 write_attribute(w, "urn:chukei:1.0:attribute:number", self.identifier.expose());
+            }
+            if danger!(self.linkable) {
+                let digest = encode_base64(&chukei_crypto::sha256(self.identifier.expose().as_bytes()));
+                write_attribute(w, "urn:chukei:1.0:attribute:trace", &digest);
             }
             w.close().close();
         })?;

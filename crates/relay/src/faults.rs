@@ -1,0 +1,442 @@
+//! Faults of mock parties: what they send wrongly. (What they fail to check is switched off in
+//! [`chukei_idwsf::Checks`], sentence by sentence.) Exists with the feature `danger-faults` only.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+use chukei_crypto::UnixTime;
+use chukei_idwsf::{
+    Compose, Content, Fault as SoapFault, Refusal, Request,
+    ims::{MappingInput, MappingRequest},
+};
+use chukei_profile::{
+    Identifier, Purpose, Scheme,
+    disclosure::Notice,
+    envelope::{Danger, Issued, Mint, Opened},
+    linkage::{ANSWER, Answer, Benefit},
+};
+use chukei_reason::Answer as Told;
+use chukei_saml::NameId;
+use chukei_xml::{Document, Name, Writer, ns};
+
+use crate::{Envelope, Party, Record, Reply, responder::Prepared};
+
+macro_rules! faults {
+    ($( $(#[doc = $en:literal])* $name:ident => [$($sentence:literal),+], $ja:literal; )*) => {
+        /// A deviation in what a mock party sends.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Fault {
+            $( $(#[doc = $en])* $name, )*
+        }
+
+        impl Fault {
+            /// Every fault.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its name, as switches spell it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$name => stringify!($name), )* }
+            }
+
+            /// The sentences that it breaks, the one that it is for first.
+            #[must_use]
+            pub const fn sentences(self) -> &'static [&'static str] {
+                match self { $( Self::$name => &[$($sentence),+], )* }
+            }
+
+            /// What it does, in English.
+            #[must_use]
+            pub fn en(self) -> &'static str {
+                match self { $( Self::$name => concat!($($en),*).trim(), )* }
+            }
+
+            /// What it does, in Japanese.
+            #[must_use]
+            pub const fn ja(self) -> &'static str {
+                match self { $( Self::$name => $ja, )* }
+            }
+        }
+    };
+}
+
+faults! {
+    /// Leaves wsa:RelatesTo out of answers.
+    OmitsRelatesTo => ["message.answer.headers"], "応答に wsa:RelatesTo を入れない";
+    /// Leaves wsa:MessageID out of the signature.
+    LeavesHeaderUnsigned => ["message.answer.signed", "requester.query.headers"], "wsa:MessageID に署名しない";
+    /// Uses one wsa:MessageID for every message.
+    ReusesMessageId => ["message.answer.fresh"], "すべてのメッセージに同じ wsa:MessageID を使う";
+    /// Sends messages that are good for an hour.
+    LongTimestamp => ["message.answer.timestamp"], "有効期間が1時間のメッセージを送る";
+    /// Sends messages from ten minutes ahead.
+    FutureTimestamp => ["message.answer.timestamp"], "10分先の時刻のメッセージを送る";
+    /// Sends faults with HTTP status 200.
+    FaultAsSuccess => ["message.fault.shape"], "fault を HTTP 200 で返す";
+    /// Repeats the request in its faults.
+    EchoesInFaults => ["message.fault.no-echo"], "fault に要求の内容を入れる";
+    /// Tells by error text why a message was not authenticated.
+    TellsAuthApart => ["message.fault.auth-equal"], "認証の失敗の理由をエラー文で区別する";
+    /// Tells by error text why a ciphertext was not accepted.
+    LeaksByErrorText => ["message.fault.dec-equal", "envelope.open.one-answer"], "復号の失敗の理由をエラー文で区別する";
+    /// Leaves lu:Status out of faults.
+    OmitsFaultStatus => ["message.fault.status"], "fault に lu:Status を入れない";
+
+    /// Leaves the last input of a mapping request unanswered.
+    OmitsInput => ["mapping.input.each-answered"], "最後の MappingInput に答えない";
+    /// Makes an envelope for a number that it does not know.
+    InventsPerson => ["mapping.input.known"], "知らない番号に封筒を発行する";
+    /// Makes a transient identifier for a person who has none with the target.
+    TransientFallback => ["mapping.no-transient", "mapping.target.member"], "相手に番号がない人に一時的な識別子を作る";
+    /// Answers OK although an input failed.
+    OkDespiteFailure => ["mapping.status.levels"], "失敗した入力があっても OK と答える";
+    /// Answers NotMember for a target that is out of service.
+    UnreachableAsNotMember => ["mapping.unreachable.distinct"], "利用できない相手について NotMember と答える";
+    /// Does not record mappings.
+    SkipsMappingLog => ["mapping.log.before-answer", "history.complete"], "対応付けを記録しない";
+
+    /// Issues envelopes without a signature.
+    UnsignedEnvelope => ["envelope.issue.signed"], "封筒に署名しない";
+    /// Tells the number in clear beside the ciphertext.
+    TellsNumber => ["envelope.issue.encrypted"], "暗号文の横に番号を平文で入れる";
+    /// Uses the content key, and the whole ciphertext, of the first envelope again.
+    ReusesContentKey => ["envelope.issue.fresh", "privacy.ciphertext.unlinkable"], "内容暗号鍵と暗号文を使い回す";
+    /// Gives the same envelope for the same person again.
+    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.bound"], "同じ人に同じ封筒を渡す";
+    /// Leaves the padding out.
+    NoPadding => ["envelope.issue.padded"], "平文の長さを揃えない";
+    /// Names itself as audience and recipient.
+    WrongAudience => ["envelope.issue.audience"], "Audience と Recipient を中継DB自身にする";
+    /// Leaves the holder's certificate out.
+    NoHolderKey => ["envelope.issue.holder"], "holder-of-key に証明書を入れない";
+    /// Issues envelopes that are good for an hour.
+    LongEnvelope => ["envelope.issue.window"], "有効期間が1時間の封筒を発行する";
+    /// Leaves OneTimeUse out.
+    NoOneTimeUse => ["envelope.issue.window"], "OneTimeUse を入れない";
+    /// Leaves the request attribute out.
+    UnboundEnvelope => ["envelope.issue.bound"], "照会番号の属性を入れない";
+    /// Qualifies the number for itself instead of the target.
+    MisqualifiedNumber => ["envelope.issue.name-id"], "番号の SPNameQualifier を中継DB自身にする";
+    /// Adds a digest of the number to the envelope.
+    LinkableEnvelope => ["privacy.ciphertext.unlinkable"], "封筒に番号のハッシュ値を入れる";
+
+    /// Receipts notices without recording them.
+    LosesNotices => ["disclosure.notice.recorded", "history.complete"], "開示の通知を記録せずに受領する";
+    /// Leaves refused mappings out of histories.
+    HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
+    /// Puts the number into histories.
+    TellsNumberInHistory => ["history.no-number"], "履歴に番号を入れる";
+    /// Changes the date of a query that it forwards.
+    AltersRelayedQuery => ["relayed.forward.unchanged"], "転送する照会の基準日を変える";
+    /// Leaves the benefits out of an answer that it returns.
+    AltersRelayedAnswer => ["relayed.answer.unchanged"], "返す応答から給付を落とす";
+
+    /// Folds full-width characters of a number to half width.
+    FoldsNumber => ["envelope.exact-number"], "番号の全角文字を半角に変える";
+    /// Answers about somebody else.
+    AnswersForAnotherPerson => ["linkage.answer.person"], "別の人について答える";
+    /// Puts its number into the answer.
+    EchoesNumber => ["linkage.answer.no-number"], "応答に自分の番号を入れる";
+    /// Puts the name into the answer.
+    TellsName => ["linkage.answer.no-name"], "応答に氏名を入れる";
+    /// Answers items that were not asked for.
+    AddsItems => ["linkage.answer.items"], "求められていない項目も答える";
+    /// Leaves asOf out of the eligibility.
+    OmitsAsOf => ["linkage.answer.as-of"], "資格に asOf を付けない";
+    /// Answers with a fault about a person without data.
+    FaultForNoData => ["linkage.answer.no-data"], "データのない人について fault を返す";
+    /// Answers, and notifies the relay only then.
+    DisclosesAfterAnswer => ["linkage.disclosure.before-answer"], "答えた後で中継DBに通知する";
+    /// Does not notify the relay.
+    SkipsDisclosure => ["linkage.disclosure.before-answer"], "中継DBに通知しない";
+    /// Names another requester in the notice.
+    WrongNotice => ["linkage.disclosure.content"], "通知に別の照会元を書く";
+    /// Answers although the relay gave no receipt.
+    IgnoresMissingReceipt => ["linkage.disclosure.required"], "受領がなくても答える";
+    /// Notifies the relay of queries that it refused.
+    NotifiesRefusals => ["linkage.refusal.no-disclosure"], "拒否した照会も答えたと通知する";
+
+    /// Changes an envelope before forwarding it.
+    AltersEnvelope => ["requester.envelope.unchanged"], "封筒を変えて送る";
+    /// Sends an envelope to another party than its audience.
+    SendsToOther => ["requester.envelope.only-target"], "封筒を Audience でない者に送る";
+    /// States another purpose in the query.
+    ChangesPurpose => ["requester.query.purpose"], "照会で別の利用目的を示す";
+    /// Puts another party's number into its requests.
+    TellsForeignNumber => ["requester.no-foreign-number"], "要求に他者の番号を入れる";
+    /// Writes numbers into its log.
+    LogsNumber => ["privacy.log.no-identifier"], "ログに番号を書く";
+}
+
+impl Fault {
+    /// The fault of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|fault| fault.name() == name)
+    }
+}
+
+/// The faults of one party. Clones share what the party remembers for them.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    set: BTreeSet<Fault>,
+    sealed: Arc<Mutex<BTreeMap<(String, String), Issued>>>,
+}
+
+/// What a responder tells beside the answer, or leaves out of it.
+#[derive(Debug, Default)]
+pub struct Telling {
+    pub(crate) number: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) log: Option<String>,
+    pub(crate) refused: Option<Reply>,
+}
+
+impl Faults {
+    /// These faults.
+    pub fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
+        Self { set: faults.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Whether the party has this fault.
+    #[must_use]
+    pub fn has(&self, fault: Fault) -> bool {
+        self.set.contains(&fault)
+    }
+
+    pub(crate) fn deviate<'a>(&self, mut compose: Compose<'a>) -> Compose<'a> {
+        if self.has(Fault::LongTimestamp) {
+            compose.lifetime = 3600;
+        }
+        if self.has(Fault::FutureTimestamp) {
+            compose.created = UnixTime(compose.created.0.saturating_add(600));
+        }
+        if self.has(Fault::LeavesHeaderUnsigned) {
+            compose.danger_unsigned = Some(ns::WSA.name("MessageID"));
+        }
+        if self.has(Fault::ChangesPurpose) && compose.target.is_some() {
+            compose.purpose = Some(match compose.purpose {
+                Some(stated) if stated == Purpose::BenefitAdjustment.uri() => Purpose::EligibilityCheck.uri(),
+                _ => Purpose::BenefitAdjustment.uri(),
+            });
+        }
+        compose
+    }
+
+    pub(crate) fn deviate_answer<'a>(&self, compose: Compose<'a>) -> Compose<'a> {
+        let mut compose = self.deviate(compose);
+        if self.has(Fault::OmitsRelatesTo) {
+            compose.relates_to = None;
+        }
+        compose
+    }
+
+    pub(crate) fn deviate_fault(
+        &self,
+        fault: SoapFault,
+        refusal: &Refusal,
+        request: &Request<'_>,
+    ) -> SoapFault {
+        let mut text = String::from_utf8_lossy(&fault.body).into_owned();
+        let mut add = |words: &str| {
+            let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            text = text.replacen("</faultstring>", &format!(" ({words})</faultstring>"), 1);
+        };
+        let told = refusal.answer();
+        if (told == Told::Auth && self.has(Fault::TellsAuthApart))
+            || (told == Told::Dec && self.has(Fault::LeaksByErrorText))
+        {
+            add(&format!("{}: {}", refusal.reason(), refusal.expected()));
+        }
+        if self.has(Fault::EchoesInFaults) {
+            add(&String::from_utf8_lossy(request.body));
+        }
+        if self.has(Fault::OmitsFaultStatus)
+            && let (Some(from), Some(until)) = (text.find("<detail>"), text.find("</detail>"))
+        {
+            text.replace_range(from..until.saturating_add("</detail>".len()), "");
+        }
+        let status = if self.has(Fault::FaultAsSuccess) { 200 } else { fault.status };
+        SoapFault { status, body: text.into_bytes() }
+    }
+
+    pub(crate) fn invent(&self, wanted: Scheme, is_stranger: bool) -> Option<Identifier> {
+        let fault = if is_stranger { Fault::InventsPerson } else { Fault::TransientFallback };
+        let kamogawa = "0".repeat(44);
+        let text = match wanted {
+            Scheme::CareInsured | Scheme::BasicPension => "0000000000",
+            Scheme::MedicalInsured => "transient",
+            Scheme::LateElderly => "00000000",
+            Scheme::Resident => "00000000000",
+            Scheme::Kamogawa => &kamogawa,
+        };
+        self.has(fault).then(|| Identifier::new(wanted, text).ok()).flatten()
+    }
+
+    pub(crate) fn log_numbers(&self, request: &MappingRequest) -> Option<String> {
+        let numbers = request.inputs.iter().map(|input| input.name_id.value.as_str());
+        self.has(Fault::LogsNumber).then(|| numbers.collect::<Vec<_>>().join(" "))
+    }
+
+    pub(crate) fn envelope(&self) -> Danger<'static> {
+        Danger {
+            misaddressed: self.has(Fault::WrongAudience),
+            long: self.has(Fault::LongEnvelope),
+            reusable: self.has(Fault::NoOneTimeUse),
+            unpadded: self.has(Fault::NoPadding),
+            telling: self.has(Fault::TellsNumber),
+            holderless: self.has(Fault::NoHolderKey),
+            misqualified: self.has(Fault::MisqualifiedNumber),
+            unbound: self.has(Fault::UnboundEnvelope),
+            unsigned: self.has(Fault::UnsignedEnvelope),
+            linkable: self.has(Fault::LinkableEnvelope),
+            sealed: None,
+        }
+    }
+
+    pub(crate) fn issue(&self, mint: Mint<'_>, party: &Party) -> Result<Issued, Refusal> {
+        let key = (mint.target.to_owned(), mint.identifier.expose().to_owned());
+        let before = self.sealed.lock().ok().and_then(|sealed| sealed.get(&key).cloned());
+        if let Some(before) = before.as_ref().filter(|_| self.has(Fault::AlwaysSameEnvelope)) {
+            return Ok(before.clone());
+        }
+        let again = before.filter(|_| self.has(Fault::ReusesContentKey)).and_then(|before| {
+            let root = before.document.root();
+            let sealed = root.descendants().find(|element| element.is(chukei_saml::ENCRYPTED_ID))?;
+            let copy = Writer::build(|w| {
+                w.graft(sealed);
+            });
+            copy.ok()
+        });
+        let mint = Mint { danger: Danger { sealed: again.as_ref(), ..mint.danger }, ..mint };
+        let issued = mint.issue(&party.signing(), party.randomness.as_ref())?;
+        if let Ok(mut sealed) = self.sealed.lock() {
+            sealed.entry(key).or_insert_with(|| issued.clone());
+        }
+        Ok(issued)
+    }
+
+    pub(crate) fn fold(&self, opened: Opened) -> Opened {
+        if !self.has(Fault::FoldsNumber) {
+            return opened;
+        }
+        let half = |c: char| match u32::from(c) {
+            wide @ 0xFF01..=0xFF5E => char::from_u32(wide.saturating_sub(0xFEE0)).unwrap_or(c),
+            _ => c,
+        };
+        let folded: String = opened.identifier.expose().chars().map(half).collect();
+        let identifier = Identifier::new(opened.identifier.scheme(), &folded);
+        Opened { identifier: identifier.unwrap_or_else(|_| opened.identifier.clone()), ..opened }
+    }
+
+    pub(crate) fn mix_up(
+        &self,
+        record: Option<Record>,
+        another: impl FnOnce() -> Option<Record>,
+    ) -> Option<Record> {
+        if self.has(Fault::AnswersForAnotherPerson) { another() } else { record }
+    }
+
+    pub(crate) fn spoil(
+        &self,
+        mut answer: Answer,
+        mut notice: Notice,
+        record: Option<&Record>,
+    ) -> (Answer, Notice) {
+        if let Some(record) = record.filter(|_| self.has(Fault::AddsItems)) {
+            let eligibility = answer.eligibility.take().or_else(|| record.eligibility.clone());
+            let mut benefits =
+                if answer.benefits.is_empty() { record.benefits.clone() } else { answer.benefits };
+            if let (true, Some(own)) = (benefits.is_empty(), &eligibility) {
+                benefits.push(Benefit {
+                    kind: "other".into(),
+                    from: own.from.clone(),
+                    until: None,
+                    amount: None,
+                });
+            }
+            answer = Answer::new(eligibility, benefits);
+        }
+        if self.has(Fault::WrongNotice) {
+            notice.requester = "https://nobody.example.test/".to_owned();
+        }
+        (answer, notice)
+    }
+
+    pub(crate) fn telling(&self, opened: &Opened, record: Option<&Record>) -> Telling {
+        let number = || opened.identifier.expose().to_owned();
+        Telling {
+            number: self.has(Fault::EchoesNumber).then(number),
+            name: record.and_then(|record| record.name.clone()).filter(|_| self.has(Fault::TellsName)),
+            log: self.has(Fault::LogsNumber).then(number),
+            refused: None,
+        }
+    }
+
+    pub(crate) fn tell(&self, party: &Party, prepared: Prepared, now: UnixTime) -> Result<Reply, Refusal> {
+        let Prepared { request, answer, danger: Telling { number, name, log, refused } } = prepared;
+        if let Some(refused) = refused {
+            return Ok(refused);
+        }
+        if self.has(Fault::FaultForNoData) && !answer.has_data() {
+            return Err(Refusal::internal("data"));
+        }
+        let mut text = String::from_utf8_lossy(&Writer::build(|w| answer.write(w))?.write()).into_owned();
+        for (element, told) in [("Number", number), ("Name", name)] {
+            if let Some(told) = told {
+                let told = told.replace('&', "&amp;").replace('<', "&lt;");
+                text = text.replace(
+                    "</ck:LinkageAnswer>",
+                    &format!("<ck:{element}>{told}</ck:{element}></ck:LinkageAnswer>"),
+                );
+            }
+        }
+        if let (true, Some(own)) = (self.has(Fault::OmitsAsOf), &answer.eligibility) {
+            text = text.replacen(&format!(" asOf=\"{}\"", own.as_of.as_str()), "", 1);
+        }
+        let reply = party.answer(&request, &Altered(Document::parse(text)?), now)?;
+        Ok(Reply { danger_log: log, ..reply })
+    }
+
+    pub(crate) fn add_foreign(&self, mut request: MappingRequest) -> MappingRequest {
+        if let Some(first) = request.inputs.first().filter(|_| self.has(Fault::TellsForeignNumber)) {
+            let owner = first.target.clone().unwrap_or_default();
+            let foreign = MappingInput {
+                req_id: "foreign".to_owned(),
+                name_id: NameId::new(Scheme::MedicalInsured.uri(), "港いろは１２３４").by(&owner),
+                ..first.clone()
+            };
+            request.inputs.push(foreign);
+        }
+        request
+    }
+
+    pub(crate) fn mishandle(&self, mut envelope: Envelope, party: &Party) -> Result<Envelope, Refusal> {
+        if self.has(Fault::AltersEnvelope) {
+            let text = String::from_utf8_lossy(&envelope.document().write()).into_owned();
+            let text = text.replacen("</saml:Conditions>", " </saml:Conditions>", 1);
+            envelope.danger_alter(Document::parse(text)?);
+        }
+        if self.has(Fault::SendsToOther) {
+            let known = [party.entity.as_str(), party.relay.as_str(), envelope.target.as_str()];
+            let mut others = party.federation.entities().filter(|other| !known.contains(&other.id.as_str()));
+            if let Some(other) = others.next() {
+                envelope.target.clone_from(&other.id);
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+/// An answer whose text was changed.
+struct Altered(Document);
+
+impl Content for Altered {
+    const NAME: Name = ANSWER;
+
+    fn write(&self, w: &mut Writer<'_>) {
+        w.graft(self.0.root());
+    }
+}
