@@ -1,6 +1,7 @@
-//! Checks a folder of chapters, writes its lock, or lists its sentences. Without a folder: `spec/` of this repository.
+//! Checks a folder of chapters, writes its lock, or lists its sentences or the reasons of `chukei-reason` with the sentence
+//! that demands the refusal. Without a folder: `spec/` of this repository.
 //!
-//! usage: spec check|lock|list [FOLDER]
+//! usage: spec check|lock|list|reasons [FOLDER]
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
 
@@ -44,7 +45,8 @@ fn run(command: &str, spec: &std::path::Path) -> std::io::Result<Vec<String>> {
                 println!("{id}\t{role}\t{level}\t{evidence}\t{}.md:{}", s.chapter, s.line);
             }
         }
-        _ => faults.push("usage: spec check|lock|list [FOLDER]".to_owned()),
+        "reasons" => chukei_reason::Reason::all().for_each(|r| println!("{r}\t{}", r.sentence())),
+        _ => faults.push("usage: spec check|lock|list|reasons [FOLDER]".to_owned()),
     }
     Ok(faults)
 }
