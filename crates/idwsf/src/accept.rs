@@ -68,6 +68,13 @@ pub struct Awaited {
 #[must_use]
 #[derive(Debug)]
 pub struct Accepted<B> {
+    headers: Headers,
+    body: B,
+    sender: String,
+}
+
+/// A message whose signer is known, and whose content nobody has seen yet.
+struct Authentic<B> {
     message: Message<B>,
     sender: String,
 }
@@ -82,25 +89,25 @@ impl<B> Accepted<B> {
     /// Its header.
     #[must_use]
     pub const fn headers(&self) -> &Headers {
-        &self.message.headers
+        &self.headers
     }
 
     /// Its `wsa:MessageID`.
     #[must_use]
     pub fn message_id(&self) -> &str {
-        self.message.headers.message_id.as_deref().unwrap_or_default()
+        self.headers.message_id.as_deref().unwrap_or_default()
     }
 
     /// DER of the certificate whose key signed it.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
-        self.message.headers.token.as_deref().unwrap_or_default()
+        self.headers.token.as_deref().unwrap_or_default()
     }
 
     /// Its body alone.
     #[must_use]
     pub fn into_body(self) -> B {
-        self.message.body
+        self.body
     }
 }
 
@@ -108,7 +115,7 @@ impl<B> Deref for Accepted<B> {
     type Target = B;
 
     fn deref(&self) -> &B {
-        &self.message.body
+        &self.body
     }
 }
 
@@ -129,13 +136,13 @@ impl Receiver<'_> {
         budget: &mut Budget,
     ) -> Result<Accepted<B>, Refusal> {
         let document = Document::parse_within(request.body, budget)?;
-        let accepted = self.authenticate::<B>(document, budget)?;
-        let (checks, headers) = (self.checks, accepted.headers());
+        let Authentic { message, sender } = self.authenticate::<B>(document, budget)?;
+        let (checks, headers) = (self.checks, &message.headers);
 
         // The message signer, the TLS client and sb:Sender are one and the same; [message.sender.is-tls-client]
-        let sender = self.federation.entity(accepted.sender());
+        let known = self.federation.entity(&sender);
         let is_client =
-            request.tls_client.is_some_and(|der| sender.is_some_and(|sender| sender.signs_with(der)));
+            request.tls_client.is_some_and(|der| known.is_some_and(|sender| sender.signs_with(der)));
         checks.require(
             "message.sender.is-tls-client",
             is_client,
@@ -162,7 +169,8 @@ impl Receiver<'_> {
 
         // ID-WSF SOAP Binding 2.0 §5.10; [message.usage-directive.purpose]
         let stated = headers.purpose.as_deref().is_some_and(|purpose| self.purposes.contains(&purpose));
-        let stated = stated || !accepted.asks_about_a_person();
+        let is_needed = message.body.as_ref().is_ok_and(Payload::asks_about_a_person);
+        let stated = stated || !is_needed;
         checks.require(
             "message.usage-directive.purpose",
             stated,
@@ -170,8 +178,7 @@ impl Receiver<'_> {
             "a purpose that we know",
         )?;
 
-        self.remember(&accepted)?;
-        Ok(accepted)
+        self.remember(message, sender)
     }
 
     /// Accepts the answer to a request of ours.
@@ -193,11 +200,11 @@ impl Receiver<'_> {
         if soap::is_fault(&document) {
             return Err(fault());
         }
-        let accepted = self.authenticate::<B>(document, budget)?;
-        let (checks, headers) = (self.checks, accepted.headers());
+        let Authentic { message, sender } = self.authenticate::<B>(document, budget)?;
+        let (checks, headers) = (self.checks, &message.headers);
 
         // [requester.answer.verified]
-        let from_asked = accepted.sender() == awaited.party;
+        let from_asked = sender == awaited.party;
         checks.require(
             "requester.answer.verified",
             from_asked,
@@ -220,8 +227,7 @@ impl Receiver<'_> {
             "wsa:RelatesTo our request",
         )?;
 
-        self.remember(&accepted)?;
-        Ok(accepted)
+        self.remember(message, sender)
     }
 
     /// Shape, token, signature, sender.
@@ -229,7 +235,7 @@ impl Receiver<'_> {
         &self,
         document: Document,
         budget: &mut Budget,
-    ) -> Result<Accepted<B>, Refusal> {
+    ) -> Result<Authentic<B>, Refusal> {
         let checks = self.checks;
         soap::check(&document, checks)?;
 
@@ -263,7 +269,9 @@ impl Receiver<'_> {
             Reason::Token,
             "the signer's certificate as token",
         )?;
-        Ok(Accepted { message, sender: signer })
+        // [message.body.one-child]
+        message.kind.clone()?;
+        Ok(Authentic { message, sender: signer })
     }
 
     /// The one way to a message: XML Signature over all parts, with a key of the signer; [message.signature.covers]
@@ -340,15 +348,13 @@ impl Receiver<'_> {
     }
 
     /// Last, and before any effect; [message.id.once]
-    fn remember<B>(&self, accepted: &Accepted<B>) -> Result<(), Refusal> {
-        let until = accepted.headers().until(self.now);
-        let first = self.replay.first_use(accepted.sender(), accepted.message_id(), until)?;
-        self.checks.require(
-            "message.id.once",
-            first,
-            Reason::Replay,
-            "a wsa:MessageID that was not used before",
-        )
+    fn remember<B>(&self, message: Message<B>, sender: String) -> Result<Accepted<B>, Refusal> {
+        let Message { headers, body, .. } = message;
+        let id = headers.message_id.as_deref().unwrap_or_default();
+        let first = self.replay.first_use(&sender, id, headers.until(self.now))?;
+        let expected = "a wsa:MessageID that was not used before";
+        self.checks.require("message.id.once", first, Reason::Replay, expected)?;
+        Ok(Accepted { headers, body: body?, sender })
     }
 }
 

@@ -6,7 +6,7 @@
 use chukei_reason::{Answer, Reason};
 use chukei_xml::{Name, Writer, ns};
 
-use crate::{Refusal, Status, names::*, status::code};
+use crate::{Refusal, Status, names::*};
 
 /// An HTTP status and the SOAP Fault that goes with it; unsigned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ fn status_code(reason: Reason) -> &'static str {
         Reason::Replay => "DuplicateMsg",
         Reason::Correlation => "InvalidRefToMsgID",
         Reason::Action | Reason::Body => "ActionNotSupported",
-        Reason::NotAuthorised => code::FORBIDDEN,
+        Reason::NotAuthorised => "ProviderIDNotValid",
         Reason::TargetIdentity
         | Reason::Audience
         | Reason::Recipient

@@ -25,13 +25,13 @@ pub trait Payload: Sized {
     }
 }
 
-/// A message: what its signature covered.
-#[derive(Clone, Debug)]
+/// A message: what its signature covered. What is wrong with its Body is said after its header was checked.
+#[derive(Debug)]
 pub struct Message<B> {
-    /// Header blocks, Timestamp and token.
-    pub headers: Headers,
-    /// Body.
-    pub body: B,
+    pub(crate) headers: Headers,
+    /// Whether Body holds one element of a kind that is taken.
+    pub(crate) kind: Result<(), XmlError>,
+    pub(crate) body: Result<B, XmlError>,
 }
 
 /// Header blocks, Timestamp and token, as they stand; [`crate::Receiver`] checks them.
@@ -133,21 +133,24 @@ impl<B: Payload> FromSigned for Message<B> {
 impl<B: Payload> Message<B> {
     pub(crate) fn read_parts(parts: &Parts<'_>) -> Result<Self, XmlError> {
         let body = parts.body()?;
-        // [message.body.one-child]
-        let one = |error: XmlError| error.with_reason(Reason::Body);
-        let mut children = body.children();
-        let child = children.any().map_err(one)?;
-        children.finish().map_err(one)?;
-        let child = child.filter(|child| B::NAMES.iter().any(|name| child.is(*name)));
-        let child =
-            child.ok_or_else(|| body.error(Reason::Body, "one element of a kind that is taken here"))?;
-        let headers = Headers::read(parts, body, child)?;
-        Ok(Self { headers, body: B::read(child, parts)? })
+        let child = only_child(body, B::NAMES);
+        let headers = Headers::read(parts, body, child.as_ref().ok().copied())?;
+        let content = child.clone().and_then(|child| B::read(child, parts));
+        Ok(Self { headers, kind: child.map(drop), body: content })
     }
 }
 
+/// The one element in Body, if it has one of these names; [message.body.one-child]
+fn only_child<'d>(body: Element<'d>, names: &[Name]) -> Result<Element<'d>, XmlError> {
+    let mut children = body.children();
+    let child = children.any().and_then(|child| children.finish().map(|()| child));
+    let child = child.map_err(|error| error.with_reason(Reason::Body))?;
+    let taken = child.filter(|child| names.iter().any(|name| child.is(*name)));
+    taken.ok_or_else(|| body.error(Reason::Body, "one element of a kind that is taken here"))
+}
+
 impl Headers {
-    fn read(parts: &Parts<'_>, body: Element<'_>, child: Element<'_>) -> Result<Self, XmlError> {
+    fn read(parts: &Parts<'_>, body: Element<'_>, child: Option<Element<'_>>) -> Result<Self, XmlError> {
         let attribute = |name, attribute: &str| -> Result<Option<String>, XmlError> {
             Ok(parts.header(name)?.and_then(|block| block.attribute(attribute)).map(str::to_owned))
         };
@@ -164,7 +167,7 @@ impl Headers {
             block.attribute("RelationshipType").is_none_or(|relationship| relationship == REPLY)
         });
         let timestamp = parts.security(TIMESTAMP)?;
-        let (created, expires) = timestamp.map(times).transpose()?.unwrap_or_default();
+        let (created, expires) = timestamp.and_then(times).unzip();
         Ok(Self {
             framework: attribute(FRAMEWORK, "version")?,
             sender: attribute(SENDER, "providerID")?,
@@ -177,9 +180,11 @@ impl Headers {
             created,
             expires,
             token: parts.security(BINARY_SECURITY_TOKEN)?.map(token).transpose()?,
-            purpose: purpose(parts.header(USAGE_DIRECTIVE)?, body)?,
+            purpose: parts.header(USAGE_DIRECTIVE)?.and_then(|directive| purpose(directive, body)),
             target: parts.header(TARGET_IDENTITY)?.map(|block| target(block, parts)).transpose()?,
-            body_action: format!("{}:{}", child.namespace(), child.local()),
+            body_action: child
+                .map(|child| format!("{}:{}", child.namespace(), child.local()))
+                .unwrap_or_default(),
         })
     }
 
@@ -196,18 +201,13 @@ pub fn action(name: Name) -> String {
     format!("{}:{}", name.namespace.uri(), name.local)
 }
 
-/// `wsu:Timestamp` (WSS SOAP Message Security 1.1 §10).
-fn times(timestamp: Element<'_>) -> Result<(Option<DateTime>, Option<DateTime>), XmlError> {
+/// `wsu:Timestamp` (WSS SOAP Message Security 1.1 §10); of another form it is as good as missing.
+fn times(timestamp: Element<'_>) -> Option<(DateTime, DateTime)> {
     let mut children = timestamp.children();
-    let read = |element: Option<Element<'_>>| {
-        let Some(element) = element else { return Ok(None) };
-        let wrong = || element.error(Reason::DateTime, "a date and time in UTC");
-        DateTime::parse(element.text()?).map(Some).ok_or_else(wrong)
-    };
-    let created = read(children.optional(CREATED)?)?;
-    let expires = read(children.optional(EXPIRES)?)?;
-    children.finish()?;
-    Ok((created, expires))
+    let created = DateTime::parse(children.required(CREATED).ok()?.text().ok()?)?;
+    let expires = DateTime::parse(children.required(EXPIRES).ok()?.text().ok()?)?;
+    children.finish().ok()?;
+    Some((created, expires))
 }
 
 /// `wsse:BinarySecurityToken` (WSS X.509 Token Profile 1.1 §3.1); another one is no token of ours.
@@ -219,15 +219,10 @@ fn token(element: Element<'_>) -> Result<Vec<u8>, XmlError> {
     octets.ok_or_else(wrong)
 }
 
-/// The purpose that the directive states, if the directive is about this Body.
-fn purpose(directive: Option<Element<'_>>, body: Element<'_>) -> Result<Option<String>, XmlError> {
-    let Some(directive) = directive else { return Ok(None) };
-    let about_body =
-        directive.attribute("ref").is_some() && directive.attribute("ref") == body.attribute_in(WSU_ID);
-    match directive.only(PURPOSE) {
-        Ok(purpose) if about_body => Ok(Some(purpose.text()?.to_owned())),
-        _ => Err(directive.error(Reason::Purpose, "one ck:Purpose, and a ref to Body")),
-    }
+/// The purpose that the directive states, if it states one about this Body.
+fn purpose(directive: Element<'_>, body: Element<'_>) -> Option<String> {
+    let about = directive.attribute("ref").filter(|about| body.attribute_in(WSU_ID) == Some(*about));
+    about.and_then(|_| directive.only(PURPOSE).ok()?.text().ok()).map(str::to_owned)
 }
 
 fn target(block: Element<'_>, parts: &Parts<'_>) -> Result<TargetIdentity, XmlError> {

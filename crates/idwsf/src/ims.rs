@@ -36,6 +36,8 @@ pub struct MappingInput {
     pub wanted: String,
     /// `NameIDPolicy/@SPNameQualifier`: the party whose number is wanted.
     pub target: Option<String>,
+    /// `TokenPolicy/@issueTo`: who may present the envelope beside the requester.
+    pub issue_to: Option<String>,
     /// The requester's own number.
     pub name_id: NameId,
 }
@@ -92,7 +94,9 @@ impl Payload for MappingRequest {
         while let Some(input) = children.optional(INPUT)? {
             input.only_attributes(&["reqID"])?;
             let mut parts = input.children();
-            let policy = parts.required(TOKEN_POLICY)?.only(NAME_ID_POLICY)?;
+            let token_policy = parts.required(TOKEN_POLICY)?;
+            token_policy.only_attributes(&["issueTo"])?;
+            let policy = token_policy.only(NAME_ID_POLICY)?;
             policy.only_attributes(&["Format", "SPNameQualifier", "AllowCreate"])?;
             policy.empty()?;
             let name_id = NameId::read(parts.required(TOKEN)?.only(NAME_ID)?)?;
@@ -101,6 +105,7 @@ impl Payload for MappingRequest {
                 req_id: input.attribute("reqID").unwrap_or_default().to_owned(),
                 wanted: policy.required_attribute("Format")?.to_owned(),
                 target: policy.attribute("SPNameQualifier").map(str::to_owned),
+                issue_to: token_policy.attribute("issueTo").map(str::to_owned),
                 name_id,
             });
         }
@@ -120,7 +125,11 @@ impl Content for MappingRequest {
         w.open(REQUEST);
         for input in &self.inputs {
             w.open(INPUT).attribute("reqID", &input.req_id);
-            w.open(TOKEN_POLICY).open(NAME_ID_POLICY).attribute("Format", &input.wanted);
+            w.open(TOKEN_POLICY);
+            if let Some(presenter) = &input.issue_to {
+                w.attribute("issueTo", presenter);
+            }
+            w.open(NAME_ID_POLICY).attribute("Format", &input.wanted);
             if let Some(target) = &input.target {
                 w.attribute("SPNameQualifier", target);
             }

@@ -77,6 +77,9 @@ impl Payload for Notice {
             let known = Item::from_name(item.text()?).filter(|known| items.insert(*known));
             known.ok_or_else(|| item.error(Reason::Query, "known items, each once"))?;
         }
+        if items.is_empty() {
+            return Err(element.error(Reason::Query, "an item"));
+        }
         let purpose = read::purpose(children.required(read::PURPOSE)?)?;
         children.finish()?;
         let outcome = Outcome::from_name(element.required_attribute("outcome")?);

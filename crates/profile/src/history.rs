@@ -11,6 +11,11 @@ use crate::{Purpose, read};
 pub const QUERY: Name = ns::CK.name("AccessHistoryQuery");
 /// `ck:AccessHistory`.
 pub const HISTORY: Name = ns::CK.name("AccessHistory");
+/// Outcome of a mapping that gave an envelope.
+pub const GRANTED: &str = "granted";
+/// Outcome of a history query.
+pub const SHOWN: &str = "shown";
+
 const ENTRY: Name = ns::CK.name("Entry");
 
 /// `ck:AccessHistoryQuery`: a portal asks for the person with this number.
@@ -69,7 +74,7 @@ pub struct Entry {
     pub actor: String,
     /// `kind`.
     pub kind: Kind,
-    /// `outcome`: a status code, or what was disclosed.
+    /// `outcome`: [`GRANTED`] or a status code, what was disclosed, or [`SHOWN`].
     pub outcome: String,
     /// `purpose`.
     pub purpose: Purpose,

@@ -10,7 +10,8 @@ use chukei_crypto::Zeroizing;
 pub enum Scheme {
     /// 介護保険被保険者番号: ten characters, digits but for a leading `H`; nine digits occur.
     CareInsured,
-    /// 医療保険 記号・番号: free text of the insurer, 1 to 64 characters.
+    /// 医療保険 記号・番号: free text of the insurer, 1 to 64 characters, none of them a control character, and no white
+    /// space at either end.
     MedicalInsured,
     /// 後期高齢者医療 被保険者番号: eight digits, the last a check digit (M10-21).
     LateElderly,
@@ -77,7 +78,8 @@ impl Scheme {
                 _ => false,
             },
             Self::MedicalInsured => {
-                (1..=LONGEST_FREE_TEXT).contains(&text.chars().count()) && !text.contains(char::is_control)
+                let fits = (1..=LONGEST_FREE_TEXT).contains(&text.chars().count());
+                fits && !text.contains(char::is_control) && text.trim() == text
             }
             Self::LateElderly => text.len() == 8 && digits(text) && checked(text, m10_21),
             Self::BasicPension => text.len() == 10 && digits(text),
@@ -177,7 +179,7 @@ mod tests {
             (
                 Scheme::MedicalInsured,
                 &["港いろは１２３４", "港 1234", "𠮷・1", &long],
-                &["", "港\u{0}", "港\n1", "1\u{7f}", &"1".repeat(65)],
+                &["", " 港", "港\u{3000}", "港\u{0}", "港\n1", "1\u{7f}", &"1".repeat(65)],
             ),
             (
                 Scheme::LateElderly,

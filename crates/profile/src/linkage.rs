@@ -6,7 +6,7 @@ use chukei_idwsf::{Checks, Content, Parts, Payload, Refusal, Status};
 use chukei_reason::Reason;
 use chukei_xml::{Element, Name, Writer, XmlError, lexical::DateTime, ns};
 
-use crate::{Date, read};
+use crate::{Date, Scheme, read};
 
 /// `ck:LinkageQuery`.
 pub const QUERY: Name = ns::CK.name("LinkageQuery");
@@ -75,7 +75,7 @@ pub struct Answer {
     /// `OK` or `NoData`.
     pub status: Status,
     /// `ck:Eligibility`.
-    pub eligibility: Option<Eligibility>,
+    pub eligibility: Vec<Eligibility>,
     /// `ck:Benefit`.
     pub benefits: Vec<Benefit>,
 }
@@ -83,9 +83,9 @@ pub struct Answer {
 /// `ck:Eligibility`: bi-temporal, as of a day and as recorded at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Eligibility {
-    /// `scheme`: kind of insurance.
-    pub scheme: String,
-    /// `insurer`: number of the insurer.
+    /// `scheme`: in which the insurer numbers its insured.
+    pub scheme: Scheme,
+    /// `insurer`: entity identifier of the insurer.
     pub insurer: String,
     /// `from`: first day of the insurance.
     pub from: Date,
@@ -111,7 +111,7 @@ pub enum Validity {
     /// 該当資格なし.
     None,
     /// 複数該当.
-    Several,
+    Multiple,
 }
 
 impl Validity {
@@ -121,7 +121,7 @@ impl Validity {
         (Self::Invalid, "invalid"),
         (Self::Superseded, "superseded"),
         (Self::None, "none"),
-        (Self::Several, "several"),
+        (Self::Multiple, "multiple"),
     ];
 
     /// Its name on the wire.
@@ -239,8 +239,8 @@ impl Content for RelayedQuery {
 impl Answer {
     /// An answer with the status that its content has.
     #[must_use]
-    pub fn new(eligibility: Option<Eligibility>, benefits: Vec<Benefit>) -> Self {
-        let empty = eligibility.is_none() && benefits.is_empty();
+    pub fn new(eligibility: Vec<Eligibility>, benefits: Vec<Benefit>) -> Self {
+        let empty = eligibility.is_empty() && benefits.is_empty();
         let code = if empty { chukei_idwsf::code::NO_DATA } else { chukei_idwsf::code::OK };
         Self { status: Status::new(code), eligibility, benefits }
     }
@@ -248,7 +248,7 @@ impl Answer {
     /// Whether it holds anything.
     #[must_use]
     pub fn has_data(&self) -> bool {
-        self.eligibility.is_some() || !self.benefits.is_empty()
+        !self.eligibility.is_empty() || !self.benefits.is_empty()
     }
 }
 
@@ -259,10 +259,15 @@ impl Payload for Answer {
         element.only_attributes(&[])?;
         let mut children = element.children();
         let status = Status::read(children.required(Status::NAME)?)?;
-        let eligibility = children.optional(ELIGIBILITY)?.map(Eligibility::read).transpose()?;
-        let mut benefits = Vec::new();
-        while let Some(benefit) = children.optional(BENEFIT)? {
-            benefits.push(Benefit::read(benefit)?);
+        let (mut eligibility, mut benefits) = (Vec::new(), Vec::new());
+        loop {
+            if let Some(one) = children.optional(ELIGIBILITY)? {
+                eligibility.push(Eligibility::read(one)?);
+            } else if let Some(one) = children.optional(BENEFIT)? {
+                benefits.push(Benefit::read(one)?);
+            } else {
+                break;
+            }
         }
         children.finish()?;
         Ok(Self { status, eligibility, benefits })
@@ -275,7 +280,7 @@ impl Content for Answer {
     fn write(&self, w: &mut Writer<'_>) {
         w.open(ANSWER);
         self.status.write(w);
-        if let Some(eligibility) = &self.eligibility {
+        for eligibility in &self.eligibility {
             eligibility.write(w);
         }
         for benefit in &self.benefits {
@@ -285,14 +290,31 @@ impl Content for Answer {
     }
 }
 
+/// What is answered about a day, of all periods of a person's insurance: those that hold the day, else the last one before
+/// it as `invalid`.
+#[must_use]
+pub fn eligibility_on(periods: &[Eligibility], day: &Date) -> Vec<Eligibility> {
+    let about =
+        |period: &Eligibility, validity| Eligibility { as_of: day.clone(), validity, ..period.clone() };
+    let begun = periods.iter().filter(|period| period.from <= *day);
+    let (current, past): (Vec<_>, Vec<_>) =
+        begun.partition(|period| period.until.as_ref().is_none_or(|until| day < until));
+    let last = past.into_iter().max_by_key(|period| &period.until);
+    match (current.as_slice(), last) {
+        ([], Some(last)) => vec![about(last, Validity::Invalid)],
+        _ => current.into_iter().map(|period| about(period, period.validity)).collect(),
+    }
+}
+
 impl Eligibility {
     fn read(element: Element<'_>) -> Result<Self, XmlError> {
         element.only_attributes(&["scheme", "insurer", "from", "until", "asOf", "recordedAt", "validity"])?;
         element.empty()?;
         let missing = |name: &'static str| move || element.error(Reason::Schema, format!("attribute {name}"));
         let validity = Validity::from_name(element.required_attribute("validity")?);
+        let scheme = Scheme::from_uri(element.required_attribute("scheme")?);
         Ok(Self {
-            scheme: element.required_attribute("scheme")?.to_owned(),
+            scheme: scheme.ok_or_else(missing("scheme"))?,
             insurer: element.required_attribute("insurer")?.to_owned(),
             from: read::date(element, "from")?.ok_or_else(missing("from"))?,
             until: read::date(element, "until")?,
@@ -303,7 +325,7 @@ impl Eligibility {
     }
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.open(ELIGIBILITY).attribute("scheme", &self.scheme).attribute("insurer", &self.insurer);
+        w.open(ELIGIBILITY).attribute("scheme", self.scheme.uri()).attribute("insurer", &self.insurer);
         read::write_date(w, "from", Some(&self.from));
         read::write_date(w, "until", self.until.as_ref());
         read::write_date(w, "asOf", Some(&self.as_of));
@@ -318,12 +340,19 @@ impl Benefit {
         element.empty()?;
         let missing = || element.error(Reason::Schema, "attribute from");
         let amount = |text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let amount = text.parse().ok().filter(|_| digits);
+            let amount = text.parse::<u64>().ok().filter(|amount| amount.to_string() == text);
             amount.ok_or_else(|| element.error(Reason::Schema, "an amount in yen"))
         };
+        let kind = element.required_attribute("kind")?;
+        let is_word = |kind: &str| {
+            let letters = kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+            letters && (1..=64).contains(&kind.len()) && !kind.starts_with('-') && !kind.ends_with('-')
+        };
+        if !is_word(kind) {
+            return Err(element.error(Reason::Schema, "a word of lower-case letters and hyphens as kind"));
+        }
         Ok(Self {
-            kind: element.required_attribute("kind")?.to_owned(),
+            kind: kind.to_owned(),
             from: read::date(element, "from")?.ok_or_else(missing)?,
             until: read::date(element, "until")?,
             amount: element.attribute("amount").map(amount).transpose()?,

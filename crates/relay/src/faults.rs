@@ -346,16 +346,16 @@ impl Faults {
         record: Option<&Record>,
     ) -> (Answer, Notice) {
         if let Some(record) = record.filter(|_| self.has(Fault::AddsItems)) {
-            let eligibility = answer.eligibility.take().or_else(|| record.eligibility.clone());
-            let mut benefits =
-                if answer.benefits.is_empty() { record.benefits.clone() } else { answer.benefits };
-            if let (true, Some(own)) = (benefits.is_empty(), &eligibility) {
-                benefits.push(Benefit {
-                    kind: "other".into(),
-                    from: own.from.clone(),
-                    until: None,
-                    amount: None,
-                });
+            let Answer { mut eligibility, mut benefits, .. } = answer;
+            if eligibility.is_empty() {
+                eligibility.clone_from(&record.eligibility);
+            }
+            if benefits.is_empty() {
+                benefits.clone_from(&record.benefits);
+            }
+            if let (true, Some(own)) = (benefits.is_empty(), eligibility.first()) {
+                let (kind, from) = ("other".to_owned(), own.from.clone());
+                benefits.push(Benefit { kind, from, until: None, amount: None });
             }
             answer = Answer::new(eligibility, benefits);
         }
@@ -393,7 +393,7 @@ impl Faults {
                 );
             }
         }
-        if let (true, Some(own)) = (self.has(Fault::OmitsAsOf), &answer.eligibility) {
+        if let (true, Some(own)) = (self.has(Fault::OmitsAsOf), answer.eligibility.first()) {
             text = text.replacen(&format!(" asOf=\"{}\"", own.as_of.as_str()), "", 1);
         }
         let reply = party.answer(&request, &Altered(Document::parse(text)?), now)?;

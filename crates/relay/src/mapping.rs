@@ -8,7 +8,7 @@ use chukei_idwsf::{
 use chukei_profile::{
     Identifier, Purpose, Scheme,
     envelope::{Issued, Mint},
-    history::Kind,
+    history::{GRANTED, Kind},
 };
 use chukei_reason::Reason;
 use chukei_saml::metadata::Entity;
@@ -33,18 +33,18 @@ impl Relay {
         let mut outputs = Vec::with_capacity(request.inputs.len());
         let mut parts = Vec::new();
         for input in &request.inputs {
-            let person = self.person(input, asker)?;
+            let persons = self.persons(input, asker)?;
             let mut entry = NewEntry {
-                person,
+                person: None,
                 at: asker.now,
                 actor: asker.sender.to_owned(),
                 kind: Kind::Mapping,
-                outcome: code::OK.to_owned(),
+                outcome: GRANTED.to_owned(),
                 purpose,
                 envelope: None,
                 target: None,
             };
-            match self.decide(input, person, purpose, asker)? {
+            match self.decide(input, &persons, purpose, asker)? {
                 Ok(granted) => {
                     let issued = self.envelope(&granted, input, purpose, &holder, asker)?;
                     entry.envelope = Some(issued.id);
@@ -56,7 +56,11 @@ impl Relay {
                     parts.push(Status::new(refused).about(&input.req_id));
                 }
             }
-            entries.push(entry);
+            if persons.is_empty() {
+                entries.push(entry.clone());
+            }
+            entries
+                .extend(persons.into_iter().map(|person| NewEntry { person: Some(person), ..entry.clone() }));
         }
         if faulty!(self.party, OmitsInput) && parts.pop().is_none() {
             outputs.pop();
@@ -80,12 +84,12 @@ impl Relay {
         Ok(reply)
     }
 
-    /// The person of the number, whoever asks: refusals too are recorded in the person's history.
-    fn person(&self, input: &MappingInput, asker: &Asker<'_>) -> Result<Option<Person>, Refusal> {
+    /// Whom the number leads to, whoever asks: refusals too are recorded in a person's history.
+    fn persons(&self, input: &MappingInput, asker: &Asker<'_>) -> Result<Vec<Person>, Refusal> {
         let party = input.name_id.name_qualifier.as_deref().unwrap_or_default();
         match number(input) {
-            Some(number) => Ok(self.mappings.person(party, &number, asker.now)?),
-            None => Ok(None),
+            Some(number) => Ok(self.mappings.persons(party, &number, asker.now)?),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -93,7 +97,7 @@ impl Relay {
     fn decide(
         &self,
         input: &MappingInput,
-        person: Option<Person>,
+        persons: &[Person],
         purpose: Purpose,
         asker: &Asker<'_>,
     ) -> Result<Result<Granted, &'static str>, Refusal> {
@@ -101,6 +105,11 @@ impl Relay {
         let holds = |sentence, holds: bool| holds || checks.skips(sentence);
         let target = input.target.as_deref();
 
+        // [mapping.input.form]
+        let wanted = Scheme::from_uri(&input.wanted);
+        let (Some(wanted), true) = (wanted, holds("mapping.input.form", number(input).is_some())) else {
+            return Ok(Err(code::INVALID));
+        };
         // [mapping.input.own-number]
         let own = input.name_id.name_qualifier.as_deref() == Some(asker.sender);
         if !holds("mapping.input.own-number", own) {
@@ -116,32 +125,31 @@ impl Relay {
         if !holds("mapping.agreement.pair", agreed) {
             return Ok(Err(code::FORBIDDEN));
         }
-        // [mapping.input.form]
-        let wanted = Scheme::from_uri(&input.wanted);
-        let (Some(wanted), true) = (wanted, holds("mapping.input.form", number(input).is_some())) else {
-            return Ok(Err(code::INVALID));
+        // [mapping.input.known], [mapping.unambiguous]
+        let person = match persons {
+            [] => return Ok(self.invented(target, wanted, true)),
+            [person] => *person,
+            [first, ..] if checks.skips("mapping.unambiguous") => *first,
+            _ => return Ok(Err(code::DUPLICATE)),
         };
-        // [mapping.unreachable.distinct]
-        if target.is_some_and(|target| !self.agreements.in_service(target)) {
-            return Ok(Err(self.unreachable()));
-        }
-        // [mapping.input.known]
-        let Some(person) = person else { return Ok(self.invented(target, wanted, true)) };
         let mut numbers = self.mappings.numbers(person, wanted, asker.now)?;
         numbers.retain(|(party, _)| match target {
             Some(target) => party == target,
             None => self.agreements.allow(asker.sender, Some(party), purpose),
         });
-        // [mapping.target.one]
-        if target.is_none() && numbers.len() > 1 {
+        // [mapping.unambiguous]
+        if !holds("mapping.unambiguous", numbers.len() < 2) {
             return Ok(Err(code::DUPLICATE));
         }
         // [mapping.target.member]
-        match numbers.into_iter().next() {
-            None => Ok(self.invented(target, wanted, false)),
-            Some((target, _)) if !self.agreements.in_service(&target) => Ok(Err(self.unreachable())),
-            Some((target, identifier)) => Ok(Ok(Granted { target, identifier })),
+        let Some((target, identifier)) = numbers.into_iter().next() else {
+            return Ok(self.invented(target, wanted, false));
+        };
+        // [mapping.unreachable.distinct]
+        if !self.agreements.in_service(&target) {
+            return Ok(Err(self.unreachable()));
         }
+        Ok(Ok(Granted { target, identifier }))
     }
 
     fn unreachable(&self) -> &'static str {
@@ -178,8 +186,10 @@ impl Relay {
         let key = key.ok_or_else(no_key)?;
         let requester = (asker.sender, holder);
         let both = [requester, (self.party.entity.as_str(), &self.party.certificate)];
-        let holders =
-            if self.agreements.via_relay(asker.sender, &granted.target) { &both } else { &both[..1] };
+        // [envelope.issue.holder]
+        let relayed = input.issue_to.as_deref() == Some(self.party.entity.as_str())
+            && self.agreements.via_relay(asker.sender, &granted.target);
+        let holders = if relayed { &both } else { &both[..1] };
         let request = format!("{}#{}", asker.message_id, input.req_id);
         let mint = Mint {
             relay: &self.party.entity,

@@ -7,7 +7,7 @@ use std::{
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{ReplayStore, Unavailable};
-use chukei_profile::{Date, Identifier, Purpose, Scheme, history::Entry};
+use chukei_profile::{Date, Identifier, Purpose, Scheme, history::Entry, linkage::eligibility_on};
 use chukei_xml::lexical::DateTime;
 
 use crate::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Records};
@@ -208,19 +208,17 @@ impl Agreements for MemoryAgreements {
 /// [`Records`] in memory.
 #[derive(Debug, Default)]
 pub struct MemoryRecords {
-    /// Number and what is known; `asOf` of the eligibility is set to the day asked about.
+    /// Number, every period of insurance, and every benefit.
     pub rows: Vec<(Identifier, Record)>,
 }
 
 impl Records for MemoryRecords {
     fn find(&self, number: &Identifier, as_of: &Date) -> Result<Option<Record>, Unavailable> {
         let row = self.rows.iter().find(|(own, _)| own == number);
-        Ok(row.map(|(_, record)| {
-            let mut record = record.clone();
-            if let Some(eligibility) = &mut record.eligibility {
-                eligibility.as_of = as_of.clone();
-            }
-            record
+        Ok(row.map(|(_, record)| Record {
+            eligibility: eligibility_on(&record.eligibility, as_of),
+            benefits: record.benefits.iter().filter(|benefit| benefit.from <= *as_of).cloned().collect(),
+            name: record.name.clone(),
         }))
     }
 

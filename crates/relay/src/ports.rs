@@ -21,6 +21,14 @@ pub trait MappingStore: Send + Sync {
     /// When the store does not answer.
     fn person(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Option<Person>, Unavailable>;
 
+    /// Everybody whom this party knows by this number; more than one only where registers are wrong.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn persons(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Vec<Person>, Unavailable> {
+        Ok(self.person(party, number, at)?.into_iter().collect())
+    }
+
     /// Each party that has a number of this scheme for the person, with the number.
     ///
     /// # Errors
@@ -44,7 +52,7 @@ pub struct NewEntry {
     pub actor: String,
     /// What was done.
     pub kind: Kind,
-    /// A status code, or what was disclosed.
+    /// As in [`Entry::outcome`].
     pub outcome: String,
     /// What for.
     pub purpose: Purpose,
@@ -93,7 +101,7 @@ pub trait Agreements: Send + Sync {
     /// Whether `requester` may ask for numbers of `target`, or of anybody at all, for this purpose.
     fn allow(&self, requester: &str, target: Option<&str>, purpose: Purpose) -> bool;
 
-    /// Whether envelopes of this pair may be presented by the relay too.
+    /// Whether the relay carries queries of this pair, where the requester asks it to.
     fn via_relay(&self, requester: &str, target: &str) -> bool;
 
     /// Whether the party may ask for access histories.
@@ -106,9 +114,9 @@ pub trait Agreements: Send + Sync {
 /// What a responder knows about one of its insured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The insurance on the day asked about.
-    pub eligibility: Option<Eligibility>,
-    /// What was paid.
+    /// The insurance on the day asked about (see [`eligibility_on`](chukei_profile::linkage::eligibility_on)).
+    pub eligibility: Vec<Eligibility>,
+    /// What was paid until that day.
     pub benefits: Vec<Benefit>,
     /// Name of the insured: a responder has it and never tells it.
     pub name: Option<String>,

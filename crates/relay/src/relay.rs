@@ -9,7 +9,7 @@ use chukei_idwsf::{
 use chukei_profile::{
     Identifier, Purpose, Scheme,
     disclosure::{Notice, Receipt},
-    history::{History, HistoryQuery, Kind},
+    history::{GRANTED, History, HistoryQuery, Kind, SHOWN},
     linkage::RelayedQuery,
 };
 use chukei_reason::Reason;
@@ -153,15 +153,17 @@ impl Relay {
         let unformed = Refusal::new("mapping.input.form", Reason::Identifier, "a number of a known scheme");
         let number = number.ok_or(unformed)?;
         let party = name_id.name_qualifier.as_deref().unwrap_or_default();
-        let Some(person) = self.mappings.person(party, &number, asker.now)? else {
+        let persons = self.mappings.persons(party, &number, asker.now)?;
+        let [person] = persons.as_slice() else {
             return self.party.answer(asker.message_id, &History { entries: Vec::new() }, asker.now);
         };
+        let person = *person;
         self.log.append(&[NewEntry {
             person: Some(person),
             at: asker.now,
             actor: asker.sender.to_owned(),
             kind: Kind::History,
-            outcome: code::OK.to_owned(),
+            outcome: SHOWN.to_owned(),
             purpose: Purpose::History,
             envelope: None,
             target: None,
@@ -169,7 +171,7 @@ impl Relay {
         // [history.complete]
         let mut entries = self.log.history(person)?;
         if faulty!(self.party, HidesRefusals) {
-            entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == code::OK);
+            entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == GRANTED);
         }
         if faulty!(self.party, TellsNumberInHistory) {
             entries.iter_mut().for_each(|entry| entry.outcome.push_str(number.expose()));

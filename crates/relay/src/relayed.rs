@@ -2,7 +2,7 @@
 
 use chukei_idwsf::{Awaited, PeerAnswer, Refusal, TargetIdentity};
 use chukei_profile::linkage::{Answer, Query, RelayedQuery};
-use chukei_reason::{Answer as Told, Reason};
+use chukei_reason::Reason;
 use chukei_saml::{Assertion, ENTITY, HOLDER_OF_KEY, SubjectConfirmation};
 use chukei_xml::Budget;
 
@@ -72,13 +72,12 @@ impl Relay {
         answer: Option<&PeerAnswer<'_>>,
         now: chukei_crypto::UnixTime,
     ) -> Result<Reply, Refusal> {
-        // What went wrong behind the relay is no fault of the requester's.
-        let behind = |refusal: Refusal| {
-            let sentence = refusal.sentence();
-            refusal.answered(sentence, Told::Internal)
+        // That the responder refused is told; that it did not answer, or not soundly, is a failure behind the relay.
+        let behind = |refusal: Refusal| match refusal.reason() {
+            Reason::PeerFault => refusal,
+            _ => Refusal::internal("a sound answer of the responder"),
         };
-        let silent = Refusal::new("requester.answer.fault", Reason::PeerFault, "an answer of the responder");
-        let answer = answer.ok_or_else(|| behind(silent))?;
+        let answer = answer.ok_or(Refusal::internal("an answer of the responder"))?;
         let receiver = self.party.receiver(now);
         let accepted = receiver.answer::<Answer>(relaying.awaited, answer, &mut Budget::default());
         // [relayed.answer.unchanged]

@@ -37,6 +37,8 @@ pub struct Ask {
     pub wanted: Scheme,
     /// The party whose number is wanted; `None` for whoever has one.
     pub target: Option<String>,
+    /// Whether the relay shall carry the query.
+    pub via_relay: bool,
 }
 
 /// A mapping request that waits for its answer.
@@ -96,6 +98,7 @@ impl Requester {
             req_id: ask.req_id.clone(),
             wanted: ask.wanted.uri().to_owned(),
             target: ask.target.clone(),
+            issue_to: ask.via_relay.then(|| self.party.relay.clone()),
             name_id: NameId::new(ask.number.scheme().uri(), ask.number.expose()).by(&self.party.entity),
         });
         let request = MappingRequest { inputs: inputs.collect() };
@@ -265,7 +268,7 @@ impl Requester {
             {
                 return Ok(Answer {
                     status: chukei_idwsf::Status::new(code::OK),
-                    ..Answer::new(None, Vec::new())
+                    ..Answer::new(Vec::new(), Vec::new())
                 });
             }
             Err(refusal) => return Err(refusal),
@@ -283,7 +286,7 @@ impl Requester {
             "OK with data, or NoData without",
         )?;
         let asked = |item| asking.items.contains(&item);
-        let extra = (answer.eligibility.is_some() && !asked(Item::Eligibility))
+        let extra = (!answer.eligibility.is_empty() && !asked(Item::Eligibility))
             || (!answer.benefits.is_empty() && !asked(Item::Benefits));
         checks.require(
             "linkage.answer.items",

@@ -235,7 +235,7 @@ impl Responder {
         };
         let prepared = Prepared {
             request: accepted.message_id().to_owned(),
-            answer: Answer::new(None, Vec::new()),
+            answer: Answer::new(Vec::new(), Vec::new()),
             danger: crate::faults::Telling {
                 refused: Some(self.party.refuse(refusal, request)),
                 ..Default::default()
@@ -250,7 +250,7 @@ impl Responder {
 /// What was asked for, and nothing else; [linkage.answer.no-data]
 fn select(record: Option<&Record>, items: &BTreeSet<Item>) -> Answer {
     let wanted = |item| record.filter(|_| items.contains(&item));
-    let eligibility = wanted(Item::Eligibility).and_then(|record| record.eligibility.clone());
+    let eligibility = wanted(Item::Eligibility).map(|record| record.eligibility.clone()).unwrap_or_default();
     let benefits = wanted(Item::Benefits).map(|record| record.benefits.clone()).unwrap_or_default();
     Answer::new(eligibility, benefits)
 }

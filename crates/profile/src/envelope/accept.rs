@@ -58,7 +58,8 @@ pub struct Opened {
 }
 
 impl Acceptor<'_> {
-    /// Checks and opens the one envelope. It is remembered as used last, when nothing else can refuse it any more.
+    /// Checks and opens the one envelope. It is remembered as used when nothing in the clear can refuse it any more, and
+    /// before it is opened.
     ///
     /// # Errors
     /// The first sentence that it breaks.
@@ -163,6 +164,17 @@ impl Acceptor<'_> {
         let purpose =
             purpose.ok_or(Refusal::new("envelope.purpose.agrees", Reason::PurposeMismatch, expected))?;
 
+        // [envelope.use.once]
+        let until = conditions.not_on_or_after.map_or(self.now.0, |until| until.seconds.saturating_add(1));
+        let first =
+            self.replay.first_use(&format!("envelope of {}", self.relay), &envelope.id, UnixTime(until))?;
+        checks.require(
+            "envelope.use.once",
+            first,
+            Reason::EnvelopeReplay,
+            "an envelope that was not presented before",
+        )?;
+
         // XML Encryption 1.1 §4; [envelope.open.one-answer]
         let plaintext = chukei_xml_security::open(sealed.root(), NAME_ID, self.keys, budget);
         let hidden = |refusal: Refusal| refusal.answered("envelope.open.one-answer", Answer::Dec);
@@ -187,17 +199,6 @@ impl Acceptor<'_> {
         let unformed =
             Refusal::new("envelope.name-id.format", Reason::NameIdFormat, "a number of a scheme of ours");
         let identifier = identifier.ok_or(unformed)?;
-
-        // [envelope.use.once]
-        let until = conditions.not_on_or_after.map_or(self.now.0, |until| until.seconds.saturating_add(1));
-        let first =
-            self.replay.first_use(&format!("envelope of {}", self.relay), &envelope.id, UnixTime(until))?;
-        checks.require(
-            "envelope.use.once",
-            first,
-            Reason::EnvelopeReplay,
-            "an envelope that was not presented before",
-        )?;
 
         let requester = requester.unwrap_or(shown.presenter).to_owned();
         Ok(Opened { identifier, envelope: envelope.id.clone(), requester, purpose })
