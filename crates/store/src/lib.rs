@@ -1,3 +1,144 @@
-//! Relay state in SQLite.
+//! The relay's state in SQLite: implementations of the ports of `chukei-relay`.
+//!
+//! * What a call has returned `Ok` for is on the disk: WAL with `synchronous=FULL`, and one writer that commits what
+//!   is waiting together.
+//! * What was not committed was never acknowledged, and leaves nothing behind.
+//! * The access history is append-only, by triggers, and numbered for each person from 1 without a gap, by a key.
+//! * There is no column for a name, an address, eligibility or a benefit.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = chukei_store::Store::open(std::path::Path::new("state/relay.db"))?;
+//! let mappings: std::sync::Arc<dyn chukei_relay::MappingStore> = std::sync::Arc::new(store);
+//! # Ok(()) }
+//! ```
 
 #![forbid(unsafe_code)]
+
+mod access;
+mod agreements;
+mod mappings;
+mod replay;
+mod schema;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chukei_relay::Unavailable;
+use rusqlite::{Connection, OpenFlags};
+
+pub use agreements::Agreement;
+pub use mappings::MappingRow;
+
+/// How long a statement waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+/// Read connections that are kept open.
+const READERS: usize = 64;
+
+/// State in one file. Shared by reference; dropping it waits for what is being written.
+pub struct Store {
+    path: PathBuf,
+    writer: writer::Writer,
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// A state that cannot be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file is not a database, or cannot be read or written.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What SQLite or the system says.
+        error: String,
+    },
+    /// The file was written by a later release.
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Its version.
+        version: i64,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Newer { path, version } => {
+                write!(f, "{}: version {version} of the schema is newer than this program", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl Store {
+    /// Opens the state, or makes an empty one, and brings an older one up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file =
+            |error: &dyn fmt::Display| StoreError::File { path: path.to_owned(), error: error.to_string() };
+        let mut connection = Connection::open(path).map_err(|error| file(&error))?;
+        configure(&connection).map_err(|error| file(&error))?;
+        match schema::migrate(&mut connection) {
+            Ok(None) => {}
+            Ok(Some(version)) => return Err(StoreError::Newer { path: path.to_owned(), version }),
+            Err(error) => return Err(file(&error)),
+        }
+        let writer = writer::Writer::start(connection).map_err(|error| file(&error))?;
+        Ok(Self { path: path.to_owned(), writer, readers: Mutex::default() })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads what is committed.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => self.reader().map_err(|_| Unavailable)?,
+        };
+        let result = query(&connection).map_err(|_| Unavailable)?;
+        // A connection that has failed is not kept.
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS {
+            readers.push(connection);
+        }
+        Ok(result)
+    }
+
+    fn reader(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        Ok(connection)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // What is deleted (replay memory, mappings that were withdrawn) is overwritten, not only forgotten.
+    connection.pragma_update(None, "secure_delete", true)
+}

@@ -1,0 +1,95 @@
+//! The access history, and with it the envelopes that were issued.
+
+use chukei_profile::Purpose;
+use chukei_profile::history::{Entry, Kind};
+use chukei_relay::{AccessLog, Issuance, NewEntry, Person, Unavailable};
+use chukei_xml::lexical::DateTime;
+use rusqlite::{OptionalExtension, Row};
+
+use crate::Store;
+
+impl AccessLog for Store {
+    fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
+        let entries = entries.to_vec();
+        self.writer.write(move |connection| {
+            // A person's last number is found through the key on person and number.
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, envelope, target)
+                 VALUES (
+                     ?1, CASE WHEN ?1 IS NOT NULL THEN
+                         1 + (SELECT coalesce(max(number), 0) FROM access WHERE person = ?1) END,
+                     ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?;
+            for entry in &entries {
+                insert.execute((
+                    entry.person.map(|person| person.0),
+                    entry.at.0,
+                    &entry.actor,
+                    entry.kind.name(),
+                    &entry.outcome,
+                    entry.purpose.uri(),
+                    &entry.envelope,
+                    &entry.target,
+                ))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {
+        let rows = self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT number, at, actor, kind, outcome, purpose, envelope FROM access
+                 WHERE person = ?1 ORDER BY number",
+            )?;
+            let rows = select.query_map([person.0], entry)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        // A kind or purpose that we do not know is a damaged store; nothing of a history is left out.
+        rows.into_iter().collect::<Option<_>>().ok_or(Unavailable)
+    }
+
+    fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
+        let row = self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT person, target, actor, purpose FROM access WHERE envelope = ?1 AND target IS NOT NULL",
+            )?;
+            let issuance = |row: &Row<'_>| {
+                let (person, target, requester) = (Person(row.get(0)?), row.get(1)?, row.get(2)?);
+                let purpose = Purpose::from_uri(&row.get::<_, String>(3)?);
+                Ok(purpose.map(|purpose| Issuance { person, target, requester, purpose }))
+            };
+            select.query_row([envelope], issuance).optional()
+        })?;
+        row.map(|issuance| issuance.ok_or(Unavailable)).transpose()
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
+    let kind = Kind::from_name(&row.get::<_, String>(3)?);
+    let purpose = Purpose::from_uri(&row.get::<_, String>(5)?);
+    let (Some(kind), Some(purpose)) = (kind, purpose) else { return Ok(None) };
+    Ok(Some(Entry {
+        number: row.get::<_, i64>(0)?.unsigned_abs(),
+        at: DateTime { seconds: row.get(1)?, nanoseconds: 0 },
+        actor: row.get(2)?,
+        kind,
+        outcome: row.get(4)?,
+        purpose,
+        envelope: row.get(6)?,
+    }))
+}
+
+impl Store {
+    /// Entries of this kind, about whomever.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn count(&self, kind: Kind) -> Result<u64, Unavailable> {
+        let count = self.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT count(*) FROM access WHERE kind = ?1")?;
+            select.query_row([kind.name()], |row| row.get::<_, i64>(0))
+        })?;
+        Ok(count.unsigned_abs())
+    }
+}

@@ -1,0 +1,93 @@
+//! Who may ask what, and who takes queries. A store that does not answer allows nothing.
+
+use chukei_profile::Purpose;
+use chukei_relay::{Agreements, Unavailable};
+use rusqlite::ToSql;
+
+use crate::Store;
+
+/// That a requester may ask for the numbers of a target for a purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// Entity identifier of who asks.
+    pub requester: String,
+    /// Entity identifier of whose number is wanted.
+    pub target: String,
+    /// What for.
+    pub purpose: Purpose,
+    /// Whether the relay may present the envelope too.
+    pub via_relay: bool,
+}
+
+impl Store {
+    /// Replaces all agreements and portals.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn set_agreements(
+        &self,
+        agreements: Vec<Agreement>,
+        portals: Vec<String>,
+    ) -> Result<(), Unavailable> {
+        self.writer.write(move |connection| {
+            connection.execute_batch("DELETE FROM agreement; DELETE FROM portal;")?;
+            let mut insert = connection.prepare_cached("INSERT INTO agreement VALUES (?1, ?2, ?3, ?4)")?;
+            for one in &agreements {
+                insert.execute((&one.requester, &one.target, one.purpose.uri(), one.via_relay))?;
+            }
+            let mut insert = connection.prepare_cached("INSERT INTO portal VALUES (?1)")?;
+            for portal in &portals {
+                insert.execute([portal])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes a party out of service, or back.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn set_in_service(&self, party: &str, in_service: bool) -> Result<(), Unavailable> {
+        let party = party.to_owned();
+        let sql = if in_service {
+            "DELETE FROM out_of_service WHERE party = ?1"
+        } else {
+            "INSERT INTO out_of_service VALUES (?1) ON CONFLICT DO NOTHING"
+        };
+        self.writer.write(move |connection| connection.prepare_cached(sql)?.execute([&party]).map(drop))
+    }
+
+    fn exists(&self, sql: &str, key: &[&dyn ToSql]) -> Result<bool, Unavailable> {
+        self.read(|connection| connection.prepare_cached(sql)?.exists(key))
+    }
+}
+
+impl Agreements for Store {
+    fn allow(&self, requester: &str, target: Option<&str>, purpose: Purpose) -> bool {
+        let purpose = purpose.uri();
+        let found = match target {
+            Some(target) => self.exists(
+                "SELECT 1 FROM agreement WHERE requester = ?1 AND purpose = ?2 AND target = ?3",
+                &[&requester, &purpose, &target],
+            ),
+            None => self.exists(
+                "SELECT 1 FROM agreement WHERE requester = ?1 AND purpose = ?2",
+                &[&requester, &purpose],
+            ),
+        };
+        found == Ok(true)
+    }
+
+    fn via_relay(&self, requester: &str, target: &str) -> bool {
+        let sql = "SELECT 1 FROM agreement WHERE requester = ?1 AND target = ?2 AND via_relay";
+        self.exists(sql, &[&requester, &target]) == Ok(true)
+    }
+
+    fn is_portal(&self, party: &str) -> bool {
+        self.exists("SELECT 1 FROM portal WHERE party = ?1", &[&party]) == Ok(true)
+    }
+
+    fn in_service(&self, party: &str) -> bool {
+        self.exists("SELECT 1 FROM out_of_service WHERE party = ?1", &[&party]) == Ok(false)
+    }
+}

@@ -1,0 +1,169 @@
+//! One thread that writes, and commits what is waiting together: a commit costs the same for one entry and for a hundred.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chukei_relay::Unavailable;
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Jobs that wait for the writer; more make their callers wait.
+const QUEUE: usize = 1024;
+/// Jobs of one commit.
+const BATCH: usize = 256;
+/// How long a commit waits for company, if the last one had some: fewer commits, and fewer changes of thread.
+const LINGER: Duration = Duration::from_millis(1);
+
+/// Tells the caller how the commit ended.
+type Tell = Box<dyn FnOnce(bool) + Send>;
+type Job = Box<dyn FnOnce(&Connection) -> Tell + Send>;
+
+/// The writer. Dropping it ends the thread after everything that was accepted is committed.
+pub(crate) struct Writer {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection) -> std::io::Result<Self> {
+        let (jobs, waiting) = mpsc::sync_channel(QUEUE);
+        let thread = std::thread::Builder::new().name("store writer".to_owned());
+        let thread = thread.spawn(move || work(connection, &waiting))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Does the job in a transaction and returns when that is on the disk. What a failing job did is undone; it does not
+    /// disturb others.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let (told, done) = mpsc::sync_channel(1);
+        let job: Job = Box::new(move |connection| {
+            let result = nested(connection, job);
+            Box::new(move |committed| {
+                // A caller that is gone needs no answer.
+                let _ = told.send(result.ok().filter(|_| committed));
+            })
+        });
+        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(Unavailable)?;
+        done.recv().ok().flatten().ok_or(Unavailable)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has already failed every caller that waited.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn nested<T>(
+    connection: &Connection,
+    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.execute_batch("SAVEPOINT job")?;
+    let result = job(connection);
+    connection.execute_batch(if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
+    result
+}
+
+fn work(mut connection: Connection, waiting: &Receiver<Job>) {
+    let mut had_company = false;
+    while let Ok(first) = waiting.recv() {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let Ok(transaction) = transaction else {
+            // Its caller is told by the drop of its channel; the next job tries again.
+            drop(first);
+            continue;
+        };
+        let mut tells = vec![first(&transaction)];
+        let until = Instant::now() + LINGER;
+        while tells.len() < BATCH {
+            match waiting.try_recv() {
+                Ok(job) => tells.push(job(&transaction)),
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) if !had_company => break,
+                Err(TryRecvError::Empty) => {
+                    match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                        Ok(job) => tells.push(job(&transaction)),
+                        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                    }
+                }
+            }
+        }
+        had_company = tells.len() > 1;
+        let committed = transaction.commit().is_ok();
+        for tell in tells {
+            tell(committed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> (tempfile::TempDir, Writer) {
+        let scratch = tempfile::tempdir().unwrap();
+        let connection = Connection::open(scratch.path().join("test.db")).unwrap();
+        connection.execute_batch("CREATE TABLE t (x TEXT UNIQUE)").unwrap();
+        (scratch, Writer::start(connection).unwrap())
+    }
+
+    fn insert(writer: &Writer, text: &str) -> Result<usize, Unavailable> {
+        let text = text.to_owned();
+        writer.write(move |connection| connection.execute("INSERT INTO t VALUES (?1)", [text]))
+    }
+
+    fn count(writer: &Writer) -> i64 {
+        writer
+            .write(|connection| connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_full_disk_refuses_and_loses_nothing() {
+        let (_scratch, writer) = writer();
+        let big = "a".repeat(20_000);
+        assert_eq!(insert(&writer, &big), Ok(1));
+        let limit = |pages: i64| {
+            writer.write(move |connection| {
+                connection.pragma_query_value(None, "page_count", |row| row.get(0)).and_then(|now: i64| {
+                    connection.pragma_update_and_check(None, "max_page_count", now + pages, |_| Ok(()))
+                })
+            })
+        };
+        limit(0).unwrap();
+        assert_eq!(insert(&writer, &format!("{big}b")), Err(Unavailable));
+        assert_eq!(count(&writer), 1);
+        limit(1000).unwrap();
+        assert_eq!(insert(&writer, &format!("{big}b")), Ok(1));
+        assert_eq!(count(&writer), 2);
+    }
+
+    #[test]
+    fn a_failing_job_does_not_disturb_its_company() {
+        let (_scratch, writer) = writer();
+        let outcomes: Vec<_> = std::thread::scope(|scope| {
+            let insert = |turn: usize| {
+                insert(&writer, if turn % 2 == 0 { "same" } else { ["a", "b", "c", "d"][turn / 2] })
+            };
+            let jobs: Vec<_> = (0..8).map(|turn| scope.spawn(move || insert(turn))).collect();
+            jobs.into_iter().map(|job| job.join().unwrap()).collect()
+        });
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 5);
+        assert_eq!(count(&writer), 5);
+    }
+
+    #[test]
+    fn a_job_that_panics_fails_its_caller_and_those_after_it() {
+        let (_scratch, writer) = writer();
+        assert_eq!(insert(&writer, "a"), Ok(1));
+        assert_eq!(writer.write::<()>(|_| panic!("a mistake of ours")), Err(Unavailable));
+        assert_eq!(insert(&writer, "b"), Err(Unavailable));
+    }
+}

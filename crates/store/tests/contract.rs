@@ -1,0 +1,320 @@
+//! What each port promises, held by the stores in memory and by the one on SQLite.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::sync::Barrier;
+
+use chukei_crypto::UnixTime;
+use chukei_profile::history::Kind;
+use chukei_profile::{Identifier, Purpose, Scheme};
+use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
+use chukei_relay::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, ReplayStore};
+use chukei_store::{Agreement, MappingRow, Store};
+
+const A: &str = "https://insurer-a.example.test/";
+const B: &str = "https://insurer-b.example.test/";
+const C: &str = "https://insurer-c.example.test/";
+const T: UnixTime = UnixTime(1_790_000_000);
+
+fn on_sqlite(test: impl FnOnce(&Store)) {
+    let scratch = tempfile::tempdir().unwrap();
+    test(&Store::open(&scratch.path().join("state.db")).unwrap());
+}
+
+fn number(scheme: Scheme, value: &str) -> Identifier {
+    Identifier::new(scheme, value).unwrap()
+}
+
+fn care(value: &str) -> Identifier {
+    number(Scheme::CareInsured, value)
+}
+
+fn medical(value: &str) -> Identifier {
+    number(Scheme::MedicalInsured, value)
+}
+
+fn entry(person: i64, kind: Kind) -> NewEntry {
+    NewEntry {
+        person: Some(Person(person)),
+        at: T,
+        actor: A.to_owned(),
+        kind,
+        outcome: "OK".to_owned(),
+        purpose: Purpose::CombinedHighCost,
+        envelope: None,
+        target: None,
+    }
+}
+
+fn issued(person: i64, envelope: &str) -> NewEntry {
+    let (envelope, target) = (Some(envelope.to_owned()), Some(B.to_owned()));
+    NewEntry { envelope, target, ..entry(person, Kind::Mapping) }
+}
+
+mod replay {
+    use super::*;
+
+    /// An id of an owner is used once, however often and from wherever it comes.
+    fn keeps(store: &dyn ReplayStore) {
+        let first = |owner, id| store.first_use(owner, id, T).unwrap();
+        assert!(first(A, "urn:1"));
+        assert!(!first(A, "urn:1"));
+        assert!(first(A, "urn:2") && first(B, "urn:1"), "another id, another owner");
+        assert!(first(A, "URN:1") && first(A, "urn:1 ") && first(A, "urn:１"), "other characters");
+
+        const RIVALS: usize = 16;
+        let barrier = Barrier::new(RIVALS);
+        let firsts = std::thread::scope(|scope| {
+            let rival = || {
+                barrier.wait();
+                store.first_use(A, "urn:3", T).unwrap()
+            };
+            let rivals: Vec<_> = (0..RIVALS).map(|_| scope.spawn(rival)).collect();
+            rivals
+                .into_iter()
+                .filter(|_| true)
+                .map(|rival| rival.join().unwrap())
+                .filter(|first| *first)
+                .count()
+        });
+        assert_eq!(firsts, 1, "of concurrent uses one is the first");
+    }
+
+    #[test]
+    fn in_memory() {
+        keeps(&MemoryReplay::default());
+    }
+
+    #[test]
+    fn in_sqlite() {
+        on_sqlite(|store| keeps(store));
+    }
+
+    #[test]
+    fn sqlite_forgets_what_can_no_longer_be_used_and_nothing_else() {
+        on_sqlite(|store| {
+            assert!(store.first_use(A, "old", UnixTime(99)).unwrap());
+            assert!(store.first_use(A, "new", UnixTime(100)).unwrap());
+            assert_eq!(store.forget_before(UnixTime(100)), Ok(1));
+            assert!(store.first_use(A, "old", UnixTime(300)).unwrap());
+            assert!(!store.first_use(A, "new", UnixTime(300)).unwrap());
+            // A second use has not changed how long the first is remembered.
+            assert_eq!(store.forget_before(UnixTime(101)), Ok(1));
+        });
+    }
+}
+
+mod mappings {
+    use super::*;
+
+    type Add<'a> = &'a dyn Fn(i64, &str, Identifier, i64, i64);
+
+    /// Numbers are compared character by character, at a party, in a scheme, for a time.
+    fn keeps(store: &dyn MappingStore, add: Add<'_>) {
+        add(1, A, care("1234567890"), 0, 100);
+        add(1, B, medical("港いろは１２３４"), 10, 20);
+        add(1, B, medical("港いろは５６７８"), 20, 100);
+        add(1, C, medical("港いろは１２３４"), 0, 100);
+        add(2, B, medical("港いろは1234"), 0, 100);
+        let person = |party, number: &Identifier, at| store.person(party, number, UnixTime(at)).unwrap();
+        let numbers = |person, scheme, at| store.numbers(Person(person), scheme, UnixTime(at)).unwrap();
+
+        assert_eq!(person(A, &care("1234567890"), 0), Some(Person(1)));
+        assert_eq!(person(B, &care("1234567890"), 0), None, "another party");
+        assert_eq!(person(A, &medical("1234567890"), 0), None, "another scheme");
+        assert_eq!(person(A, &care("123456789"), 0), None, "another number");
+        // Nothing is folded, trimmed or normalised.
+        assert_eq!(person(B, &medical("港いろは１２３４"), 10), Some(Person(1)));
+        assert_eq!(person(B, &medical("港いろは1234"), 10), Some(Person(2)));
+        assert_eq!(person(B, &medical("港イロハ１２３４"), 10), None);
+        // Half-open: the first second counts, the last does not.
+        assert_eq!(person(B, &medical("港いろは１２３４"), 9), None);
+        assert_eq!(person(B, &medical("港いろは１２３４"), 20), None);
+        assert_eq!(person(A, &care("1234567890"), 100), None);
+
+        let both =
+            vec![(B.to_owned(), medical("港いろは１２３４")), (C.to_owned(), medical("港いろは１２３４"))];
+        assert_eq!(numbers(1, Scheme::MedicalInsured, 19), both);
+        assert_eq!(numbers(1, Scheme::MedicalInsured, 20)[0], (B.to_owned(), medical("港いろは５６７８")));
+        assert_eq!(numbers(1, Scheme::MedicalInsured, 9).len(), 1);
+        assert_eq!(numbers(1, Scheme::Kamogawa, 19), []);
+        assert_eq!(numbers(3, Scheme::MedicalInsured, 19), []);
+    }
+
+    #[test]
+    fn in_memory() {
+        let store = MemoryMappings::default();
+        keeps(&store, &|person, party, number, from, until| {
+            store.add(Person(person), party, number, UnixTime(from), UnixTime(until)).unwrap();
+        });
+    }
+
+    fn row(person: i64, party: &str, number: Identifier, from: i64, until: i64) -> MappingRow {
+        let (person, from, until) = (Person(person), UnixTime(from), UnixTime(until));
+        MappingRow { person, party: party.to_owned(), number, from, until }
+    }
+
+    #[test]
+    fn in_sqlite() {
+        on_sqlite(|store| {
+            keeps(store, &|person, party, number, from, until| {
+                store.add_mappings(vec![row(person, party, number, from, until)]).unwrap();
+            });
+        });
+    }
+
+    #[test]
+    fn sqlite_adds_all_rows_or_none() {
+        on_sqlite(|store| {
+            let good = row(1, A, care("1234567890"), 0, 1);
+            let never = row(1, B, medical("a"), 5, 5);
+            store.add_mappings(vec![good.clone(), never]).unwrap_err();
+            assert_eq!(store.person(A, &good.number, UnixTime(0)), Ok(None));
+            store.add_mappings(vec![good.clone()]).unwrap();
+            assert_eq!(store.person(A, &good.number, UnixTime(0)), Ok(Some(Person(1))));
+            store.clear_mappings().unwrap();
+            assert_eq!(store.person(A, &good.number, UnixTime(0)), Ok(None));
+        });
+    }
+}
+
+mod access {
+    use super::*;
+
+    /// Each person's entries are numbered from 1 without a gap, in the order in which they were recorded.
+    fn keeps(log: &dyn AccessLog) {
+        assert_eq!(log.history(Person(1)), Ok(vec![]));
+        log.append(&[entry(1, Kind::Mapping), entry(2, Kind::Mapping), issued(1, "_e1")]).unwrap();
+        let refused = NewEntry { outcome: "Forbidden".to_owned(), ..entry(1, Kind::Mapping) };
+        log.append(&[refused]).unwrap();
+        let about_nobody = NewEntry { person: None, ..entry(1, Kind::Mapping) };
+        log.append(&[about_nobody]).unwrap();
+        let told =
+            NewEntry { actor: B.to_owned(), envelope: Some("_e1".to_owned()), ..entry(1, Kind::Disclosure) };
+        log.append(&[told]).unwrap();
+
+        let seen = log.history(Person(1)).unwrap();
+        let brief: Vec<_> =
+            seen.iter().map(|e| (e.number, e.kind, e.outcome.as_str(), e.envelope.as_deref())).collect();
+        assert_eq!(
+            brief,
+            [
+                (1, Kind::Mapping, "OK", None),
+                (2, Kind::Mapping, "OK", Some("_e1")),
+                (3, Kind::Mapping, "Forbidden", None),
+                (4, Kind::Disclosure, "OK", Some("_e1")),
+            ]
+        );
+        assert_eq!(
+            (seen[3].actor.as_str(), seen[3].at.seconds, seen[3].purpose),
+            (B, T.0, Purpose::CombinedHighCost)
+        );
+        assert_eq!(log.history(Person(2)).unwrap().len(), 1);
+
+        let issuance = Issuance {
+            person: Person(1),
+            target: B.to_owned(),
+            requester: A.to_owned(),
+            purpose: Purpose::CombinedHighCost,
+        };
+        assert_eq!(log.issuance("_e1"), Ok(Some(issuance)));
+        assert_eq!(log.issuance("_e2"), Ok(None));
+
+        const WRITERS: usize = 8;
+        const EACH: usize = 25;
+        std::thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| {
+                    (0..EACH).for_each(|_| {
+                        log.append(&[entry(7, Kind::Mapping), entry(8, Kind::History)]).unwrap()
+                    })
+                });
+            }
+        });
+        for person in [7, 8] {
+            let numbers: Vec<_> =
+                log.history(Person(person)).unwrap().iter().map(|entry| entry.number).collect();
+            assert_eq!(numbers, (1..=(WRITERS * EACH) as u64).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn in_memory() {
+        keeps(&MemoryLog::default());
+    }
+
+    #[test]
+    fn in_sqlite() {
+        on_sqlite(|store| {
+            keeps(store);
+            assert_eq!(store.count(Kind::Disclosure), Ok(1));
+            assert_eq!(store.count(Kind::History), Ok(200));
+        });
+    }
+
+    #[test]
+    fn sqlite_records_all_entries_or_none() {
+        on_sqlite(|store| {
+            store.append(&[issued(1, "_e1")]).unwrap();
+            // An envelope is issued once, and for somebody.
+            store.append(&[entry(1, Kind::Mapping), issued(1, "_e1")]).unwrap_err();
+            let for_nobody = NewEntry { person: None, ..issued(1, "_e2") };
+            store.append(&[entry(1, Kind::Mapping), for_nobody]).unwrap_err();
+            assert_eq!(store.history(Person(1)).unwrap().len(), 1);
+            store.append(&[issued(1, "_e2")]).unwrap();
+            assert_eq!(store.history(Person(1)).unwrap().len(), 2);
+        });
+    }
+}
+
+mod agreements {
+    use super::*;
+
+    /// What is not agreed is not allowed.
+    fn keeps(store: &dyn Agreements, set_in_service: &dyn Fn(&str, bool)) {
+        let purpose = Purpose::CombinedHighCost;
+        assert!(store.allow(A, Some(B), purpose));
+        assert!(store.allow(A, None, purpose));
+        assert!(!store.allow(A, Some(C), purpose), "another target");
+        assert!(!store.allow(B, Some(A), purpose), "the other way round");
+        assert!(!store.allow(A, Some(B), Purpose::EligibilityCheck), "another purpose");
+        assert!(store.allow(A, Some(C), Purpose::EligibilityCheck));
+        assert!(!store.allow(C, None, purpose));
+        assert!(store.via_relay(A, B) && !store.via_relay(A, C) && !store.via_relay(B, A));
+        assert!(store.is_portal("https://portal.example.test/") && !store.is_portal(A));
+        assert!(store.in_service(B));
+        set_in_service(B, false);
+        assert!(!store.in_service(B) && store.in_service(C));
+        set_in_service(B, true);
+        assert!(store.in_service(B));
+    }
+
+    #[test]
+    fn in_memory() {
+        let pair = |to: &str, purpose| (A.to_owned(), to.to_owned(), purpose);
+        let mut store = MemoryAgreements::default();
+        store.pairs.extend([pair(B, Purpose::CombinedHighCost), pair(C, Purpose::EligibilityCheck)]);
+        store.relayed.insert((A.to_owned(), B.to_owned()));
+        store.portals.insert("https://portal.example.test/".to_owned());
+        keeps(&store, &|party, in_service| store.set_in_service(party, in_service).unwrap());
+    }
+
+    #[test]
+    fn in_sqlite() {
+        on_sqlite(|store| {
+            let agreement = |to: &str, purpose, via_relay| Agreement {
+                requester: A.to_owned(),
+                target: to.to_owned(),
+                purpose,
+                via_relay,
+            };
+            let agreed = vec![
+                agreement(B, Purpose::CombinedHighCost, true),
+                agreement(C, Purpose::EligibilityCheck, false),
+            ];
+            store.set_agreements(agreed, vec!["https://portal.example.test/".to_owned()]).unwrap();
+            keeps(store, &|party, in_service| store.set_in_service(party, in_service).unwrap());
+            store.set_agreements(vec![], vec![]).unwrap();
+            assert!(!store.allow(A, Some(B), Purpose::CombinedHighCost));
+        });
+    }
+}

@@ -1,0 +1,199 @@
+//! What was acknowledged stays: after a stop, after a kill, after a full disk, after somebody else's hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use chukei_crypto::UnixTime;
+use chukei_profile::Purpose;
+use chukei_profile::history::Kind;
+use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};
+use chukei_store::{Store, StoreError};
+use rusqlite::Connection;
+
+fn entry(envelope: &str) -> NewEntry {
+    NewEntry {
+        person: Some(Person(1)),
+        at: UnixTime(1_790_000_000),
+        actor: "https://insurer-a.example.test/".to_owned(),
+        kind: Kind::Mapping,
+        outcome: "OK".to_owned(),
+        purpose: Purpose::CombinedHighCost,
+        envelope: Some(envelope.to_owned()),
+        target: Some("https://insurer-b.example.test/".to_owned()),
+    }
+}
+
+#[test]
+fn a_stop_keeps_everything() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.db");
+    let store = Store::open(&path).unwrap();
+    store.append(&[entry("_1"), entry("_2")]).unwrap();
+    assert!(store.first_use("a", "1", UnixTime(1)).unwrap());
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.history(Person(1)).unwrap().len(), 2);
+    assert!(store.issuance("_2").unwrap().is_some());
+    assert!(!store.first_use("a", "1", UnixTime(1)).unwrap());
+    store.append(&[entry("_3")]).unwrap();
+    assert_eq!(store.history(Person(1)).unwrap().last().unwrap().number, 3);
+}
+
+/// Not a test of its own: the process that `a_kill_loses_nothing_that_was_acknowledged` kills.
+#[test]
+fn child_that_is_killed() {
+    let Ok(path) = std::env::var("CHUKEI_TEST_KILLED") else { return };
+    let store = Store::open(path.as_ref()).unwrap();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                for turn in 0.. {
+                    let id = format!("_{}-{writer}-{turn}", std::process::id());
+                    store.append(&[entry(&id)]).unwrap();
+                    // Whole lines only: the parent believes what it reads.
+                    std::io::stdout().lock().write_all(format!("recorded {id}\n").as_bytes()).unwrap();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_kill_loses_nothing_that_was_acknowledged() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.db");
+    let mut acknowledged = Vec::new();
+    for _ in 0..5 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["child_that_is_killed", "--exact", "--nocapture"])
+            .env("CHUKEI_TEST_KILLED", &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut recorded = |line: String| line.strip_prefix("recorded ").map(str::to_owned);
+        let before = lines.by_ref().filter_map(&mut recorded).take(60);
+        acknowledged.extend(before);
+        child.kill().unwrap();
+        acknowledged.extend(lines.filter_map(recorded));
+        child.wait().unwrap();
+    }
+    assert!(acknowledged.len() >= 300);
+    let store = Store::open(&path).unwrap();
+    let history = store.history(Person(1)).unwrap();
+    for id in &acknowledged {
+        assert!(store.issuance(id).unwrap().is_some(), "{id} was acknowledged and is gone");
+    }
+    assert!(history.len() >= acknowledged.len());
+    let numbers: Vec<_> = history.iter().map(|entry| entry.number).collect();
+    assert_eq!(numbers, (1..=history.len() as u64).collect::<Vec<_>>());
+    let check: String =
+        Connection::open(&path).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+}
+
+#[test]
+fn nobody_rewrites_the_history() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.db");
+    let store = Store::open(&path).unwrap();
+    store.append(&[entry("_1"), entry("_2")]).unwrap();
+    let hand = Connection::open(&path).unwrap();
+    for sql in [
+        "UPDATE access SET outcome = 'Forbidden'",
+        "DELETE FROM access WHERE number = 2",
+        "INSERT INTO access (person, number, at, actor, kind, outcome, purpose) VALUES (1, 4, 0, 'a', 'mapping', 'OK', 'p')",
+        "INSERT INTO access (person, number, at, actor, kind, outcome, purpose) VALUES (1, 2, 0, 'a', 'mapping', 'OK', 'p')",
+        "INSERT INTO access (person, number, at, actor, kind, outcome, purpose) VALUES (1, NULL, 0, 'a', 'mapping', 'OK', 'p')",
+    ] {
+        hand.execute(sql, []).unwrap_err();
+    }
+    assert_eq!(store.history(Person(1)).unwrap().len(), 2);
+}
+
+#[test]
+fn another_writer_is_waited_for_and_then_nothing_is_acknowledged() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.db");
+    let store = Store::open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.append(&[entry("_1")]).unwrap_err();
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.history(Person(1)), Ok(vec![]));
+    store.append(&[entry("_1")]).unwrap();
+    assert_eq!(store.history(Person(1)).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_no_state_is_not_opened() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.db");
+    drop(Store::open(&path).unwrap());
+    drop(Store::open(&path).unwrap());
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Newer { version: 99, .. })));
+
+    let text = scratch.path().join("text.db");
+    std::fs::write(&text, "This is not a database, but long enough to be looked at as one.".repeat(20))
+        .unwrap();
+    assert!(matches!(Store::open(&text), Err(StoreError::File { .. })));
+    assert!(matches!(
+        Store::open(&scratch.path().join("no/such/folder/state.db")),
+        Err(StoreError::File { .. })
+    ));
+}
+
+#[test]
+fn there_is_no_column_for_what_a_relay_must_not_know() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.db");
+    drop(Store::open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    let mut columns = connection
+        .prepare("SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'")
+        .unwrap();
+    let mut columns: Vec<String> =
+        columns.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    columns.retain(|column| !column.starts_with("sqlite_"));
+    columns.sort();
+    assert_eq!(
+        columns,
+        [
+            "access.actor",
+            "access.at",
+            "access.envelope",
+            "access.kind",
+            "access.number",
+            "access.outcome",
+            "access.person",
+            "access.purpose",
+            "access.sequence",
+            "access.target",
+            "agreement.purpose",
+            "agreement.requester",
+            "agreement.target",
+            "agreement.via_relay",
+            "mapping.number",
+            "mapping.party",
+            "mapping.person",
+            "mapping.scheme",
+            "mapping.valid_from",
+            "mapping.valid_until",
+            "out_of_service.party",
+            "portal.party",
+            "used.id",
+            "used.owner",
+            "used.until",
+        ]
+    );
+}
