@@ -42,6 +42,22 @@ pub(crate) fn over(span: Range<usize>) -> impl FnOnce(LimitKind) -> Failure {
 const XML_PREFIX: PrefixId = 1;
 const XML_NAMESPACE: NamespaceNumber = ns::XML.0;
 
+/// The place of a string among those of its kind, where it is put if it is new.
+#[inline]
+fn number(known: &mut Vec<Slice>, found: Option<usize>, new: Slice, most: usize) -> Outcome<u16> {
+    let index = found.unwrap_or(known.len());
+    if index == known.len() {
+        within(known.len() + 1, most, LimitKind::Namespaces).map_err(over(new.range()))?;
+        known.push(new);
+    }
+    Ok(index_u16(index))
+}
+
+/// Limits keep such numbers below half of what fits; see [`Budget::new`].
+fn index_u16(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX / 2)
+}
+
 pub(crate) struct Builder<'s, 'b> {
     pub(crate) source: &'s str,
     pub(crate) tree: Tree,
@@ -78,7 +94,7 @@ impl<'s, 'b> Builder<'s, 'b> {
         let mut tree = Tree::default();
         // A node for every 64 octets is what messages have; more would cross allocator thresholds for nothing.
         tree.nodes.reserve(source.len() / 64);
-        tree.attributes.reserve(source.len() / 128);
+        tree.attributes.reserve(source.len() / 64);
         Self {
             source,
             tree,
@@ -95,8 +111,13 @@ impl<'s, 'b> Builder<'s, 'b> {
     }
 
     #[inline]
-    pub(crate) fn str(&self, slice: Slice) -> &str {
-        self.tree.str(self.source, slice)
+    fn bytes(&self, slice: Slice) -> &[u8] {
+        self.tree.bytes(self.source, slice)
+    }
+
+    #[inline]
+    fn local(&self, name: QName) -> &[u8] {
+        self.bytes(name.text).get(usize::from(name.local)..).unwrap_or_default()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -115,60 +136,39 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// A name whose namespace is resolved later. `local`: octets before the local part.
     #[inline]
     pub(crate) fn qname(&mut self, prefix: PrefixId, local: usize, text: Slice) -> Outcome<QName> {
-        within(text.len(), self.budget.limits().name, LimitKind::Token)
-            .map_err(over(text.range()))?;
+        within(text.len(), self.budget.limits().name, LimitKind::Token).map_err(over(text.range()))?;
         Ok(QName { text, local: u16::try_from(local).unwrap_or(u16::MAX), prefix, namespace: 0 })
     }
 
+    #[inline]
     pub(crate) fn prefix_id(&mut self, prefix: Slice) -> Outcome<PrefixId> {
-        let name = self.str(prefix);
+        let name = self.bytes(prefix);
         match name {
-            "" => return Ok(0),
-            "xml" => return Ok(XML_PREFIX),
+            [] => return Ok(0),
+            [b'x', b'm', b'l'] => return Ok(XML_PREFIX),
             _ => {}
         }
-        let found = self.tree.prefixes.iter().position(|known| self.str(*known) == name);
+        let same = |known: &Slice| known.len() == prefix.len() && self.bytes(*known) == name;
+        let found = self.tree.prefixes.iter().position(same);
         self.budget.note_steps(self.tree.prefixes.len());
-        let index = match found {
-            Some(index) => index,
-            None => {
-                within(
-                    self.tree.prefixes.len().saturating_add(1),
-                    self.budget.limits().namespaces,
-                    LimitKind::Namespaces,
-                )
-                .map_err(over(prefix.range()))?;
-                self.tree.prefixes.push(prefix);
-                self.tree.prefixes.len().saturating_sub(1)
-            }
-        };
-        Ok(u16::try_from(index.saturating_add(2)).unwrap_or(u16::MAX))
+        Ok(2 + number(&mut self.tree.prefixes, found, prefix, self.budget.limits().namespaces)?)
     }
 
     /// Numbers a namespace name.
     pub(crate) fn namespace_number(&mut self, name: Slice) -> Outcome<NamespaceNumber> {
         self.budget.note_steps(self.tree.namespaces.len());
-        within(name.len(), self.budget.limits().namespace, LimitKind::Token)
-            .map_err(over(name.range()))?;
-        let uri = self.str(name);
-        let known = ns::TABLE.iter().position(|entry| entry.0 == uri);
-        let own = || self.tree.namespaces.iter().position(|slice| self.str(*slice) == uri);
-        if let Some(index) = known.or_else(|| own().map(|index| index.saturating_add(ns::TABLE.len()))) {
-            return Ok(u16::try_from(index).unwrap_or(u16::MAX));
+        within(name.len(), self.budget.limits().namespace, LimitKind::Token).map_err(over(name.range()))?;
+        let uri = self.tree.str(self.source, name);
+        if let Some(index) = ns::TABLE.iter().position(|entry| entry.0 == uri) {
+            return Ok(index_u16(index));
         }
+        let found = self.tree.namespaces.iter().position(|known| self.bytes(*known) == uri.as_bytes());
         // Canonical XML 1.0 §1.3: a relative namespace name has no canonical form.
-        if !chars::is_absolute_uri(uri) {
+        if found.is_none() && !chars::is_absolute_uri(uri) {
             return Err(Failure::new(Reason::C14n, "an absolute URI as namespace name", name.range()));
         }
-        let index = self.tree.namespaces.len().saturating_add(ns::TABLE.len());
-        within(
-            self.tree.namespaces.len().saturating_add(1),
-            self.budget.limits().namespaces,
-            LimitKind::Namespaces,
-        )
-        .map_err(over(name.range()))?;
-        self.tree.namespaces.push(name);
-        Ok(u16::try_from(index).unwrap_or(u16::MAX))
+        let own = number(&mut self.tree.namespaces, found, name, self.budget.limits().namespaces)?;
+        Ok(index_u16(ns::TABLE.len()) + own)
     }
 
     /// Begins an element; its attributes and declarations follow, then [`Self::enter`].
@@ -252,11 +252,8 @@ impl<'s, 'b> Builder<'s, 'b> {
         if std::mem::take(&mut self.identified) {
             self.note_ids(index);
         }
-        if name.namespace == ns::DS.0 && self.str(name.text).ends_with("Signature") {
-            let local = self.str(name.text).get(usize::from(name.local)..);
-            if local == Some("Signature") {
-                self.tree.signatures.push(index);
-            }
+        if name.namespace == ns::DS.0 && self.local(name) == b"Signature" {
+            self.tree.signatures.push(index);
         }
         let parent = self.open.len().checked_sub(2).and_then(|above| self.open.get(above));
         let attribute_count = self.tree.attributes.len().saturating_sub(self.attributed);
@@ -294,8 +291,7 @@ impl<'s, 'b> Builder<'s, 'b> {
                 continue;
             }
             let namespace = self.resolve(name.prefix, name.text)?;
-            let local = self.str(name.text).get(usize::from(name.local)..).unwrap_or_default();
-            if namespace == XML_NAMESPACE && !matches!(local, "lang" | "space") {
+            if namespace == XML_NAMESPACE && !matches!(self.local(name), b"lang" | b"space") {
                 let expected = "no reserved attribute but xml:lang and xml:space";
                 return Err(Failure::new(Reason::UnexpectedAttribute, expected, name.text.range()));
             }
@@ -310,13 +306,12 @@ impl<'s, 'b> Builder<'s, 'b> {
     fn order_attributes(&mut self) -> Outcome {
         let mut attributes = std::mem::take(&mut self.tree.attributes);
         let own = attributes.get_mut(self.attributed..).unwrap_or_default();
-        let local = |name: QName| self.str(name.text).get(usize::from(name.local)..).unwrap_or_default();
         let compare = |a: &AttributeData, b: &AttributeData| {
             let (a, b) = (a.name, b.name);
             let namespace = |name: QName| self.tree.namespace(self.source, name.namespace);
             let by_namespace = || namespace(a).cmp(namespace(b));
             let order = if a.namespace == b.namespace { Ordering::Equal } else { by_namespace() };
-            order.then_with(|| local(a).cmp(local(b)))
+            order.then_with(|| self.local(a).cmp(self.local(b)))
         };
         let rising = |pair: &[AttributeData]| !matches!(pair, [a, b] if compare(a, b) != Ordering::Less);
         let mut twins = None;
@@ -340,14 +335,10 @@ impl<'s, 'b> Builder<'s, 'b> {
             let Some(AttributeData { name, value, .. }) = self.tree.attributes.get(index).copied() else {
                 break;
             };
-            let local = self.str(name.text).get(usize::from(name.local)..).unwrap_or_default();
-            let defined = match local.len() {
-                2 if local == "ID" || local == "Id" || local == "id" => local,
-                11 if local == "AssertionID" => local,
-                _ => continue,
-            };
-            let own = name.namespace == 0 || (name.namespace == ns::WSU.0 && defined == "Id");
-            self.tree.ids.push(Id { value, node, foreign: !own });
+            if let local @ (b"ID" | b"Id" | b"id" | b"AssertionID") = self.local(name) {
+                let own = name.namespace == 0 || (name.namespace == ns::WSU.0 && local == b"Id");
+                self.tree.ids.push(Id { value, node, foreign: !own });
+            }
         }
     }
 
@@ -410,8 +401,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     }
 
     fn check_text(&self, length: usize, span: &Range<usize>) -> Outcome {
-        within(length, self.budget.limits().text, LimitKind::Token)
-            .map_err(over(span.clone()))
+        within(length, self.budget.limits().text, LimitKind::Token).map_err(over(span.clone()))
     }
 
     fn flush_text(&mut self) -> Outcome {
@@ -446,8 +436,8 @@ impl<'s, 'b> Builder<'s, 'b> {
             return Err(Failure::new(Reason::Empty, "one root element", end..end));
         }
         let mut ids = std::mem::take(&mut self.tree.ids);
-        ids.sort_by(|a, b| self.str(a.value).cmp(self.str(b.value)));
-        for pair in ids.chunk_by(|a, b| self.str(a.value) == self.str(b.value)) {
+        ids.sort_by(|a, b| self.bytes(a.value).cmp(self.bytes(b.value)));
+        for pair in ids.chunk_by(|a, b| self.bytes(a.value) == self.bytes(b.value)) {
             let mut own = pair.iter().filter(|id| !id.foreign);
             if let (Some(_), Some(second)) = (own.next(), own.next()) {
                 return Err(Failure::new(Reason::DuplicateId, "each identifier once", second.value.range()));

@@ -112,8 +112,12 @@ impl<'d> Canonical<'d> {
     }
 
     fn prefix_id(&self, name: &str) -> Option<PrefixId> {
-        let position =
-            self.document.tree.prefixes.iter().position(|slice| self.document.str(*slice) == name)?;
+        let position = self
+            .document
+            .tree
+            .prefixes
+            .iter()
+            .position(|slice| self.document.bytes(*slice) == name.as_bytes())?;
         u16::try_from(position.saturating_add(2)).ok()
     }
 
@@ -152,8 +156,8 @@ impl<'d> Canonical<'d> {
                 continue;
             }
             match &node.kind {
-                Kind::Text { text, plain: true } => sink.put(self.document.str(*text).as_bytes()),
-                Kind::Text { text, plain: false } => escape(self.document.str(*text), false, sink),
+                Kind::Text { text, plain: true } => sink.put(self.document.bytes(*text)),
+                Kind::Text { text, plain: false } => escape(self.document.bytes(*text), false, sink),
                 Kind::Element(data) => {
                     let marks = (state.rendered.mark(), state.scope.mark());
                     sink.put(b"<");
@@ -193,7 +197,7 @@ impl<'d> Canonical<'d> {
 
     #[inline]
     fn name(&self, name: &QName, sink: &mut impl Sink) {
-        sink.put(self.document.str(name.text).as_bytes());
+        sink.put(self.document.bytes(name.text));
     }
 
     #[inline]
@@ -201,9 +205,9 @@ impl<'d> Canonical<'d> {
         sink.put(b" ");
         self.name(&attribute.name, sink);
         sink.put(b"=\"");
-        let value = self.document.str(attribute.value);
+        let value = self.document.bytes(attribute.value);
         if attribute.plain {
-            sink.put(value.as_bytes())
+            sink.put(value)
         } else {
             escape(value, true, sink)
         }
@@ -223,8 +227,8 @@ impl<'d> Canonical<'d> {
             sink.put(self.document.prefix(prefix).as_bytes());
         }
         sink.put(b"=\"");
-        // A namespace name is an absolute URI; of its characters only `&` would need escaping.
-        escape(self.document.namespace(namespace), true, sink);
+        // An absolute URI has no character that is escaped.
+        sink.put(self.document.namespace(namespace).as_bytes());
         sink.put(b"\"");
     }
 }
@@ -298,8 +302,7 @@ impl State<'_, '_> {
 }
 
 /// Canonical XML 1.0 §2.3: the characters that are written as references.
-fn escape(text: &str, in_attribute: bool, sink: &mut impl Sink) {
-    let mut rest = text.as_bytes();
+fn escape(mut rest: &[u8], in_attribute: bool, sink: &mut impl Sink) {
     while let Some(at) = rest.iter().position(|byte| reference(*byte, in_attribute).is_some()) {
         let (run, tail) = rest.split_at_checked(at).unwrap_or((rest, b""));
         sink.put(run);

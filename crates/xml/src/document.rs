@@ -156,6 +156,13 @@ impl Tree {
         arena.get(slice.range()).unwrap_or_default()
     }
 
+    /// The same without asking whether characters begin and end there.
+    #[inline]
+    pub(crate) fn bytes<'t>(&'t self, source: &'t str, slice: Slice) -> &'t [u8] {
+        let arena = if slice.is_decoded() { &self.decoded } else { source };
+        arena.as_bytes().get(slice.range()).unwrap_or_default()
+    }
+
     pub(crate) fn prefix<'t>(&'t self, source: &'t str, prefix: PrefixId) -> &'t str {
         match usize::from(prefix).checked_sub(2) {
             Some(index) => self.prefixes.get(index).map(|slice| self.str(source, *slice)).unwrap_or_default(),
@@ -288,6 +295,16 @@ impl Document {
     #[inline]
     pub(crate) fn str(&self, slice: Slice) -> &str {
         self.tree.str(&self.input.text, slice)
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self, slice: Slice) -> &[u8] {
+        self.tree.bytes(&self.input.text, slice)
+    }
+
+    #[inline]
+    pub(crate) fn local(&self, name: QName) -> &[u8] {
+        self.bytes(name.text).get(usize::from(name.local)..).unwrap_or_default()
     }
 
     pub(crate) fn prefix(&self, prefix: PrefixId) -> &str {

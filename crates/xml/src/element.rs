@@ -141,7 +141,9 @@ impl<'d> Element<'d> {
     /// Whether it has this expanded name.
     #[must_use]
     pub fn is(self, name: Name) -> bool {
-        self.data().is_some_and(|data| data.name.namespace == name.namespace.0) && self.local() == name.local
+        self.data().is_some_and(|data| {
+            data.name.namespace == name.namespace.0 && self.document.local(data.name) == name.local.as_bytes()
+        })
     }
 
     /// Whether it is in this namespace.
@@ -187,8 +189,9 @@ impl<'d> Element<'d> {
     #[must_use]
     pub fn attribute(self, local: &str) -> Option<&'d str> {
         let attributes = self.document.attributes(self.data()?);
-        let found =
-            attributes.iter().find(|a| a.name.namespace == 0 && self.document.str(a.name.text) == local)?;
+        let found = attributes
+            .iter()
+            .find(|a| a.name.namespace == 0 && self.document.bytes(a.name.text) == local.as_bytes())?;
         Some(self.document.str(found.value))
     }
 

@@ -164,7 +164,9 @@ impl<'s> Tokens<'s, '_> {
         let span = start..last.map_or(self.source.len(), |last| start + last + 1);
         let inner = self.bytes(start + 2..span.end);
         let target = inner.get(..chars::ncname_length(inner)).unwrap_or_default();
-        let declares = inner.strip_prefix(b"xml").is_some_and(|rest| rest == b"?>" || rest.first().copied().is_some_and(is_space));
+        let declares = inner
+            .strip_prefix(b"xml")
+            .is_some_and(|rest| rest == b"?>" || rest.first().copied().is_some_and(is_space));
         if last.is_some() && declares {
             return self.xml_declaration(span);
         }
@@ -294,7 +296,8 @@ impl<'s> Tokens<'s, '_> {
             return Err(not_well_formed("the closing quote of a value", open..end));
         };
         let span = open..open + first + length;
-        within(span.len(), self.builder.budget.limits().value, LimitKind::Token).map_err(over(span.clone()))?;
+        within(span.len(), self.builder.budget.limits().value, LimitKind::Token)
+            .map_err(over(span.clone()))?;
         let (value, plain) =
             if length == 0 { (Slice::source(span.clone()), true) } else { self.decode_value(span.clone())? };
         Ok((value, plain, span.end))
