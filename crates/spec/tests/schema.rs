@@ -1,0 +1,151 @@
+//! `spec/schema/chukei.xsd` accepts what the reference implementation writes, and refuses what it refuses. libxml2's `xmllint`
+//! validates; where it is not installed, "not run" is printed.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use chukei_idwsf::{Content, Status};
+use chukei_profile::{
+    Date, Purpose, Scheme,
+    disclosure::{Notice, Outcome, Receipt},
+    history::{Entry, History, HistoryQuery, Kind},
+    linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity},
+};
+use chukei_saml::NameId;
+use chukei_xml::{Writer, lexical::DateTime};
+
+const A: &str = "https://insurer-a.example.test/";
+const B: &str = "https://insurer-b.example.test/";
+
+/// Whether each document validates; `None` without xmllint.
+fn validate(documents: &[(String, Vec<u8>)]) -> Option<Vec<bool>> {
+    if Command::new("xmllint").arg("--version").output().is_err() {
+        eprintln!("not run: xmllint is not installed");
+        return None;
+    }
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/schema/chukei.xsd");
+    let scratch = tempfile::tempdir().unwrap();
+    let valid = |(at, (_, document)): (usize, &(String, Vec<u8>))| {
+        let path = scratch.path().join(format!("{at}.xml"));
+        fs::write(&path, document).unwrap();
+        let run =
+            Command::new("xmllint").args(["--nonet", "--noout", "--schema"]).arg(&schema).arg(&path).output();
+        let run = run.unwrap();
+        // 0: valid, 3: invalid; anything else is a mistake in the schema or in how it is called.
+        assert!(matches!(run.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&run.stderr));
+        run.status.success()
+    };
+    Some(documents.iter().enumerate().map(valid).collect())
+}
+
+fn written(content: &impl Content) -> Vec<u8> {
+    Writer::build(|w| content.write(w)).unwrap().write()
+}
+
+fn day(text: &str) -> Date {
+    Date::parse(text).unwrap()
+}
+
+fn answer() -> Answer {
+    let eligibility = Validity::ALL.map(|(validity, _)| Eligibility {
+        scheme: Scheme::MedicalInsured,
+        insurer: B.to_owned(),
+        from: day("2008-04-01"),
+        until: Some(day("2026-04-01")),
+        as_of: day("2026-02-01"),
+        recorded_at: DateTime { seconds: 1_767_571_200, nanoseconds: 500_000_000 },
+        validity,
+    });
+    let benefit = |amount| Benefit {
+        kind: "high-cost-medical".to_owned(),
+        from: day("2025-08-01"),
+        until: None,
+        amount,
+    };
+    Answer::new(eligibility.to_vec(), vec![benefit(Some(0)), benefit(Some(48_200)), benefit(None)])
+}
+
+#[test]
+fn what_we_write_is_valid() {
+    let at = DateTime { seconds: 1_767_571_200, nanoseconds: 0 };
+    let query = Query { on_behalf_of: Some(A.to_owned()), ..Query::new(&Item::ALL, Some(day("2026-02-28"))) };
+    let entry = |number, kind, purpose| Entry {
+        number,
+        at,
+        actor: A.to_owned(),
+        kind,
+        outcome: "granted".to_owned(),
+        purpose,
+        envelope: Some("_1".to_owned()),
+    };
+    let entries = vec![
+        entry(1, Kind::Mapping, Purpose::ALL[0]),
+        entry(2, Kind::Disclosure, Purpose::ALL[1]),
+        Entry { envelope: None, ..entry(3, Kind::History, Purpose::ALL[2]) },
+        entry(4, Kind::Mapping, Purpose::ALL[3]),
+    ];
+    let notice = |outcome| Notice {
+        envelope: "_1".to_owned(),
+        requester: A.to_owned(),
+        at,
+        outcome,
+        items: BTreeSet::from(Item::ALL),
+        purpose: Purpose::ALL[0],
+    };
+    let name_id = NameId::new(Scheme::MedicalInsured.uri(), "港いろは１２３４").by(B);
+    let documents = [
+        ("query", written(&query)),
+        (
+            "relayed query",
+            written(&RelayedQuery { to: B.to_owned(), query: Query::new(&Item::ALL[..1], None) }),
+        ),
+        ("answer", written(&answer())),
+        ("answer without data", written(&Answer::new(Vec::new(), Vec::new()))),
+        ("notice", written(&notice(Outcome::Answered))),
+        ("notice without data", written(&notice(Outcome::NoData))),
+        ("receipt", written(&Receipt { envelope: "_1".to_owned(), status: Status::new("OK") })),
+        ("history query", written(&HistoryQuery { name_id })),
+        ("history", written(&History { entries })),
+        ("empty history", written(&History { entries: Vec::new() })),
+    ];
+    let documents = documents.map(|(name, document)| (name.to_owned(), document));
+    let Some(valid) = validate(&documents) else { return };
+    let invalid: Vec<_> =
+        documents.iter().zip(valid).filter(|(_, valid)| !valid).map(|((name, _), _)| name).collect();
+    assert_eq!(invalid, Vec::<&String>::new());
+}
+
+#[test]
+fn what_is_wrong_is_not() {
+    let sound = [
+        ("query", String::from_utf8(written(&Query::new(&Item::ALL, Some(day("2026-02-28"))))).unwrap()),
+        ("answer", String::from_utf8(written(&answer())).unwrap()),
+    ];
+    let wrong = [
+        ("query", "an unknown item", ">benefits<", ">names<"),
+        ("query", "an item twice", ">benefits<", ">eligibility<"),
+        ("query", "a date that is none", "2026-02-28", "2026-02-30"),
+        ("query", "a date with a zone", "2026-02-28", "2026-02-28Z"),
+        ("query", "an unknown attribute", "asOf=", "numberOf="),
+        ("query", "another namespace", "urn:chukei:1.0", "urn:chukei:1.1"),
+        ("answer", "a word that is no validity", "validity=\"superseded\"", "validity=\"multi\""),
+        ("answer", "a time without zone", ".500Z", ".500"),
+        ("answer", "an amount with a sign", "amount=\"48200\"", "amount=\"-48200\""),
+        ("answer", "an amount with zeros", "amount=\"48200\"", "amount=\"048200\""),
+        ("answer", "a kind with capitals", "high-cost-medical", "High cost"),
+        ("answer", "no status", "lu:Status", "lu:State"),
+        ("answer", "a name", "insurer=", "name=\"TEST\" insurer="),
+    ];
+    let mut documents: Vec<(String, Vec<u8>)> =
+        sound.iter().map(|(name, text)| ((*name).to_owned(), text.clone().into_bytes())).collect();
+    for (which, what, from, to) in wrong {
+        let text = &sound.iter().find(|(name, _)| *name == which).unwrap().1;
+        assert!(text.contains(from), "{what}: {text}");
+        documents.push((what.to_owned(), text.replace(from, to).into_bytes()));
+    }
+    let Some(valid) = validate(&documents) else { return };
+    let accepted: Vec<_> =
+        documents.iter().zip(valid).filter(|(_, valid)| *valid).map(|((name, _), _)| name).collect();
+    assert_eq!(accepted, ["query", "answer"]);
+}
