@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32, atomic::Ordering},
+    time::{Duration, Instant},
 };
 
 use chukei_crypto::{KeyTransport, Unwrapper, test_pki::fixed};
@@ -236,8 +237,11 @@ impl Face {
         self.shared.record(What::Sent {
             exchange,
             from: from.to_owned(),
-            tls_client: message.tls.clone(),
-            url_role: role.to_owned(),
+            tls_client: message
+                .tls
+                .clone()
+                .map(|party| if message.old_tls { party + " (TLS 1.1)" } else { party }),
+            url_role: message.path.clone().unwrap_or_else(|| role.to_owned()),
             method: message.method.clone(),
             headers: message.headers.clone(),
             body: Body::from(message.body.clone()),
@@ -272,6 +276,22 @@ impl Face {
         self.shared.record(match answer {
             Ok(_) => What::Alive { exchange },
             Err(how) => What::NotAlive { exchange: Some(exchange), how },
+        });
+    }
+
+    /// How many exchanges there were so far.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.shared.exchange.load(Ordering::SeqCst)
+    }
+
+    /// Records whether the product, told to do something valid after `before` exchanges, has begun an exchange.
+    pub fn probed(&self, before: u32) {
+        let now = self.calls();
+        self.shared.record(if now > before {
+            What::Alive { exchange: now }
+        } else {
+            What::NotAlive { exchange: None, how: NoAnswer::Timeout }
         });
     }
 
@@ -315,14 +335,55 @@ impl Face {
             return Err(Broken::Lacking(format!("control {what}")));
         };
         let (status, body) = self.runtime.block_on(Control::new(base).call(method, verb, request));
+        self.record_control(&what, request, status, body)
+    }
+
+    fn record_control(
+        &self,
+        what: &str,
+        request: Option<&serde_json::Value>,
+        status: u16,
+        body: Vec<u8>,
+    ) -> Result<serde_json::Value, Broken> {
         let answer = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
         self.shared.record(What::Control {
-            verb: what.clone(),
+            verb: what.to_owned(),
             request: Body::from(request.map_or_else(String::new, ToString::to_string)),
             status,
             answer: Body::from(body),
         });
         if status == 501 { Err(Broken::Lacking(format!("control {what}"))) } else { Ok(answer) }
+    }
+
+    /// What became of a correlation, once it is decided; only that is recorded.
+    ///
+    /// # Errors
+    /// As [`Self::control`].
+    pub fn outcome(&self, correlation: &str, patience: Duration) -> Result<serde_json::Value, Broken> {
+        let verb = format!("outcome/{correlation}");
+        let what = format!("GET /{verb}");
+        let Some(base) = &self.target.control else {
+            return Err(Broken::Lacking("control GET /outcome".into()));
+        };
+        let started = Instant::now();
+        loop {
+            let (status, body) = self.runtime.block_on(Control::new(base).call("GET", &verb, None));
+            let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            let is_pending = answer.get("state").and_then(serde_json::Value::as_str) == Some("pending");
+            if !is_pending || started.elapsed() > patience {
+                return self.record_control(&what, None, status, body);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Resets the product; its clock is then told the time of the run again.
+    ///
+    /// # Errors
+    /// As [`Self::control`].
+    pub fn reset(&self) -> Result<(), Broken> {
+        self.control("POST", "reset", Some(&serde_json::json!({})))?;
+        if self.shared.clock.is_virtual() { self.set_product_clock() } else { Ok(()) }
     }
 
     /// Moves the clock of the run and of the product.

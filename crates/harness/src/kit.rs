@@ -138,9 +138,13 @@ impl Kit {
     pub fn reply(&mut self, party: &str, call: &Element) -> Option<Draft> {
         let content = call.get("soap:Body/*").or_else(|| call.elements().last()?.elements().next())?.clone();
         let message_id = text_of(call, "MessageID")?;
+        if local(&content.name) == "IdentityMappingRequest" {
+            let issued = self.map(&content, call, &message_id);
+            let ids = self.branch();
+            return Some(Draft::mapping_answer(&self.world, ids, self.now, &message_id, issued));
+        }
         let body = match local(&content.name) {
             "DisclosureNotice" => body::disclosure_receipt(content.value("envelope").unwrap_or_default()),
-            "IdentityMappingRequest" => self.map(&content, call, &message_id),
             "LinkageQuery" => self.answer_query(party, &content, call),
             _ => return None,
         };
@@ -148,12 +152,17 @@ impl Kit {
         Some(Draft::answer(&self.world, ids, self.now, party, &message_id, body))
     }
 
-    /// ③ The relay's answer.
-    fn map(&mut self, request: &Element, call: &Element, message_id: &str) -> Element {
+    /// ③ What the relay makes of each input.
+    fn map(
+        &mut self,
+        request: &Element,
+        call: &Element,
+        message_id: &str,
+    ) -> Vec<(String, Result<Envelope, String>)> {
         let purpose = text_of(call, "Purpose").unwrap_or_default();
         let requester = self.plays.clone();
         let world = Arc::clone(&self.world);
-        let results: Vec<_> = request
+        request
             .elements()
             .map(|input| {
                 let id = input.value("reqID").unwrap_or_default().to_owned();
@@ -171,10 +180,9 @@ impl Kit {
                 let mut envelope =
                     Envelope::new(&world, &mut self.ids, parties, number, &purpose, message_id);
                 envelope.set("request", &format!("{message_id}#{id}"));
-                (id, Ok(envelope.build(&world, self.now)))
+                (id, Ok(envelope))
             })
-            .collect();
-        body::mapping_response(&results)
+            .collect()
     }
 
     /// ⑥ The answer of an insurer about the person of the envelope, which it has issued itself as the relay: so it
@@ -241,7 +249,7 @@ impl Kit {
     }
 
     fn branch(&mut self) -> Ids {
-        Ids::new(u64::from_be_bytes(self.ids.octets().first_chunk().copied().unwrap_or_default()), "message")
+        Ids::new(self.ids.seed(), "message")
     }
 }
 

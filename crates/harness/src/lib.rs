@@ -24,7 +24,7 @@ pub mod world;
 pub use clock::Clock;
 pub use face::{Broken, Called, Exchanged, Face, Script, Scripted, Target};
 pub use kit::Kit;
-pub use message::{Draft, Envelope};
+pub use message::{Draft, Envelope, Input};
 pub use seed::Ids;
 pub use setup::{Fix, Setup};
 pub use wire::{Endpoint, Limits, Reply, Response};

@@ -44,11 +44,16 @@ impl Ids {
         )
     }
 
+    /// A fresh seed for the parts of one message.
+    pub fn seed(&mut self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.octets();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// A fresh number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
-        let [a, b, c, d, ..] = self.octets();
-        let number = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or_default();
-        number.checked_rem(end).unwrap_or_default()
+        let end = u64::try_from(end).unwrap_or(u64::MAX);
+        usize::try_from(self.seed().checked_rem(end).unwrap_or_default()).unwrap_or_default()
     }
 
     /// Puts the items into an order of the seed (Fisher–Yates).

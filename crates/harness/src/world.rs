@@ -31,7 +31,7 @@ pub struct World {
 #[derive(Debug)]
 struct Keys {
     certificate: Certificate,
-    encryption: Option<PublicKey>,
+    encryption: Option<Certificate>,
     sign: Lazy,
     decrypt: Lazy,
 }
@@ -119,7 +119,7 @@ impl World {
                 encryption: if encryption.is_empty() {
                     None
                 } else {
-                    parse(&encryption, &keys.join("decrypt.pem"))?.public_key().ok()
+                    Some(parse(&encryption, &keys.join("decrypt.pem"))?)
                 },
                 sign: own("sign.key"),
                 decrypt: own("decrypt.key"),
@@ -144,7 +144,7 @@ impl World {
         let spec = test_pki::LeafSpec::new("TEST Nobody", key.public_key());
         let certificate = test_pki::Ca::from_spec(spec, key.clone()).certificate().clone();
         let pem = openssl::x509::X509::from_der(certificate.der()).and_then(|x509| x509.to_pem());
-        let encryption = Some(key.public_key().clone());
+        let encryption = Some(certificate.clone());
         let sign = Lazy::new(key.to_pkcs8_pem().ok().map(|pem| pem.to_string()));
         let _ = sign.key.set(key);
         self.keys.insert(NOBODY.into(), Keys { certificate, encryption, sign, decrypt: Lazy::new(None) });
@@ -182,7 +182,13 @@ impl World {
     /// The key with which a party signs.
     #[must_use]
     pub fn key(&self, party: &str) -> PrivateKey {
-        required(self.keys(party).sign.get(), party).clone()
+        required(self.signing_key(party).as_ref(), party).clone()
+    }
+
+    /// The same, where it is at hand.
+    #[must_use]
+    pub fn signing_key(&self, party: &str) -> Option<PrivateKey> {
+        self.keys.get(party)?.sign.get().cloned()
     }
 
     /// PEM of that key, for TLS.
@@ -194,7 +200,23 @@ impl World {
     /// The key for which others seal.
     #[must_use]
     pub fn recipient(&self, party: &str) -> PublicKey {
-        required(self.keys(party).encryption.as_ref(), party).clone()
+        let certificate = self.keys(party).encryption.as_ref();
+        required(certificate.and_then(|certificate| certificate.public_key().ok()).as_ref(), party).clone()
+    }
+
+    /// DER of the certificate for which others seal.
+    #[must_use]
+    pub fn encryption_certificate(&self, party: &str) -> Vec<u8> {
+        required(self.keys(party).encryption.as_ref(), party).der().to_vec()
+    }
+
+    /// The certificate of the authority.
+    ///
+    /// # Panics
+    /// When the world has none.
+    #[must_use]
+    pub fn authority(&self) -> Certificate {
+        required(Certificate::from_pem(&self.public.ca).ok().as_ref(), "ca").clone()
     }
 
     /// The key with which a party opens, where the folder has it.

@@ -1,12 +1,15 @@
 //! From the fields of a [`Draft`] to bytes.
 
 use chukei_forge::{
+    mutation::{Change, Mutation},
     raw::{Element, Message},
-    wss,
+    specimen, wss,
 };
 use chukei_xml::{lexical::encode_base64, ns};
 
 use super::{Draft, Finished, SoapAction};
+
+const SECURITY: &str = "soap:Header/wsse:Security";
 
 impl Draft {
     /// Builds, signs and bends.
@@ -17,8 +20,17 @@ impl Draft {
     pub fn finish(mut self) -> Finished {
         let headers = self.http_headers();
         let body = self.write();
-        let Self { tls, http, keys, .. } = self;
-        Finished { tls, method: http.method, path: http.path, status: http.status, headers, body, keys }
+        let Self { tls, old_tls, http, keys, .. } = self;
+        Finished {
+            tls,
+            old_tls,
+            method: http.method,
+            path: http.path,
+            status: http.status,
+            headers,
+            body,
+            keys,
+        }
     }
 
     fn http_headers(&self) -> Vec<(String, String)> {
@@ -36,19 +48,23 @@ impl Draft {
     }
 
     fn write(&mut self) -> Vec<u8> {
+        let forge = self.world.forge(self.seed, self.now);
         let mut parts: Vec<(&'static str, String)> = Vec::new();
-        let body_id = self.ids.id();
+        let body_id = forge.id("body");
         let mut header = Element::new("soap:Header");
-        for (local, block) in self.blocks(&body_id) {
-            let id = self.ids.id();
-            parts.push((local, id.clone()));
-            header = header.child(identified(block, &id));
+        for (local, label, block) in self.blocks(&body_id) {
+            parts.push((local, forge.id(label)));
+            header = header.child(identified(block, &forge.id(label)));
         }
-        let (token_id, reference_id) = (self.ids.id(), self.ids.id());
-        let mut security =
-            Element::declared(ns::WSSE, "Security").declare(ns::WSU).attribute("soap:mustUnderstand", "1");
+        for (block, number) in self.more.iter().zip(1..) {
+            let id = forge.id(&format!("more-{number}"));
+            parts.push(("more", id.clone()));
+            header = header.child(identified(block.clone(), &id));
+        }
+        let (token_id, reference_id) = (forge.id("token"), forge.id("token-reference"));
+        let mut security = Element::declared(ns::WSSE, "Security").attribute("soap:mustUnderstand", "1");
         if let Some((created, expires)) = self.timestamp {
-            let id = self.ids.id();
+            let id = forge.id("timestamp");
             let timestamp = Element::new("wsu:Timestamp")
                 .attribute("wsu:Id", &id)
                 .child(Element::new("wsu:Created").text(&self.time(created)))
@@ -69,56 +85,60 @@ impl Draft {
         self.before.iter().for_each(|change| change(&mut root));
         let covered: Vec<&str> = parts
             .iter()
-            .filter(|(local, _)| !self.uncovered.contains(local))
+            .filter(|(local, id)| !self.uncovered.contains(local) && root.locate_id(id).is_some())
             .map(|(_, id)| id.as_str())
-            .filter(|id| root.locate_id(id).is_some())
             .collect();
         let mut signature = wss::signature(&covered, &token_id, &reference_id, &self.world.key(&self.signer));
-        if self.uncovered.contains(&"BinarySecurityToken") {
+        if self.uncovered.contains(&"BinarySecurityToken") || root.locate_id(&token_id).is_none() {
             signature.references.pop();
         }
         self.signature.iter().for_each(|change| change(&mut signature));
-        if root.get("soap:Header/wsse:Security/wsse:BinarySecurityToken").is_some() {
-            signature.sign(&mut root, "soap:Header/wsse:Security");
-        }
-        self.after.iter().for_each(|change| change(&mut root));
-        self.bytes.iter().fold(Message::new(root).bytes(), |bytes, change| change(bytes))
+        let signatures = root.get(SECURITY).map(|_| (SECURITY.to_owned(), signature));
+        let draft =
+            specimen::Draft { message: Message::new(root), signatures: signatures.into_iter().collect() };
+        let mut message = apply(draft, self.mutation, &forge);
+        self.after.iter().for_each(|change| change(&mut message.root));
+        let bytes = bend_bytes(message.bytes(), self.mutation, &forge);
+        self.bytes.iter().fold(bytes, |bytes, change| change(bytes))
     }
 
     /// The header blocks in the order in which they are written, `wsse:Security` left out.
-    fn blocks(&mut self, body_id: &str) -> Vec<(&'static str, Element)> {
+    fn blocks(&mut self, body_id: &str) -> Vec<(&'static str, &'static str, Element)> {
         let mut blocks = Vec::new();
         if let Some(version) = &self.framework {
             let block = Element::declared(ns::SBF, "Framework").attribute("version", version);
-            blocks.push(("Framework", block));
+            blocks.push(("Framework", "framework", block));
         }
         if let Some(sender) = &self.sender {
-            blocks.push(("Sender", Element::declared(ns::SB, "Sender").attribute("providerID", sender)));
+            let block = Element::declared(ns::SB, "Sender").attribute("providerID", sender);
+            blocks.push(("Sender", "sender", block));
         }
         let addressing = [
-            ("MessageID", &self.message_id),
-            ("RelatesTo", &self.relates_to),
-            ("To", &self.to),
-            ("Action", &self.action),
+            ("MessageID", "message-id", &self.message_id),
+            ("RelatesTo", "relates-to", &self.relates_to),
+            ("To", "to", &self.to),
+            ("Action", "action", &self.action),
         ];
-        for (local, text) in addressing {
-            blocks.extend(text.iter().map(|text| (local, Element::new(&format!("wsa:{local}")).text(text))));
+        for (local, label, text) in addressing {
+            let block = |text: &String| (local, label, Element::new(&format!("wsa:{local}")).text(text));
+            blocks.extend(text.iter().map(block));
         }
-        if !self.envelopes.is_empty() {
-            let mut block = Element::declared(ns::SB, "TargetIdentity");
+        if !self.envelopes.is_empty() || !self.carried.is_empty() {
+            let mut block =
+                Element::declared(ns::SB, "TargetIdentity").children(self.carried.iter().cloned());
             for envelope in &self.envelopes {
                 let assertion = envelope.build(&self.world, self.now);
                 let wrapped = assertion.get("//xenc:EncryptedKey/xenc:CipherData/xenc:CipherValue");
                 let wrapped = wrapped.map(Element::content).unwrap_or_default();
-                self.keys.push((envelope.sealed_for.clone(), wrapped, encode_base64(&envelope.secret.0)));
+                self.keys.push((envelope.sealed_for.clone(), wrapped, encode_base64(&envelope.content_key)));
                 block = block.child(assertion);
             }
-            blocks.push(("TargetIdentity", block));
+            blocks.push(("TargetIdentity", "target-identity", block));
         }
         if let Some(purpose) = &self.purpose {
             let purpose = Element::declared(ns::CK, "Purpose").text(purpose);
             let block = Element::declared(ns::SB, "UsageDirective").attribute("ref", body_id).child(purpose);
-            blocks.push(("UsageDirective", block));
+            blocks.push(("UsageDirective", "usage-directive", block));
         }
         blocks
     }
@@ -129,4 +149,38 @@ fn identified(mut block: Element, id: &str) -> Element {
     let declarations = block.attributes.iter().take_while(|(name, _)| name.starts_with("xmlns")).count();
     block.attributes.insert(declarations, ("wsu:Id".into(), id.into()));
     block
+}
+
+/// Signs, with the changes of a mutation before, at and after signing.
+pub(super) fn apply(
+    mut draft: specimen::Draft,
+    mutation: Option<&'static Mutation>,
+    forge: &specimen::World,
+) -> Message {
+    let changes = mutation.map_or(&[][..], |mutation| mutation.changes);
+    for change in changes {
+        if let Change::Before(change) = change {
+            change(&mut draft, forge);
+        }
+    }
+    for change in changes {
+        if let (Change::Signature(change), Some((_, spec))) = (change, draft.signatures.first_mut()) {
+            change(spec, forge);
+        }
+    }
+    let mut message = draft.sign();
+    for change in changes {
+        if let Change::After(change) = change {
+            change(&mut message, forge);
+        }
+    }
+    message
+}
+
+fn bend_bytes(bytes: Vec<u8>, mutation: Option<&'static Mutation>, forge: &specimen::World) -> Vec<u8> {
+    let changes = mutation.map_or(&[][..], |mutation| mutation.changes);
+    changes.iter().fold(bytes, |bytes, change| match change {
+        Change::Bytes(change) => change(bytes, forge),
+        _ => bytes,
+    })
 }

@@ -1,13 +1,16 @@
 //! The envelope: an assertion of the relay with a sealed number.
 
+use chukei_crypto::sha256;
 use chukei_forge::{
-    raw::Element,
+    mutation::{Change, Mutation},
+    raw::{Element, Message},
     seal::SealSpec,
     sign::{SignatureSpec, x509_key_info},
+    specimen,
 };
 use chukei_xml::{lexical::encode_base64, ns};
 
-use super::time;
+use super::{assemble::apply, time};
 use crate::{seed::Ids, world::World};
 
 const HOLDER_OF_KEY: &str = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key";
@@ -18,6 +21,8 @@ const ATTRIBUTE: &str = "urn:chukei:1.0:attribute:";
 /// Everything about an envelope. Times are in seconds from now.
 #[derive(Clone)]
 pub struct Envelope {
+    /// Decides `ID`, content key, IV and OAEP seed.
+    pub seed: u64,
     /// `ID`.
     pub id: String,
     /// `Version`.
@@ -42,8 +47,8 @@ pub struct Envelope {
     pub one_time_use: bool,
     /// Attributes after the prefix of the standard, and values.
     pub attributes: Vec<(String, String)>,
-    /// Content key, and where IV and OAEP seed come from.
-    pub secret: ([u8; 32], [u8; 32]),
+    /// Content key.
+    pub content_key: [u8; 32],
     /// Changes the seal.
     pub seal: Vec<fn(&mut SealSpec)>,
     /// Changes before signing. The root is `saml:Assertion`.
@@ -52,6 +57,8 @@ pub struct Envelope {
     pub signature: Vec<fn(&mut SignatureSpec)>,
     /// Changes after signing.
     pub after: Vec<fn(&mut Element)>,
+    /// A named mutation of the forge.
+    pub mutation: Option<&'static Mutation>,
 }
 
 /// `saml:NameID`.
@@ -95,8 +102,10 @@ impl Envelope {
         request: &str,
     ) -> Self {
         let recipient = world.entity(target);
+        let seed = ids.seed();
         Self {
-            id: ids.id(),
+            seed,
+            id: world.forge(seed, 0).id("envelope"),
             saml_version: "2.0".into(),
             issuer: world.entity("relay"),
             signer: Some("relay".into()),
@@ -123,11 +132,12 @@ impl Envelope {
                 ("request".into(), format!("{request}#1")),
                 ("version".into(), "1.0".into()),
             ],
-            secret: (ids.octets(), ids.octets()),
+            content_key: ids.octets(),
             seal: Vec::new(),
             before: Vec::new(),
             signature: Vec::new(),
             after: Vec::new(),
+            mutation: None,
         }
     }
 
@@ -154,8 +164,9 @@ impl Envelope {
     /// The signed assertion.
     #[must_use]
     pub fn build(&self, world: &World, now: i64) -> Element {
+        let forge = world.forge(self.seed, now);
         let subject = Element::new("saml:Subject")
-            .child(self.sealed(world))
+            .child(self.sealed(world, &forge))
             .children(self.confirmations.iter().map(|confirmation| confirmation.build(world, now)));
         let mut conditions = Element::new("saml:Conditions");
         let (from, until) = self.window;
@@ -184,25 +195,33 @@ impl Envelope {
             .child(conditions)
             .child(Element::new("saml:AttributeStatement").children(attributes));
         self.before.iter().for_each(|change| change(&mut root));
-        if let Some(signer) = &self.signer {
+        let signature = self.signer.as_ref().map(|signer| {
             let mut spec = SignatureSpec::enveloped(&self.id, &world.key(signer));
             spec.key_info = Some(x509_key_info(&world.certificate(signer)));
             self.signature.iter().for_each(|change| change(&mut spec));
-            spec.sign(&mut root, ".");
-        }
+            (".".to_owned(), spec)
+        });
+        let draft =
+            specimen::Draft { message: Message::new(root), signatures: signature.into_iter().collect() };
+        let mut root = apply(draft, self.mutation, &forge).root;
         self.after.iter().for_each(|change| change(&mut root));
         root
     }
 
-    fn sealed(&self, world: &World) -> Element {
+    fn sealed(&self, world: &World, forge: &specimen::World) -> Element {
         let mut spec = SealSpec::encrypted_id(&self.name_id.build(), &world.recipient(&self.sealed_for));
-        spec.content_key = Some(self.secret.0);
-        spec.fixed = Some(self.secret.1);
+        spec.content_key = Some(self.content_key);
+        spec.fixed = Some(sha256(&self.content_key));
         spec.key_attributes = vec![("Recipient".into(), world.entity(&self.sealed_for))];
         if let Some(plaintext) = &self.plaintext {
             spec.plaintext.clone_from(plaintext);
         }
         self.seal.iter().for_each(|change| change(&mut spec));
+        for change in self.mutation.map_or(&[][..], |mutation| mutation.changes) {
+            if let Change::Seal(change) = change {
+                change(&mut spec, forge);
+            }
+        }
         spec.seal()
     }
 }

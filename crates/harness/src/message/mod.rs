@@ -6,10 +6,11 @@
 mod assemble;
 pub mod body;
 mod envelope;
+mod specimen;
 
 use std::sync::Arc;
 
-use chukei_forge::{raw::Element, sign::SignatureSpec};
+use chukei_forge::{mutation::Mutation, raw::Element, sign::SignatureSpec};
 use chukei_xml::lexical::DateTime;
 
 pub use body::Input;
@@ -31,14 +32,16 @@ pub type Change = Box<dyn Fn(&mut Element) + Send + Sync>;
 pub struct Draft {
     /// The world in which it is valid.
     pub world: Arc<World>,
-    /// Where its identifiers come from.
-    pub ids: Ids,
+    /// Decides the identifiers of its parts.
+    pub seed: u64,
     /// The time at which it is valid, in seconds since 1970.
     pub now: i64,
     /// The party that speaks.
     pub from: String,
     /// The party whose certificate the TLS client shows; none for no certificate.
     pub tls: Option<String>,
+    /// Whether the TLS client speaks TLS 1.1 and nothing newer.
+    pub old_tls: bool,
     /// The party whose key signs.
     pub signer: String,
     /// The party whose certificate is the token.
@@ -63,6 +66,12 @@ pub struct Draft {
     pub purpose: Option<String>,
     /// Envelopes in `sb:TargetIdentity`; no header block without one.
     pub envelopes: Vec<Envelope>,
+    /// What a mapping answer was made of: `reqID`, and an envelope or a status.
+    pub issued: Vec<(String, Result<Envelope, String>)>,
+    /// More header blocks; the signature covers them.
+    pub more: Vec<Element>,
+    /// Finished envelopes of the product, beside those.
+    pub carried: Vec<Element>,
     /// The child of Body.
     pub body: Element,
     /// Local names of the parts that the signature leaves out.
@@ -75,6 +84,8 @@ pub struct Draft {
     pub after: Vec<Change>,
     /// Changes of the bytes.
     pub bytes: Vec<fn(Vec<u8>) -> Vec<u8>>,
+    /// A named mutation of the forge.
+    pub mutation: Option<&'static Mutation>,
     keys: Vec<(String, String, String)>,
 }
 
@@ -111,6 +122,8 @@ pub enum SoapAction {
 pub struct Finished {
     /// Party of the TLS client certificate.
     pub tls: Option<String>,
+    /// Whether the TLS client speaks TLS 1.1 and nothing newer.
+    pub old_tls: bool,
     /// HTTP method.
     pub method: String,
     /// Path in the place of the endpoint's.
@@ -142,6 +155,7 @@ impl Draft {
             now,
             from: from.into(),
             tls: Some(from.into()),
+            old_tls: false,
             signer: from.into(),
             token: from.into(),
             http,
@@ -154,14 +168,18 @@ impl Draft {
             timestamp: Some((0, 120)),
             purpose: None,
             envelopes: Vec::new(),
+            issued: Vec::new(),
+            more: Vec::new(),
+            carried: Vec::new(),
             body,
             uncovered: Vec::new(),
             before: Vec::new(),
             signature: Vec::new(),
             after: Vec::new(),
             bytes: Vec::new(),
+            mutation: None,
             keys: Vec::new(),
-            ids,
+            seed: ids.seed(),
         }
     }
 
@@ -177,6 +195,21 @@ impl Draft {
     ) -> Self {
         let request = Self::request(world, ids, now, from, ANONYMOUS, body);
         Self { relates_to: Some(relates_to.into()), tls: None, ..request }
+    }
+
+    /// ③ An answer with an envelope or a status for each `reqID`.
+    #[must_use]
+    pub fn mapping_answer(
+        world: &Arc<World>,
+        ids: Ids,
+        now: i64,
+        relates_to: &str,
+        issued: Vec<(String, Result<Envelope, String>)>,
+    ) -> Self {
+        let body = body::mapping_response(&[]);
+        let mut draft = Self { issued, ..Self::answer(world, ids, now, "relay", relates_to, body) };
+        draft.reissue(|_| {});
+        draft
     }
 
     /// The same for a purpose of the standard.
@@ -205,6 +238,20 @@ impl Draft {
     #[allow(clippy::expect_used, reason = "a mistake of a case's author shall stop the case")]
     pub fn envelope(&mut self) -> &mut Envelope {
         self.envelopes.first_mut().expect("an envelope in this draft")
+    }
+
+    /// Changes the envelopes of a mapping answer, and makes its body anew.
+    pub fn reissue(&mut self, change: impl Fn(&mut Envelope)) {
+        self.issued.iter_mut().filter_map(|(_, result)| result.as_mut().ok()).for_each(change);
+        self.body = body::mapping_response(&self.built());
+    }
+
+    fn built(&self) -> Vec<(String, Result<Element, String>)> {
+        let build = |envelope: &Envelope| envelope.build(&self.world, self.now);
+        let each = |(id, result): &(String, Result<Envelope, String>)| {
+            (id.clone(), result.as_ref().map(build).map_err(Clone::clone))
+        };
+        self.issued.iter().map(each).collect()
     }
 
     /// Changes the message before it is signed.

@@ -47,7 +47,7 @@ pub(crate) async fn send(
     message: &Finished,
     limits: Limits,
 ) -> Result<Response, NoAnswer> {
-    let stream = timeout(limits.connect, connect(world, url, message.tls.as_deref()))
+    let stream = timeout(limits.connect, connect(world, url, message.tls.as_deref(), message.old_tls))
         .await
         .map_err(|_| NoAnswer::Timeout)??;
     timeout(limits.answer, exchange(stream, url, message, limits.bytes))
@@ -62,7 +62,8 @@ pub(crate) async fn certificate(
     party: &str,
     wait: Duration,
 ) -> Result<Vec<u8>, NoAnswer> {
-    let stream = timeout(wait, connect(world, url, Some(party))).await.map_err(|_| NoAnswer::Timeout)??;
+    let stream =
+        timeout(wait, connect(world, url, Some(party), false)).await.map_err(|_| NoAnswer::Timeout)??;
     stream.ssl().peer_certificate().and_then(|shown| shown.to_der().ok()).ok_or(NoAnswer::TlsRefused)
 }
 
@@ -70,8 +71,9 @@ async fn connect(
     world: &World,
     url: &Endpoint,
     party: Option<&str>,
+    old: bool,
 ) -> Result<SslStream<TcpStream>, NoAnswer> {
-    let ssl = tls::client(world, party, &url.host).map_err(|_| NoAnswer::TlsRefused)?;
+    let ssl = tls::client(world, party, old, &url.host).map_err(|_| NoAnswer::TlsRefused)?;
     let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|_| NoAnswer::Refused)?;
     let _ = stream.set_nodelay(true);
     let mut stream = SslStream::new(ssl, stream).map_err(|_| NoAnswer::TlsRefused)?;

@@ -10,9 +10,16 @@ use openssl::{
 use crate::world::World;
 
 /// TLS of a client that shows the certificate of `party`, or none.
-pub(crate) fn client(world: &World, party: Option<&str>, host: &str) -> Result<Ssl, ErrorStack> {
+pub(crate) fn client(world: &World, party: Option<&str>, old: bool, host: &str) -> Result<Ssl, ErrorStack> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    if old {
+        // Level 0, because nothing above it lets this library offer TLS 1.1 at all.
+        builder.set_cipher_list("ALL:@SECLEVEL=0")?;
+        builder.set_min_proto_version(Some(SslVersion::TLS1_1))?;
+        builder.set_max_proto_version(Some(SslVersion::TLS1_1))?;
+    } else {
+        builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    }
     trust(&mut builder, world)?;
     builder.set_verify(SslVerifyMode::PEER);
     if let Some(party) = party {
