@@ -74,11 +74,16 @@ impl MemoryMappings {
 
 impl MappingStore for MemoryMappings {
     fn person(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Option<Person>, Unavailable> {
+        Ok(self.persons(party, number, at)?.into_iter().next())
+    }
+
+    fn persons(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Vec<Person>, Unavailable> {
         let rows = locked(&self.rows)?;
-        let row = rows
+        let known = rows
             .iter()
-            .find(|row| row.party == party && row.number == *number && (row.from..row.until).contains(&at));
-        Ok(row.map(|row| row.person))
+            .filter(|row| row.party == party && row.number == *number && (row.from..row.until).contains(&at));
+        let persons: BTreeSet<Person> = known.map(|row| row.person).collect();
+        Ok(persons.into_iter().collect())
     }
 
     fn numbers(

@@ -1,0 +1,21 @@
+//! Figure 5 of the seeds from end to end, in memory: requester, relay and responder, each deviation beside its twin.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_wrap,
+    unreachable_pub,
+    reason = "a test stops at what it did not expect"
+)]
+
+mod envelopes;
+#[cfg(feature = "danger-faults")]
+mod faults;
+mod flow;
+mod messages;
+mod requester;
+mod sequences;
+mod world;
