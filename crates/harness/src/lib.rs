@@ -18,6 +18,7 @@ pub mod message;
 pub mod people;
 pub mod seed;
 pub mod setup;
+pub mod sut;
 pub mod wire;
 pub mod world;
 
@@ -27,5 +28,6 @@ pub use kit::Kit;
 pub use message::{Draft, Envelope, Input};
 pub use seed::Ids;
 pub use setup::{Fix, Setup};
+pub use sut::Sut;
 pub use wire::{Endpoint, Limits, Reply, Response};
 pub use world::World;

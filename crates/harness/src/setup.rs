@@ -34,6 +34,10 @@ pub enum Fix {
     FreePort(u16),
     /// Write this instead.
     Write(String),
+    /// Write one of these instead.
+    OneOf(String),
+    /// Describe the product in this file.
+    WriteSut(String),
     /// Answer 501 to what is not offered.
     AnswerNotOffered,
     /// Let the product trust the world's authority.
@@ -79,6 +83,8 @@ impl Fix {
             Self::SetClock(seconds) => Phrase::key("fix.set-clock", [seconds.to_string()]),
             Self::FreePort(port) => Phrase::key("fix.free-port", [port.to_string()]),
             Self::Write(text) => Phrase::key("fix.write", [text]),
+            Self::OneOf(known) => Phrase::key("fix.one-of", [known]),
+            Self::WriteSut(file) => Phrase::key("fix.write-sut", [file]),
             Self::AnswerNotOffered => Phrase::plain("fix.answer-501"),
             Self::TrustAuthority(file) => Phrase::key("fix.trust-authority", [file]),
         }

@@ -1,0 +1,273 @@
+//! `sut.toml`: what a product is and where it is. Every mistake in it has a line, a column and a way out.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use chukei_evidence::Product;
+use chukei_spec::{Index, Profile};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use crate::{
+    setup::{Fix, Setup},
+    wire::Endpoint,
+};
+
+/// The description of a product.
+#[derive(Clone, Debug)]
+pub struct Sut {
+    /// What it claims to be.
+    pub profile: &'static Profile,
+    /// Optional features that it claims.
+    pub claims: Vec<&'static str>,
+    /// Vendor, name, version, build, and the party that it plays.
+    pub product: Product,
+    /// Endpoints that differ from the world's, by role of the URL.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// The world folder.
+    pub world: PathBuf,
+    /// Base of the test-control API, if it has one.
+    pub control: Option<Endpoint>,
+    /// The file as it is written: it holds no secrets, because there is no key for one.
+    pub text: String,
+}
+
+/// Tables with their keys. A name that is not here is a mistake.
+const KEYS: &[(&str, &[&str])] = &[
+    ("", &["claims", "control", "endpoints", "product", "profile", "world"]),
+    ("product", &["build", "name", "vendor", "version"]),
+    ("endpoints", &["disclosure", "history", "linkage", "mapping"]),
+    ("world", &["dir", "party"]),
+    ("control", &["url"]),
+];
+
+impl Sut {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what to write instead.
+    pub fn load(path: &Path) -> Result<Self, Setup> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Setup::new("setup.sut.missing", [path.display().to_string(), error.to_string()])
+                .fix(Fix::WriteSut(path.display().to_string()))
+        })?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Reads the text of a file that stands in `folder`.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, Setup> {
+        let file = File { text };
+        let root = DeTable::parse(text).map_err(|error| {
+            let fault = Setup::new("setup.sut.toml", [error.message()]);
+            file.at(fault, error.span().unwrap_or(0..0))
+        })?;
+        let root = Table { file: &file, name: "", table: root.get_ref(), span: 0..0 };
+        root.check()?;
+
+        let name = root.text("profile")?;
+        let profile = Index::profile(name.get_ref()).ok_or_else(|| {
+            let known: Vec<&str> = Index::profiles().iter().map(|profile| profile.name).collect();
+            file.unknown("setup.sut.profile", name.get_ref(), &known, name.span())
+        })?;
+        let product = root.table("product")?.ok_or_else(|| file.lacking("", "product", 0..0))?;
+        let world = root.table("world")?.ok_or_else(|| file.lacking("", "world", 0..0))?;
+        Ok(Self {
+            profile,
+            claims: claims(&root, profile)?,
+            product: Product {
+                vendor: product.text("vendor")?.into_inner(),
+                name: product.text("name")?.into_inner(),
+                version: product.text("version")?.into_inner(),
+                build: product.optional("build")?.map(Spanned::into_inner).unwrap_or_default(),
+                party: world.text("party")?.into_inner(),
+                control: 0,
+            },
+            endpoints: endpoints(&root)?,
+            world: folder.join(world.text("dir")?.get_ref()),
+            control: match root.table("control")? {
+                Some(control) => Some(file.url(&control.text("url")?)?),
+                None => None,
+            },
+            text: text.to_owned(),
+        })
+    }
+}
+
+fn claims(root: &Table<'_>, profile: &'static Profile) -> Result<Vec<&'static str>, Setup> {
+    let known: Vec<&str> = profile.features.iter().map(|feature| feature.name).collect();
+    let mut claims = Vec::new();
+    for claim in root.texts("claims")? {
+        let feature = profile.features.iter().find(|feature| feature.name == claim.get_ref());
+        let unknown = || root.file.unknown("setup.sut.claim", claim.get_ref(), &known, claim.span());
+        claims.push(feature.ok_or_else(unknown)?.name);
+    }
+    Ok(claims)
+}
+
+fn endpoints(root: &Table<'_>) -> Result<BTreeMap<String, Endpoint>, Setup> {
+    let Some(table) = root.table("endpoints")? else { return Ok(BTreeMap::new()) };
+    let mut endpoints = BTreeMap::new();
+    for (role, _) in table.table.iter() {
+        let role: &str = role.get_ref();
+        endpoints.insert(role.to_owned(), root.file.url(&table.text(role)?)?);
+    }
+    Ok(endpoints)
+}
+
+struct File<'t> {
+    text: &'t str,
+}
+
+impl File<'_> {
+    /// A fault at a place, which people count from 1, in characters.
+    fn at(&self, fault: Setup, span: Range<usize>) -> Setup {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let column = before.rsplit('\n').next().unwrap_or(before).chars().count();
+        fault.at(before.matches('\n').count() + 1, column + 1)
+    }
+
+    fn unknown(&self, code: &'static str, found: &str, known: &[&str], span: Range<usize>) -> Setup {
+        let fault = Setup::new(code, [found.to_owned(), known.join(", ")]);
+        let near = known.iter().map(|name| (strsim::damerau_levenshtein(found, name), *name)).min();
+        let near = near.filter(|(far, _)| *far <= found.len() / 3 + 1);
+        let fix = near.map_or_else(|| Fix::OneOf(known.join(", ")), |(_, name)| Fix::Write(name.to_owned()));
+        self.at(fault.fix(fix), span)
+    }
+
+    fn lacking(&self, table: &str, key: &str, span: Range<usize>) -> Setup {
+        let full = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
+        let write = match (table, key) {
+            ("", "product") => "[product]\nvendor = \"…\"\nname = \"…\"\nversion = \"…\"".to_owned(),
+            ("", "world") => "[world]\ndir = \"world\"\nparty = \"insurer-b\"".to_owned(),
+            _ => format!("{key} = \"…\""),
+        };
+        self.at(Setup::new("setup.sut.lacking", [full]).fix(Fix::Write(write)), span)
+    }
+
+    fn url(&self, url: &Spanned<String>) -> Result<Endpoint, Setup> {
+        Endpoint::parse(url.get_ref()).ok_or_else(|| {
+            let fix = Fix::Write("https://127.0.0.1:8443/linkage".into());
+            self.at(Setup::new("setup.sut.url", [url.get_ref()]).fix(fix), url.span())
+        })
+    }
+}
+
+struct Table<'t> {
+    file: &'t File<'t>,
+    name: &'t str,
+    table: &'t DeTable<'t>,
+    span: Range<usize>,
+}
+
+impl<'t> Table<'t> {
+    /// Every key is one that this table may have.
+    fn check(&self) -> Result<(), Setup> {
+        let known = KEYS.iter().find(|(name, _)| *name == self.name).map_or(&[][..], |(_, keys)| *keys);
+        match self.table.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            Some((key, _)) => Err(self.file.unknown("setup.sut.key", key.get_ref(), known, key.span())),
+            None => Ok(()),
+        }
+    }
+
+    fn table(&self, key: &'t str) -> Result<Option<Table<'t>>, Setup> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                let inner = Table { file: self.file, name: key, table, span: value.span() };
+                inner.check()?;
+                Ok(Some(inner))
+            }
+            other => Err(self.wrong(key, "table", other, value.span())),
+        }
+    }
+
+    fn text(&self, key: &str) -> Result<Spanned<String>, Setup> {
+        self.optional(key)?.ok_or_else(|| self.file.lacking(self.name, key, self.span.clone()))
+    }
+
+    fn optional(&self, key: &str) -> Result<Option<Spanned<String>>, Setup> {
+        self.table.get(key).map(|value| self.string(key, value)).transpose()
+    }
+
+    fn texts(&self, key: &str) -> Result<Vec<Spanned<String>>, Setup> {
+        let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().map(|item| self.string(key, item)).collect(),
+            other => Err(self.wrong(key, "array", other, value.span())),
+        }
+    }
+
+    fn string(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Spanned<String>, Setup> {
+        match value.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Ok(Spanned::new(value.span(), text.to_string())),
+            other => Err(self.wrong(key, "string", other, value.span())),
+        }
+    }
+
+    fn wrong(&self, key: &str, wanted: &str, found: &DeValue<'_>, span: Range<usize>) -> Setup {
+        let found = if found.as_str() == Some("") { "\"\"" } else { found.type_str() };
+        self.file.at(Setup::new("setup.sut.type", [key, wanted, found]), span)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: &str = r#"profile = "responder@1.0"
+
+[product]
+vendor = "TEST Vendor"
+name = "Gateway"
+version = "1.0"
+
+[world]
+dir = "world"
+party = "insurer-b"
+"#;
+
+    fn fault(text: &str) -> (String, Option<(usize, usize)>, Option<Fix>) {
+        let fault = Sut::parse(text, Path::new("/x")).unwrap_err();
+        (fault.to_string(), fault.place, fault.fix)
+    }
+
+    #[test]
+    fn a_sound_file_is_read() {
+        let more = "claims = [\"test-control\"]\n";
+        let text = format!("{more}{SOUND}[control]\nurl = \"http://127.0.0.1:9900/v1\"\n");
+        let sut = Sut::parse(&text, Path::new("/x")).unwrap();
+        assert_eq!((sut.profile.name, sut.claims.as_slice()), ("responder@1.0", &["test-control"][..]));
+        assert_eq!((sut.world.as_path(), sut.product.party.as_str()), (Path::new("/x/world"), "insurer-b"));
+        assert_eq!(sut.control.unwrap().port, 9900);
+    }
+
+    #[test]
+    fn mistakes_have_a_place_and_a_way_out() {
+        assert!(Sut::parse(SOUND, Path::new("")).is_ok());
+        let (what, place, fix) = fault(&SOUND.replace("vendor", "vendr"));
+        assert_eq!((place, fix), (Some((4, 1)), Some(Fix::Write("vendor".into()))), "{what}");
+        let (what, place, fix) = fault(&SOUND.replace("responder@1.0", "respondr@1.0"));
+        assert_eq!((place, fix), (Some((1, 11)), Some(Fix::Write("responder@1.0".into()))), "{what}");
+        let (what, place, _) = fault(&SOUND.replace("\"1.0\"", "1.0"));
+        assert_eq!((what.as_str(), place), ("setup.sut.type (version, string, float)", Some((6, 11))));
+        let (what, ..) = fault(&SOUND.replace("party = \"insurer-b\"\n", ""));
+        assert_eq!(what, "setup.sut.lacking (world.party)");
+        let (what, place, _) = fault(&SOUND.replace("[world]", "[world"));
+        assert!(
+            what.starts_with("setup.sut.toml") && place.is_some_and(|(line, _)| line == 8),
+            "{what} {place:?}"
+        );
+        let (what, ..) = fault(&format!("{SOUND}[control]\nurl = \"127.0.0.1\"\n"));
+        assert_eq!(what, "setup.sut.url (127.0.0.1)");
+        let (what, ..) = fault(&format!("claims = [\"x\"]\n{SOUND}"));
+        assert!(what.starts_with("setup.sut.claim (x"), "{what}");
+    }
+}
