@@ -11,8 +11,9 @@ use chukei_xml_security::{Shape, Unverified};
 use crate::{Checks, Receiver, names::*};
 
 /// Sentences whose check is inside the verification of signatures and the reading of their parts.
-const INSIDE: [&str; 7] = [
+const INSIDE: [&str; 8] = [
     "envelope.signature.relay",
+    "message.body.one-child",
     "message.header.once",
     "message.signature.covers",
     "message.soap.shape",
@@ -28,6 +29,7 @@ pub struct Lax<'d> {
     federation: &'d Federation,
     now: UnixTime,
     believes_assertions: bool,
+    pub(crate) believes_any_body: bool,
 }
 
 impl<'d> Lax<'d> {
@@ -46,6 +48,7 @@ impl<'d> Lax<'d> {
             federation: receiver.federation,
             now: receiver.now,
             believes_assertions: checks.skips("envelope.signature.relay"),
+            believes_any_body: checks.skips("message.body.one-child"),
         };
         if !checks.skips("signature.value.verifies") && !checks.skips("requester.answer.verified") {
             lax.check_signature(signer)?;
