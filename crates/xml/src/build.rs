@@ -24,6 +24,12 @@ impl Failure {
         Self(Box::new((reason, expected.into(), span)))
     }
 
+    /// The same, with the span cut at the end of the token.
+    pub(crate) fn until(mut self, end: usize) -> Self {
+        self.0.2.end = self.0.2.end.min(end);
+        self
+    }
+
     pub(crate) fn at(self, input: &Input) -> XmlError {
         let (reason, expected, span) = *self.0;
         input.error(reason, expected, span)

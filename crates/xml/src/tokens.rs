@@ -1,7 +1,8 @@
 //! The grammar of XML 1.0 over quick-xml's tokens.
 //!
-//! quick-xml's parsers say where a tag, comment or instruction ends. Everything inside is checked here, on spans of our
-//! own source.
+//! quick-xml's parsers say where a comment, an instruction or a tag ends. Everything inside is checked here, on spans of
+//! our own source. A start tag that is sound ends where its grammar ends, so quick-xml is asked about it only when it is
+//! not; that both agree is asserted wherever debug assertions are on, in tests and fuzzing.
 
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ use quick_xml::parser::{CommentParser, ElementParser, Parser, PiParser};
 use crate::{
     budget::{Budget, within},
     build::{Builder, Failure, Outcome, over},
-    chars::{self, VALUE_SPECIAL, class, is_space},
+    chars::{self, VALUE_SPECIAL, is_space},
     document::{QName, Slice, Tree},
 };
 
@@ -34,6 +35,9 @@ pub(crate) fn parse(source: &str, budget: &mut Budget) -> Outcome<Tree> {
 fn not_well_formed(expected: &'static str, span: Range<usize>) -> Failure {
     Failure::new(Reason::NotWellFormed, expected, span)
 }
+
+/// Stands for the end of a tag in which something is wrong before it; see [`Tokens::in_tag`].
+const OPEN_END: usize = usize::MAX;
 
 struct Tokens<'s, 'b> {
     source: &'s str,
@@ -66,10 +70,20 @@ impl<'s> Tokens<'s, '_> {
             [_, b'!', b'-', b'-', inner @ ..] => self.comment(start, inner),
             [_, b'!', b'[', b'C', b'D', b'A', b'T', b'A', b'[', inner @ ..] => self.cdata(start, inner),
             [_, b'!', ..] => Err(self.broken(start)),
-            _ => match ElementParser::Outside.feed(rest) {
-                Some(last) => self.start_tag(start, start + last + 1),
-                None => Err(self.broken(start)),
-            },
+            _ => {
+                let end = self.start_tag(start).map_err(|failure| self.in_tag(start, failure))?;
+                debug_assert_eq!(ElementParser::Outside.feed(rest), end.checked_sub(start + 1));
+                Ok(end)
+            }
+        }
+    }
+
+    /// A broken rule in a tag, which reaches to its end; a tag without end is broken in the first place.
+    #[cold]
+    fn in_tag(&self, start: usize, failure: Failure) -> Failure {
+        match ElementParser::Outside.feed(self.bytes(start..self.source.len())) {
+            Some(last) => failure.until(start + last + 1),
+            None => self.broken(start),
         }
     }
 
@@ -209,47 +223,53 @@ impl<'s> Tokens<'s, '_> {
     }
 
     /// §3.1.
-    fn start_tag(&mut self, start: usize, end: usize) -> Outcome<usize> {
-        self.builder.begin(start..end)?;
-        let empty = self.byte(end - 2) == b'/';
-        let stop = if empty { end - 2 } else { end - 1 };
-        let (name, mut at) = self.name(start + 1, stop)?;
-        while at < stop {
-            let next = self.spaces(at, stop);
-            if next == stop {
-                break;
+    fn start_tag(&mut self, start: usize) -> Outcome<usize> {
+        self.builder.begin(start..OPEN_END)?;
+        let (name, mut at) = self.name(start + 1)?;
+        loop {
+            let next = self.spaces(at);
+            match self.byte(next) {
+                b'>' => {
+                    self.builder.enter(name, start..next + 1)?;
+                    return Ok(next + 1);
+                }
+                b'/' if self.byte(next + 1) == b'>' => {
+                    self.builder.enter(name, start..next + 2)?;
+                    self.builder.leave(next + 2)?;
+                    return Ok(next + 2);
+                }
+                _ if next == at => {
+                    return Err(not_well_formed("white space before an attribute", at..OPEN_END));
+                }
+                _ => at = self.attribute(next)?,
             }
-            if next == at {
-                return Err(not_well_formed("white space before an attribute", at..stop));
-            }
-            at = self.attribute(next, stop)?;
         }
-        self.builder.enter(name, start..end)?;
-        if empty {
-            self.builder.leave(end)?;
-        }
-        Ok(end)
     }
 
+    /// The place after white space.
     #[inline]
-    fn spaces(&self, at: usize, end: usize) -> usize {
-        at + self.bytes(at..end).iter().take_while(|b| is_space(**b)).count()
+    fn spaces(&self, mut at: usize) -> usize {
+        while is_space(self.byte(at)) {
+            at += 1;
+        }
+        at
     }
 
     /// Namespaces in XML 1.0 §4: one colon at most, an NCName on either side.
     #[inline]
-    fn name(&mut self, at: usize, end: usize) -> Outcome<(QName, usize)> {
-        let text = self.bytes(at..end);
+    fn name(&mut self, at: usize) -> Outcome<(QName, usize)> {
+        let text = self.bytes(at..self.source.len());
         let first = chars::ncname_length(text);
         let (mut local, mut length) = (0, first);
         if text.get(first) == Some(&b':') {
             local = first + 1;
             length = local + chars::ncname_length(text.get(local..).unwrap_or_default());
         }
-        let follows = text.get(length).copied();
-        if first == 0 || length == local || follows.is_some_and(|byte| !is_space(byte) && byte != b'=') {
+        let rest = text.get(length..).unwrap_or_default();
+        let ends = matches!(rest, [b' ' | b'\t' | b'\n' | b'=' | b'>', ..] | [b'/', b'>', ..]);
+        if first == 0 || length == local || !ends {
             let expected = "a name (letters, digits, `-`, `.`, `_`; one colon)";
-            return Err(Failure::new(Reason::Name, expected, at..end));
+            return Err(Failure::new(Reason::Name, expected, at..OPEN_END));
         }
         let prefix = if local == 0 { 0 } else { self.builder.prefix_id(Slice::source(at..at + first))? };
         let name = self.builder.qname(prefix, local, Slice::source(at..at + length))?;
@@ -257,21 +277,24 @@ impl<'s> Tokens<'s, '_> {
     }
 
     #[inline]
-    fn attribute(&mut self, start: usize, end: usize) -> Outcome<usize> {
+    fn attribute(&mut self, start: usize) -> Outcome<usize> {
         // `xmlns:p` declares p and is no use of a prefix named xmlns.
-        let declares = self.bytes(start..end).strip_prefix(b"xmlns").and_then(<[u8]>::first);
+        let declares = self.bytes(start..self.source.len()).strip_prefix(b"xmlns").and_then(<[u8]>::first);
         let prefixed = declares == Some(&b':');
-        let (name, at) = self.name(if prefixed { start + 6 } else { start }, end)?;
-        let at = self.spaces(at, end);
-        if self.byte(at) != b'=' || at >= end {
-            return Err(not_well_formed("`=` and a quoted value after the name of an attribute", at..end));
+        let (name, at) = self.name(if prefixed { start + 6 } else { start })?;
+        let at = self.spaces(at);
+        if self.byte(at) != b'=' {
+            return Err(not_well_formed(
+                "`=` and a quoted value after the name of an attribute",
+                at..OPEN_END,
+            ));
         }
-        let at = self.spaces(at + 1, end);
+        let at = self.spaces(at + 1);
         let quote = self.byte(at);
-        if !matches!(quote, b'"' | b'\'') || at >= end {
-            return Err(not_well_formed("a quoted value", at..end));
+        if !matches!(quote, b'"' | b'\'') {
+            return Err(not_well_formed("a quoted value", at..OPEN_END));
         }
-        let (value, plain, stop) = self.value(at + 1, end, quote)?;
+        let (value, plain, stop) = self.value(at + 1, quote)?;
         if prefixed && name.local != 0 {
             return Err(Failure::new(Reason::Name, "one colon in a name", start..at));
         }
@@ -287,13 +310,13 @@ impl<'s> Tokens<'s, '_> {
 
     /// §3.3.3: references are replaced, white space written as itself becomes a space.
     #[inline]
-    fn value(&mut self, open: usize, end: usize, quote: u8) -> Outcome<(Slice, bool, usize)> {
-        let bytes = self.bytes(open..end);
+    fn value(&mut self, open: usize, quote: u8) -> Outcome<(Slice, bool, usize)> {
+        let bytes = self.bytes(open..self.source.len());
         // Most values end before anything that needs a second look.
-        let first = bytes.iter().position(|byte| class(*byte) & VALUE_SPECIAL != 0).unwrap_or(bytes.len());
+        let first = chars::run(bytes, VALUE_SPECIAL);
         let rest = bytes.get(first..).unwrap_or_default();
         let Some(length) = rest.iter().position(|byte| *byte == quote) else {
-            return Err(not_well_formed("the closing quote of a value", open..end));
+            return Err(self.broken(open));
         };
         let span = open..open + first + length;
         within(span.len(), self.builder.budget.limits().value, LimitKind::Token)
@@ -307,8 +330,7 @@ impl<'s> Tokens<'s, '_> {
         let start = self.builder.tree.decoded.len();
         let (mut at, mut plain) = (span.start, true);
         while at < span.end {
-            let run = self.bytes(at..span.end).iter().position(|byte| class(*byte) & VALUE_SPECIAL != 0);
-            let special = run.map_or(span.end, |run| at + run);
+            let special = at + chars::run(self.bytes(at..span.end), VALUE_SPECIAL);
             self.builder.tree.decoded.push_str(self.slice(at..special));
             at = special + 1;
             let decoded = match self.byte(special) {

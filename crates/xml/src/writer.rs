@@ -214,7 +214,7 @@ impl Writer<'_> {
     }
 
     fn qname(&mut self, prefix: PrefixId, written: &str, local: &str) -> Outcome<QName> {
-        if local.is_empty() || chars::ncname_length(local.as_bytes()) != local.len() {
+        if !chars::is_ncname(local) {
             return Err(Failure::new(Reason::Name, "an NCName", 0..0));
         }
         let start = self.builder.tree.decoded.len();
