@@ -331,13 +331,22 @@ pub fn sign_message(root: &mut Element, signer: &str, unsigned: &[&str]) {
     spec.sign(root, "soap:Header/wsse:Security");
 }
 
-/// Changes the envelope in `sb:TargetIdentity` and has `issuer` sign it again.
+/// Where an envelope stands in a query, and in the relay's answer.
+pub const IN_QUERY: &str = "soap:Header/sb:TargetIdentity/saml:Assertion";
+pub const IN_ANSWER: &str =
+    "soap:Body/ims:IdentityMappingResponse/ims:MappingOutput/sec:Token/saml:Assertion";
+
+/// Changes the envelope in a query and has `issuer` sign it again.
 pub fn reissue(root: &mut Element, issuer: &str, change: impl FnOnce(&mut Element)) {
-    const AT: &str = "soap:Header/sb:TargetIdentity/saml:Assertion";
-    root.remove(&format!("{AT}/ds:Signature"));
-    change(root.find_mut(AT));
-    let id = root.find(AT).value("ID").unwrap_or_default().to_owned();
-    SignatureSpec::enveloped(&id, key(issuer)).sign(root, AT);
+    reissue_at(IN_QUERY, root, issuer, change);
+}
+
+/// Changes the envelope at this place and has `issuer` sign it again.
+pub fn reissue_at(at: &str, root: &mut Element, issuer: &str, change: impl FnOnce(&mut Element)) {
+    root.remove(&format!("{at}/ds:Signature"));
+    change(root.find_mut(at));
+    let id = root.find(at).value("ID").unwrap_or_default().to_owned();
+    SignatureSpec::enveloped(&id, key(issuer)).sign(root, at);
 }
 
 /// The request with other bytes.
