@@ -221,11 +221,12 @@ impl<'s, 'b> Builder<'s, 'b> {
     }
 
     #[inline]
-    pub(crate) fn attribute(&mut self, name: QName, value: Slice, plain: bool) -> Outcome {
+    pub(crate) fn attribute(&mut self, attribute: AttributeData) -> Outcome {
+        let name = attribute.name;
         self.count_attribute(&name.text.range())?;
         self.prefixed |= name.prefix != 0;
         self.identified |= matches!(name.text.len().saturating_sub(usize::from(name.local)), 2 | 11);
-        self.tree.attributes.push(AttributeData { name, value, plain });
+        self.tree.attributes.push(attribute);
         Ok(())
     }
 

@@ -202,14 +202,16 @@ impl<'d> Canonical<'d> {
 
     #[inline]
     fn attribute(&self, attribute: &AttributeData, sink: &mut impl Sink) {
+        let AttributeData { name, value, plain, verbatim } = attribute;
+        if *verbatim {
+            return sink.put(self.document.bytes(name.text.around(*value)));
+        }
         sink.put(b" ");
-        self.name(&attribute.name, sink);
+        self.name(name, sink);
         sink.put(b"=\"");
-        let value = self.document.bytes(attribute.value);
-        if attribute.plain {
-            sink.put(value)
-        } else {
-            escape(value, true, sink)
+        match self.document.bytes(*value) {
+            value if *plain => sink.put(value),
+            value => escape(value, true, sink),
         }
         sink.put(b"\"");
     }

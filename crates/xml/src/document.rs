@@ -13,6 +13,7 @@ use crate::{
     name::ns,
     scope::{NamespaceNumber, PrefixId},
     tokens,
+    writer::Spelling,
 };
 
 /// A well-formed document within the limits of its [`Budget`].
@@ -93,7 +94,10 @@ pub(crate) struct QName {
 pub(crate) struct AttributeData {
     pub(crate) name: QName,
     pub(crate) value: Slice,
+    /// The canonical spelling of the value is the value itself.
     pub(crate) plain: bool,
+    /// All of it stands in canonical spelling: a space, the name, `="`, the plain value, `"`.
+    pub(crate) verbatim: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +131,14 @@ impl Slice {
     pub(crate) fn decoded(range: Range<usize>) -> Self {
         let slice = Self::source(range);
         Self { start: slice.start | DECODED, ..slice }
+    }
+
+    /// From one octet before this slice to one octet after another one behind it.
+    pub(crate) fn around(self, end: Self) -> Self {
+        Self {
+            start: self.start.wrapping_sub(1),
+            length: (end.start + end.length).wrapping_sub(self.start) + 2,
+        }
     }
 
     pub(crate) fn is_decoded(self) -> bool {
@@ -333,17 +345,16 @@ impl Document {
     /// `Char` for characters that XML does not allow, `Internal` when `node` is no text.
     pub fn replace_text(&mut self, node: NodeId, text: &str) -> Result<(), XmlError> {
         let start = self.tree.decoded.len();
-        let forbidden = crate::input::forbidden_char(text).is_some();
-        let slice = Slice::decoded(start..start.saturating_add(text.len()));
-        let place = self.input.position(0..0);
-        match self.tree.nodes.get_mut(node.0 as usize).map(|node| &mut node.kind) {
-            _ if forbidden => Err(XmlError::new(Reason::Char, "characters that XML 1.0 allows", place)),
-            Some(Kind::Text { text: old, plain }) => {
+        let new = Slice::decoded(start..start + text.len());
+        let node = self.tree.nodes.get_mut(node.0 as usize);
+        match (Spelling::of(text), node.map(|node| &mut node.kind)) {
+            (Err(failure), _) => Err(failure.at(&self.input)),
+            (Ok(spelling), Some(Kind::Text { text: old, plain })) => {
                 self.tree.decoded.push_str(text);
-                (*old, *plain) = (slice, !text.contains(['&', '<', '>', '\r']));
+                (*old, *plain) = (new, spelling.plain_text);
                 Ok(())
             }
-            _ => Err(XmlError::new(Reason::Internal, "a text", place)),
+            _ => Err(self.input.error(Reason::Internal, "a text", 0..0)),
         }
     }
 }

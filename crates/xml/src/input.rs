@@ -7,7 +7,6 @@ use memchr::memchr;
 
 use crate::{
     budget::Budget,
-    chars::is_char,
     error::{Position, XmlError},
 };
 
@@ -130,11 +129,6 @@ impl Input {
         let removed = self.shortened.partition_point(|at| (*at as usize) < offset);
         offset.saturating_add(removed).saturating_add(self.offset)
     }
-}
-
-/// The first character of `text` that XML does not allow.
-pub(crate) fn forbidden_char(text: &str) -> Option<char> {
-    text.chars().find(|c| !is_char(*c))
 }
 
 #[cfg(test)]

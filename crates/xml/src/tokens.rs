@@ -14,7 +14,7 @@ use crate::{
     budget::{Budget, within},
     build::{Builder, Failure, Outcome, over},
     chars::{self, VALUE_SPECIAL, is_space},
-    document::{QName, Slice, Tree},
+    document::{AttributeData, QName, Slice, Tree},
 };
 
 /// Parses normalised source.
@@ -303,7 +303,9 @@ impl<'s> Tokens<'s, '_> {
             let namespace = self.builder.namespace_number(value)?;
             self.builder.declare(prefix, namespace, start..stop)?;
         } else {
-            self.builder.attribute(name, value, plain)?;
+            let close = value.range().start == name.text.range().end + 2 && self.byte(start - 1) == b' ';
+            let verbatim = plain && close && quote == b'"' && !value.is_decoded();
+            self.builder.attribute(AttributeData { name, value, plain, verbatim })?;
         }
         Ok(stop + 1)
     }

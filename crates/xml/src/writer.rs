@@ -6,10 +6,10 @@ use crate::{
     budget::{Budget, Limits},
     build::{Builder, Failure, Outcome},
     chars,
-    document::{Document, NodeId, QName, Slice, offset},
+    document::{AttributeData, Document, NodeId, QName, Slice, offset},
     element::{Element, Node},
     error::XmlError,
-    input::{Input, forbidden_char},
+    input::Input,
     name::{Name, Namespace, ns},
     scope::{NamespaceNumber, PrefixId},
 };
@@ -115,7 +115,7 @@ impl Writer<'_> {
             if !this.builder.is_open() {
                 return Err(Failure::new(Reason::NotWellFormed, "no text outside the root element", 0..0));
             }
-            let plain = check(text)?.plain_text;
+            let plain = Spelling::of(text)?.plain_text;
             this.builder.text_decoded(text, plain, 0..0)
         })
     }
@@ -201,16 +201,21 @@ impl Writer<'_> {
         if self.pending.is_none() {
             return Err(Failure::new(Reason::Internal, "an attribute before any content", 0..0));
         }
+        let plain = Spelling::of(value)?.plain_value;
+        // As it stands in a canonical form, so that it can be put there in one piece.
+        self.push(" ");
         let name = self.qname(prefix, written, local)?;
-        let plain = check(value)?.plain_value;
+        self.push("=\"");
         let value = self.push(value);
-        self.builder.attribute(name, value, plain)
+        self.push("\"");
+        self.builder.attribute(AttributeData { name, value, plain, verbatim: plain })
     }
 
+    #[inline]
     fn push(&mut self, text: &str) -> Slice {
         let start = self.builder.tree.decoded.len();
         self.builder.tree.decoded.push_str(text);
-        Slice::decoded(start..self.builder.tree.decoded.len())
+        Slice::decoded(start..start + text.len())
     }
 
     fn qname(&mut self, prefix: PrefixId, written: &str, local: &str) -> Outcome<QName> {
@@ -218,14 +223,12 @@ impl Writer<'_> {
             return Err(Failure::new(Reason::Name, "an NCName", 0..0));
         }
         let start = self.builder.tree.decoded.len();
-        let decoded = &mut self.builder.tree.decoded;
         if !written.is_empty() {
-            decoded.push_str(written);
-            decoded.push(':');
+            self.push(written);
+            self.push(":");
         }
-        let local_at = decoded.len().saturating_sub(start);
-        decoded.push_str(local);
-        self.builder.qname(prefix, local_at, Slice::decoded(start..self.builder.tree.decoded.len()))
+        let end = self.push(local).range().end;
+        self.builder.qname(prefix, end - start - local.len(), Slice::decoded(start..end))
     }
 
     /// The number of a namespace's usual prefix, declared if it does not yet mean that namespace here.
@@ -252,7 +255,7 @@ impl Writer<'_> {
         }
         let prefix = self.push(prefix);
         let prefix = self.builder.prefix_id(prefix)?;
-        check(namespace)?;
+        Spelling::of(namespace)?;
         let name = self.push(namespace);
         let namespace = self.builder.namespace_number(name)?;
         self.declare_unless(prefix, namespace)
@@ -270,29 +273,32 @@ impl Writer<'_> {
     }
 }
 
-struct Checked {
-    plain_text: bool,
-    plain_value: bool,
+/// Whether the canonical spelling of a string is the string itself.
+pub(crate) struct Spelling {
+    pub(crate) plain_text: bool,
+    pub(crate) plain_value: bool,
 }
 
-/// XML 1.0 §2.2, and whether the canonical spelling is the string itself. Most strings pass in the first sweep.
-fn check(text: &str) -> Outcome<Checked> {
-    let suspicious = |byte: &u8| {
-        u8::from(*byte < 0x20)
-            | u8::from(*byte == 0xEF)
-            | u8::from(matches!(*byte, b'&' | b'<' | b'>' | b'"'))
-    };
-    if text.as_bytes().iter().fold(0, |any, byte| any | suspicious(byte)) == 0 {
-        return Ok(Checked { plain_text: true, plain_value: true });
+impl Spelling {
+    /// Checks the characters too (XML 1.0 §2.2). Most strings pass in the first sweep.
+    pub(crate) fn of(text: &str) -> Outcome<Self> {
+        let suspicious = |byte: &u8| {
+            u8::from(*byte < 0x20)
+                | u8::from(*byte == 0xEF)
+                | u8::from(matches!(*byte, b'&' | b'<' | b'>' | b'"'))
+        };
+        if text.as_bytes().iter().fold(0, |any, byte| any | suspicious(byte)) == 0 {
+            return Ok(Self { plain_text: true, plain_value: true });
+        }
+        if let Some(bad) = text.chars().find(|c| !chars::is_char(*c)) {
+            let expected = format!("characters that XML allows, not U+{:04X}", u32::from(bad));
+            return Err(Failure::new(Reason::Char, expected, 0..0));
+        }
+        Ok(Self {
+            plain_text: !text.contains(['&', '<', '>', '\r']),
+            plain_value: !text.contains(['&', '<', '"', '\t', '\n', '\r']),
+        })
     }
-    if let Some(bad) = forbidden_char(text) {
-        let expected = format!("characters that XML allows, not U+{:04X}", u32::from(bad));
-        return Err(Failure::new(Reason::Char, expected, 0..0));
-    }
-    Ok(Checked {
-        plain_text: !text.contains(['&', '<', '>', '\r']),
-        plain_value: !text.contains(['&', '<', '"', '\t', '\n', '\r']),
-    })
 }
 
 enum Step<'d> {
