@@ -1,0 +1,161 @@
+//! What is wrong with a set-up, before anything is judged. Nothing found here touches a verdict.
+
+use chukei_evidence::{Header, NoAnswer, Phrase, Recorder};
+
+use crate::{
+    clock::Clock,
+    face::{Broken, Face, Target},
+    seed::Ids,
+    setup::{Fix, Setup},
+    sut::Sut,
+    wire::{Endpoint, Limits},
+    world::World,
+};
+
+/// A clock that differs by more than this makes sound messages look stale.
+const SKEW: i64 = 60;
+
+/// What an examination found.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// What has to be mended before a run.
+    pub faults: Vec<Setup>,
+    /// What was looked at and is in order.
+    pub sound: Vec<Phrase>,
+    /// Level of the test-control API, 0 without one.
+    pub level: u8,
+    /// Whether the product's clock can be set.
+    pub sets_clock: bool,
+}
+
+impl Sut {
+    /// The product as a target, in the world of its folder.
+    ///
+    /// # Errors
+    /// The party is not in the world, or plays another role than the profile.
+    pub fn target(&self, world: &World) -> Result<Target, Setup> {
+        let party = world.public.party(&self.party).ok_or_else(|| {
+            let known: Vec<&str> = world.public.parties.iter().map(|party| party.name.as_str()).collect();
+            Setup::new("setup.party.unknown", [self.party.clone()]).fix(Fix::OneOf(known.join(", ")))
+        })?;
+        let role = self.profile.split('@').next().unwrap_or_default();
+        if party.role != role {
+            let fitting = world.public.parties.iter().filter(|party| party.role == role);
+            let fitting: Vec<&str> = fitting.map(|party| party.name.as_str()).collect();
+            return Err(Setup::new("setup.party.role", [&party.name, &party.role, role])
+                .fix(Fix::OneOf(fitting.join(", "))));
+        }
+        let mut endpoints = self.endpoints.clone();
+        let default = world.endpoint(&party.name, "soap").and_then(|url| Endpoint::parse(&url));
+        if let Some(default) = default {
+            endpoints.entry("soap".into()).or_insert(default);
+        }
+        Ok(Target { party: party.name.clone(), endpoints, control: self.control.clone() })
+    }
+
+    /// Looks at the whole set-up: folder, party, ports, endpoint, certificate, test control, clock.
+    pub fn examine(&self, limits: Limits) -> Health {
+        let mut found = Health::default();
+        if let Err(fault) = self.look(limits, &mut found) {
+            found.faults.push(fault);
+        }
+        found
+    }
+
+    /// Stops at what makes looking further pointless.
+    fn look(&self, limits: Limits, found: &mut Health) -> Result<(), Setup> {
+        let world = World::load(&self.world)?;
+        found.sound.push(Phrase::key("doctor.world", [self.world.display().to_string()]));
+        let target = self.target(&world)?;
+        if self.features.iter().any(|claim| claim == "test-control") && self.control.is_none() {
+            let fix = Fix::Write("[control]\nurl = \"http://127.0.0.1:9900/v1\"".into());
+            found.faults.push(Setup::new("setup.control.lacking", ["test-control"]).fix(fix));
+        }
+        let own = world.certificate(&target.party);
+        let recorder = Recorder::new(Header::default(), None)
+            .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
+        let face = Face::open(world, target, Clock::Machine, 1, limits, recorder)?;
+        found.sound.push(Phrase::plain("doctor.ports"));
+        if self.profile.starts_with("requester") && self.control.is_none() {
+            found.faults.push(
+                Setup::new("setup.control.needed", [self.profile.clone()])
+                    .fix(Fix::Write("[control]\nurl = \"http://127.0.0.1:9900/v1\"".into())),
+            );
+        }
+        self.look_at_control(&face, found);
+        if !self.profile.starts_with("requester") {
+            self.look_at_endpoints(&face, &own, found);
+        }
+        let _ = face.close(false);
+        Ok(())
+    }
+
+    fn look_at_endpoints(&self, face: &Face, own: &[u8], found: &mut Health) {
+        let party = &face.target().party;
+        let asks = if party == "insurer-a" { "relay" } else { "insurer-a" };
+        let mut urls: Vec<&Endpoint> = face.target().endpoints.values().collect();
+        urls.dedup();
+        for url in urls {
+            let url_text = url.url.clone();
+            let fault = match face.certificate(url, asks) {
+                Ok(shown) if shown == own => {
+                    found.sound.push(Phrase::key("doctor.endpoint", [url_text]));
+                    continue;
+                }
+                Ok(_) => Setup::new("setup.endpoint.certificate", [&url_text, party])
+                    .fix(Fix::UseIdentity(party.clone())),
+                Err(NoAnswer::TlsRefused) => Setup::new("setup.endpoint.tls", [url_text])
+                    .fix(Fix::TrustAuthority(self.world.join("ca/ca.pem").display().to_string())),
+                Err(how) => Setup::new("setup.endpoint.unreachable", [url_text.clone(), format!("{how:?}")])
+                    .fix(Fix::StartProduct(url_text)),
+            };
+            found.faults.push(fault);
+        }
+    }
+
+    fn look_at_control(&self, face: &Face, found: &mut Health) {
+        let Some(base) = &self.control else { return };
+        let Ok(identity) = face.control("GET", "identity", None) else {
+            found.faults.push(
+                Setup::new("setup.control.unreachable", [&base.url]).fix(Fix::StartProduct(base.url.clone())),
+            );
+            return;
+        };
+        let verbs: Vec<&str> = identity
+            .get("verbs")
+            .and_then(|verbs| verbs.as_array())
+            .map(|verbs| verbs.iter().filter_map(|verb| verb.as_str()).collect())
+            .unwrap_or_default();
+        if verbs.is_empty() {
+            found.faults.push(Setup::new("setup.control.identity", [&base.url]));
+            return;
+        }
+        let offers = |verb: &str| verbs.contains(&verb);
+        found.level = match () {
+            () if offers("outcome") || offers("logs") => 3,
+            () if offers("clock") || offers("people") || offers("trust") => 2,
+            () => 1,
+        };
+        found.sets_clock = offers("clock");
+        // A product that says yes to everything would also say yes to what it does not do.
+        let mut ids = Ids::new(u64::from(base.port), "doctor");
+        let verb = format!("x{:08x}", ids.seed() & 0xffff_ffff);
+        let act = serde_json::json!({ "act": format!("x{:08x}", ids.seed() & 0xffff_ffff) });
+        for answer in [face.control("POST", &verb, None), face.control("POST", "act", Some(&act))] {
+            if !matches!(answer, Err(Broken::Lacking(_))) {
+                found
+                    .faults
+                    .push(Setup::new("setup.control.dishonest", [&base.url]).fix(Fix::AnswerNotOffered));
+                return;
+            }
+        }
+        found.sound.push(Phrase::key("doctor.control", [base.url.clone(), found.level.to_string()]));
+    }
+}
+
+/// How far the product's clock is from ours, as a fault, from the `Created` of something that it has signed.
+#[must_use]
+pub fn clock_fault(created: i64, now: i64) -> Option<Setup> {
+    let ahead = created - now;
+    (ahead.abs() > SKEW).then(|| Setup::new("setup.clock", [ahead.to_string()]).fix(Fix::SetClock(-ahead)))
+}
