@@ -152,7 +152,8 @@ impl Acceptor<'_> {
 
         // [envelope.purpose.agrees]
         let stated = envelope.attribute(PURPOSE);
-        let agrees = stated.is_some() && stated == shown.purpose;
+        let unstated = shown.purpose.is_none() && checks.skips("message.usage-directive.purpose");
+        let agrees = stated.is_some() && (stated == shown.purpose || unstated);
         checks.require(
             "envelope.purpose.agrees",
             agrees,

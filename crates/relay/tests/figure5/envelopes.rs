@@ -100,7 +100,10 @@ fn exactly_one_stands_in_target_identity() {
     // ENV-14, WSF-03
     assert_eq!(refused(&|root| root.append(AT, second.clone())), Some(Reason::TargetIdentity));
     assert_eq!(refused(&|root| drop(root.remove(IN_QUERY))), Some(Reason::TargetIdentity));
-    assert_eq!(refused(&|root| root.append(AT, Element::declared(ns::CK, "Other"))), Some(Reason::TargetIdentity));
+    assert_eq!(
+        refused(&|root| root.append(AT, Element::declared(ns::CK, "Other"))),
+        Some(Reason::TargetIdentity)
+    );
     assert_eq!(refused(&|root| drop(root.replace(IN_QUERY, name_id()))), Some(Reason::TargetIdentity));
     let clear = |root: &mut Element| {
         reissue(root, RELAY, |envelope| {
