@@ -421,7 +421,13 @@ impl Face {
         lock(&self.shared.recorder).as_ref().map_or(0, |recorder| recorder.events().len())
     }
 
-    /// Why recording failed, if it did: then the run has to stop.
+    /// Whether recording failed: then the run has to stop.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        lock(&self.shared.failure).is_some()
+    }
+
+    /// Why recording failed, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<RecordError> {
         lock(&self.shared.failure).take()

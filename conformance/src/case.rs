@@ -1,0 +1,229 @@
+//! Cases: what the suite does, as tables where possible.
+//!
+//! A case in a table is one valid message with one bend. Its twin is the same message unbent, which has to be accepted in
+//! the same run; what is judged is a judge's matter.
+
+use chukei_evidence as evidence;
+use chukei_forge::mutation::Mutation;
+use chukei_harness::{Broken, Draft, Face};
+use chukei_spec::{Role, Sentence};
+
+use crate::acts;
+
+/// A case: what is known of it, and what it does.
+pub struct Case {
+    /// What is known of it.
+    pub about: evidence::Case,
+    /// What it does.
+    pub play: Play,
+    /// The optional feature of the profile that it belongs to.
+    pub feature: Option<&'static str>,
+    /// Rows of the catalogue of attacks that it covers.
+    pub rows: &'static [&'static str],
+}
+
+/// What a case does.
+#[derive(Clone, Copy)]
+pub enum Play {
+    /// Sends or answers the usual message of a kind: the twin of all its bends.
+    Usual(Kind),
+    /// The same with one bend, then asks whether the product is alive.
+    Bent(Kind, Bend),
+    /// Anything else.
+    Scene(fn(&Face) -> Result<(), Broken>),
+}
+
+/// The kinds of messages that the suite sends to a product, or answers it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// ④ to a responder.
+    Query,
+    /// The same from the relay, on behalf of the requester.
+    RelayedIn,
+    /// ① to a relay.
+    Mapping,
+    /// A notice of disclosure to a relay.
+    Notice,
+    /// A question for the access history to a relay.
+    History,
+    /// ※ to a relay.
+    Relayed,
+    /// ③ to a requester.
+    MappingAnswer,
+    /// ⑥ to a requester.
+    LinkageAnswer,
+}
+
+/// One bend of a message.
+#[derive(Clone, Copy)]
+pub enum Bend {
+    /// A change of the draft.
+    Own(fn(&mut Draft)),
+    /// A named mutation of the forge, on the message.
+    Message(&'static Mutation),
+    /// A named mutation of the forge, on the envelope in it.
+    Envelope(&'static Mutation),
+}
+
+/// A line of a table.
+pub(crate) struct Row {
+    pub(crate) id: &'static str,
+    pub(crate) sentence: &'static Sentence,
+    pub(crate) deviation: &'static str,
+    pub(crate) bend: fn(&mut Draft),
+    pub(crate) rows: &'static [&'static str],
+}
+
+/// A table of bends: id, sentence, declared deviation, rows of the catalogue of attacks, bend.
+macro_rules! bends {
+    ($( $id:literal $sentence:literal $deviation:literal [$($row:literal),*] $bend:expr; )*) => {
+        &[$( $crate::case::Row {
+            id: $id,
+            sentence: chukei_spec::req!($sentence),
+            deviation: $deviation,
+            bend: $bend,
+            rows: &[$($row),*],
+        } ),*]
+    };
+}
+pub(crate) use bends;
+
+impl Kind {
+    /// The role of the product that takes it.
+    #[must_use]
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Query | Self::RelayedIn => Role::Responder,
+            Self::Mapping | Self::Notice | Self::History | Self::Relayed => Role::Relay,
+            Self::MappingAnswer | Self::LinkageAnswer => Role::Requester,
+        }
+    }
+
+    /// As ids spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::RelayedIn => "relayed-query",
+            Self::Mapping => "mapping",
+            Self::Notice => "notice",
+            Self::History => "history",
+            Self::Relayed => "relayed",
+            Self::MappingAnswer => "mapping-answer",
+            Self::LinkageAnswer => "linkage-answer",
+        }
+    }
+
+    const fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::RelayedIn | Self::Relayed => Some("relayed"),
+            _ => None,
+        }
+    }
+}
+
+impl Bend {
+    /// Bends a draft.
+    pub fn apply(self, draft: &mut Draft) {
+        match self {
+            Self::Own(bend) => bend(draft),
+            Self::Message(mutation) => draft.mutation = Some(mutation),
+            Self::Envelope(mutation) => draft.envelope().mutation = Some(mutation),
+        }
+    }
+}
+
+impl Case {
+    /// The usual message of a kind.
+    pub(crate) fn usual(kind: Kind, sentences: &[&'static Sentence]) -> Self {
+        Self::new(kind.role(), kind.name(), None, "", sentences, Play::Usual(kind), kind.feature())
+    }
+
+    /// A line of a table, for messages of a kind.
+    pub(crate) fn row(kind: Kind, row: &Row) -> Self {
+        let play = Play::Bent(kind, Bend::Own(row.bend));
+        let twin = Some(full(kind.role(), kind.name()));
+        let case =
+            Self::new(kind.role(), row.id, twin, row.deviation, &[row.sentence], play, kind.feature());
+        Self { rows: row.rows, ..case }
+    }
+
+    /// A named mutation of the forge.
+    pub(crate) fn mutation(
+        (kind, area): (Kind, &str),
+        mutation: &'static Mutation,
+        sentences: &[&'static Sentence],
+        bend: Bend,
+    ) -> Self {
+        let id = format!("{area}/{}", mutation.name);
+        let deviation = format!("forge={}", mutation.name);
+        let twin = Some(full(kind.role(), kind.name()));
+        let play = Play::Bent(kind, bend);
+        let case = Self::new(kind.role(), &id, twin, &deviation, sentences, play, kind.feature());
+        Self { rows: mutation.rows, ..case }
+    }
+
+    /// A scene.
+    pub(crate) fn scene(
+        role: Role,
+        id: &str,
+        (twin, deviation): (Option<&str>, &str),
+        sentences: &[&'static Sentence],
+        scene: fn(&Face) -> Result<(), Broken>,
+    ) -> Self {
+        Self::new(role, id, twin.map(|twin| full(role, twin)), deviation, sentences, Play::Scene(scene), None)
+    }
+
+    /// The same with rows of the catalogue of attacks.
+    pub(crate) const fn covering(mut self, rows: &'static [&'static str]) -> Self {
+        self.rows = rows;
+        self
+    }
+
+    /// The same for a product that claims a feature.
+    pub(crate) const fn of_feature(mut self, feature: &'static str) -> Self {
+        self.feature = Some(feature);
+        self
+    }
+
+    fn new(
+        role: Role,
+        id: &str,
+        twin: Option<&'static str>,
+        deviation: &str,
+        sentences: &[&'static Sentence],
+        play: Play,
+        feature: Option<&'static str>,
+    ) -> Self {
+        let about = evidence::Case {
+            id: full(role, id),
+            twin,
+            deviation: forever(deviation),
+            role,
+            sentences: Box::leak(sentences.to_vec().into_boxed_slice()),
+        };
+        Self { about, play, feature, rows: &[] }
+    }
+
+    /// Plays the case. The face has begun it.
+    ///
+    /// # Errors
+    /// What the product lacks.
+    pub fn play(&self, face: &Face) -> Result<(), Broken> {
+        match self.play {
+            Play::Usual(kind) => acts::usual(face, kind),
+            Play::Bent(kind, bend) => acts::bent(face, kind, bend),
+            Play::Scene(scene) => scene(face),
+        }
+    }
+}
+
+/// The id of a case of a role.
+fn full(role: Role, id: &str) -> &'static str {
+    forever(&format!("{}/{id}", role.name()))
+}
+
+/// The tables are made once and live as long as the process.
+fn forever(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
+}

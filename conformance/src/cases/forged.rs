@@ -1,0 +1,65 @@
+//! The forge's named mutations (chapters 10 to 14, wrapping attacks and all), through the wire: each on the valid message
+//! of a kind, or on the envelope in it.
+
+use chukei_forge::{
+    mutation::{Change, Mutation, Verdict, mutations},
+    specimen::{Specimen, Suite},
+};
+use chukei_reason::Reason;
+use chukei_spec::{Index, Sentence, req};
+
+use crate::case::{Bend, Case, Kind};
+
+pub(crate) fn add(cases: &mut Vec<Case>) {
+    for mutation in mutations().iter().filter(|mutation| mutation.suites.contains(&Suite::Rsa)) {
+        if mutation.specimens.contains(&Specimen::Soap) {
+            for kind in [Kind::Query, Kind::Mapping, Kind::LinkageAnswer] {
+                cases.extend(of_message(kind, mutation));
+            }
+        }
+        if mutation.specimens.contains(&Specimen::Envelope) && fits_into_a_message(mutation) {
+            cases.extend(of_envelope(Kind::Query, mutation));
+        }
+    }
+}
+
+/// Mutations that need what the message of a kind does not have, or that are no deviation in it.
+fn is_apart(kind: Kind, mutation: &Mutation) -> bool {
+    match mutation.name {
+        // Looks for a number in Body.
+        "body-under-header" | "body-tampered" => kind != Kind::Mapping,
+        // An answer may carry any To that is covered, and carries no client's limits.
+        "message-overlong" => true,
+        _ => false,
+    }
+}
+
+fn of_message(kind: Kind, mutation: &'static Mutation) -> Option<Case> {
+    if is_apart(kind, mutation) {
+        return None;
+    }
+    Some(Case::mutation((kind, "forged/message"), mutation, &[sentence(mutation)?], Bend::Message(mutation)))
+}
+
+fn of_envelope(kind: Kind, mutation: &'static Mutation) -> Option<Case> {
+    Some(Case::mutation((kind, "forged/envelope"), mutation, &[sentence(mutation)?], Bend::Envelope(mutation)))
+}
+
+/// What is changed in the bytes of an envelope cannot be signed as part of a message.
+fn fits_into_a_message(mutation: &Mutation) -> bool {
+    !mutation.changes.iter().any(|change| matches!(change, Change::Bytes(_)))
+}
+
+/// The sentence that demands the refusal. Mutations that everybody has to read past have none here.
+fn sentence(mutation: &Mutation) -> Option<&'static Sentence> {
+    match mutation.verdict {
+        Verdict::Refuse(reason) => Index::sentence(Reason::from_name(reason)?.sentence()),
+        Verdict::Above(_) => None,
+        Verdict::Inert => Some(req!("xml.text.whole")).filter(|_| is_about_text(mutation)),
+    }
+}
+
+/// Text in pieces that has to be read as one whole.
+fn is_about_text(_: &Mutation) -> bool {
+    false
+}

@@ -1,0 +1,26 @@
+//! The tables of cases.
+
+pub(crate) mod control;
+pub(crate) mod envelope;
+pub(crate) mod forged;
+pub(crate) mod linkage;
+pub(crate) mod message;
+pub(crate) mod relay;
+pub(crate) mod requester;
+pub(crate) mod transport;
+
+use crate::case::Case;
+
+/// Every case.
+pub(crate) fn all() -> Vec<Case> {
+    let mut cases = Vec::new();
+    message::add(&mut cases);
+    transport::add(&mut cases);
+    envelope::add(&mut cases);
+    linkage::add(&mut cases);
+    relay::add(&mut cases);
+    requester::add(&mut cases);
+    forged::add(&mut cases);
+    control::add(&mut cases);
+    cases
+}

@@ -1,0 +1,261 @@
+//! Chapters 30, 31 and 33 as the relay lives them.
+
+use chukei_harness::{
+    Broken, Face, Input,
+    kit::USUAL_PERSON,
+    message::{PURPOSE, SCHEME, body},
+};
+use chukei_spec::{Role, Sentence, req};
+
+use crate::{
+    acts,
+    case::{Case, Kind, Row, bends},
+};
+
+pub(crate) fn add(cases: &mut Vec<Case>) {
+    cases.push(Case::usual(Kind::Relayed, &[req!("relayed.forward.unchanged"), req!("relayed.answer.unchanged")]));
+    cases.extend(INPUTS.iter().map(|row| Case::row(Kind::Mapping, row)));
+    cases.extend(NOTICES.iter().map(|row| Case::row(Kind::Notice, row)));
+    cases.extend(HISTORY.iter().map(|row| Case::row(Kind::History, row)));
+    cases.extend(RELAYED.iter().map(|row| Case::row(Kind::Relayed, row)));
+    for (id, sentences, scene) in SCENES {
+        cases.push(Case::scene(Role::Relay, id, (None, ""), sentences(), *scene));
+    }
+    let foreign = &[req!("disclosure.notice.foreign")];
+    let case = |id, deviation, scene| Case::scene(Role::Relay, id, (Some("notice"), deviation), foreign, scene);
+    cases.push(case("disclosure/notice/by-another", "speaker=insurer-c", notice_by_another));
+}
+
+/// Changes the one input of a mapping request.
+fn input(draft: &mut chukei_harness::Draft, change: fn(&mut Input, &chukei_harness::World)) {
+    let kit = chukei_harness::Kit {
+        world: std::sync::Arc::clone(&draft.world),
+        ids: chukei_harness::Ids::new(0, ""),
+        now: draft.now,
+        product: Vec::new(),
+        plays: "relay".into(),
+    };
+    let mut input = kit.input(USUAL_PERSON, "insurer-b", 1);
+    change(&mut input, &draft.world);
+    draft.body = body::mapping_request(&[input]);
+}
+
+/// As many inputs as this, each with a `reqID` of its own or all with the same.
+fn inputs(draft: &mut chukei_harness::Draft, count: usize, same: bool) {
+    let input = draft.body.elements().next().cloned();
+    draft.body.children = input
+        .into_iter()
+        .flat_map(|input| std::iter::repeat_n(input, count))
+        .zip(1..)
+        .map(|(mut input, number)| {
+            input.set("reqID", if same { "1".into() } else { number.to_string() }.as_str());
+            input.into()
+        })
+        .collect();
+}
+
+const INPUTS: &[Row] = bends![
+    "mapping/input/none" "mapping.input.count" "Body=no-input" []
+        |d| d.body.children.clear();
+    "mapping/input/33" "mapping.input.count" "Body=33-inputs" []
+        |d| inputs(d, 33, false);
+    "mapping/input/same-id" "mapping.input.count" "Body/IdentityMappingRequest/MappingInput[2]=same-reqID" []
+        |d| inputs(d, 2, true);
+    "mapping/input/without-id" "mapping.input.count" "Body/IdentityMappingRequest/MappingInput@reqID=missing" []
+        |d| input(d, |input, _| input.req_id = None);
+    "mapping/form/short" "mapping.input.form" "Body=eight-digits" ["ENV-16"]
+        |d| input(d, |input, _| input.number.truncate(8));
+    "mapping/form/letter" "mapping.input.form" "Body=letter-inside" ["ENV-16"]
+        |d| input(d, |input, _| input.number.replace_range(4..5, "X"));
+    "mapping/form/full-width" "mapping.input.form" "Body=full-width" ["ENV-16"]
+        |d| input(d, |input, _| input.number = "１２３４５６７８９０".into());
+    "mapping/form/overlong" "mapping.input.form" "Body=10000-digits" ["ENV-16"]
+        |d| input(d, |input, _| input.number = "1".repeat(10_000));
+    "mapping/form/sql" "mapping.input.form" "Body=metacharacters" ["ENV-16"]
+        |d| input(d, |input, _| input.number = "1' OR '1'='1".into());
+    "mapping/form/check-digit" "mapping.input.form" "Body=wrong-check-digit" ["ENV-16"]
+        |d| input(d, |input, _| {
+            input.scheme = Some(format!("{SCHEME}late-elderly"));
+            input.number = "33120010".into();
+        });
+    "mapping/form/unknown-scheme" "mapping.input.form" "Body=unknown-scheme" ["ENV-09"]
+        |d| input(d, |input, _| input.scheme = Some(format!("{SCHEME}unknown")));
+    "mapping/owner/another" "mapping.input.own-number" "Body=NameQualifier-insurer-d" ["ENV-09", "ENV-13"]
+        |d| input(d, |input, world| input.owner = Some(world.entity("insurer-d")));
+    "mapping/owner/missing" "mapping.input.own-number" "Body=NameQualifier-missing" ["ENV-09"]
+        |d| input(d, |input, _| input.owner = None);
+    "mapping/owner/another-speaker" "mapping.input.own-number" "speaker=insurer-d" ["ENV-13"]
+        |d| d.speak_as("insurer-d");
+    "mapping/agreement/purpose" "mapping.agreement.pair" "Header/UsageDirective/Purpose=history" ["ENV-13"]
+        |d| d.purpose = Some(format!("{PURPOSE}history"));
+    "mapping/loop/relay" "mapping.loop.none" "Body/IdentityMappingRequest/MappingInput/TokenPolicy=relay" ["ENV-17"]
+        |d| input(d, |input, world| input.target = Some(world.entity("relay")));
+    "xml/schema/mapping-input" "xml.schema.closed" "Body/IdentityMappingRequest/MappingInput/Extra=element" []
+        |d| d.body.find_mut("ims:MappingInput").children.push(chukei_forge::raw::Element::new("ims:Extra").into());
+];
+
+const NOTICES: &[Row] = bends![
+    "disclosure/notice/unknown-envelope" "disclosure.notice.foreign" "Body/DisclosureNotice@envelope=unknown" []
+        |d| d.body.set("envelope", "_00000000000000000000000000000000");
+    "disclosure/notice/body-not-covered" "message.signature.covers" "Header/Security/Signature+signer=body-not-covered" ["SOAP-09"]
+        |d| d.uncovered.push("Body");
+    "disclosure/notice/other-client" "message.sender.is-tls-client" "tls=insurer-c" ["TLS-04"]
+        |d| d.tls = Some("insurer-c".into());
+];
+
+const HISTORY: &[Row] = bends![
+    "history/query/requester" "history.query.portal-only" "speaker=insurer-a" []
+        |d| d.speak_as("insurer-a");
+    "history/query/responder" "history.query.portal-only" "speaker=insurer-b" []
+        |d| d.speak_as("insurer-b");
+    "history/query/sender-portal" "message.sender.is-signer" "tls+signer+Header/Security/BinarySecurityToken=insurer-a" ["WSF-02"]
+        |d| { d.tls = Some("insurer-a".into()); d.signer = "insurer-a".into(); d.token = "insurer-a".into(); };
+    "history/query/stranger" "message.sender.is-signer" "speaker=stranger" []
+        |d| d.speak_as("stranger");
+    "history/query/body-not-covered" "message.signature.covers" "Header/Security/Signature+signer=body-not-covered" ["SOAP-09"]
+        |d| d.uncovered.push("Body");
+];
+
+const RELAYED: &[Row] = bends![
+    "relayed/forward/other-sender" "relayed.forward.holder" "speaker=insurer-d" ["ENV-05"]
+        |d| d.speak_as("insurer-d");
+    "relayed/forward/not-listed" "relayed.forward.holder" "Envelope+signer=relay-not-listed" ["ENV-05"]
+        |d| d.carried.iter_mut().for_each(|envelope| {
+            drop(envelope.remove("saml:Subject/saml:SubjectConfirmation[2]"));
+        });
+    "relayed/forward/holder-changed" "relayed.forward.holder" "Envelope+signer=holder-insurer-d" ["ENV-05", "ENV-06"]
+        |d| {
+            let other = d.entity("insurer-d");
+            d.carried.iter_mut().for_each(|envelope| {
+                envelope.find_mut("saml:Subject/saml:SubjectConfirmation/saml:NameID").set_content(&other);
+            });
+        };
+];
+
+type Scene = (&'static str, fn() -> &'static [&'static Sentence], fn(&Face) -> Result<(), Broken>);
+
+/// What cannot be said by one bend of one message.
+const SCENES: &[Scene] = &[
+    ("mapping/known/unknown-number", || leak(&[req!("mapping.input.known"), req!("mapping.no-transient")]), |face| {
+        let mut kit = face.kit();
+        let number = kit.number("unknown", "insurer-a").1;
+        let mut input = kit.input(USUAL_PERSON, "insurer-b", 1);
+        input.number = number;
+        map(face, &mut kit, &[input])
+    }),
+    ("mapping/member/of-another", || leak(&[req!("mapping.target.member"), req!("mapping.no-transient")]), |face| {
+        one(face, "not-member", "insurer-b")
+    }),
+    ("mapping/member/former", || leak(&[req!("mapping.target.member"), req!("mapping.no-transient")]), |face| {
+        one(face, "former-member", "insurer-b")
+    }),
+    ("mapping/target/unreachable", || leak(&[req!("mapping.unreachable.distinct")]), |face| {
+        one(face, "unreachable", "insurer-e")
+    }),
+    ("mapping/target/several", || leak(&[req!("mapping.unambiguous")]), |face| {
+        let mut kit = face.kit();
+        let mut input = kit.input("both", "insurer-b", 1);
+        input.target = None;
+        map(face, &mut kit, &[input])
+    }),
+    ("mapping/target/number-of-two", || leak(&[req!("mapping.unambiguous")]), |face| {
+        one(face, "duplicate-1", "insurer-b")
+    }),
+    ("mapping/agreement/pair-known", || leak(&[req!("mapping.agreement.pair")]), |face| {
+        foreign_pair(face, "other-pair")
+    }),
+    ("mapping/agreement/pair-unknown", || leak(&[req!("mapping.agreement.pair")]), |face| foreign_pair(face, "unknown")),
+    ("mapping/input/several", || leak(&[req!("mapping.input.each-answered"), req!("mapping.status.levels")]), |face| {
+        let mut kit = face.kit();
+        let persons = [USUAL_PERSON, "not-member", "homonym-1", "late-elderly"];
+        let inputs: Vec<Input> = persons.iter().zip(1..).map(|(p, n)| kit.input(p, "insurer-b", n)).collect();
+        map(face, &mut kit, &inputs)
+    }),
+    ("mapping/input/all-of-32", || leak(&[req!("mapping.input.each-answered"), req!("mapping.status.levels")]), |face| {
+        let mut kit = face.kit();
+        let inputs: Vec<Input> = (1..=32).map(|number| kit.input(USUAL_PERSON, "insurer-b", number)).collect();
+        map(face, &mut kit, &inputs)
+    }),
+    ("mapping/envelopes/unlike", || leak(&[
+        req!("envelope.issue.fresh"), req!("privacy.ciphertext.unlinkable"), req!("privacy.ciphertext.size"),
+        req!("encryption.key.fresh"),
+    ]), |face| {
+        // Two of one person, and of two persons with numbers of other lengths.
+        for person in [USUAL_PERSON, USUAL_PERSON, "homonym-1", "late-elderly"] {
+            one(face, person, "insurer-b")?;
+        }
+        Ok(())
+    }),
+    ("mapping/envelopes/other-pair", || leak(&[req!("envelope.issue.audience"), req!("envelope.issue.holder")]), |face| {
+        one(face, "both", "insurer-c")
+    }),
+    ("history/complete/granted-and-refused", || leak(&[
+        req!("history.complete"), req!("mapping.log.before-answer"), req!("disclosure.notice.recorded"),
+    ]), history),
+    ("history/complete/foreign-notice", || leak(&[req!("disclosure.notice.foreign"), req!("history.complete")]), |face| {
+        ask_history(face);
+        let id = acts::envelope_id(&acts::mapped(face)?);
+        let notice = face.kit().notice("insurer-c", &id);
+        face.send("disclosure", notice);
+        ask_history(face);
+        Ok(())
+    }),
+];
+
+fn leak(sentences: &[&'static Sentence]) -> &'static [&'static Sentence] {
+    Box::leak(sentences.to_vec().into_boxed_slice())
+}
+
+fn one(face: &Face, person: &str, target: &str) -> Result<(), Broken> {
+    let mut kit = face.kit();
+    let input = kit.input(person, target, 1);
+    map(face, &mut kit, &[input])
+}
+
+fn map(face: &Face, kit: &mut chukei_harness::Kit, inputs: &[Input]) -> Result<(), Broken> {
+    let body = body::mapping_request(inputs);
+    let draft = kit.request("insurer-a", "mapping", body).for_purpose(chukei_harness::kit::USUAL_PURPOSE);
+    face.send("mapping", draft);
+    Ok(())
+}
+
+/// `insurer-d` asks for a number of `insurer-b`, which no agreement allows.
+fn foreign_pair(face: &Face, person: &str) -> Result<(), Broken> {
+    let mut kit = face.kit();
+    let (scheme, number) = kit.number(person, "insurer-d");
+    let input = Input {
+        scheme: Some(scheme),
+        number,
+        owner: Some(kit.world.entity("insurer-d")),
+        ..kit.input(USUAL_PERSON, "insurer-b", 1)
+    };
+    let body = body::mapping_request(&[input]);
+    let draft = kit.request("insurer-d", "mapping", body).for_purpose(chukei_harness::kit::USUAL_PURPOSE);
+    face.send("mapping", draft);
+    Ok(())
+}
+
+fn notice_by_another(face: &Face) -> Result<(), Broken> {
+    let id = acts::envelope_id(&acts::mapped(face)?);
+    let notice = face.kit().notice("insurer-c", &id);
+    face.send_deviating("disclosure", notice);
+    acts::probe(face, Kind::Notice);
+    Ok(())
+}
+
+fn ask_history(face: &Face) {
+    let draft = face.kit().history("portal", USUAL_PERSON, "portal");
+    face.send("history", draft);
+}
+
+/// The history of a person before and after a granted mapping, a refused one, and a disclosure, and while it is asked for.
+fn history(face: &Face) -> Result<(), Broken> {
+    ask_history(face);
+    let id = acts::envelope_id(&acts::mapped(face)?);
+    ask_history(face);
+    one(face, USUAL_PERSON, "insurer-e")?;
+    let notice = face.kit().notice("insurer-b", &id);
+    face.send("disclosure", notice);
+    ask_history(face);
+    Ok(())
+}

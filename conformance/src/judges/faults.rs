@@ -1,0 +1,188 @@
+//! Chapter 20, refusals: what faults look like, and what they do not tell.
+
+use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
+use chukei_reason::{Answer as Group, Reason};
+use chukei_spec::req;
+use chukei_xml::{Document, Node, ns};
+
+use super::{each, whole};
+use crate::read::{self, Message, text};
+
+pub(super) const JUDGES: &[Judge] = &[
+    whole(req!("message.fault.shape"), shape),
+    whole(req!("message.fault.no-echo"), no_echo),
+    whole(req!("message.fault.auth-equal"), |exchange| equal(exchange, Group::Auth)),
+    whole(req!("message.fault.dec-equal"), |exchange| equal(exchange, Group::Dec)),
+    whole(req!("message.fault.status"), status),
+    whole(req!("answer.coarse"), coarse),
+];
+
+/// Refusals of the run, with the request and the case.
+fn refusals<'t>(exchange: &Exchange<'t>) -> Vec<(&'t str, Sent<'t>, Answer<'t>)> {
+    let whole = exchange.whole();
+    let mut case = "";
+    let mut found = Vec::new();
+    for event in exchange.run() {
+        match &event.what {
+            chukei_evidence::What::CaseStart { case: started, .. } => case = started,
+            chukei_evidence::What::Answered { exchange: number, .. } => {
+                let Some(answer) = whole.answer(*number) else { continue };
+                let is_fault = Message::of(answer.body).is_some_and(|message| message.fault().is_some());
+                if answer.status >= 400 || is_fault {
+                    found.extend(whole.sent().find(|sent| sent.exchange == *number).map(|sent| (case, sent, answer)));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn shape(exchange: &Exchange<'_>) -> Verdict {
+    each(refusals(exchange), "missing.a-refusal", |(_, _, answer)| {
+        let wrong = |expected: &str, observed: String| {
+            Err(Finding::new("fault.shape", Phrase::plain(expected), observed).at([answer.seq]))
+        };
+        if answer.body.is_empty() && matches!(answer.status, 400 | 404 | 405 | 413 | 431) {
+            return Ok(()); // turned away by HTTP, before there was a message
+        }
+        let kind = answer.fields.get("content-type").unwrap_or_default();
+        if !kind.starts_with("text/xml") {
+            return wrong("expected.text-xml", kind.to_owned());
+        }
+        let Some(message) = Message::of(answer.body) else {
+            return wrong("expected.fault", String::new());
+        };
+        if !matches!(answer.status, 400 | 404 | 405 | 413 | 431 | 500) {
+            return wrong("expected.status-of-refusal", answer.status.to_string());
+        }
+        let others = message.body().map_or(0, |body| body.elements().count());
+        if message.fault().is_none() || others != 1 || message.root().elements().count() != 1 {
+            return wrong("expected.nothing-but-fault", message.kind().to_owned());
+        }
+        match message.fault_code() {
+            Some((_, namespace)) if namespace == ns::SOAP.uri() || namespace == ns::SBF.uri() => Ok(()),
+            Some((local, namespace)) => wrong("expected.faultcode", format!("{{{namespace}}}{local}")),
+            None => wrong("expected.faultcode", String::new()),
+        }
+    })
+}
+
+/// Shorter values may stand in a fault by chance.
+const TELLING: usize = 6;
+
+fn no_echo(exchange: &Exchange<'_>) -> Verdict {
+    each(refusals(exchange), "missing.a-refusal", |(_, sent, answer)| {
+        let Some(told) = answer.body.text() else { return Ok(()) };
+        let fields = answer.fields.0.iter().map(|(_, value)| value.as_str());
+        let told: Vec<&str> = fields.chain([told]).collect();
+        for value in values(exchange, sent) {
+            if value.chars().count() >= TELLING && told.iter().any(|told| told.contains(value.as_str())) {
+                let places = [Place::from(answer.seq), Place::from(sent.seq)];
+                return Err(Finding::new("fault.echo", Phrase::plain("expected.no-echo"), value).at(places));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What a request says in texts and attributes that are its own; the standard's own words are everybody's.
+fn values(exchange: &Exchange<'_>, sent: Sent<'_>) -> Vec<String> {
+    let mut values = Vec::new();
+    let is_own = |value: &str| !value.contains("://www.") && !value.contains("://docs.") && !value.contains("://schemas.");
+    if let Ok(document) = Document::parse(sent.body.bytes()) {
+        for element in document.root().descendants() {
+            values.extend(element.attributes().map(|attribute| attribute.value().to_owned()));
+            values.extend(element.nodes().filter_map(|node| match node {
+                Node::Text(text) => Some(text.trim().to_owned()),
+                Node::Element(_) => None,
+            }));
+            if element.is(read::ASSERTION) {
+                let opened = read::open(exchange, element);
+                let name_id = opened.and_then(|opened| Document::parse(opened.plaintext.trim_ascii_end()).ok());
+                values.extend(name_id.and_then(|name_id| text(name_id.root()).map(str::to_owned)));
+            }
+        }
+    }
+    values.retain(|value| is_own(value));
+    values
+}
+
+/// The group to which a case's refusals belong, if all its sentences agree.
+fn group(case: &str) -> Option<Group> {
+    let case = crate::registry().case(case)?;
+    let mut groups = case.sentences.iter().map(|sentence| {
+        Reason::all().find(|reason| reason.sentence() == sentence.id).map(Reason::answer)
+    });
+    let first = groups.next()??;
+    groups.all(|other| other == Some(first)).then_some(first)
+}
+
+fn equal(exchange: &Exchange<'_>, wanted: Group) -> Verdict {
+    let refused: Vec<Answer<'_>> = refusals(exchange)
+        .into_iter()
+        .filter(|(case, sent, answer)| sent.deviates && answer.status == 500 && group(case) == Some(wanted))
+        .map(|(_, _, answer)| answer)
+        .collect();
+    let Some((first, rest)) = refused.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return Verdict::unreached(Phrase::plain("missing.two-refusals"));
+    };
+    each(rest, "missing.two-refusals", |other| {
+        if other.body == first.body && other.status == first.status {
+            return Ok(());
+        }
+        let told = |answer: &Answer<'_>| answer.body.text().unwrap_or_default().chars().take(400).collect::<String>();
+        let places = [Place::from(other.seq), Place::from(first.seq)];
+        Err(Finding::new("fault.told-apart", told(first), told(other)).at(places))
+    })
+}
+
+fn coarse(exchange: &Exchange<'_>) -> Verdict {
+    let auth = equal(exchange, Group::Auth);
+    // Who opens no ciphertext has but one group to keep equal.
+    match equal(exchange, Group::Dec) {
+        Verdict::Unreached { .. } => auth,
+        dec if auth.is_pass() => dec,
+        _ => auth,
+    }
+}
+
+/// Sentences and the codes of chapter 20's table.
+const CODES: &[(&str, &str)] = &[
+    ("message.framework.", "FrameworkVersionMismatch"),
+    ("message.action.", "ActionNotSupported"),
+    ("message.timestamp.", "StaleMsg"),
+    ("message.id.once", "DuplicateMsg"),
+    ("message.processing-context.", "ProcCtxUnwilling"),
+    ("message.usage-directive.", "CannotHonourUsageDirective"),
+    ("envelope.purpose.", "CannotHonourUsageDirective"),
+    ("history.query.", "ProviderIDNotValid"),
+    ("envelope.present.", "TargetIdentityNotValid"),
+    ("envelope.version.", "TargetIdentityNotValid"),
+    ("envelope.audience.", "TargetIdentityNotValid"),
+    ("envelope.recipient.", "TargetIdentityNotValid"),
+    ("envelope.window.", "TargetIdentityNotValid"),
+    ("envelope.holder.", "TargetIdentityNotValid"),
+    ("envelope.use.", "TargetIdentityNotValid"),
+    ("envelope.one-time-use.", "TargetIdentityNotValid"),
+    ("message.header.understood", "InvalidRequest"),
+    ("message.to.", "InvalidRequest"),
+    ("message.id.form", "InvalidRequest"),
+    ("message.reply-to.", "InvalidRequest"),
+    ("linkage.query.", "InvalidRequest"),
+    ("mapping.input.count", "InvalidRequest"),
+];
+
+fn status(exchange: &Exchange<'_>) -> Verdict {
+    let semantic = refusals(exchange).into_iter().filter_map(|(case, sent, answer)| {
+        let case = crate::registry().case(case).filter(|_| sent.deviates && answer.status == 500)?;
+        let [sentence] = case.sentences else { return None };
+        let (_, code) = CODES.iter().find(|(beginning, _)| sentence.id.starts_with(beginning))?;
+        Some((*code, answer))
+    });
+    each(semantic, "missing.a-refusal", |(code, answer)| {
+        let message = Message::of(answer.body);
+        let found = message.as_ref().and_then(Message::fault_status).unwrap_or("–");
+        if found == code { Ok(()) } else { Err(Finding::new("fault.status", code, found).at([answer.seq])) }
+    })
+}

@@ -1,0 +1,276 @@
+//! Chapters 32 and 33 for the responder: what it answers, and what it tells the relay before.
+
+use std::collections::BTreeSet;
+
+use chukei_evidence::{Answer, Call, Exchange, Finding, Holding, Judge, Number, Person, Phrase, Place, Sent, Verdict};
+use chukei_spec::req;
+use chukei_xml::{Document, Element, ns};
+
+use super::{declared, each, whole};
+use crate::{
+    read::{self, Message, attribute, text},
+    refuse,
+};
+
+pub(super) const JUDGES: &[Judge] = &[
+    declared(req!("linkage.answer.person"), person),
+    declared(req!("envelope.exact-number"), person),
+    declared(req!("linkage.answer.no-data"), no_data),
+    whole(req!("linkage.answer.no-number"), no_number),
+    whole(req!("linkage.answer.no-name"), no_name),
+    whole(req!("linkage.answer.items"), items),
+    whole(req!("linkage.answer.as-of"), as_of),
+    whole(req!("linkage.disclosure.before-answer"), before_answer),
+    whole(req!("linkage.disclosure.content"), content),
+    whole(req!("linkage.refusal.no-disclosure"), no_disclosure),
+];
+
+/// A query with its answer, if that is a `ck:LinkageAnswer`.
+struct Answered<'t> {
+    sent: Sent<'t>,
+    answer: Answer<'t>,
+    request: Message,
+    message: Message,
+    number: Option<(String, String)>,
+}
+
+fn answered<'t>(exchange: &Exchange<'t>) -> Vec<Answered<'t>> {
+    let all = exchange.answered().filter_map(|(sent, answer)| {
+        let (request, message) = (Message::of(sent.body)?, Message::of(answer.body)?);
+        let number = sealed_in(exchange, &request);
+        (message.kind() == "LinkageAnswer").then_some(Answered { sent, answer, request, message, number })
+    });
+    all.collect()
+}
+
+/// Scheme and number in the envelope of a query.
+fn sealed_in(exchange: &Exchange<'_>, request: &Message) -> Option<(String, String)> {
+    let opened = read::open(exchange, *request.envelopes().first()?)?;
+    let document = Document::parse(opened.plaintext.trim_ascii_end()).ok()?;
+    let root = document.root();
+    Some((attribute(root, "Format").to_owned(), text(root)?.to_owned()))
+}
+
+/// The person whom the product knows by exactly this number.
+fn holder<'t>(exchange: &Exchange<'t>, number: &str) -> Option<&'t Person> {
+    let party = &exchange.header().product.party;
+    exchange.world().people.iter().find(|person| {
+        let own = |own: &Number| own.insurer == *party && own.value == number;
+        person.name != "unknown" && person.numbers.iter().any(own)
+    })
+}
+
+fn facts<'m>(message: &'m Message, name: &'static str) -> Vec<Element<'m>> {
+    let content = message.content().into_iter().flat_map(Element::elements);
+    content.filter(|child| child.is(ns::CK.name(name))).collect()
+}
+
+/// Facts that tell one person from another.
+fn amounts(message: &Message) -> BTreeSet<String> {
+    facts(message, "Benefit").into_iter().map(|benefit| attribute(benefit, "amount").to_owned()).collect()
+}
+
+fn held<'h>(holdings: impl Iterator<Item = &'h Holding>) -> BTreeSet<String> {
+    let amount = |holding: &Holding| holding.facts.iter().find(|(name, _)| name == "amount").map(|(_, value)| value.clone());
+    holdings.filter_map(amount).collect()
+}
+
+/// About the person of the exact number, or about nobody.
+fn person(exchange: &Exchange<'_>) -> Verdict {
+    let party = exchange.header().product.party.clone();
+    each(answered(exchange), "missing.an-answer", |answered| {
+        let Some((_, number)) = &answered.number else {
+            return Err(Verdict::unreached(Phrase::plain("missing.number")));
+        };
+        let person = holder(exchange, number);
+        let asked = answered.request.items();
+        let wanted = person.map(|person| held(person.holdings_at(&party, "benefits"))).unwrap_or_default();
+        let wanted = if asked.contains(&"benefits") { wanted } else { BTreeSet::new() };
+        let found = amounts(&answered.message);
+        let has_data = !facts(&answered.message, "Eligibility").is_empty() || !found.is_empty();
+        let wrong = |expected: String, observed: String| {
+            let places = [Place::from(answered.answer.seq), Place::from(answered.sent.seq)];
+            Err(Finding::new("answer.other-person", expected, observed).at(places))
+        };
+        if found != wanted {
+            let join = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
+            return wrong(join(&wanted), join(&found));
+        }
+        if person.is_none() && has_data {
+            return wrong("NoData".into(), answered.message.status().unwrap_or_default().to_owned());
+        }
+        Ok(())
+    })
+}
+
+fn no_data(exchange: &Exchange<'_>) -> Verdict {
+    let Some(answer) = refuse::answer(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.an-answer"));
+    };
+    let message = Message::of(answer.body);
+    let status = message.as_ref().filter(|m| m.kind() == "LinkageAnswer").and_then(Message::status);
+    let is_empty = message.as_ref().is_some_and(|m| facts(m, "Eligibility").is_empty() && facts(m, "Benefit").is_empty());
+    if status == Some("NoData") && is_empty && answer.status == 200 {
+        return Verdict::Pass;
+    }
+    let observed = status.map(str::to_owned).or_else(|| message.map(|m| m.kind().to_owned())).unwrap_or_default();
+    Finding::new("answer.not-no-data", "NoData", observed).at([answer.seq])
+}
+
+fn no_number(exchange: &Exchange<'_>) -> Verdict {
+    each(answered(exchange), "missing.an-answer", |answered| {
+        let told = answered.answer.body.text().unwrap_or_default();
+        let fields = answered.answer.fields.0.iter().map(|(_, value)| value.as_str());
+        let number = answered.number.as_ref().map(|(_, number)| number.as_str()).filter(|number| number.len() > 5);
+        let Some(number) = number else { return Ok(()) };
+        if fields.chain([told]).any(|told| told.contains(number)) {
+            let finding = Finding::new("answer.number", Phrase::plain("expected.no-number"), number);
+            return Err(finding.at([answered.answer.seq]));
+        }
+        Ok(())
+    })
+}
+
+fn no_name(exchange: &Exchange<'_>) -> Verdict {
+    let names: Vec<&str> = exchange.world().people.iter().flat_map(|p| &p.canaries).map(String::as_str).collect();
+    each(answered(exchange), "missing.an-answer", |answered| {
+        let told = answered.answer.body.text().unwrap_or_default();
+        let bare = |name: &str| name.trim_start_matches("TEST ").trim_start_matches("テスト ").to_owned();
+        match names.iter().find(|name| told.contains(&bare(name))) {
+            Some(name) => {
+                let finding = Finding::new("answer.name", Phrase::plain("expected.no-name"), *name);
+                Err(finding.at([answered.answer.seq]))
+            }
+            None => Ok(()),
+        }
+    })
+}
+
+fn items(exchange: &Exchange<'_>) -> Verdict {
+    let party = exchange.header().product.party.clone();
+    each(answered(exchange), "missing.an-answer", |answered| {
+        let asked = answered.request.items();
+        let person = answered.number.as_ref().and_then(|(_, number)| holder(exchange, number));
+        for (item, element) in [("eligibility", "Eligibility"), ("benefits", "Benefit")] {
+            let given = !facts(&answered.message, element).is_empty();
+            let is_held = person.is_some_and(|person| person.holdings_at(&party, item).next().is_some());
+            let wanted = asked.contains(&item);
+            let wrong = |expected: &str, observed: &str| {
+                let finding = Finding::new("answer.items", Phrase::key(expected, [item]), observed);
+                Err(finding.at([Place::from(answered.answer.seq), Place::from(answered.sent.seq)]))
+            };
+            if given && !wanted {
+                return wrong("expected.no-item", element);
+            }
+            if wanted && is_held && !given {
+                return wrong("expected.item", "–");
+            }
+        }
+        Ok(())
+    })
+}
+
+fn as_of(exchange: &Exchange<'_>) -> Verdict {
+    let all = answered(exchange);
+    let told: Vec<_> = all.iter().flat_map(|a| facts(&a.message, "Eligibility").into_iter().map(move |e| (a, e))).collect();
+    each(told, "missing.an-eligibility", |(answered, eligibility)| {
+        let day = attribute(eligibility, "asOf");
+        let asked = answered.request.content().and_then(|content| content.attribute("asOf"));
+        let lacking = [("asOf", day), ("recordedAt", attribute(eligibility, "recordedAt"))];
+        if let Some((name, _)) = lacking.iter().find(|(_, value)| value.is_empty()) {
+            return Err(Finding::new("answer.as-of", *name, "–").at([answered.answer.seq]));
+        }
+        match asked {
+            Some(asked) if asked != day => Err(Finding::new("answer.as-of", asked, day).at([answered.answer.seq])),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// The notice about an envelope, before an event.
+fn notice<'t>(exchange: &Exchange<'t>, envelope: &str, before: u32) -> Option<(Call<'t>, Message)> {
+    let calls = exchange.calls().filter(|call| call.to == "relay" && call.seq < before);
+    calls.filter_map(|call| Some((call, Message::of(call.body)?))).find(|(_, message)| {
+        let notice = message.content().filter(|content| content.is(ns::CK.name("DisclosureNotice")));
+        notice.is_some_and(|notice| attribute(notice, "envelope") == envelope)
+    })
+}
+
+fn envelope_of(request: &Message) -> String {
+    request.envelopes().first().map(|envelope| attribute(*envelope, "ID").to_owned()).unwrap_or_default()
+}
+
+fn before_answer(exchange: &Exchange<'_>) -> Verdict {
+    each(answered(exchange), "missing.an-answer", |answered| {
+        let id = envelope_of(&answered.request);
+        let receipt = notice(exchange, &id, answered.answer.seq)
+            .and_then(|(call, _)| exchange.reply(call.exchange))
+            .filter(|reply| reply.seq < answered.answer.seq);
+        if receipt.is_some() {
+            return Ok(());
+        }
+        let observed = Phrase::plain("observed.no-receipt");
+        Err(Finding::new("disclosure.missing", Phrase::plain("expected.receipt"), observed).at([answered.answer.seq]))
+    })
+}
+
+fn content(exchange: &Exchange<'_>) -> Verdict {
+    let all = answered(exchange);
+    let noticed: Vec<_> = all
+        .iter()
+        .filter_map(|answered| {
+            let (call, message) = notice(exchange, &envelope_of(&answered.request), u32::MAX)?;
+            Some((answered, call, message))
+        })
+        .collect();
+    each(noticed, "missing.a-notice", |(answered, call, message)| {
+        let Some(notice) = message.content() else { return Ok(()) };
+        let outcome = if answered.message.status() == Some("NoData") { "no-data" } else { "answered" };
+        let envelope = answered.request.envelopes().first().copied();
+        let requester = envelope.and_then(|envelope| {
+            let first = read::inside(envelope, ns::SAML.name("SubjectConfirmation"))?;
+            text(read::inside(first, ns::SAML.name("NameID"))?)
+        });
+        let purpose = notice.elements().find(|child| child.is(ns::CK.name("Purpose"))).and_then(text);
+        let set = |items: Vec<&str>| items.into_iter().map(str::to_owned).collect::<BTreeSet<String>>();
+        let wrong = |expected: &str, observed: &str| {
+            let places = [Place::from(call.seq), Place::from(answered.sent.seq)];
+            Err(Finding::new("disclosure.content", expected, observed).at(places))
+        };
+        if attribute(notice, "requester") != requester.unwrap_or_default() {
+            return wrong(requester.unwrap_or_default(), attribute(notice, "requester"));
+        }
+        if purpose != answered.request.purpose() {
+            return wrong(answered.request.purpose().unwrap_or_default(), purpose.unwrap_or_default());
+        }
+        if attribute(notice, "outcome") != outcome {
+            return wrong(outcome, attribute(notice, "outcome"));
+        }
+        if set(message.items()) != set(answered.request.items()) {
+            return wrong(&answered.request.items().join(", "), &message.items().join(", "));
+        }
+        Ok(())
+    })
+}
+
+/// A query that was refused, in a case that bends the query and not what happens after it, has no notice.
+fn no_disclosure(exchange: &Exchange<'_>) -> Verdict {
+    let refused = exchange.answered().filter(|(sent, answer)| {
+        sent.deviates && answer.status >= 400 && Message::of(answer.body).is_some_and(|m| m.fault().is_some())
+    });
+    each(refused.collect::<Vec<_>>(), "missing.a-refusal", |(sent, answer)| {
+        let calls = exchange.calls().filter(|call| call.seq > sent.seq && call.seq < answer.seq && call.to == "relay");
+        let mut notices = calls.filter(|call| {
+            // A receipt that the suite has bent is another matter: the query was in order.
+            let bent = exchange.reply(call.exchange).is_none_or(|reply| reply.deviates);
+            !bent && call.body.text().is_some_and(|text| text.contains("DisclosureNotice"))
+        });
+        match notices.next() {
+            Some(call) => {
+                let finding = Finding::new("disclosure.of-refusal", Phrase::plain("expected.no-notice"), "DisclosureNotice");
+                Err(finding.at([Place::from(call.seq), Place::from(answer.seq)]))
+            }
+            None => Ok(()),
+        }
+    })
+}

@@ -1,0 +1,343 @@
+//! Chapters 30, 32 and 33 for the relay: what it answers to inputs, what it records, and what it carries.
+
+use std::collections::BTreeMap;
+
+use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
+use chukei_spec::req;
+use chukei_xml::{Element, ns};
+
+use super::{answers::well_signed, declared, each, whole};
+use crate::{
+    read::{Message, attribute},
+    refuse, trust,
+};
+
+pub(super) const JUDGES: &[Judge] = &[
+    whole(req!("mapping.input.each-answered"), each_answered),
+    whole(req!("mapping.status.levels"), levels),
+    declared(req!("mapping.input.known"), |exchange| only_status(exchange, "NotMember")),
+    declared(req!("mapping.target.member"), |exchange| only_status(exchange, "NotMember")),
+    declared(req!("mapping.no-transient"), |exchange| only_status(exchange, "NotMember")),
+    declared(req!("mapping.unreachable.distinct"), |exchange| only_status(exchange, "Unreachable")),
+    declared(req!("mapping.unambiguous"), |exchange| only_status(exchange, "Duplicate")),
+    declared(req!("mapping.agreement.pair"), agreement),
+    declared(req!("mapping.log.before-answer"), logged),
+    declared(req!("disclosure.notice.recorded"), disclosed),
+    declared(req!("disclosure.notice.foreign"), foreign),
+    declared(req!("history.complete"), complete),
+    whole(req!("history.no-number"), no_number),
+    declared(req!("relayed.forward.unchanged"), forwarded),
+    declared(req!("relayed.answer.unchanged"), returned),
+];
+
+/// Mapping requests with their answers.
+fn mapped<'t>(exchange: &Exchange<'t>) -> Vec<(Sent<'t>, Answer<'t>, Message, Message)> {
+    let all = exchange.answered().filter_map(|(sent, answer)| {
+        let (request, message) = (Message::of(sent.body)?, Message::of(answer.body)?);
+        (message.kind() == "IdentityMappingResponse").then_some((sent, answer, request, message))
+    });
+    all.collect()
+}
+
+fn each_answered(exchange: &Exchange<'_>) -> Verdict {
+    each(mapped(exchange), "missing.a-mapping", |(sent, answer, request, message)| {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let outputs = message.outputs();
+        let statuses = message.statuses();
+        for id in outputs.iter().map(|(id, _)| *id).chain(statuses.iter().map(|(id, _)| *id)) {
+            let count = counts.entry(id).or_default();
+            *count = count.saturating_add(1);
+        }
+        let inputs: Vec<&str> =
+            request.content().into_iter().flat_map(Element::elements).map(|input| attribute(input, "reqID")).collect();
+        let places = [Place::from(answer.seq), Place::from(sent.seq)];
+        if let Some(id) = inputs.iter().find(|id| counts.get(**id) != Some(&1)) {
+            let count = counts.get(id).copied().unwrap_or_default().to_string();
+            return Err(Finding::new("mapping.input-unanswered", format!("reqID {id}: 1"), count).at(places));
+        }
+        match counts.keys().find(|id| !inputs.contains(id)) {
+            Some(other) => Err(Finding::new("mapping.input-invented", inputs.join(", "), *other).at(places)),
+            None => Ok(()),
+        }
+    })
+}
+
+fn levels(exchange: &Exchange<'_>) -> Verdict {
+    each(mapped(exchange), "missing.a-mapping", |(_, answer, request, message)| {
+        let inputs = request.content().map_or(0, |content| content.elements().count());
+        let granted = message.outputs().len();
+        let wanted = match granted {
+            0 => "Failed",
+            _ if granted == inputs => "OK",
+            _ => "Partial",
+        };
+        let found = message.status().unwrap_or("–");
+        if found == wanted { Ok(()) } else { Err(Finding::new("mapping.level", wanted, found).at([answer.seq])) }
+    })
+}
+
+/// One status with this code for the one input, and no envelope.
+fn only_status(exchange: &Exchange<'_>, wanted: &str) -> Verdict {
+    let Some(answer) = refuse::answer(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.an-answer"));
+    };
+    let message = Message::of(answer.body);
+    let codes: Vec<&str> = message.iter().flat_map(|m| m.statuses()).map(|(_, code)| code).collect();
+    let envelopes = message.as_ref().map_or(0, |m| m.outputs().len());
+    if codes == [wanted] && envelopes == 0 {
+        return Verdict::Pass;
+    }
+    let observed = match (envelopes, message.as_ref()) {
+        (0, Some(message)) if message.fault().is_some() => message.kind().to_owned(),
+        (0, _) => codes.join(", "),
+        _ => "saml:Assertion".to_owned(),
+    };
+    Finding::new("mapping.other-status", wanted, observed).at([answer.seq])
+}
+
+/// Refused as forbidden, by a bend of a valid request or by a pair that is known from the world.
+fn agreement(exchange: &Exchange<'_>) -> Verdict {
+    if exchange.deviation().is_empty() {
+        only_status(exchange, "Forbidden")
+    } else {
+        refuse::input_refused(exchange, "Forbidden")
+    }
+}
+
+/// An entry of an access history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    number: String,
+    kind: String,
+    actor: String,
+    outcome: String,
+    envelope: String,
+}
+
+/// The histories of a case, with the events that show them.
+fn histories(exchange: &Exchange<'_>) -> Vec<(u32, Vec<Entry>)> {
+    let answers = exchange.answers().filter_map(|answer| Some((answer.seq, Message::of(answer.body)?)));
+    answers
+        .filter(|(_, message)| message.kind() == "AccessHistory")
+        .map(|(seq, message)| {
+            let entries = message.content().into_iter().flat_map(Element::elements);
+            let text = |entry: Element<'_>, name: &str| attribute(entry, name).to_owned();
+            let entry = |entry: Element<'_>| Entry {
+                number: text(entry, "number"),
+                kind: text(entry, "kind"),
+                actor: text(entry, "actor"),
+                outcome: text(entry, "outcome"),
+                envelope: text(entry, "envelope"),
+            };
+            (seq, entries.map(entry).collect())
+        })
+        .collect()
+}
+
+/// What one history has beyond an earlier one, without the looks at the history.
+fn added(earlier: &[Entry], later: &[Entry]) -> Vec<Entry> {
+    let fresh = later.iter().skip(earlier.len());
+    fresh.filter(|entry| entry.kind != "history").cloned().collect()
+}
+
+fn entity(exchange: &Exchange<'_>, party: &str) -> String {
+    exchange.world().party(party).map(|party| party.entity.clone()).unwrap_or_default()
+}
+
+fn granted_in(exchange: &Exchange<'_>) -> String {
+    let all = mapped(exchange);
+    let mut outputs = all.iter().flat_map(|(_, _, _, message)| message.outputs());
+    outputs.next().map(|(_, envelope)| attribute(envelope, "ID").to_owned()).unwrap_or_default()
+}
+
+/// After a granted mapping the history has one entry more, about that.
+fn logged(exchange: &Exchange<'_>) -> Verdict {
+    let histories = histories(exchange);
+    let [(_, first), (seq, second), ..] = histories.as_slice() else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    let (actor, id) = (entity(exchange, "insurer-a"), granted_in(exchange));
+    if id.is_empty() {
+        return Verdict::unreached(Phrase::plain("missing.an-envelope"));
+    }
+    let fresh = added(first, second);
+    let is_it = |entry: &&Entry| entry.kind == "mapping" && entry.actor == actor && entry.outcome == "granted";
+    if fresh.iter().filter(is_it).count() == 1 {
+        return Verdict::Pass;
+    }
+    Finding::new("history.mapping-missing", Phrase::plain("expected.mapping-entry"), described(&fresh)).at([*seq])
+}
+
+fn described(entries: &[Entry]) -> String {
+    let all: Vec<String> = entries.iter().map(|e| format!("{} {} {}", e.kind, e.actor, e.outcome)).collect();
+    if all.is_empty() { "–".into() } else { all.join("; ") }
+}
+
+/// After a receipt the history has the disclosure.
+fn disclosed(exchange: &Exchange<'_>) -> Verdict {
+    let histories = histories(exchange);
+    let ([.., (_, before), (seq, last)], id) = (histories.as_slice(), granted_in(exchange)) else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    let receipted = exchange.answers().any(|answer| {
+        Message::of(answer.body).is_some_and(|m| m.kind() == "DisclosureReceipt" && m.status() == Some("OK"))
+    });
+    if !receipted || id.is_empty() {
+        return Verdict::unreached(Phrase::plain("missing.a-receipt"));
+    }
+    let actor = entity(exchange, "insurer-b");
+    let fresh = added(before, last);
+    let is_it = |entry: &&Entry| entry.kind == "disclosure" && entry.actor == actor && entry.outcome == "answered";
+    if fresh.iter().filter(is_it).count() == 1 {
+        return Verdict::Pass;
+    }
+    Finding::new("history.disclosure-missing", Phrase::plain("expected.disclosure-entry"), described(&fresh)).at([*seq])
+}
+
+/// Refused, and not in the history.
+fn foreign(exchange: &Exchange<'_>) -> Verdict {
+    if !exchange.deviation().is_empty() {
+        return refuse::refused(exchange);
+    }
+    let histories = histories(exchange);
+    let [(_, before), (seq, after)] = histories.as_slice() else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    let other = entity(exchange, "insurer-c");
+    match added(before, after).iter().find(|entry| entry.kind == "disclosure" && entry.actor == other) {
+        Some(entry) => {
+            let observed = described(std::slice::from_ref(entry));
+            Finding::new("history.foreign-disclosure", Phrase::plain("expected.no-entry"), observed).at([*seq])
+        }
+        None => Verdict::Pass,
+    }
+}
+
+/// Numbered from 1 without a gap, with everything that happened in the case, in order.
+fn complete(exchange: &Exchange<'_>) -> Verdict {
+    let histories = histories(exchange);
+    let (Some((_, first)), Some((seq, last))) = (histories.first(), histories.last().filter(|_| histories.len() > 1))
+    else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    if let Some((entry, wanted)) = last.iter().zip(1_u32..).find(|(entry, wanted)| entry.number != wanted.to_string()) {
+        return Finding::new("history.gap", wanted.to_string(), entry.number.clone()).at([*seq]);
+    }
+    let looks = last.iter().skip(first.len()).filter(|entry| entry.kind == "history").count();
+    if looks.saturating_add(1) < histories.len() {
+        return Finding::new("history.look-missing", histories.len().to_string(), looks.to_string()).at([*seq]);
+    }
+    let wanted = happened(exchange);
+    let found: Vec<(String, String)> =
+        added(first, last).into_iter().map(|entry| (entry.kind, entry.outcome)).collect();
+    if found == wanted {
+        return Verdict::Pass;
+    }
+    let join = |list: &[(String, String)]| {
+        list.iter().map(|(kind, outcome)| format!("{kind} {outcome}")).collect::<Vec<_>>().join("; ")
+    };
+    Finding::new("history.incomplete", join(&wanted), join(&found)).at([*seq])
+}
+
+/// Kind and outcome of what the suite did in the case about the person, as answered.
+fn happened(exchange: &Exchange<'_>) -> Vec<(String, String)> {
+    let mut happened = Vec::new();
+    for (_, answer) in exchange.answered() {
+        let Some(message) = Message::of(answer.body) else { continue };
+        match message.kind() {
+            "IdentityMappingResponse" => {
+                let granted = message.outputs().len();
+                happened.extend((0..granted).map(|_| ("mapping".to_owned(), "granted".to_owned())));
+                happened.extend(message.statuses().iter().map(|(_, code)| ("mapping".to_owned(), (*code).to_owned())));
+            }
+            "DisclosureReceipt" => happened.push(("disclosure".to_owned(), "answered".to_owned())),
+            _ => {}
+        }
+    }
+    happened
+}
+
+fn no_number(exchange: &Exchange<'_>) -> Verdict {
+    let people = &exchange.world().people;
+    let numbers = people.iter().flat_map(|person| person.numbers.iter().map(|number| number.value.as_str()));
+    let names = people.iter().flat_map(|person| person.canaries.iter().map(String::as_str));
+    let telling: Vec<&str> = numbers.chain(names).filter(|value| value.chars().count() > 7).collect();
+    let shown = exchange.answers().filter(|answer| {
+        Message::of(answer.body).is_some_and(|message| message.kind() == "AccessHistory")
+    });
+    each(shown.collect::<Vec<_>>(), "missing.histories", |answer| {
+        let told = answer.body.text().unwrap_or_default();
+        match telling.iter().find(|value| told.contains(**value)) {
+            Some(value) => {
+                Err(Finding::new("history.number", Phrase::plain("expected.no-number"), *value).at([answer.seq]))
+            }
+            None => Ok(()),
+        }
+    })
+}
+
+/// What the relay sent on: the call of insurer B that belongs to the carried query.
+fn forwarded(exchange: &Exchange<'_>) -> Verdict {
+    let Some(sent) = refuse::last_sent(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.a-query"));
+    };
+    let Some(call) = exchange.calls().find(|call| call.to == "insurer-b" && call.seq > sent.seq) else {
+        return Verdict::unreached(Phrase::plain("missing.a-forwarded-query"));
+    };
+    let (Some(asked), Some(carried)) = (Message::of(sent.body), Message::of(call.body)) else {
+        return Verdict::unreached(Phrase::plain("missing.a-forwarded-query"));
+    };
+    let wrong = |expected: String, observed: String| {
+        Finding::new("relayed.changed", expected, observed).at([Place::from(call.seq), Place::from(sent.seq)])
+    };
+    if let Err(verdict) = well_signed(exchange, call.body, &carried, call.seq) {
+        return verdict;
+    }
+    let envelope = |message: &Message| {
+        let first = message.envelopes().first().copied();
+        first.map(|envelope| trust::canonical(message.document(), envelope)).unwrap_or_default()
+    };
+    if envelope(&asked) != envelope(&carried) {
+        return wrong("saml:Assertion".into(), "saml:Assertion *".into());
+    }
+    let Some(inner) = asked.content().and_then(|content| content.elements().next()) else {
+        return Verdict::unreached(Phrase::plain("missing.a-query"));
+    };
+    let items: Vec<&str> = inner.elements().filter_map(crate::read::text).collect();
+    let query = carried.content();
+    if items != carried.items() {
+        return wrong(items.join(", "), carried.items().join(", "));
+    }
+    if inner.attribute("asOf") != query.and_then(|query| query.attribute("asOf")) {
+        let found = query.map(|query| attribute(query, "asOf")).unwrap_or_default();
+        return wrong(format!("asOf {}", attribute(inner, "asOf")), found.to_owned());
+    }
+    if asked.purpose() != carried.purpose() {
+        let purpose = |message: &Message| message.purpose().unwrap_or_default().to_owned();
+        return wrong(purpose(&asked), purpose(&carried));
+    }
+    let principal = entity(exchange, sent.from);
+    let found = query.map(|query| attribute(query, "onBehalfOf")).unwrap_or_default();
+    if found == principal { Verdict::Pass } else { wrong(format!("onBehalfOf {principal}"), found.to_owned()) }
+}
+
+/// What the relay gave back: the answer of insurer B, unchanged.
+fn returned(exchange: &Exchange<'_>) -> Verdict {
+    let reply = exchange.calls().filter(|call| call.to == "insurer-b").last();
+    let reply = reply.and_then(|call| exchange.reply(call.exchange));
+    let (Some(reply), Some(answer)) = (reply, refuse::answer(exchange)) else {
+        return Verdict::unreached(Phrase::plain("missing.a-forwarded-query"));
+    };
+    let (Some(given), Some(returned)) = (Message::of(reply.body), Message::of(answer.body)) else {
+        return Verdict::unreached(Phrase::plain("missing.an-answer"));
+    };
+    let content = |message: &Message| {
+        message.content().map(|content| trust::canonical(message.document(), content)).unwrap_or_default()
+    };
+    if content(&given) == content(&returned) && ns::CK.uri() == returned.content().map_or("", Element::namespace) {
+        return Verdict::Pass;
+    }
+    let told = |octets: Vec<u8>| String::from_utf8_lossy(&octets).chars().take(400).collect::<String>();
+    let places = [Place::from(answer.seq), Place::from(reply.seq)];
+    Finding::new("relayed.answer-changed", told(content(&given)), told(content(&returned))).at(places)
+}

@@ -1,0 +1,57 @@
+//! The judges: pure functions of what was recorded.
+
+mod answers;
+mod control;
+mod faults;
+mod issuing;
+mod linkage;
+mod mapping;
+mod negative;
+mod requester;
+
+use chukei_evidence::{Cases, Exchange, Judge, Phrase, Verdict};
+use chukei_spec::Sentence;
+
+/// A rule.
+pub(crate) type Rule = fn(&Exchange<'_>) -> Verdict;
+
+/// Every judge.
+pub(crate) fn all() -> Vec<Judge> {
+    let tables = [
+        negative::JUDGES,
+        answers::JUDGES,
+        faults::JUDGES,
+        issuing::JUDGES,
+        linkage::JUDGES,
+        mapping::JUDGES,
+        requester::JUDGES,
+        control::JUDGES,
+    ];
+    tables.into_iter().flatten().copied().collect()
+}
+
+/// A judge of a sentence, over the cases that declare it.
+const fn declared(sentence: &'static Sentence, rule: Rule) -> Judge {
+    Judge { id: sentence.id, sentence, cases: Cases::Declared, rule }
+}
+
+/// A judge of a sentence, over the whole run.
+const fn whole(sentence: &'static Sentence, rule: Rule) -> Judge {
+    Judge { id: sentence.id, sentence, cases: Cases::Whole, rule }
+}
+
+/// Passes when every item does; the first that does not says why. Nothing to look at is nothing shown.
+fn each<T>(
+    items: impl IntoIterator<Item = T>,
+    missing: &'static str,
+    mut check: impl FnMut(T) -> Result<(), Verdict>,
+) -> Verdict {
+    let mut any = false;
+    for item in items {
+        any = true;
+        if let Err(verdict) = check(item) {
+            return verdict;
+        }
+    }
+    if any { Verdict::Pass } else { Verdict::unreached(Phrase::plain(missing)) }
+}

@@ -1,0 +1,180 @@
+//! Sentences that demand a refusal: each judged over the cases that declare it, by one rule and its variants.
+
+use chukei_evidence::{Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
+use chukei_spec::req;
+use serde_json::Value;
+
+use super::declared;
+use crate::refuse::{self, answered, connected, refused_by};
+
+macro_rules! judges {
+    ($( $rule:expr => $($sentence:literal)+; )*) => {
+        /// The judges of refusals.
+        pub(super) const JUDGES: &[Judge] = &[$($( declared(req!($sentence), $rule), )+)*];
+    };
+}
+
+judges! {
+    refused =>
+        "message.soap.shape" "message.body.one-child" "message.header.once" "message.sender.is-signer"
+        "message.sender.is-tls-client" "message.id.form" "message.id.once" "message.to.is-receiver"
+        "message.action.agrees" "message.relates-to.answered" "message.timestamp.window"
+        "message.token.certificate" "message.signature.covers" "message.processing-context.none"
+        "transport.content-type"
+        "envelope.present.once" "envelope.signature.relay" "envelope.audience.self" "envelope.recipient.self"
+        "envelope.window.current" "envelope.holder.sender" "envelope.use.once" "envelope.one-time-use.present"
+        "envelope.purpose.agrees" "envelope.version.known" "envelope.name-id.qualifiers" "envelope.name-id.format"
+        "linkage.query.form" "relayed.present.listed"
+        "mapping.input.count" "history.query.portal-only"
+        "xml.encoding.utf8" "xml.char.allowed" "xml.declaration.form" "xml.document.well-formed"
+        "xml.document.one-root" "xml.doctype.forbidden" "xml.pi.forbidden" "xml.name.form" "xml.prefix.bound"
+        "xml.namespace.declaration" "xml.namespace.absolute" "xml.attribute.unique" "xml.attribute.reserved"
+        "xml.id.unique" "xml.schema.closed" "xml.base64.canonical" "xml.datetime.form"
+        "signature.presence.required" "signature.position.root" "signature.position.schema"
+        "signature.position.one-assertion" "signature.presence.all" "signature.structure.one-shape"
+        "signature.reference.fragment" "signature.reference.parent" "signature.transform.closed"
+        "signature.algorithm.closed" "signature.canonical.exists" "signature.signer.one"
+        "signature.digest.match" "signature.value.verifies" "signature.coverage.all-parts"
+        "encryption.structure.one-shape" "encryption.order.encrypt-then-sign" "encryption.open.after-verify"
+        "encryption.open.one-answer" "encryption.plaintext.one-element" "envelope.open.one-answer"
+        "key.trust.metadata-only" "key.info.hint-only"
+        "limit.depth" "limit.nodes" "limit.attributes" "limit.namespaces" "limit.token" "limit.references"
+        "limit.encryption-depth" "limit.bytes"
+        "requester.envelope.check" "requester.answer.verified" "requester.answer.fault";
+    not_understood => "message.header.understood";
+    wrong_framework => "message.framework.version";
+    no_purpose => "message.usage-directive.purpose";
+    replied_elsewhere => "message.reply-to.anonymous";
+    not_posted => "transport.method.post";
+    no_tls => "transport.tls.client" "transport.tls.version";
+    body_overlong => "transport.body.limit";
+    header_overlong => "transport.header.limit";
+    invalid => "mapping.input.form";
+    forbidden => "mapping.input.own-number" "mapping.loop.none";
+    not_forwarded => "relayed.forward.holder";
+    no_receipt => "linkage.disclosure.required";
+}
+
+fn is_requester(exchange: &Exchange<'_>) -> bool {
+    exchange.case().starts_with("requester/")
+}
+
+/// Refused: with a fault by who takes requests, by not using the answer by who asks.
+fn refused(exchange: &Exchange<'_>) -> Verdict {
+    refused_by(exchange, if is_requester(exchange) { used } else { answered })
+}
+
+fn not_understood(exchange: &Exchange<'_>) -> Verdict {
+    if is_requester(exchange) { refused(exchange) } else { refuse::refused_with_code(exchange, "MustUnderstand") }
+}
+
+fn wrong_framework(exchange: &Exchange<'_>) -> Verdict {
+    if is_requester(exchange) {
+        return refused(exchange);
+    }
+    refuse::refused_with_code(exchange, "FrameworkVersionMismatch")
+}
+
+fn no_purpose(exchange: &Exchange<'_>) -> Verdict {
+    refuse::refused_with_status(exchange, "CannotHonourUsageDirective")
+}
+
+/// Refused, and nobody was called at the address.
+fn replied_elsewhere(exchange: &Exchange<'_>) -> Verdict {
+    let verdict = refused(exchange);
+    match exchange.calls().find(|call| call.to == "insurer-c") {
+        Some(call) if !verdict.is_unreached() => {
+            Finding::new("reply-to.followed", Phrase::plain("expected.no-call"), call.to).at([call.seq])
+        }
+        _ => verdict,
+    }
+}
+
+fn not_posted(exchange: &Exchange<'_>) -> Verdict {
+    let is_path = exchange.deviation().starts_with("http.path");
+    let is_method = exchange.deviation().contains("http.method");
+    match (is_path, is_method) {
+        (true, true) => refuse::turned_away(exchange),
+        (true, false) => refuse::turned_away_with(exchange, &[404]),
+        _ => refuse::turned_away_with(exchange, &[405]),
+    }
+}
+
+fn body_overlong(exchange: &Exchange<'_>) -> Verdict {
+    refuse::turned_away_with(exchange, &[413])
+}
+
+fn header_overlong(exchange: &Exchange<'_>) -> Verdict {
+    refuse::turned_away_with(exchange, &[400, 431])
+}
+
+/// No answer of any kind: TLS has to fail before there is HTTP.
+fn no_tls(exchange: &Exchange<'_>) -> Verdict {
+    refused_by(exchange, |exchange| match refuse::answer(exchange) {
+        Some(answer) => Seen::Accepted {
+            observed: Phrase::key("observed.http-status", [answer.status.to_string()]),
+            at: vec![Place::from(answer.seq)],
+        },
+        None => connected(exchange),
+    })
+}
+
+fn invalid(exchange: &Exchange<'_>) -> Verdict {
+    refuse::input_refused(exchange, "Invalid")
+}
+
+fn forbidden(exchange: &Exchange<'_>) -> Verdict {
+    refuse::input_refused(exchange, "Forbidden")
+}
+
+/// Refused, and the responder was not asked.
+fn not_forwarded(exchange: &Exchange<'_>) -> Verdict {
+    let verdict = refused(exchange);
+    let delivered = exchange.delivered().map_or(u32::MAX, |(_, seq)| seq);
+    match exchange.calls().find(|call| call.seq > delivered && call.to == "insurer-b") {
+        Some(call) if !verdict.is_unreached() => {
+            Finding::new("relayed.forwarded", Phrase::plain("expected.no-call"), call.to).at([call.seq])
+        }
+        _ => verdict,
+    }
+}
+
+/// A Server fault: the fault is not the requester's.
+fn no_receipt(exchange: &Exchange<'_>) -> Verdict {
+    refuse::refused_with_code(exchange, "Server")
+}
+
+/// Used by a requester: an answer is shown as data, or an envelope is sent on. Refused: the outcome says so.
+fn used(exchange: &Exchange<'_>) -> Seen {
+    let bent = exchange.delivered();
+    if let Some((exchanged, seq)) = bent {
+        let is_mapping = exchange.calls().any(|call| call.exchange == exchanged && call.to == "relay");
+        let first = exchange.controls().find(|control| control.seq > seq && control.verb.contains("outcome"));
+        let until = first.map_or(u32::MAX, |outcome| outcome.seq);
+        let forwarded = exchange.calls().find(|call| call.seq > seq && call.seq < until && call.to == "insurer-b");
+        if let Some(call) = forwarded.filter(|_| is_mapping) {
+            return Seen::Accepted { observed: Phrase::plain("observed.forwarded"), at: vec![call.seq.into()] };
+        }
+    }
+    let Some(outcome) = exchange.controls().find(|control| control.verb.contains("outcome")) else {
+        return Seen::Neither { missing: Phrase::plain("missing.outcome") };
+    };
+    let shown = outcome.answer.json().unwrap_or_default();
+    let has_data = shown.get("answer").is_some_and(shows_data);
+    match shown.get("state").and_then(Value::as_str) {
+        _ if has_data => {
+            Seen::Accepted { observed: Phrase::plain("observed.data-shown"), at: vec![outcome.seq.into()] }
+        }
+        Some("rejected") => Seen::Refused(vec![outcome.seq.into()]),
+        Some("accepted") => {
+            Seen::Accepted { observed: Phrase::plain("observed.accepted"), at: vec![outcome.seq.into()] }
+        }
+        _ => Seen::Neither { missing: Phrase::plain("missing.outcome") },
+    }
+}
+
+/// Whether an outcome shows facts about a person.
+fn shows_data(answer: &Value) -> bool {
+    let any = |name: &str| answer.get(name).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    any("eligibility") || any("benefits")
+}

@@ -1,0 +1,108 @@
+//! Who really signed a message that went over the wire.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use chukei_crypto::{Certificate, UnixTime, sha256};
+use chukei_evidence::{Body, Phrase, World};
+use chukei_xml::{Budget, Document, Element, Sink, XmlError};
+use chukei_xml_security::{FromSigned, Shape, Signed, TrustStore, TrustedKey, Unverified};
+
+use crate::read::ASSERTION;
+
+/// The certificates of a world: every party's keys stand under every name, so that it shows whose key it was.
+struct Known {
+    store: TrustStore,
+    keys: BTreeMap<[u8; 32], String>,
+}
+
+/// Names that no party has: what a message without a sender is verified under.
+const ANYBODY: &str = "urn:chukei:1.0:anybody";
+
+/// Reads nothing: the signature alone is of interest.
+struct Nothing;
+
+impl FromSigned for Nothing {
+    fn read(_: &Signed<'_>) -> Result<Self, XmlError> {
+        Ok(Self)
+    }
+}
+
+/// The party whose key made the signature of a SOAP message over the parts that it names, or why there is none.
+pub(crate) fn signer(world: &World, body: &Body) -> Result<String, Vec<Phrase>> {
+    verify(world, body.bytes().to_vec(), &Shape::message())
+}
+
+/// The party whose key made the enveloped signature of an assertion.
+pub(crate) fn envelope_signer(world: &World, document: &Document, envelope: Element<'_>) -> Result<String, Vec<Phrase>> {
+    let mut bytes = Bytes(Vec::new());
+    document.canonical(envelope).write_to(&mut bytes);
+    verify(world, bytes.0, &Shape::root(ASSERTION))
+}
+
+/// The exclusive canonical form of an element.
+pub(crate) fn canonical(document: &Document, element: Element<'_>) -> Vec<u8> {
+    let mut bytes = Bytes(Vec::new());
+    document.canonical(element).write_to(&mut bytes);
+    bytes.0
+}
+
+struct Bytes(Vec<u8>);
+
+impl Sink for Bytes {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+fn verify(world: &World, bytes: Vec<u8>, shape: &Shape) -> Result<String, Vec<Phrase>> {
+    let refused = |error: XmlError| vec![Phrase::from(error.to_string())];
+    let known = known(world);
+    let mut budget = Budget::default();
+    let document = Document::parse_within(bytes, &mut budget).map_err(refused)?;
+    let located = Unverified::<Nothing>::locate(document, shape, &mut budget).map_err(refused)?;
+    let verified = located.verify_by(ANYBODY, &known.store, UnixTime(0), &mut budget).map_err(|refusal| {
+        let diagnosis = refusal.diagnose(&known.store);
+        let mut lines: Vec<Phrase> = vec![refusal.error().to_string().into()];
+        lines.extend(diagnosis.causes.iter().map(|cause| Phrase::from(cause.to_string())));
+        lines.extend(diagnosis.to_string().lines().take(12).map(Phrase::from));
+        lines
+    })?;
+    Ok(known.keys.get(verified.key()).cloned().unwrap_or_default())
+}
+
+/// Reading a key costs as much as verifying with it, and a run has one world.
+fn known(world: &World) -> Arc<Known> {
+    static MADE: OnceLock<Mutex<BTreeMap<[u8; 32], Arc<Known>>>> = OnceLock::new();
+    let all: String = world.parties.iter().map(|party| party.certificate.as_str()).collect();
+    let mut made = MADE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(made.entry(sha256(all.as_bytes())).or_insert_with(|| Arc::new(Known::new(world))))
+}
+
+impl Known {
+    fn new(world: &World) -> Self {
+        let mut known = Self { store: TrustStore::new(), keys: BTreeMap::new() };
+        for party in &world.parties {
+            let Ok(certificates) = Certificate::chain_from_pem(&party.certificate) else { continue };
+            for key in certificates.iter().filter_map(|certificate| certificate.public_key().ok()) {
+                known.keys.insert(sha256(key.spki_der()), party.name.clone());
+                for entity in world.parties.iter().map(|other| other.entity.as_str()).chain([ANYBODY]) {
+                    known.store.add(entity, TrustedKey::new(key.clone()));
+                }
+            }
+        }
+        known
+    }
+}
+
+/// The name of the party with this certificate, DER in base64.
+pub(crate) fn party_of(world: &World, base64: &str) -> Option<String> {
+    let shown: String = base64.split_ascii_whitespace().collect();
+    let own = |party: &&chukei_evidence::Party| {
+        let pem: String = party.certificate.lines().filter(|line| !line.starts_with('-')).collect();
+        pem == shown
+    };
+    world.parties.iter().find(own).map(|party| party.name.clone())
+}
