@@ -37,7 +37,7 @@ class Envelope:
 
 
 def accept(message, on_behalf_of, world, now, fault=None):
-    """Every check up to opening. What comes back may be opened."""
+    """Every check up to that of reuse."""
     assertion = _one_assertion(message)
     _check_signature(assertion, world, now, fault)
     inner = _parts(assertion)
@@ -203,7 +203,7 @@ def _open(encrypted_id, world):
 
 def _key_manager(world):
     manager = xmlsec.KeysManager()
-    manager.add_key(xmlsec.Key.from_file(str(world.decrypt_key_file), xmlsec.KeyFormat.PEM))
+    manager.add_key(world.decrypt_key)
     return manager
 
 
@@ -275,7 +275,8 @@ def _template(wrapped, content):
 def has_form(scheme, number):
     match scheme.removeprefix(names.IDENTIFIER):
         case "medical-insured":
-            return 1 <= len(number) <= 64 and not any(unicodedata.category(c) == "Cc" for c in number)
+            control = any(unicodedata.category(character) == "Cc" for character in number)
+            return 1 <= len(number) <= 64 and not control and number == number.strip()
         case "late-elderly":
             return bool(re.fullmatch("[0-9]{8}", number)) and number[-1] == _check_digit(number[:-1])
     return False

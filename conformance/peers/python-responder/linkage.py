@@ -53,14 +53,13 @@ def today(now):
 
 def answer(query, scheme, holder, world):
     """The child of Body of the answer, and its outcome for the notice. `holder` is None for a number nobody has."""
-    eligibility = _eligibility(holder, query.as_of) if holder and "eligibility" in query.items else None
+    eligibility = _eligibility(holder, query.as_of) if holder and "eligibility" in query.items else []
     benefits = holder.benefits if holder and "benefits" in query.items else []
     benefits = [benefit for benefit in benefits if benefit["from"] <= query.as_of]
     content = messages.element(CK, "LinkageAnswer")
-    found = eligibility is not None or bool(benefits)
+    found = bool(eligibility or benefits)
     etree.SubElement(content, q(LU, "Status"), code="OK" if found else "NoData")
-    if eligibility:
-        period, validity = eligibility
+    for period, validity in eligibility:
         attributes = {"scheme": scheme, "insurer": world.me.entity, **_period(period), "asOf": query.as_of}
         attributes |= {"recordedAt": period["recorded"] + "T00:00:00Z", "validity": validity}
         etree.SubElement(content, q(CK, "Eligibility"), attributes)
@@ -78,12 +77,12 @@ def _period(row):
 
 
 def _eligibility(holder, day):
-    """The period that holds the day, or the last before it; with its validity."""
+    """The periods that hold the day, or the last before it; each with its validity."""
     begun = sorted((p for p in holder.eligibility if p["from"] <= day), key=lambda period: period["from"])
     holding = [period for period in begun if not period.get("until") or day < period["until"]]
-    if holding:
-        return holding[-1], "valid" if len(holding) == 1 else "several"
-    return (begun[-1], "invalid") if begun else None
+    if not holding:
+        return [(period, "invalid") for period in begun[-1:]]
+    return [(period, "valid" if len(holding) == 1 else "multiple") for period in holding]
 
 
 def notice(query, envelope, purpose, outcome, now):

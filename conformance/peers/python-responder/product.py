@@ -103,11 +103,11 @@ class Product:
             raise _duplicate()
         query = linkage.read_query(request.content, now)
         envelope = envelopes.accept(request, query.on_behalf_of, world, now, self.fault)
-        scheme, number = envelopes.open_number(envelope, world)
         until = max(envelope.not_on_or_after, now + messages.WINDOW)
         first = self._used_envelopes.first_use(envelope.identifier, until, now)
         if not first and self.fault != "accepts-replay":
             raise Refusal("semantic", "envelope.use.once", "TargetIdentityNotValid")
+        scheme, number = envelopes.open_number(envelope, world)
         content, outcome = linkage.answer(query, scheme, self._holder(scheme, number, now), world)
         if self.fault == "echoes-the-number":
             content[0].set("comment", number)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
+import linkage
 import message as messages
 import names
 import testkit
@@ -28,6 +29,7 @@ from octets import base64_octets, canonical, instant, read
 from product import FAULTS
 from refusal import Refusal
 from testkit import ENTITY, MEDICAL, SAMPLE, Kit, drop_reference
+from world import Holder
 
 HERE = Path(__file__).resolve().parent
 
@@ -138,6 +140,7 @@ REFUSALS = {
     "name-from-another": (DEC, lambda e: ask(e, qualifier=ENTITY("insurer-c"))),
     "scheme": (DEC, lambda e: ask(e, scheme=names.IDENTIFIER + "care-insured", number="1234567890")),
     "check-digit": (DEC, lambda e: ask(e, scheme=names.IDENTIFIER + "late-elderly", number="88970919")),
+    "white-space": (DEC, lambda e: ask(e, number=SAMPLE + "\u3000")),
     "two-elements": (DEC, lambda e: ask(e, plaintext="<a/><b/>")),
     "prefix-of-outside": (DEC, lambda e: ask(e, plaintext="<saml:NameID>1</saml:NameID>")),
     "message-twice": (semantic("DuplicateMsg"), lambda e: replayed(e, message=True)),
@@ -291,8 +294,22 @@ class Answers(unittest.TestCase):
     def test_numbers_are_compared_character_by_character(self):
         other = self.answer(number="港いろは1234", items=("benefits",))
         self.assertEqual(other[1][0]["amount"], "17300")
-        self.assertEqual(self.answer(number=SAMPLE + " "), ("NoData", []))
         self.assertEqual(self.answer(number="港ほへと９９９９９９９"), ("NoData", []))
+
+    def test_periods(self):
+        def periods(day, *rows):
+            holder = Holder("", None, [dict(zip(("from", "until", "recorded"), row)) for row in rows], [])
+            query = linkage.Query(["eligibility"], day, None)
+            content, outcome = linkage.answer(query, MEDICAL, holder, KIT.world)
+            return outcome, [(child.get("from"), child.get("validity")) for child in content[1:]]
+
+        old, new = ("2010-01-01", "2020-01-01", "2020-02-01"), ("2020-01-01", None, "2020-02-01")
+        self.assertEqual(periods("2019-12-31", old, new), ("answered", [("2010-01-01", "valid")]))
+        self.assertEqual(periods("2020-01-01", old, new), ("answered", [("2020-01-01", "valid")]))
+        self.assertEqual(periods("2020-01-01", old), ("answered", [("2010-01-01", "invalid")]))
+        self.assertEqual(periods("2009-12-31", old, new), ("no-data", []))
+        both = ("answered", [("2015-01-01", "multiple"), ("2020-01-01", "multiple")])
+        self.assertEqual(periods("2021-01-01", ("2015-01-01", None, "2015-01-01"), old, new), both)
 
     def test_the_answer_is_a_signed_message(self):
         request = KIT.query(SOUND)
