@@ -12,6 +12,8 @@ impl AccessLog for Store {
     fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
         let entries = entries.to_vec();
         self.writer.write(move |connection| {
+            let mut known = connection
+                .prepare_cached("SELECT 1 FROM access WHERE kind = 'disclosure' AND envelope = ?1")?;
             // A person's last number is found through the key on person and number.
             let mut insert = connection.prepare_cached(
                 "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, envelope, target)
@@ -21,6 +23,10 @@ impl AccessLog for Store {
                      ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             for entry in &entries {
+                // A second notice about one envelope is no second disclosure.
+                if entry.kind == Kind::Disclosure && known.exists([&entry.envelope])? {
+                    continue;
+                }
                 insert.execute((
                     entry.person.map(|person| person.0),
                     entry.at.0,

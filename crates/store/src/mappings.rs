@@ -3,7 +3,6 @@
 use chukei_crypto::UnixTime;
 use chukei_profile::{Identifier, Scheme};
 use chukei_relay::{MappingStore, Person, Unavailable};
-use rusqlite::OptionalExtension;
 
 use crate::Store;
 
@@ -52,14 +51,20 @@ impl Store {
 
 impl MappingStore for Store {
     fn person(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Option<Person>, Unavailable> {
+        Ok(self.persons(party, number, at)?.first().copied())
+    }
+
+    fn persons(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Vec<Person>, Unavailable> {
         self.read(|connection| {
+            // Two rows of one person are one person.
             let mut select = connection.prepare_cached(
                 "SELECT person FROM mapping
                  WHERE party = ?1 AND number = ?2 AND scheme = ?3 AND valid_from <= ?4 AND ?4 < valid_until
-                 ORDER BY rowid LIMIT 1",
+                 GROUP BY person ORDER BY min(rowid)",
             )?;
             let key = (party, number.expose(), number.scheme().uri(), at.0);
-            select.query_row(key, |row| row.get(0).map(Person)).optional()
+            let persons = select.query_map(key, |row| row.get(0).map(Person))?;
+            persons.collect()
         })
     }
 

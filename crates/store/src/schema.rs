@@ -51,6 +51,7 @@ const STEPS: &[&str] = &["
         UNIQUE (person, number)
     ) STRICT;
     CREATE UNIQUE INDEX access_issued ON access (envelope) WHERE target IS NOT NULL;
+    CREATE UNIQUE INDEX access_disclosed ON access (envelope) WHERE kind = 'disclosure';
     CREATE TRIGGER access_keeps BEFORE UPDATE ON access
         BEGIN SELECT RAISE (ABORT, 'the access history is append-only'); END;
     CREATE TRIGGER access_stays BEFORE DELETE ON access

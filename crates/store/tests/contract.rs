@@ -252,6 +252,23 @@ mod access {
     }
 
     #[test]
+    fn sqlite_records_one_disclosure_of_an_envelope() {
+        on_sqlite(|store| {
+            let told = |envelope: &str| NewEntry {
+                envelope: Some(envelope.to_owned()),
+                ..entry(1, Kind::Disclosure)
+            };
+            store.append(&[issued(1, "_e1"), issued(1, "_e2")]).unwrap();
+            store.append(&[told("_e1")]).unwrap();
+            store.append(&[told("_e1"), told("_e2")]).unwrap();
+            assert_eq!(store.count(Kind::Disclosure), Ok(2));
+            let numbers: Vec<_> =
+                store.history(Person(1)).unwrap().iter().map(|entry| entry.number).collect();
+            assert_eq!(numbers, [1, 2, 3, 4]);
+        });
+    }
+
+    #[test]
     fn sqlite_records_all_entries_or_none() {
         on_sqlite(|store| {
             store.append(&[issued(1, "_e1")]).unwrap();

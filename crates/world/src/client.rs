@@ -30,8 +30,6 @@ const KEPT: usize = 64;
 const HEAD: usize = 16 * 1024;
 /// Octets of the body of an answer.
 const BODY: usize = 2 * 1024 * 1024;
-/// From the first octet sent to the last received.
-const EXCHANGE: Duration = Duration::from_secs(30);
 
 /// Why there is no answer. Holds nothing that the peer sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +49,22 @@ pub enum ClientError {
     Tls,
     /// More than an answer may have.
     TooLarge,
+}
+
+impl ClientError {
+    /// One word for logs and outcomes.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Address => "TransportAddress",
+            Self::Connect => "TransportConnect",
+            Self::Http => "TransportHttp",
+            Self::Identity => "TransportIdentity",
+            Self::Timeout => "TransportTimeout",
+            Self::Tls => "TransportTls",
+            Self::TooLarge => "TransportTooLarge",
+        }
+    }
 }
 
 impl fmt::Display for ClientError {
@@ -84,6 +98,8 @@ pub struct Answered {
 #[derive(Clone)]
 pub struct Client {
     connector: SslConnector,
+    /// From the first octet sent to the last received.
+    patience: Duration,
     idle: Arc<Mutex<HashMap<String, Vec<Idle>>>>,
 }
 
@@ -105,16 +121,17 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client with this identity.
+    /// A client with this identity, that waits so long for an answer.
     ///
     /// # Errors
     /// [`WorldError::Made`] when the identity is of no use.
-    pub fn new(identity: &TlsIdentity) -> Result<Self, WorldError> {
+    pub fn new(identity: &TlsIdentity, patience: Duration) -> Result<Self, WorldError> {
         let connector = identity.connector().map_err(|error| WorldError::Made(error.to_string()))?;
-        Ok(Self { connector, idle: Arc::default() })
+        Ok(Self { connector, patience, idle: Arc::default() })
     }
 
-    /// Posts a message to the party for which `is_party` knows the certificate, and returns what comes back.
+    /// Posts a message to the party for which `is_party` knows the certificate, and returns what comes back. `soap_action`
+    /// has its quotation marks.
     ///
     /// A message is sent once. Only when a kept connection turns out to be closed before anything was sent, a new one is
     /// taken.
@@ -136,7 +153,7 @@ impl Client {
         let mut request = Request::post(uri.path())
             .header(HOST, &authority)
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
-            .header("SOAPAction", format!("\"{soap_action}\""))
+            .header("SOAPAction", soap_action)
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| ClientError::Address)?;
         let exchange = async {
@@ -156,7 +173,7 @@ impl Client {
             let response = connection.sender.send_request(request).await.map_err(|_| ClientError::Http)?;
             self.answered(&authority, connection, response).await
         };
-        timeout(EXCHANGE, exchange).await.map_err(|_| ClientError::Timeout)?
+        timeout(self.patience, exchange).await.map_err(|_| ClientError::Timeout)?
     }
 
     async fn answered(

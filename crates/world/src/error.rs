@@ -20,7 +20,12 @@ pub enum WorldError {
     /// The folder is there already and not empty.
     Exists(PathBuf),
     /// No fault has this name.
-    Fault(String),
+    Fault {
+        /// The name.
+        name: String,
+        /// The nearest that there is.
+        nearest: String,
+    },
     /// A file or folder cannot be read or written.
     Io {
         /// Which.
@@ -58,6 +63,8 @@ pub enum WorldError {
         /// The first.
         base: u16,
     },
+    /// A world that was started does not do what it should.
+    Smoke(String),
     /// The state cannot be opened.
     Store(String),
     /// `world.toml` is not one.
@@ -70,6 +77,15 @@ pub enum WorldError {
 }
 
 impl WorldError {
+    /// Exit status of a command that ends with it: 2 for a wrong word on the command line, 3 for a wrong set-up.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Fault { .. } | Self::Party { .. } => 2,
+            _ => 3,
+        }
+    }
+
     pub(crate) fn io(path: &Path, error: io::Error) -> Self {
         Self::Io { path: path.to_owned(), error: error.to_string() }
     }
@@ -80,7 +96,9 @@ impl fmt::Display for WorldError {
         match self {
             Self::Bind { address, error } => write!(f, "cannot listen on {address}: {error}"),
             Self::Exists(dir) => write!(f, "{} is there already and not empty", dir.display()),
-            Self::Fault(name) => write!(f, "no fault is called {name:?}"),
+            Self::Fault { name, nearest } => {
+                write!(f, "no fault is called {name:?}; the nearest is {nearest:?}")
+            }
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Key { path, what } => write!(f, "{}: no usable key or certificate: {what}", path.display()),
             Self::Made(what) => write!(f, "the world could not be made: {what}"),
@@ -90,6 +108,7 @@ impl fmt::Display for WorldError {
             }
             Self::People(error) => write!(f, "people.json: {error}"),
             Self::Ports { base } => write!(f, "too few ports from {base} on"),
+            Self::Smoke(what) => write!(f, "the world was started, but does not work: {what}"),
             Self::Store(error) => write!(f, "the state cannot be opened: {error}"),
             Self::Toml { path, error } => write!(f, "{}: {error}", path.display()),
         }

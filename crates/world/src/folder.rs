@@ -276,12 +276,25 @@ impl World {
     /// # Errors
     /// [`WorldError::Io`]; [`WorldError::Metadata`] for a document that does not verify.
     pub fn federation(&self, now: UnixTime) -> Result<Federation, WorldError> {
-        let documents = self.parties().iter().filter(|party| party.role != Role::Stranger);
-        let mut texts = Vec::new();
-        for party in documents {
-            texts.push((party.name.clone(), self.read(&format!("metadata/{}.xml", party.name))?));
-        }
-        verified(&self.federation_key()?, texts, now)
+        verified(&self.federation_key()?, self.metadata()?, now, |_| None)
+    }
+
+    /// Name and metadata document of everybody who has one.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`].
+    pub fn metadata(&self) -> Result<Vec<(String, String)>, WorldError> {
+        let members = self.parties().iter().filter(|party| party.role != Role::Stranger);
+        let document = |party: &PartyEntry| {
+            Ok((party.name.clone(), self.read(&format!("metadata/{}.xml", party.name))?))
+        };
+        members.map(document).collect()
+    }
+
+    /// Name of the party with this entity identifier.
+    #[must_use]
+    pub fn named(&self, entity: &str) -> Option<&str> {
+        self.parties().iter().find(|party| party.entity == entity).map(|party| party.name.as_str())
     }
 
     /// The key that metadata is verified with.
@@ -312,17 +325,22 @@ impl World {
     }
 }
 
-/// Reads metadata documents and refuses the whole when one does not verify.
+/// Reads metadata documents and refuses the whole when one does not verify. `moved` says where a party is found instead,
+/// by its entity identifier.
 pub(crate) fn verified(
     key: &PublicKey,
     documents: impl IntoIterator<Item = (String, String)>,
     now: UnixTime,
+    moved: impl Fn(&str) -> Option<String>,
 ) -> Result<Federation, WorldError> {
     let mut federation = Federation::new();
     for (name, text) in documents {
         let wrong =
             |error: chukei_xml::XmlError| WorldError::Metadata { name: name.clone(), reason: error.reason() };
-        let entity = Entity::read(text.as_bytes(), key, now).map_err(wrong)?;
+        let mut entity = Entity::read(text.as_bytes(), key, now).map_err(wrong)?;
+        if let Some(endpoint) = moved(&entity.id) {
+            entity.endpoint = endpoint;
+        }
         federation.add(entity).map_err(wrong)?;
     }
     Ok(federation)

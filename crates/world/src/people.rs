@@ -344,7 +344,14 @@ fn special(draw: &mut Draw) -> Vec<Person> {
                     ..number("insurer-b", "medical-insured", draw.medical())
                 },
             ],
-            vec![insured("insurer-b", 5_500)],
+            vec![Record {
+                eligibility: vec![EligibilityRow {
+                    from: always(),
+                    until: Some("2026-04-01".to_owned()),
+                    recorded: "2026-04-06".to_owned(),
+                }],
+                ..insured("insurer-b", 5_500)
+            }],
         ),
         person(
             "both",

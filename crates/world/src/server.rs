@@ -6,10 +6,10 @@
 //! reading.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use chukei_idwsf::{Checks, Fault, Refusal, fault};
+use chukei_idwsf::{Checks, Refusal, fault};
 use chukei_reason::{LimitKind, Reason};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -46,6 +46,8 @@ pub struct Limits {
     pub write_time: Duration,
     /// The TLS handshake.
     pub handshake_time: Duration,
+    /// A message of ours, from its first octet to the last of its answer.
+    pub exchange_time: Duration,
     /// Connections at a time; others wait to be accepted.
     pub connections: usize,
     /// What is under way when the party stops has this long to end.
@@ -62,6 +64,7 @@ impl Default for Limits {
             body_time: Duration::from_secs(30),
             write_time: Duration::from_secs(10),
             handshake_time: Duration::from_secs(10),
+            exchange_time: Duration::from_secs(10),
             connections: 512,
             grace: Duration::from_secs(10),
         }
@@ -81,13 +84,28 @@ pub struct Received {
     pub client: Option<Arc<[u8]>>,
 }
 
+/// What goes back: `text/xml` in UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
 /// What answers.
 pub trait Handler: Send + Sync + 'static {
     /// Answers a request.
-    fn handle(&self, received: Received) -> impl Future<Output = Fault> + Send;
+    fn handle(&self, received: Received) -> impl Future<Output = Answer> + Send;
 
     /// Is told what the transport refused by itself.
     fn refused(&self, refusal: &Refusal);
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 /// How to serve.
@@ -104,18 +122,19 @@ pub struct Serve {
 }
 
 /// A running server.
-#[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    acceptor: Arc<RwLock<SslAcceptor>>,
+    checks: Checks,
     stop: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<()>,
+    task: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Server {
     /// Starts to serve on a listener that is already bound, so that connections succeed from now on.
     ///
     /// # Errors
-    /// [`WorldError::Key`]-like trouble with the TLS identity, [`WorldError::Bind`] when the listener is of no use.
+    /// [`WorldError::Made`] when the TLS identity is of no use, [`WorldError::Bind`] when the listener is.
     pub fn start<H: Handler>(
         listener: std::net::TcpListener,
         identity: &TlsIdentity,
@@ -126,15 +145,27 @@ impl Server {
             address: "the listener".to_owned(),
             error: error.to_string(),
         };
-        let anyone = serve.checks.skips("transport.tls.client");
-        let acceptor = identity.acceptor(anyone).map_err(|error| WorldError::Made(error.to_string()))?;
+        let checks = serve.checks.clone();
+        let acceptor = identity.acceptor(&checks).map_err(|error| WorldError::Made(error.to_string()))?;
         listener.set_nonblocking(true).map_err(bind)?;
         let listener = TcpListener::from_std(listener).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let (stop, stopped) = watch::channel(false);
-        let shared = Arc::new(Shared { acceptor, serve, handler });
+        let acceptor = Arc::new(RwLock::new(acceptor));
+        let shared = Arc::new(Shared { acceptor: Arc::clone(&acceptor), serve, handler });
         let task = tokio::spawn(accept(listener, shared, stopped));
-        Ok(Self { address, stop, task })
+        Ok(Self { address, acceptor, checks, stop, task: Mutex::new(Some(task)) })
+    }
+
+    /// New connections are shaken with this identity and authority from now on.
+    ///
+    /// # Errors
+    /// [`WorldError::Made`] when the identity is of no use; the former one stays.
+    pub fn replace_identity(&self, identity: &TlsIdentity) -> Result<(), WorldError> {
+        let acceptor =
+            identity.acceptor(&self.checks).map_err(|error| WorldError::Made(error.to_string()))?;
+        *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+        Ok(())
     }
 
     /// Where it listens.
@@ -144,15 +175,18 @@ impl Server {
     }
 
     /// Takes no more connections and requests, lets those under way end, and returns when they have.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.stop.send_replace(true);
-        // The task ends by itself; a panic in it was a test's own.
-        let _ = self.task.await;
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // The task ends by itself; a panic in it was a handler's.
+            let _ = task.await;
+        }
     }
 }
 
 struct Shared<H> {
-    acceptor: SslAcceptor,
+    acceptor: Arc<RwLock<SslAcceptor>>,
     serve: Serve,
     handler: Arc<H>,
 }
@@ -208,9 +242,8 @@ async fn connection<H: Handler>(
     let limits = shared.serve.limits;
     let refused = || shared.handler.refused(&Refusal::new("transport.tls.client", Reason::Tls, "mutual TLS"));
     let _ = stream.set_nodelay(true);
-    let Ok(stream) = Ssl::new(shared.acceptor.context()).and_then(|ssl| SslStream::new(ssl, stream)) else {
-        return refused();
-    };
+    let ssl = Ssl::new(shared.acceptor.read().unwrap_or_else(PoisonError::into_inner).context());
+    let Ok(stream) = ssl.and_then(|ssl| SslStream::new(ssl, stream)) else { return refused() };
     let mut stream = Box::pin(stream);
     let handshake = timeout(limits.handshake_time, stream.as_mut().accept());
     tokio::select! {
@@ -268,24 +301,23 @@ async fn answer<H: Handler>(
     shared: &Shared<H>,
 ) -> Response<Full<Bytes>> {
     match receive(request, client, &shared.serve).await {
-        Ok(received) => response(shared.handler.handle(received).await, None),
+        Ok(received) => response(shared.handler.handle(received).await, false),
         Err((refusal, status)) => {
             shared.handler.refused(&refusal);
-            let mut told = fault(refusal.reason());
-            told.status = status.unwrap_or(told.status);
-            response(told, Some(refusal.sentence()))
+            let told = fault(refusal.reason());
+            response(Answer { status: status.unwrap_or(told.status), body: told.body }, true)
         }
     }
 }
 
 /// Refusals of the transport close the connection: what follows on it may not be what it seems.
-fn response(told: Fault, refused_by: Option<&'static str>) -> Response<Full<Bytes>> {
+fn response(told: Answer, refused: bool) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(told.body)));
     *response.status_mut() = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/xml; charset=utf-8"));
     headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
-    if refused_by.is_some() {
+    if refused {
         headers.insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
     }
     if told.status == 405 {

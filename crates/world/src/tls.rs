@@ -1,5 +1,6 @@
 //! Mutual TLS: one closed shape for servers and clients of the mock world.
 
+use chukei_idwsf::Checks;
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
@@ -38,14 +39,21 @@ impl TlsIdentity {
         Ok(Self { key, certificate, authority: world.ca_pem()? })
     }
 
-    /// A server that demands a client certificate from the authority, unless `anyone` may come: a fault of a mock party.
-    pub(crate) fn acceptor(&self, anyone: bool) -> Result<SslAcceptor, ErrorStack> {
+    /// A server that demands a client certificate from the authority; a mock party may skip that.
+    pub(crate) fn acceptor(&self, checks: &Checks) -> Result<SslAcceptor, ErrorStack> {
         let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
         self.configure(&mut builder)?;
-        if anyone {
+        // [transport.tls.client]
+        if checks.skips("transport.tls.client") {
             builder.set_verify(SslVerifyMode::NONE);
         } else {
             builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        }
+        // [transport.tls.version]
+        if checks.skips("transport.tls.version") {
+            builder.set_min_proto_version(Some(SslVersion::TLS1))?;
+            builder.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
+            builder.set_cipher_list("ALL:@SECLEVEL=0")?;
         }
         // No resumption at all: a session of one client must never be continued by another (TLS-05).
         builder.set_session_cache_mode(SslSessionCacheMode::OFF);

@@ -8,10 +8,10 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chukei_idwsf::{Checks, Fault, Refusal};
+use chukei_idwsf::{Checks, Refusal};
 use chukei_world::TlsIdentity;
 use chukei_world::client::{Client, ClientError};
-use chukei_world::server::{Handler, Limits, Received, Serve, Server};
+use chukei_world::server::{Answer, Handler, Limits, Received, Serve, Server};
 use support::*;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -30,11 +30,11 @@ enum Event {
 }
 
 impl Handler for Echo {
-    async fn handle(&self, received: Received) -> Fault {
+    async fn handle(&self, received: Received) -> Answer {
         let event = Event::Received(received.body.len(), received.soap_action, received.client.is_some());
         self.events.send(event).unwrap();
         self.gate.acquire().await.unwrap().forget();
-        Fault { status: 200, body: received.body.len().to_string().into_bytes() }
+        Answer { status: 200, body: received.body.len().to_string().into_bytes() }
     }
 
     fn refused(&self, refusal: &Refusal) {
@@ -301,7 +301,7 @@ fn a_stop_lets_what_is_under_way_end() {
     stream.write_all(whole.as_bytes()).unwrap();
     assert_eq!(running.event(), Event::Received(4, None, true));
     let server = running.server.take().unwrap();
-    let stopping = running.runtime.spawn(server.stop());
+    let stopping = running.runtime.spawn(async move { server.stop().await });
     let started = std::time::Instant::now();
     while std::net::TcpStream::connect(running.address).is_ok() {
         assert!(started.elapsed() < HANG, "connections are still accepted");
@@ -338,11 +338,11 @@ fn a_fault_switch_opens_its_own_check_only() {
 #[test]
 fn the_client_talks_to_the_party_asked_and_keeps_the_connection() {
     let running = Running::new(Limits::default());
-    let client = Client::new(&TlsIdentity::of(world(), "insurer-a").unwrap()).unwrap();
+    let client = Client::new(&TlsIdentity::of(world(), "insurer-a").unwrap(), HANG).unwrap();
     let relay = world().keys("relay").unwrap().sign.1;
     let url = format!("https://{}/relay", running.address);
     let post = |client: &Client, url: &str, certificate: &chukei_crypto::Certificate| {
-        let asked = client.post(url, "urn:a", b"four".to_vec(), |der| der == certificate.der());
+        let asked = client.post(url, "\"urn:a\"", b"four".to_vec(), |der| der == certificate.der());
         running.runtime.block_on(asked).map(|answer| (answer.status, answer.xml, answer.body.to_vec()))
     };
     for _ in 0..3 {
@@ -354,17 +354,18 @@ fn the_client_talks_to_the_party_asked_and_keeps_the_connection() {
     assert_eq!(post(&client, "https://127.0.0.1:1/relay", &relay), Err(ClientError::Connect));
     let (key, certificate) = world().tls_pem("insurer-a").unwrap();
     let authority = std::fs::read_to_string(world().dir().join("keys/insurer-a/sign.pem")).unwrap();
-    let deceived = Client::new(&TlsIdentity { key, certificate, authority }).unwrap();
+    let deceived = Client::new(&TlsIdentity { key, certificate, authority }, HANG).unwrap();
     assert_eq!(post(&deceived, &url, &relay), Err(ClientError::Tls));
 }
 
 #[test]
 fn a_kept_connection_that_the_server_closed_is_replaced() {
     let running = Running::new(Limits { head_time: Duration::from_millis(100), ..Limits::default() });
-    let client = Client::new(&TlsIdentity::of(world(), "insurer-a").unwrap()).unwrap();
+    let client = Client::new(&TlsIdentity::of(world(), "insurer-a").unwrap(), HANG).unwrap();
     let url = format!("https://{}/relay", running.address);
-    let post =
-        || running.runtime.block_on(client.post(&url, "urn:a", b"four".to_vec(), |_| true)).unwrap().status;
+    let post = || {
+        running.runtime.block_on(client.post(&url, "\"urn:a\"", b"four".to_vec(), |_| true)).unwrap().status
+    };
     assert_eq!(post(), 200);
     // Another idle connection of the same age shows when the server has closed them.
     let mut witness = connect_as(running.address, "insurer-b");

@@ -101,3 +101,9 @@ pub fn statuses(heard: &str) -> Vec<u16> {
     let lines = heard.split("HTTP/1.1 ").skip(1);
     lines.map(|line| line.get(..3).unwrap().parse().unwrap()).collect()
 }
+
+/// On a free port, with no state and no fault.
+pub fn anywhere() -> chukei_world::Options {
+    let listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    chukei_world::Options { listen, ..chukei_world::Options::default() }
+}

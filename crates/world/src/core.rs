@@ -1,0 +1,421 @@
+//! What a running party does with a message: the sans-IO logic decides, this carries.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use chukei_idwsf::{PeerAnswer, Refusal, Request};
+use chukei_relay::{Outgoing, Reply, Step};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::client::Client;
+use crate::faults::Control as ControlFault;
+use crate::folder::{PartyEntry, World};
+use crate::link::Outcome;
+use crate::log::{Log, Seen};
+use crate::party::Options;
+use crate::people::People;
+use crate::random::Ids;
+use crate::server::{Answer, Handler, Received};
+use crate::state::{Beliefs, Fixed, Kind, State, Trust};
+use crate::tls::TlsIdentity;
+use crate::{Clock, WorldError};
+
+/// Outcomes that are remembered for test control.
+const OUTCOMES: usize = 10_000;
+/// How often replay memory is cleared of what has passed: every so many messages.
+const FORGET: u64 = 512;
+/// A notice that comes too late, by a fault, comes this much later than the answer.
+const LATE: Duration = Duration::from_millis(250);
+
+/// A party at work.
+pub(crate) struct Core {
+    fixed: Fixed,
+    pub(crate) log: Log,
+    state: RwLock<Arc<State>>,
+    /// What test control has set; the world's otherwise.
+    provisioned: Mutex<Provisioned>,
+    client: RwLock<Client>,
+    outcomes: Mutex<Outcomes>,
+    changed: watch::Sender<u64>,
+    tasks: Mutex<JoinSet<()>>,
+    handled: AtomicU64,
+}
+
+struct Provisioned {
+    trust: Trust,
+    people: People,
+    /// Where others are, if not where their metadata says.
+    peers: BTreeMap<String, String>,
+}
+
+impl Provisioned {
+    const fn beliefs(&self) -> Beliefs<'_> {
+        Beliefs { trust: &self.trust, people: &self.people, peers: &self.peers }
+    }
+}
+
+#[derive(Default)]
+struct Outcomes {
+    known: HashMap<String, Outcome>,
+    order: VecDeque<String>,
+}
+
+/// What came back for a message of ours.
+pub(crate) struct Came {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Came {
+    pub(crate) fn as_answer(&self) -> PeerAnswer<'_> {
+        PeerAnswer { status: self.status, body: &self.body }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        world: &World,
+        entry: PartyEntry,
+        endpoint: String,
+        options: Options,
+    ) -> Result<Self, WorldError> {
+        let clock = options.clock.clone();
+        let log = Log::new(&entry.name, clock.clone(), options.aloud);
+        let client = Client::new(&TlsIdentity::of(world, &entry.name)?, options.limits.exchange_time)?;
+        let keys = world.keys(&entry.name)?;
+        let ids = Arc::new(Ids::new(options.seed, &entry.name));
+        let fixed = Fixed { world: world.clone(), entry, endpoint, keys, options, clock, ids };
+        let peers = fixed.options.peers.clone();
+        let provisioned = Provisioned { trust: Trust::of(world)?, people: world.people()?, peers };
+        let state = State::new(&fixed, &provisioned.beliefs())?;
+        Ok(Self {
+            fixed,
+            log,
+            state: RwLock::new(Arc::new(state)),
+            provisioned: Mutex::new(provisioned),
+            client: RwLock::new(client),
+            outcomes: Mutex::default(),
+            changed: watch::Sender::new(0),
+            tasks: Mutex::default(),
+            handled: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.fixed.entry.name
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.fixed.endpoint
+    }
+
+    pub(crate) const fn entry(&self) -> &PartyEntry {
+        &self.fixed.entry
+    }
+
+    pub(crate) const fn options(&self) -> &Options {
+        &self.fixed.options
+    }
+
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.fixed.clock
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Back to the state right after start, with nothing remembered.
+    pub(crate) fn reset(&self) -> Result<(), WorldError> {
+        if self.options().faults.has(ControlFault::ResetKeepsState) {
+            return Ok(());
+        }
+        let world = &self.fixed.world;
+        self.fixed.clock.set(None);
+        let client = self.client_as(&TlsIdentity::of(world, self.name())?)?;
+        let mut provisioned = self.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
+        let peers = provisioned.peers.clone();
+        let fresh = Provisioned { trust: Trust::of(world)?, people: world.people()?, peers };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        *state = Arc::new(State::empty(&self.fixed, &fresh.beliefs())?);
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        *provisioned = fresh;
+        *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner) = Outcomes::default();
+        self.log.clear();
+        Ok(())
+    }
+
+    /// Believes others from now on.
+    pub(crate) fn trust(&self, change: impl FnOnce(&mut Trust)) -> Result<TlsIdentity, WorldError> {
+        let mut provisioned = self.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trust = provisioned.trust.clone();
+        change(&mut trust);
+        let identity =
+            TlsIdentity { authority: trust.ca.clone(), ..TlsIdentity::of(&self.fixed.world, self.name())? };
+        let client = self.client_as(&identity)?;
+        self.change(&Beliefs { trust: &trust, ..provisioned.beliefs() })?;
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        provisioned.trust = trust;
+        Ok(identity)
+    }
+
+    /// Knows other people from now on.
+    pub(crate) fn people(&self, people: People) -> Result<(), WorldError> {
+        let mut provisioned = self.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
+        self.change(&Beliefs { people: &people, ..provisioned.beliefs() })?;
+        provisioned.people = people;
+        Ok(())
+    }
+
+    /// Finds others elsewhere from now on.
+    pub(crate) fn meet(&self, peers: BTreeMap<String, String>) -> Result<(), WorldError> {
+        let mut provisioned = self.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
+        self.change(&Beliefs { peers: &peers, ..provisioned.beliefs() })?;
+        provisioned.peers = peers;
+        Ok(())
+    }
+
+    /// The same memory, other beliefs.
+    fn change(&self, beliefs: &Beliefs<'_>) -> Result<(), WorldError> {
+        let state = self.state().changed(&self.fixed, beliefs)?;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+        Ok(())
+    }
+
+    fn client_as(&self, identity: &TlsIdentity) -> Result<Client, WorldError> {
+        Client::new(identity, self.options().limits.exchange_time)
+    }
+
+    /// Remembers what became of something.
+    pub(crate) fn outcome(&self, correlation: &str, outcome: Outcome) {
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        if outcomes.known.insert(correlation.to_owned(), outcome).is_none() {
+            outcomes.order.push_back(correlation.to_owned());
+        }
+        if outcomes.order.len() > OUTCOMES
+            && let Some(oldest) = outcomes.order.pop_front()
+        {
+            outcomes.known.remove(&oldest);
+        }
+        drop(outcomes);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    pub(crate) fn outcome_of(&self, correlation: &str) -> Option<Outcome> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).known.get(correlation).cloned()
+    }
+
+    /// Does something beside answering, which a stop waits for.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(work);
+    }
+
+    /// Waits until everything that was begun has ended.
+    pub(crate) async fn finish(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Sends a message to the party that it is for, and nobody else.
+    pub(crate) async fn send<P>(&self, outgoing: Outgoing<P>) -> (P, Result<Came, &'static str>) {
+        let Outgoing { to, endpoint, soap_action, body, pending } = outgoing;
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let state = self.state();
+        let is_party = |der: &[u8]| state.federation.entity(&to).is_some_and(|to| to.signs_with(der));
+        let id = claimed_message_id(&body).map(str::to_owned);
+        let came = client.post(&endpoint, &soap_action, body, is_party).await;
+        let came = came.map_err(crate::client::ClientError::code).map(|answered| Came {
+            // What is not text/xml is no answer of the standard, whatever its status says.
+            status: if answered.xml { answered.status } else { 0 },
+            body: answered.body.into(),
+        });
+        let seen = Seen { action: known_action(&soap_action), peer: &to, message_id: id.as_deref() };
+        match &came {
+            Ok(came) => self.log.sent(&seen, &came.status),
+            Err(code) => self.log.sent(&seen, code),
+        }
+        (pending, came)
+    }
+
+    async fn relay(self: &Arc<Self>, received: Arc<Received>) -> Reply {
+        let this = Arc::clone(self);
+        let step = blocking(move || match &this.state().kind {
+            Kind::Relay(relay) => Some(relay.handle(&request(&received), this.clock().now())),
+            Kind::Responder(_) | Kind::Requester(_) => None,
+        });
+        match step.await.flatten() {
+            None => nothing(),
+            Some(Step::Reply(reply) | Step::DangerReplyThenSend(reply, _)) => reply,
+            Some(Step::Send(outgoing)) => {
+                let (relaying, came) = self.send(outgoing).await;
+                let this = Arc::clone(self);
+                let resumed = blocking(move || {
+                    let answer = came.as_ref().ok().map(Came::as_answer);
+                    match &this.state().kind {
+                        Kind::Relay(relay) => {
+                            Some(relay.resume(relaying, answer.as_ref(), this.clock().now()))
+                        }
+                        Kind::Responder(_) | Kind::Requester(_) => None,
+                    }
+                });
+                resumed.await.flatten().unwrap_or_else(nothing)
+            }
+        }
+    }
+
+    async fn respond(self: &Arc<Self>, received: Arc<Received>) -> Reply {
+        let this = Arc::clone(self);
+        let step = blocking(move || match &this.state().kind {
+            Kind::Responder(responder) => Some(responder.handle(&request(&received), this.clock().now())),
+            Kind::Relay(_) | Kind::Requester(_) => None,
+        });
+        match step.await.flatten() {
+            None => nothing(),
+            Some(Step::Reply(reply)) => reply,
+            Some(Step::DangerReplyThenSend(reply, outgoing)) => {
+                let this = Arc::clone(self);
+                self.spawn(async move {
+                    tokio::time::sleep(LATE).await;
+                    drop(this.send(outgoing).await);
+                });
+                reply
+            }
+            Some(Step::Send(outgoing)) => {
+                let (disclosing, came) = self.send(outgoing).await;
+                let this = Arc::clone(self);
+                let completed = blocking(move || {
+                    let receipt = came.as_ref().ok().map(Came::as_answer);
+                    match &this.state().kind {
+                        Kind::Responder(responder) => {
+                            Some(responder.complete(disclosing, receipt.as_ref(), this.clock().now()))
+                        }
+                        Kind::Relay(_) | Kind::Requester(_) => None,
+                    }
+                });
+                completed.await.flatten().unwrap_or_else(nothing)
+            }
+        }
+    }
+
+    /// Writes down what was done, and now and then forgets what has passed.
+    fn note(&self, received: &Received, reply: &Reply) {
+        let state = self.state();
+        let signer = received.client.as_deref().and_then(|der| state.federation.signer(der));
+        let id = claimed_message_id(&received.body);
+        let seen = Seen {
+            action: known_action(received.soap_action.as_deref().unwrap_or_default()),
+            peer: signer.unwrap_or("unknown"),
+            message_id: id,
+        };
+        let outcome = match &reply.refusal {
+            None => {
+                self.log.received(&seen, reply.status, &"accepted");
+                Outcome::accepted("OK")
+            }
+            Some(refusal) => {
+                self.log.received(&seen, reply.status, refusal);
+                Outcome::rejected(&refusal.reason().to_string())
+            }
+        };
+        if let Some(id) = id {
+            self.outcome(id, outcome);
+        }
+        if let Some(number) = &reply.danger_log {
+            self.log.danger_number(number);
+        }
+        if self.handled.fetch_add(1, Ordering::Relaxed) % FORGET == FORGET - 1
+            && state.forget(self.clock().now()).is_err()
+        {
+            self.log.event("replay memory was not cleared");
+        }
+    }
+}
+
+/// A party as its server sees it.
+pub(crate) struct Service(pub(crate) Arc<Core>);
+
+impl Handler for Service {
+    async fn handle(&self, received: Received) -> Answer {
+        let received = Arc::new(received);
+        let reply = match &self.0.state().kind {
+            Kind::Relay(_) => self.0.relay(Arc::clone(&received)).await,
+            Kind::Responder(_) | Kind::Requester(_) => self.0.respond(Arc::clone(&received)).await,
+        };
+        self.0.note(&received, &reply);
+        Answer { status: reply.status, body: reply.body }
+    }
+
+    fn refused(&self, refusal: &Refusal) {
+        self.0.log.transport(refusal);
+    }
+}
+
+fn request(received: &Received) -> Request<'_> {
+    Request {
+        body: &received.body,
+        soap_action: received.soap_action.as_deref(),
+        tls_client: received.client.as_deref(),
+    }
+}
+
+/// Cryptography and the store's commits take time, and must not keep others from being read.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// A mistake of ours.
+fn nothing() -> Reply {
+    let refusal = Refusal::internal("an answer");
+    let told = chukei_idwsf::Fault::from(&refusal);
+    Reply { status: told.status, refusal: Some(refusal), ..Reply::message(told.body) }
+}
+
+/// The local name of an action of the standard; nothing that a peer made up.
+fn known_action(soap_action: &str) -> &'static str {
+    const KNOWN: [&str; 6] = [
+        "IdentityMappingRequest",
+        "DisclosureNotice",
+        "AccessHistoryQuery",
+        "RelayedQuery",
+        "LinkageQuery",
+        "AccessHistory",
+    ];
+    let action = soap_action.trim_matches('"');
+    let local = action.rsplit(':').next().unwrap_or_default();
+    KNOWN.into_iter().find(|known| *known == local).unwrap_or("unknown")
+}
+
+/// What a message says its MessageID is. Not verified, not even parsed: good for a log and for finding outcomes again,
+/// and for nothing else.
+fn claimed_message_id(message: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(message).ok()?;
+    let (_, after) = text.split_once("MessageID")?;
+    let (_, content) = after.split_once('>')?;
+    let (id, _) = content.split_once('<')?;
+    (!id.is_empty() && id.len() <= 1024).then(|| id.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_id_is_found_where_it_stands() {
+        let message = br#"<S:Header><wsa:MessageID wsu:Id="_m">urn:uuid:1</wsa:MessageID></S:Header>"#;
+        assert_eq!(claimed_message_id(message), Some("urn:uuid:1"));
+        assert_eq!(claimed_message_id(b"<a/>"), None);
+        assert_eq!(claimed_message_id(b"\xff MessageID>x<"), None);
+        assert_eq!(claimed_message_id(format!("MessageID>{}<", "x".repeat(2000)).as_bytes()), None);
+    }
+
+    #[test]
+    fn only_actions_of_the_standard_are_named() {
+        assert_eq!(known_action("\"urn:chukei:1.0:LinkageQuery\""), "LinkageQuery");
+        assert_eq!(known_action("\"港いろは１２３４\""), "unknown");
+    }
+}

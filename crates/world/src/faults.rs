@@ -1,0 +1,278 @@
+//! Every way in which a mock party can be wrong: one switch for each check that it may skip, one for each deviation in
+//! what it sends, and a few of its test control.
+//!
+//! A skipped check is called `skips:` and the id of its sentence. The others have names of their own.
+
+use std::collections::BTreeSet;
+
+use chukei_idwsf::Checks;
+use chukei_relay::faults::{Fault as Sent, Faults as SentFaults};
+
+use crate::WorldError;
+
+/// A deviation of the test-control API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Control {
+    /// Answers 200 to verbs and acts that it does not offer.
+    AnswersUnknownVerbs,
+    /// Does nothing on reset.
+    ResetKeepsState,
+    /// Does not say which verbs it offers.
+    HidesVerbs,
+}
+
+impl Control {
+    const ALL: [Self; 3] = [Self::AnswersUnknownVerbs, Self::ResetKeepsState, Self::HidesVerbs];
+
+    const fn describe(self) -> (&'static str, &'static str, &'static str, &'static str) {
+        match self {
+            Self::AnswersUnknownVerbs => (
+                "AnswersUnknownVerbs",
+                "control.unknown",
+                "備えない動詞と act に 200 を返す",
+                "Answers 200 to verbs and acts that it does not offer.",
+            ),
+            Self::ResetKeepsState => {
+                ("ResetKeepsState", "control.reset", "reset で何もしない", "Does nothing on reset.")
+            }
+            Self::HidesVerbs => (
+                "HidesVerbs",
+                "control.identity",
+                "備える動詞を示さない",
+                "Does not say which verbs it offers.",
+            ),
+        }
+    }
+}
+
+/// The sentences whose check can be skipped, by who makes it.
+const SKIPPABLE: &[&str] = &[
+    // Transport.
+    "transport.body.limit",
+    "transport.content-type",
+    "transport.header.limit",
+    "transport.method.post",
+    "transport.tls.client",
+    "transport.tls.version",
+    // Every receiver.
+    "message.action.agrees",
+    "message.body.one-child",
+    "message.framework.version",
+    "message.header.once",
+    "message.header.understood",
+    "message.id.form",
+    "message.id.once",
+    "message.processing-context.none",
+    "message.relates-to.answered",
+    "message.reply-to.anonymous",
+    "message.sender.is-signer",
+    "message.sender.is-tls-client",
+    "message.signature.covers",
+    "message.soap.shape",
+    "message.timestamp.window",
+    "message.to.is-receiver",
+    "message.token.certificate",
+    "message.usage-directive.purpose",
+    "signature.value.verifies",
+    // The responder.
+    "envelope.audience.self",
+    "envelope.holder.sender",
+    "envelope.name-id.qualifiers",
+    "envelope.one-time-use.present",
+    "envelope.present.once",
+    "envelope.purpose.agrees",
+    "envelope.recipient.self",
+    "envelope.signature.relay",
+    "envelope.use.once",
+    "envelope.version.known",
+    "envelope.window.current",
+    "linkage.query.form",
+    "relayed.present.listed",
+    // The relay.
+    "disclosure.notice.foreign",
+    "history.query.portal-only",
+    "mapping.agreement.pair",
+    "mapping.input.count",
+    "mapping.input.form",
+    "mapping.input.own-number",
+    "mapping.loop.none",
+    "relayed.forward.holder",
+    // The requester.
+    "linkage.answer.items",
+    "requester.answer.fault",
+    "requester.answer.verified",
+    "requester.envelope.check",
+    "requester.envelope.only-target",
+];
+
+/// A switch, described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultName {
+    /// What turns it on.
+    pub name: String,
+    /// The sentences that a party with it breaks, the one that it is for first.
+    pub sentences: Vec<&'static str>,
+    /// What it does, in Japanese.
+    pub ja: String,
+    /// What it does, in English.
+    pub en: String,
+}
+
+/// Every switch.
+#[must_use]
+pub fn fault_names() -> Vec<FaultName> {
+    let skipped = SKIPPABLE.iter().map(|&sentence| FaultName {
+        name: format!("skips:{sentence}"),
+        sentences: vec![sentence],
+        ja: format!("{sentence} を検査しない"),
+        en: format!("Does not check {sentence}."),
+    });
+    let sent = Sent::ALL.iter().map(|fault| FaultName {
+        name: fault.name().to_owned(),
+        sentences: fault.sentences().to_vec(),
+        ja: fault.ja().to_owned(),
+        en: fault.en().to_owned(),
+    });
+    let control = Control::ALL.iter().map(|fault| {
+        let (name, sentence, ja, en) = fault.describe();
+        FaultName { name: name.to_owned(), sentences: vec![sentence], ja: ja.to_owned(), en: en.to_owned() }
+    });
+    skipped.chain(sent).chain(control).collect()
+}
+
+/// What a party does wrong. Nothing, unless it is told to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    skipped: BTreeSet<&'static str>,
+    sent: BTreeSet<Sent>,
+    control: BTreeSet<Control>,
+}
+
+impl Faults {
+    /// These faults, by the names of [`fault_names`].
+    ///
+    /// # Errors
+    /// [`WorldError::Fault`] for another name, with the nearest one that there is.
+    pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<Self, WorldError> {
+        let mut faults = Self::default();
+        for name in names {
+            let name = name.as_ref();
+            let skipped = name.strip_prefix("skips:");
+            let skipped = skipped.and_then(|id| SKIPPABLE.iter().find(|&&sentence| sentence == id));
+            let control = Control::ALL.into_iter().find(|control| control.describe().0 == name);
+            if let Some(sentence) = skipped {
+                faults.skipped.insert(sentence);
+            } else if let Some(sent) = Sent::from_name(name) {
+                faults.sent.insert(sent);
+            } else if let Some(control) = control {
+                faults.control.insert(control);
+            } else {
+                return Err(WorldError::Fault { name: name.to_owned(), nearest: nearest(name) });
+            }
+        }
+        Ok(faults)
+    }
+
+    /// Whether the party does nothing wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn checks(&self) -> Checks {
+        Checks::danger_skipping(self.skipped.iter().copied())
+    }
+
+    pub(crate) fn sent(&self) -> SentFaults {
+        SentFaults::new(self.sent.iter().copied())
+    }
+
+    pub(crate) fn has(&self, fault: Control) -> bool {
+        self.control.contains(&fault)
+    }
+}
+
+/// The switch whose name takes the fewest changes.
+fn nearest(name: &str) -> String {
+    let names = fault_names().into_iter().map(|fault| fault.name);
+    names.min_by_key(|candidate| distance(candidate, name)).unwrap_or_default()
+}
+
+/// Levenshtein's distance.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (at, from) in one.chars().enumerate() {
+        let mut diagonal = at;
+        let mut left = at + 1;
+        let mut next = vec![left];
+        for (to, above) in other.chars().zip(row.iter().skip(1)) {
+            left = (diagonal + usize::from(from != to)).min(left + 1).min(above + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_switch_can_be_named_once() {
+        let names = fault_names();
+        let different: BTreeSet<_> = names.iter().map(|fault| &fault.name).collect();
+        assert_eq!(names.len(), different.len());
+        for fault in &names {
+            assert!(!Faults::named([&fault.name]).unwrap().is_empty(), "{}", fault.name);
+        }
+        assert!(Faults::named::<&str>([]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_misspelt_switch_is_answered_with_the_nearest() {
+        let near = |name: &str| match Faults::named([name]) {
+            Err(WorldError::Fault { nearest, .. }) => nearest,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(near("skips:message.to.is-reciever"), "skips:message.to.is-receiver");
+        assert_eq!(near("LogNumber"), "LogsNumber");
+        assert_eq!((distance("kitten", "sitting"), distance("", "ab"), distance("a", "a")), (3, 2, 0));
+    }
+
+    /// A switch without a check does nothing, and a check without a switch cannot be shown to matter.
+    #[test]
+    fn there_is_a_switch_for_every_check_and_a_check_for_every_switch() {
+        let (mut checked, mut named) = (BTreeSet::new(), BTreeSet::new());
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut open: Vec<_> =
+            ["idwsf", "profile", "relay", "world"].map(|name| crates.join(name).join("src")).into();
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            } else if !path.ends_with("faults.rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap();
+                named.extend(code.split('"').filter(|word| word.split('.').count() == 3).map(str::to_owned));
+                for call in [".require(", ".skips(", "holds(", "http("] {
+                    for arguments in code.split(call).skip(1) {
+                        let mut words = arguments.split('"');
+                        let before = words.next().unwrap_or_default().trim();
+                        let id = words.next().unwrap_or_default();
+                        if before.is_empty() && id.split('.').count() == 3 {
+                            checked.insert(id.to_owned());
+                        }
+                    }
+                }
+            }
+        }
+        let switched: BTreeSet<String> = SKIPPABLE.iter().map(|&id| id.to_owned()).collect();
+        let missing: Vec<_> = checked.difference(&switched).collect();
+        let idle: Vec<_> = switched.difference(&named).collect();
+        assert!(missing.is_empty() && idle.is_empty(), "no switch: {missing:?}; no check: {idle:?}");
+        assert!(checked.len() > 30, "the search finds too little: {checked:?}");
+    }
+}

@@ -1,0 +1,191 @@
+//! Parties as processes: started by the command, stopped by a signal.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use chukei_profile::Scheme;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::folder::{PartyEntry, Role};
+use crate::link::{Ending, Link, Outcome};
+use crate::{Handle, Options, Party, World, WorldError};
+
+/// What a process prints on one line when its parties take messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ready {
+    /// Where messages go, by party.
+    pub endpoints: BTreeMap<String, String>,
+    /// Base URL of test control, by party.
+    pub control: BTreeMap<String, String>,
+}
+
+impl Ready {
+    fn of<'h>(parties: impl IntoIterator<Item = &'h Handle>) -> Self {
+        let mut ready = Self { endpoints: BTreeMap::new(), control: BTreeMap::new() };
+        for party in parties {
+            if let Some(endpoint) = party.endpoint() {
+                ready.endpoints.insert(party.name().to_owned(), endpoint.to_owned());
+            }
+            if let Some(control) = party.control() {
+                ready.control.insert(party.name().to_owned(), control);
+            }
+        }
+        ready
+    }
+}
+
+/// Runs one party until the process is told to stop (SIGINT, SIGTERM). Prints one line of JSON when it takes messages.
+///
+/// # Errors
+/// As [`Party::start`]; [`WorldError::Party`] when the party of this name is of another role.
+pub fn mock(world: &World, name: &str, role: Role, options: Options) -> Result<(), WorldError> {
+    let stop = Signals::new()?;
+    let of_role = |party: &&PartyEntry| party.role == role;
+    if world.party(name)?.role != role {
+        let known = world.parties().iter().filter(of_role).map(|party| party.name.clone()).collect();
+        return Err(WorldError::Party { name: name.to_owned(), known });
+    }
+    let party = Party::start(world, name, options)?;
+    print(&json!(Ready::of([&party])))?;
+    stop.wait();
+    party.stop();
+    Ok(())
+}
+
+/// A whole world at work.
+#[derive(Debug)]
+pub struct Running {
+    parties: Vec<Handle>,
+}
+
+impl Running {
+    /// Starts everybody who is in service, and introduces them to each other. `options` says how one is started, by name.
+    ///
+    /// # Errors
+    /// As [`Party::start`]; whoever was started is stopped again.
+    pub fn start(world: &World, options: impl Fn(&PartyEntry) -> Options) -> Result<Self, WorldError> {
+        let present =
+            world.parties().iter().filter(|party| party.role != Role::Stranger && !party.out_of_service);
+        let start = |party: &PartyEntry| Party::start(world, &party.name, options(party));
+        let parties = present.map(start).collect::<Result<Vec<_>, _>>()?;
+        // Whoever listens elsewhere than the metadata says is introduced to the others.
+        let endpoints = Ready::of(&parties).endpoints;
+        let moved = |name: &String, url: &String| world.party(name).is_ok_and(|party| party.endpoint != *url);
+        if endpoints.iter().any(|(name, url)| moved(name, url)) {
+            for party in &parties {
+                party.meet(endpoints.clone())?;
+            }
+        }
+        Ok(Self { parties })
+    }
+
+    /// The party of this name.
+    #[must_use]
+    pub fn party(&self, name: &str) -> Option<&Handle> {
+        self.parties.iter().find(|party| party.name() == name)
+    }
+
+    /// Where everybody is.
+    #[must_use]
+    pub fn ready(&self) -> Ready {
+        Ready::of(&self.parties)
+    }
+
+    /// One linkage about the seeds' sample person, and the history that the person then sees.
+    ///
+    /// # Errors
+    /// What did not work.
+    pub fn smoke(&self, world: &World) -> Result<Outcome, WorldError> {
+        let broken = |what: String| WorldError::Smoke(what);
+        let people = world.people()?;
+        let sample = people.person("seed-sample").ok_or_else(|| broken("no sample person".to_owned()))?;
+        let number = |party: &str| {
+            sample.number(party).ok_or_else(|| broken(format!("the sample person has no number at {party}")))
+        };
+        let party = |name: &str| self.party(name).ok_or_else(|| broken(format!("{name} is not running")));
+
+        let target = crate::folder::entity("insurer-b");
+        let link = Link::new(number("insurer-a")?, Scheme::MedicalInsured, &target);
+        let outcome = party("insurer-a")?.link(link);
+        if outcome.state != Ending::Accepted || outcome.answer.is_none() {
+            return Err(broken(format!("the linkage ended with {}", outcome.code)));
+        }
+        let history = party("portal")?.history(number("portal")?).map_err(broken)?;
+        let kinds: Vec<&str> = history.entries.iter().map(|entry| entry.kind.name()).collect();
+        // Whoever keeps state has more entries from before.
+        if !kinds.ends_with(&["mapping", "disclosure", "history"]) {
+            return Err(broken(format!("the history shows {kinds:?}")));
+        }
+        Ok(outcome)
+    }
+
+    /// Stops everybody, askers first, so that what they have begun can end.
+    pub fn stop(self) {
+        let (askers, others): (Vec<_>, Vec<_>) =
+            self.parties.into_iter().partition(|party| party.endpoint().is_none());
+        let (relay, responders): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|party| party.name() == "relay");
+        for party in askers.into_iter().chain(responders).chain(relay) {
+            party.stop();
+        }
+    }
+}
+
+/// Starts a whole world with its state beside it in SQLite and test control on free ports, tries one linkage, prints one line of
+/// JSON, and runs until the process is told to stop.
+///
+/// # Errors
+/// As [`Running::start`] and [`Running::smoke`].
+pub fn mock_world(world: &World, options: impl Fn(&PartyEntry) -> Options) -> Result<(), WorldError> {
+    let stop = Signals::new()?;
+    let running = Running::start(world, |party| Options {
+        control: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        state: Some(world.dir().join("state")),
+        ..options(party)
+    })?;
+    let smoke = running.smoke(world);
+    if let Ok(outcome) = &smoke {
+        let Ready { endpoints, control } = running.ready();
+        print(&json!({ "endpoints": endpoints, "control": control, "smoke": outcome.code }))?;
+        stop.wait();
+    }
+    running.stop();
+    smoke.map(drop)
+}
+
+fn print(line: &serde_json::Value) -> Result<(), WorldError> {
+    let mut out = io::stdout().lock();
+    let written = writeln!(out, "{line}").and_then(|()| out.flush());
+    written.map_err(|error| WorldError::io("standard output".as_ref(), error))
+}
+
+/// SIGINT and SIGTERM, from now on.
+struct Signals {
+    runtime: tokio::runtime::Runtime,
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, WorldError> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let wrong = |error: io::Error| WorldError::Made(error.to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(wrong)?;
+        let inside = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt()).map_err(wrong)?;
+        let terminate = signal(SignalKind::terminate()).map_err(wrong)?;
+        drop(inside);
+        Ok(Self { runtime, interrupt, terminate })
+    }
+
+    fn wait(mut self) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+        });
+    }
+}

@@ -1,0 +1,301 @@
+//! What a party believes and keeps: replaced as a whole by test control, so that no request sees half of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chukei_crypto::{Certificate, PublicKey, SignatureAlgorithm, Signer, UnixTime, Unwrapper, sha256};
+use chukei_profile::{Purpose, Scheme};
+use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
+use chukei_relay::{
+    AccessLog, Agreements, MappingStore, Party, Person, Randomness, Relay, ReplayStore, Requester, Responder,
+    Unavailable,
+};
+use chukei_saml::metadata::Federation;
+use chukei_store::{Agreement, MappingRow, Store};
+
+use crate::folder::{AgreementEntry, PartyEntry, PartyKeys, Role, World, verified};
+use crate::party::Options;
+use crate::people::{Number, People};
+use crate::random::Ids;
+use crate::register::{Register, first_second, identifier};
+use crate::{Clock, WorldError};
+
+/// Seconds that Japan is ahead of UTC: a day begins so much earlier there.
+const JAPAN: i64 = 9 * 3600;
+/// What can no longer be presented is forgotten this many seconds later.
+const MEMORY: i64 = 3600;
+
+/// Whom a party believes.
+#[derive(Clone, Debug)]
+pub(crate) struct Trust {
+    pub(crate) ca: String,
+    pub(crate) federation_key: PublicKey,
+    pub(crate) metadata: Vec<(String, String)>,
+    pub(crate) agreements: Vec<AgreementEntry>,
+}
+
+/// What a party believes.
+#[derive(Clone, Copy)]
+pub(crate) struct Beliefs<'a> {
+    pub(crate) trust: &'a Trust,
+    pub(crate) people: &'a People,
+    /// Where others are, by name, if not where their metadata says.
+    pub(crate) peers: &'a BTreeMap<String, String>,
+}
+
+/// What does not change while a party runs.
+pub(crate) struct Fixed {
+    pub(crate) world: World,
+    pub(crate) entry: PartyEntry,
+    pub(crate) endpoint: String,
+    pub(crate) keys: PartyKeys,
+    pub(crate) options: Options,
+    pub(crate) clock: Clock,
+    /// Goes on over every reset: an identifier never comes again.
+    pub(crate) ids: Arc<Ids>,
+}
+
+/// A party at work.
+pub(crate) struct State {
+    pub(crate) federation: Arc<Federation>,
+    pub(crate) kind: Kind,
+    keeping: Keeping,
+}
+
+pub(crate) enum Kind {
+    Relay(Relay),
+    Responder(Responder),
+    Requester(Requester),
+}
+
+/// Where it keeps things.
+#[derive(Clone)]
+enum Keeping {
+    Memory { replay: Arc<MemoryReplay>, log: Arc<MemoryLog> },
+    Sqlite(Arc<Store>),
+}
+
+impl Trust {
+    pub(crate) fn of(world: &World) -> Result<Self, WorldError> {
+        Ok(Self {
+            ca: world.ca_pem()?,
+            federation_key: world.federation_key()?,
+            metadata: world.metadata()?,
+            agreements: world.agreements().to_vec(),
+        })
+    }
+}
+
+impl State {
+    /// A party right after its start. An existing file of state is opened and goes on.
+    pub(crate) fn new(fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
+        let keeping = match &fixed.options.state {
+            None => Keeping::Memory { replay: Arc::default(), log: Arc::default() },
+            Some(folder) => {
+                std::fs::create_dir_all(folder).map_err(|error| WorldError::io(folder, error))?;
+                let store = Store::open(&file(folder, &fixed.entry.name));
+                Keeping::Sqlite(Arc::new(store.map_err(|error| WorldError::Store(error.to_string()))?))
+            }
+        };
+        Self::keeping(fixed, beliefs, keeping)
+    }
+
+    /// A party that has forgotten everything.
+    pub(crate) fn empty(fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
+        if let Some(folder) = &fixed.options.state {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut path = file(folder, &fixed.entry.name).into_os_string();
+                path.push(suffix);
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(WorldError::io(Path::new(&path), error));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Self::new(fixed, beliefs)
+    }
+
+    /// The same memory, other people or other trust.
+    pub(crate) fn changed(&self, fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
+        Self::keeping(fixed, beliefs, self.keeping.clone())
+    }
+
+    fn keeping(fixed: &Fixed, beliefs: &Beliefs<'_>, keeping: Keeping) -> Result<Self, WorldError> {
+        let Beliefs { trust, people, peers } = *beliefs;
+        let federation = Arc::new(verified(
+            &trust.federation_key,
+            trust.metadata.iter().cloned(),
+            fixed.clock.now(),
+            |entity| fixed.world.named(entity).and_then(|name| peers.get(name)).cloned(),
+        )?);
+        let party = party(fixed, Arc::clone(&federation), keeping.replay())?;
+        let kind = match fixed.entry.role {
+            Role::Relay => {
+                let (mappings, agreements) = keeping.fill(fixed, trust, people)?;
+                Kind::Relay(Relay { party, mappings, log: keeping.log(), agreements })
+            }
+            Role::Responder => Kind::Responder(Responder {
+                party,
+                schemes: vec![Scheme::MedicalInsured, Scheme::LateElderly],
+                keys: vec![opener(fixed)?],
+                records: Arc::new(Register::of(people, &fixed.entry.name, &fixed.entry.entity)?),
+            }),
+            Role::Requester | Role::Portal | Role::Stranger => Kind::Requester(Requester { party }),
+        };
+        Ok(Self { federation, kind, keeping })
+    }
+
+    /// Forgets what can no longer be presented.
+    pub(crate) fn forget(&self, now: UnixTime) -> Result<(), Unavailable> {
+        let before = UnixTime(now.0.saturating_sub(MEMORY));
+        match &self.keeping {
+            Keeping::Memory { replay, .. } => replay.forget_before(before),
+            Keeping::Sqlite(store) => store.forget_before(before).map(drop),
+        }
+    }
+}
+
+impl Keeping {
+    fn replay(&self) -> Arc<dyn ReplayStore> {
+        match self {
+            Self::Memory { replay, .. } => Arc::clone(replay) as Arc<dyn ReplayStore>,
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn ReplayStore>,
+        }
+    }
+
+    fn log(&self) -> Arc<dyn AccessLog> {
+        match self {
+            Self::Memory { log, .. } => Arc::clone(log) as Arc<dyn AccessLog>,
+            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn AccessLog>,
+        }
+    }
+
+    /// Puts in what the relay maps and who may ask for it, in the place of what was there.
+    fn fill(
+        &self,
+        fixed: &Fixed,
+        trust: &Trust,
+        people: &People,
+    ) -> Result<(Arc<dyn MappingStore>, Arc<dyn Agreements>), WorldError> {
+        let rows = rows(people)?;
+        let agreed = agreements(trust)?;
+        let parties = fixed.world.parties();
+        let portals = parties.iter().filter(|party| party.role == Role::Portal);
+        let portals: Vec<String> = portals.map(|party| party.entity.clone()).collect();
+        let silent = |_| WorldError::Store("it does not answer".to_owned());
+        match self {
+            Self::Memory { .. } => {
+                let mappings = MemoryMappings::default();
+                for MappingRow { person, party, number, from, until } in rows {
+                    mappings.add(person, &party, number, from, until).map_err(silent)?;
+                }
+                let mut agreements = MemoryAgreements::default();
+                for Agreement { requester, target, purpose, .. } in agreed {
+                    agreements.relayed.insert((requester.clone(), target.clone()));
+                    agreements.pairs.insert((requester, target, purpose));
+                }
+                agreements.portals = portals.into_iter().collect();
+                for party in parties {
+                    agreements.set_in_service(&party.entity, !party.out_of_service).map_err(silent)?;
+                }
+                Ok((Arc::new(mappings), Arc::new(agreements)))
+            }
+            Self::Sqlite(store) => {
+                store.clear_mappings().and_then(|()| store.add_mappings(rows)).map_err(silent)?;
+                store.set_agreements(agreed, portals).map_err(silent)?;
+                for party in parties {
+                    store.set_in_service(&party.entity, !party.out_of_service).map_err(silent)?;
+                }
+                Ok((Arc::clone(store) as Arc<dyn MappingStore>, Arc::clone(store) as Arc<dyn Agreements>))
+            }
+        }
+    }
+}
+
+fn file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.db"))
+}
+
+fn party(
+    fixed: &Fixed,
+    federation: Arc<Federation>,
+    replay: Arc<dyn ReplayStore>,
+) -> Result<Party, WorldError> {
+    let wrong = |error: &dyn std::fmt::Display| WorldError::Made(error.to_string());
+    let (signer, certificate): (Arc<dyn Signer>, &Certificate) = match &fixed.keys.p256 {
+        Some((key, certificate)) if fixed.options.p256 => (
+            Arc::new(key.signer(SignatureAlgorithm::EcdsaSha256).map_err(|error| wrong(&error))?),
+            certificate,
+        ),
+        _ => {
+            let (key, certificate) = &fixed.keys.sign;
+            (Arc::new(key.signer(SignatureAlgorithm::RsaSha256).map_err(|error| wrong(&error))?), certificate)
+        }
+    };
+    let relay = fixed.world.parties().iter().find(|party| party.role == Role::Relay);
+    let relay = relay.ok_or_else(|| wrong(&"a world without a relay"))?;
+    let (entity, endpoint) = (&fixed.entry.entity, &fixed.endpoint);
+    let party = Party::new(entity, endpoint, &relay.entity, signer, certificate.clone(), federation, replay);
+    Ok(Party {
+        randomness: Arc::clone(&fixed.ids) as Arc<dyn Randomness>,
+        checks: fixed.options.faults.checks(),
+        faults: fixed.options.faults.sent(),
+        ..party
+    })
+}
+
+fn opener(fixed: &Fixed) -> Result<Arc<dyn Unwrapper>, WorldError> {
+    Ok(Arc::new(fixed.keys.decrypt.0.clone()))
+}
+
+fn rows(people: &People) -> Result<Vec<MappingRow>, WorldError> {
+    let mut rows = Vec::new();
+    for person in &people.people {
+        for number in &person.numbers {
+            rows.push(MappingRow {
+                person: person_of(&person.id),
+                party: crate::folder::entity(&number.party),
+                number: identifier(number)?,
+                from: midnight(&number.from)?,
+                until: until(number)?,
+            });
+        }
+    }
+    Ok(rows)
+}
+
+fn until(number: &Number) -> Result<UnixTime, WorldError> {
+    number.until.as_deref().map_or(Ok(UnixTime(i64::MAX)), midnight)
+}
+
+/// When a day begins in Japan.
+fn midnight(day: &str) -> Result<UnixTime, WorldError> {
+    Ok(UnixTime(first_second(day)?.seconds.saturating_sub(JAPAN)))
+}
+
+/// A number of our own for the person, which stays the same when people are provisioned anew.
+fn person_of(id: &str) -> Person {
+    let digest = sha256(id.as_bytes());
+    let octets = digest.first_chunk::<8>().copied().unwrap_or_default();
+    Person(i64::from_be_bytes(octets) & i64::MAX)
+}
+
+fn agreements(trust: &Trust) -> Result<Vec<Agreement>, WorldError> {
+    let mut all = Vec::new();
+    for entry in &trust.agreements {
+        for purpose in &entry.purposes {
+            let known = Purpose::from_uri(&format!("urn:chukei:1.0:purpose:{purpose}"));
+            let unknown = || WorldError::Made(format!("{purpose:?} is no purpose"));
+            all.push(Agreement {
+                requester: crate::folder::entity(&entry.requester),
+                target: crate::folder::entity(&entry.target),
+                purpose: known.ok_or_else(unknown)?,
+                via_relay: true,
+            });
+        }
+    }
+    Ok(all)
+}
