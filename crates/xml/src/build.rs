@@ -48,6 +48,19 @@ pub(crate) fn over(span: Range<usize>) -> impl FnOnce(LimitKind) -> Failure {
 const XML_PREFIX: PrefixId = 1;
 const XML_NAMESPACE: NamespaceNumber = ns::XML.0;
 
+/// Refuses what XML 1.0 §2.2 does; gives the classes of what is there.
+pub(crate) fn check(text: &str) -> Outcome<u8> {
+    let classes = chars::classes(text.as_bytes());
+    if classes & chars::SUSPICIOUS != 0
+        && let Some(at) = chars::forbidden(text.as_bytes())
+    {
+        let bad = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, u32::from);
+        let expected = format!("characters that XML allows, not U+{bad:04X}");
+        return Err(Failure::new(Reason::Char, expected, 0..0));
+    }
+    Ok(classes)
+}
+
 /// The place of a string among those of its kind, where it is put if it is new.
 #[inline]
 fn number(known: &mut Vec<Slice>, found: Option<usize>, new: Slice, most: usize) -> Outcome<u16> {
@@ -101,12 +114,13 @@ impl<'s, 'b> Builder<'s, 'b> {
         // A node for every 64 octets is what messages have; more would cross allocator thresholds for nothing.
         tree.nodes.reserve(source.len() / 64);
         tree.attributes.reserve(source.len() / 64);
+        tree.declarations.reserve(8);
         Self {
             source,
             tree,
             budget,
             scope,
-            open: Vec::new(),
+            open: Vec::with_capacity(16),
             text: None,
             declared: 0,
             attributed: 0,
@@ -117,7 +131,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     }
 
     #[inline]
-    fn bytes(&self, slice: Slice) -> &[u8] {
+    pub(crate) fn bytes(&self, slice: Slice) -> &[u8] {
         self.tree.bytes(self.source, slice)
     }
 

@@ -3,7 +3,8 @@
 use chukei_reason::Reason;
 
 use crate::{
-    document::{AttributeData, Document, ElementData, Kind, NodeId, QName},
+    chars,
+    document::{AttributeData, Document, ElementData, Kind, NodeId, Slice},
     element::Element,
     error::XmlError,
     name::ns,
@@ -140,8 +141,8 @@ impl<'d> Canonical<'d> {
             this: self,
             rendered: Scope::default(),
             scope: self.outer_scope(),
-            open: Vec::new(),
-            prefixes: Vec::new(),
+            open: Vec::with_capacity(16),
+            prefixes: Vec::with_capacity(8),
         };
         let mut index = self.apex.index();
         let end = self.apex.end();
@@ -161,7 +162,7 @@ impl<'d> Canonical<'d> {
                 Kind::Element(data) => {
                     let marks = (state.rendered.mark(), state.scope.mark());
                     sink.put(b"<");
-                    self.name(&data.name, sink);
+                    sink.put(self.document.bytes(data.name.text));
                     if canonical {
                         state.render_namespaces(data, index == self.apex.index(), sink);
                     } else {
@@ -171,7 +172,7 @@ impl<'d> Canonical<'d> {
                         self.attribute(attribute, sink);
                     }
                     sink.put(b">");
-                    state.open.push(OpenTag { end: node.end, name: data.name, marks });
+                    state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
                 }
             }
             index = index.saturating_add(1);
@@ -196,18 +197,13 @@ impl<'d> Canonical<'d> {
     }
 
     #[inline]
-    fn name(&self, name: &QName, sink: &mut impl Sink) {
-        sink.put(self.document.bytes(name.text));
-    }
-
-    #[inline]
     fn attribute(&self, attribute: &AttributeData, sink: &mut impl Sink) {
         let AttributeData { name, value, plain, verbatim } = attribute;
         if *verbatim {
             return sink.put(self.document.bytes(name.text.around(*value)));
         }
         sink.put(b" ");
-        self.name(name, sink);
+        sink.put(self.document.bytes(name.text));
         sink.put(b"=\"");
         match self.document.bytes(*value) {
             value if *plain => sink.put(value),
@@ -237,7 +233,7 @@ impl<'d> Canonical<'d> {
 
 struct OpenTag {
     end: u32,
-    name: QName,
+    name: Slice,
     marks: (usize, usize),
 }
 
@@ -254,9 +250,10 @@ struct State<'c, 'd> {
 impl State<'_, '_> {
     #[inline]
     fn close_until(&mut self, index: u32, sink: &mut impl Sink) {
-        while let Some(tag) = self.open.pop_if(|tag| tag.end <= index) {
+        while self.open.last().is_some_and(|tag| tag.end <= index) {
+            let Some(tag) = self.open.pop() else { break };
             sink.put(b"</");
-            self.this.name(&tag.name, sink);
+            sink.put(self.this.document.bytes(tag.name));
             sink.put(b">");
             self.rendered.restore(tag.marks.0);
             self.scope.restore(tag.marks.1);
@@ -305,11 +302,11 @@ impl State<'_, '_> {
 
 /// Canonical XML 1.0 §2.3: the characters that are written as references.
 fn escape(mut rest: &[u8], in_attribute: bool, sink: &mut impl Sink) {
-    while let Some(at) = rest.iter().position(|byte| reference(*byte, in_attribute).is_some()) {
-        let (run, tail) = rest.split_at_checked(at).unwrap_or((rest, b""));
+    let special = if in_attribute { chars::VALUE_SPECIAL } else { chars::TEXT_SPECIAL };
+    while let Some((run, [byte, tail @ ..])) = rest.split_at_checked(chars::run(rest, special)) {
         sink.put(run);
-        sink.put(tail.first().and_then(|byte| reference(*byte, in_attribute)).unwrap_or_default());
-        rest = tail.get(1..).unwrap_or_default();
+        sink.put(reference(*byte, in_attribute).unwrap_or(&[*byte]));
+        rest = tail;
     }
     sink.put(rest);
 }

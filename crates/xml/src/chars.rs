@@ -6,31 +6,45 @@ pub(crate) const NAME: u8 = 2;
 pub(crate) const SPACE: u8 = 4;
 /// Ends an attribute value, is written as a reference in its canonical form, or is normalised.
 pub(crate) const VALUE_SPECIAL: u8 = 8;
+/// Is written as a reference in the canonical form of a text.
+pub(crate) const TEXT_SPECIAL: u8 = 16;
+/// May be, or begin, a character that is not allowed.
+pub(crate) const SUSPICIOUS: u8 = 32;
 
 const CLASSES: [u8; 256] = {
     let mut table = [0u8; 256];
     let mut byte = 0u8;
-    while byte < 128 {
+    while byte < 255 {
         let start = byte.is_ascii_alphabetic() || byte == b'_';
         let inside = start || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
         let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        let special = matches!(byte, b'&' | b'<' | b'"' | b'\'' | b'\t' | b'\n' | b'\r');
+        let in_value = matches!(byte, b'&' | b'<' | b'"' | b'\'' | b'\t' | b'\n' | b'\r');
+        let in_text = matches!(byte, b'&' | b'<' | b'>' | b'\r');
+        let suspicious = byte < b' ' || byte == 0xEF;
         #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
         {
             table[byte as usize] = (start as u8 * NAME_START)
                 | (inside as u8 * NAME)
                 | (space as u8 * SPACE)
-                | (special as u8 * VALUE_SPECIAL);
+                | (in_value as u8 * VALUE_SPECIAL)
+                | (in_text as u8 * TEXT_SPECIAL)
+                | (suspicious as u8 * SUSPICIOUS);
         }
         byte += 1;
     }
     table
 };
 
-/// Class bits of an ASCII byte; 0 for bytes of longer characters.
+/// Class bits of an ASCII byte; of longer characters only whether they are suspicious.
 #[inline]
 pub(crate) fn class(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+/// Bits of any of the bytes.
+#[inline]
+pub(crate) fn classes(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |any, byte| any | class(*byte))
 }
 
 #[inline]
@@ -42,15 +56,32 @@ pub(crate) fn is_space(byte: u8) -> bool {
 #[inline(never)]
 pub(crate) fn run(bytes: &[u8], of: u8) -> usize {
     let (groups, _) = bytes.as_chunks::<8>();
-    let clean = |group: &&[u8; 8]| group.iter().fold(0, |any, byte| any | class(*byte)) & of == 0;
-    let start = groups.iter().take_while(clean).count() * 8;
+    let start = groups.iter().take_while(|group| classes(*group) & of == 0).count() * 8;
     let rest = bytes.get(start..).unwrap_or_default();
     start + rest.iter().take_while(|byte| class(**byte) & of == 0).count()
 }
 
-/// `Char` (§2.2) without U+FEFF, which is only a byte order mark here.
-pub(crate) const fn is_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FEFE}' | '\u{FF00}'..='\u{FFFD}' | '\u{10000}'..)
+/// Where in UTF-8 the first character stands that is not allowed: `Char` (§2.2) without U+FEFF, which is only a byte
+/// order mark here. Blocks without a suspicious byte are passed in one vectorised sweep.
+pub(crate) fn forbidden(bytes: &[u8]) -> Option<usize> {
+    let suspicious = |b: &u8| u8::from(*b < 0x20) & u8::from(*b != b'\n') | u8::from(*b == 0xEF);
+    let bad = |at: &usize| match bytes.get(*at..).unwrap_or_default() {
+        [b'\t' | b'\n' | b'\r', ..] => false,
+        // U+FEFF, U+FFFE and U+FFFF are EF BB BF, EF BF BE and EF BF BF.
+        [0..0x20, ..] | [0xEF, 0xBB, 0xBF, ..] | [0xEF, 0xBF, 0xBE | 0xBF, ..] => true,
+        _ => false,
+    };
+    let mut start = 0;
+    for block in bytes.chunks(256) {
+        let end = start + block.len();
+        if block.iter().fold(0, |any, b| any | suspicious(b)) != 0
+            && let Some(at) = (start..end).find(bad)
+        {
+            return Some(at);
+        }
+        start = end;
+    }
+    None
 }
 
 /// `NameStartChar` (§2.3) without the colon.
@@ -68,8 +99,15 @@ const fn is_name_char(c: char) -> bool {
 }
 
 /// An `NCName` (Namespaces in XML 1.0 §3).
+#[inline]
 pub(crate) fn is_ncname(name: &str) -> bool {
-    !name.is_empty() && ncname_length(name.as_bytes()) == name.len()
+    match name.as_bytes() {
+        [] => false,
+        [first, ..] if name.bytes().fold(NAME, |all, byte| all & class(byte)) != 0 => {
+            class(*first) & NAME_START != 0
+        }
+        bytes => long_ncname_length(bytes) == bytes.len(),
+    }
 }
 
 /// Length in octets of the `NCName` that the bytes start with; 0 if there is none.

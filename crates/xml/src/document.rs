@@ -6,14 +6,15 @@ use chukei_reason::Reason;
 
 use crate::{
     budget::{Budget, Limits},
+    build::check,
     canonical::{Canonical, Sink},
+    chars::TEXT_SPECIAL,
     element::Element,
     error::{Position, XmlError},
     input::Input,
     name::ns,
     scope::{NamespaceNumber, PrefixId},
     tokens,
-    writer::Spelling,
 };
 
 /// A well-formed document within the limits of its [`Budget`].
@@ -347,11 +348,11 @@ impl Document {
         let start = self.tree.decoded.len();
         let new = Slice::decoded(start..start + text.len());
         let node = self.tree.nodes.get_mut(node.0 as usize);
-        match (Spelling::of(text), node.map(|node| &mut node.kind)) {
+        match (check(text), node.map(|node| &mut node.kind)) {
             (Err(failure), _) => Err(failure.at(&self.input)),
-            (Ok(spelling), Some(Kind::Text { text: old, plain })) => {
+            (Ok(classes), Some(Kind::Text { text: old, plain })) => {
                 self.tree.decoded.push_str(text);
-                (*old, *plain) = (new, spelling.plain_text);
+                (*old, *plain) = (new, classes & TEXT_SPECIAL == 0);
                 Ok(())
             }
             _ => Err(self.input.error(Reason::Internal, "a text", 0..0)),

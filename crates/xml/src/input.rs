@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use crate::{
     budget::Budget,
+    chars,
     error::{Position, XmlError},
 };
 
@@ -44,43 +45,13 @@ impl Input {
                 return Err(input.error(Reason::Encoding, "UTF-8", at..at.saturating_add(bad)));
             }
         };
-        input.check_chars()?;
+        if let Some(at) = chars::forbidden(input.text.as_bytes()) {
+            return Err(input.error(Reason::Char, "a character that XML 1.0 allows", at..at + 1));
+        }
         if memchr(b'\r', input.text.as_bytes()).is_some() {
             input.normalise_line_ends();
         }
         Ok(input)
-    }
-
-    /// XML 1.0 §2.2, production 2. Blocks without a suspicious byte are passed in one vectorised sweep.
-    fn check_chars(&self) -> Result<(), XmlError> {
-        let bytes = self.text.as_bytes();
-        for (index, block) in bytes.chunks(256).enumerate() {
-            let suspicious = |b: &u8| u8::from(*b < 0x20) & u8::from(*b != b'\n') | u8::from(*b == 0xEF);
-            if block.iter().fold(0, |any, b| any | suspicious(b)) == 0 {
-                continue;
-            }
-            let start = index.saturating_mul(256);
-            for (at, byte) in (start..).zip(block) {
-                let bad = match byte {
-                    b'\t' | b'\n' | b'\r' => false,
-                    0..0x20 => true,
-                    // U+FEFF, U+FFFE and U+FFFF are EF BB BF, EF BF BE and EF BF BF.
-                    0xEF => matches!(
-                        bytes.get(at.saturating_add(1)..at.saturating_add(3)),
-                        Some([0xBB, 0xBF] | [0xBF, 0xBE | 0xBF])
-                    ),
-                    _ => false,
-                };
-                if bad {
-                    return Err(self.error(
-                        Reason::Char,
-                        "a character that XML 1.0 allows",
-                        at..at.saturating_add(1),
-                    ));
-                }
-            }
-        }
-        Ok(())
     }
 
     fn normalise_line_ends(&mut self) {

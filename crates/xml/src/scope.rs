@@ -20,7 +20,8 @@ impl Scope {
     pub(crate) fn bind(&mut self, prefix: PrefixId, namespace: NamespaceNumber) {
         let index = usize::from(prefix);
         if self.current.len() <= index {
-            self.current.resize(index.saturating_add(1), 0);
+            self.current.resize((index + 1).next_multiple_of(16), 0);
+            self.undo.reserve(16);
         }
         if let Some(slot) = self.current.get_mut(index) {
             self.undo.push((prefix, *slot));

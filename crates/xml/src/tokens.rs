@@ -13,7 +13,7 @@ use quick_xml::parser::{CommentParser, ElementParser, Parser, PiParser};
 use crate::{
     budget::{Budget, within},
     build::{Builder, Failure, Outcome, over},
-    chars::{self, VALUE_SPECIAL, is_space},
+    chars::{self, TEXT_SPECIAL, VALUE_SPECIAL, is_space},
     document::{AttributeData, QName, Slice, Tree},
 };
 
@@ -148,9 +148,9 @@ impl<'s> Tokens<'s, '_> {
         if !self.builder.is_open() {
             return Err(not_well_formed("no CDATA section outside the root element", start..end));
         }
-        let plain = memchr3(b'&', b'<', b'>', self.bytes(from..from + length)).is_none();
+        let text = self.slice(from..from + length);
         // Taken as decoded text even when it is the first piece, so that the text's place starts at the section.
-        self.builder.text_decoded(self.slice(from..from + length), plain, start..end)?;
+        self.builder.text_decoded(text, chars::classes(text.as_bytes()) & TEXT_SPECIAL == 0, start..end)?;
         Ok(end)
     }
 
@@ -167,8 +167,9 @@ impl<'s> Tokens<'s, '_> {
         }
         let c = decode_reference(self.slice(span.clone()))
             .map_err(|reason| reference_failure(reason, span.clone()))?;
-        let plain = !matches!(c, '&' | '<' | '>' | '\r');
-        self.builder.text_decoded(c.encode_utf8(&mut [0; 4]), plain, span)?;
+        let mut place = [0; 4];
+        let text = c.encode_utf8(&mut place);
+        self.builder.text_decoded(text, chars::classes(text.as_bytes()) & TEXT_SPECIAL == 0, span)?;
         Ok(end + 1)
     }
 
@@ -330,7 +331,7 @@ impl<'s> Tokens<'s, '_> {
 
     fn decode_value(&mut self, span: Range<usize>) -> Outcome<(Slice, bool)> {
         let start = self.builder.tree.decoded.len();
-        let (mut at, mut plain) = (span.start, true);
+        let mut at = span.start;
         while at < span.end {
             let special = at + chars::run(self.bytes(at..span.end), VALUE_SPECIAL);
             self.builder.tree.decoded.push_str(self.slice(at..special));
@@ -342,20 +343,16 @@ impl<'s> Tokens<'s, '_> {
                 b'&' => {
                     let rest = self.bytes(special..span.end);
                     at = memchr(b';', rest).map_or(span.end, |end| special + end + 1);
-                    let c = decode_reference(self.slice(special..at))
-                        .map_err(|reason| reference_failure(reason, special..at))?;
-                    plain &= !matches!(c, '&' | '<' | '"' | '\t' | '\n' | '\r');
-                    c
+                    decode_reference(self.slice(special..at))
+                        .map_err(|reason| reference_failure(reason, special..at))?
                 }
-                quote => {
-                    plain &= quote != b'"';
-                    char::from(quote)
-                }
+                quote => char::from(quote),
             };
             self.builder.tree.decoded.push(decoded);
         }
         self.builder.budget.note_steps(span.len());
-        Ok((Slice::decoded(start..self.builder.tree.decoded.len()), plain))
+        let value = Slice::decoded(start..self.builder.tree.decoded.len());
+        Ok((value, chars::classes(self.builder.bytes(value)) & VALUE_SPECIAL == 0))
     }
 
     /// §3.1 ETag: the spelling of the start tag, then white space. `tag`: everything after `</`.
@@ -397,5 +394,6 @@ fn decode_reference(text: &str) -> Result<char, Reason> {
         return Err(Reason::NotWellFormed);
     }
     let code = u32::from_str_radix(digits, radix).ok();
-    code.and_then(char::from_u32).filter(|c| chars::is_char(*c)).ok_or(Reason::Char)
+    let allowed = |c: &char| chars::forbidden(c.encode_utf8(&mut [0; 4]).as_bytes()).is_none();
+    code.and_then(char::from_u32).filter(allowed).ok_or(Reason::Char)
 }

@@ -4,7 +4,7 @@ use chukei_reason::Reason;
 
 use crate::{
     budget::{Budget, Limits},
-    build::{Builder, Failure, Outcome},
+    build::{Builder, Failure, Outcome, check},
     chars,
     document::{AttributeData, Document, NodeId, QName, Slice, offset},
     element::{Element, Node},
@@ -115,7 +115,7 @@ impl Writer<'_> {
             if !this.builder.is_open() {
                 return Err(Failure::new(Reason::NotWellFormed, "no text outside the root element", 0..0));
             }
-            let plain = Spelling::of(text)?.plain_text;
+            let plain = check(text)? & chars::TEXT_SPECIAL == 0;
             this.builder.text_decoded(text, plain, 0..0)
         })
     }
@@ -201,13 +201,13 @@ impl Writer<'_> {
         if self.pending.is_none() {
             return Err(Failure::new(Reason::Internal, "an attribute before any content", 0..0));
         }
-        let plain = Spelling::of(value)?.plain_value;
+        let plain = check(value)? & chars::VALUE_SPECIAL == 0;
         // As it stands in a canonical form, so that it can be put there in one piece.
-        self.push(" ");
+        self.builder.tree.decoded.push(' ');
         let name = self.qname(prefix, written, local)?;
         self.push("=\"");
         let value = self.push(value);
-        self.push("\"");
+        self.builder.tree.decoded.push('"');
         self.builder.attribute(AttributeData { name, value, plain, verbatim: plain })
     }
 
@@ -222,13 +222,16 @@ impl Writer<'_> {
         if !chars::is_ncname(local) {
             return Err(Failure::new(Reason::Name, "an NCName", 0..0));
         }
-        let start = self.builder.tree.decoded.len();
+        let decoded = &mut self.builder.tree.decoded;
+        let start = decoded.len();
         if !written.is_empty() {
-            self.push(written);
-            self.push(":");
+            decoded.push_str(written);
+            decoded.push(':');
         }
-        let end = self.push(local).range().end;
-        self.builder.qname(prefix, end - start - local.len(), Slice::decoded(start..end))
+        let before = decoded.len() - start;
+        decoded.push_str(local);
+        let text = Slice::decoded(start..decoded.len());
+        self.builder.qname(prefix, before, text)
     }
 
     /// The number of a namespace's usual prefix, declared if it does not yet mean that namespace here.
@@ -255,7 +258,7 @@ impl Writer<'_> {
         }
         let prefix = self.push(prefix);
         let prefix = self.builder.prefix_id(prefix)?;
-        Spelling::of(namespace)?;
+        check(namespace)?;
         let name = self.push(namespace);
         let namespace = self.builder.namespace_number(name)?;
         self.declare_unless(prefix, namespace)
@@ -270,34 +273,6 @@ impl Writer<'_> {
             self.builder.declare(prefix, namespace, 0..0)?;
         }
         Ok(prefix)
-    }
-}
-
-/// Whether the canonical spelling of a string is the string itself.
-pub(crate) struct Spelling {
-    pub(crate) plain_text: bool,
-    pub(crate) plain_value: bool,
-}
-
-impl Spelling {
-    /// Checks the characters too (XML 1.0 §2.2). Most strings pass in the first sweep.
-    pub(crate) fn of(text: &str) -> Outcome<Self> {
-        let suspicious = |byte: &u8| {
-            u8::from(*byte < 0x20)
-                | u8::from(*byte == 0xEF)
-                | u8::from(matches!(*byte, b'&' | b'<' | b'>' | b'"'))
-        };
-        if text.as_bytes().iter().fold(0, |any, byte| any | suspicious(byte)) == 0 {
-            return Ok(Self { plain_text: true, plain_value: true });
-        }
-        if let Some(bad) = text.chars().find(|c| !chars::is_char(*c)) {
-            let expected = format!("characters that XML allows, not U+{:04X}", u32::from(bad));
-            return Err(Failure::new(Reason::Char, expected, 0..0));
-        }
-        Ok(Self {
-            plain_text: !text.contains(['&', '<', '>', '\r']),
-            plain_value: !text.contains(['&', '<', '"', '\t', '\n', '\r']),
-        })
     }
 }
 
