@@ -13,6 +13,7 @@
 use std::fmt;
 
 use chukei_spec::Index;
+use chukei_xml::lexical::DateTime;
 use serde::Deserialize;
 
 use crate::{CaseResult, Catalogue, Lang, Model, Outcome, Phrase, Registry, Standing, Verdict};
@@ -26,6 +27,23 @@ pub struct Date {
     pub month: u8,
     /// Day, 1 … 31.
     pub day: u8,
+}
+
+impl Date {
+    /// The day in UTC of a time in seconds since 1970.
+    #[must_use]
+    pub fn of(seconds: i64) -> Self {
+        let text = DateTime { seconds, nanoseconds: 0 }.format();
+        let mut parts = text.split(['-', 'T']);
+        let mut part = || parts.next().unwrap_or_default();
+        let (year, month, day) = (part(), part(), part());
+        // Beyond the years that are written with four digits no baseline is valid.
+        Self {
+            year: year.parse().unwrap_or(u16::MAX),
+            month: month.parse().unwrap_or(12),
+            day: day.parse().unwrap_or(31),
+        }
+    }
 }
 
 impl fmt::Display for Date {

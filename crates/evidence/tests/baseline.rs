@@ -89,3 +89,16 @@ fn mistakes_have_a_place() {
         assert_eq!((error.line, error.column), (line, column), "{text}: {error}");
     }
 }
+
+#[test]
+fn days_are_those_of_utc() {
+    for (seconds, day) in [
+        (0, "1970-01-01"),
+        (86_399, "1970-01-01"),
+        (86_400, "1970-01-02"),
+        (1_780_271_999, "2026-05-31"),
+        (1_780_272_000, "2026-06-01"),
+    ] {
+        assert_eq!(Date::of(seconds).to_string(), day);
+    }
+}

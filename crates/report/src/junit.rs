@@ -6,6 +6,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use chukei_evidence::{CaseResult, Outcome, SentenceResult, Verdict};
 
+use chukei_spec::Role;
+
 use crate::{Report, Words, escape::xml};
 
 type Found<'a> = Vec<(&'a SentenceResult, &'a CaseResult)>;
@@ -17,16 +19,19 @@ pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> String {
         for result in &sentence.results {
             let (area, name) = match result.case.as_str() {
                 "" | "*" => (sentence.id.split('.').next().unwrap_or_default(), sentence.id.as_str()),
-                case => (case.split('/').next().unwrap_or_default(), case),
+                case => (area(case), case),
             };
-            let cases = areas.entry(area.into()).or_default();
+            let cases = areas.entry(area.replace('/', ".")).or_default();
             cases.entry((name.into(), result.repeat)).or_default().push((sentence, result));
         }
     }
     for broken in &report.model.broken {
         // A case whose judges saw nothing of it still stopped the run.
-        let area = broken.case.split('/').next().unwrap_or_default();
-        areas.entry(area.into()).or_default().entry((broken.case.clone(), 0)).or_default();
+        areas
+            .entry(area(&broken.case).replace('/', "."))
+            .or_default()
+            .entry((broken.case.clone(), 0))
+            .or_default();
     }
 
     let header = report.transcript.header();
@@ -48,6 +53,13 @@ pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" {all}>\n{body}</testsuites>\n",
         xml(&product)
     )
+}
+
+/// The beginning of a case's id: its first word, or the first two when it begins with a role.
+fn area(case: &str) -> &str {
+    let end = |skip: usize| case.match_indices('/').nth(skip).map_or(case.len(), |(at, _)| at);
+    let first = case.get(..end(0)).unwrap_or(case);
+    if Role::from_name(first).is_some() { case.get(..end(1)).unwrap_or(case) } else { first }
 }
 
 #[derive(Default)]

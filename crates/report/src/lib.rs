@@ -142,7 +142,7 @@ impl<'a> Report<'a> {
 
     /// The command that runs one case again.
     pub(crate) fn replay(&self, case: &str) -> String {
-        format!("chukei replay {} {case}", self.bundle)
+        format!("chukei replay {} {case} --sut sut.toml --out again", self.bundle)
     }
 
     /// Whether the baseline expects the sentence to fail.
