@@ -42,13 +42,23 @@ impl ContentKey {
     /// [`CryptoError::Length`] for 2 GiB and more; [`CryptoError::Library`] when the generator has no
     /// entropy.
     pub fn seal(&self, plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        i32::try_from(plaintext.len()).map_err(|_| CryptoError::Length)?;
+        self.seal_filled_up(plaintext, 0)
+    }
+
+    /// As [`ContentKey::seal`], with so many spaces behind the plaintext, which is not copied for that.
+    ///
+    /// # Errors
+    /// As [`ContentKey::seal`].
+    pub fn seal_filled_up(&self, plaintext: &[u8], spaces: usize) -> Result<Vec<u8>, CryptoError> {
+        let length = plaintext.len().saturating_add(spaces);
+        i32::try_from(length).map_err(|_| CryptoError::Length)?;
         let iv: [u8; IV] = random_bytes()?;
-        let mut sealed = Vec::with_capacity(IV + plaintext.len() + TAG);
+        let mut sealed = Vec::with_capacity(IV + length + TAG);
         sealed.extend_from_slice(&iv);
         let mut context = CipherCtx::new()?;
         context.encrypt_init(Some(aes_256_gcm()?), Some(&*self.0), Some(&iv))?;
         context.cipher_update_vec(plaintext, &mut sealed)?;
+        context.cipher_update_vec(&vec![b' '; spaces], &mut sealed)?;
         context.cipher_final_vec(&mut sealed)?;
         let mut tag = [0; TAG];
         context.tag(&mut tag)?;

@@ -37,13 +37,9 @@ impl Sealed {
     /// # Errors
     /// When the cryptographic library fails, or the key cannot wrap.
     pub fn new(plaintext: &[u8], recipient: Recipient<'_>, block: usize) -> Result<Self, CryptoError> {
-        // Made in its final size: growing would leave an unwiped copy behind.
         let length = plaintext.len().checked_next_multiple_of(block.max(1)).unwrap_or(plaintext.len());
-        let mut padded = chukei_crypto::Zeroizing::new(Vec::with_capacity(length));
-        padded.extend_from_slice(plaintext);
-        padded.resize(length, b' ');
         let key = ContentKey::generate()?;
-        let content = key.seal(&padded)?;
+        let content = key.seal_filled_up(plaintext, length - plaintext.len())?;
         let wrapped = recipient.key.wrap(KeyTransport::RsaOaepSha256, &key)?;
         Ok(Self { wrapped, content, recipient: recipient.name.map(str::to_owned) })
     }

@@ -48,17 +48,17 @@ pub(crate) fn over(span: Range<usize>) -> impl FnOnce(LimitKind) -> Failure {
 const XML_PREFIX: PrefixId = 1;
 const XML_NAMESPACE: NamespaceNumber = ns::XML.0;
 
-/// Refuses what XML 1.0 §2.2 does; gives the classes of what is there.
+/// Refuses what XML 1.0 §2.2 does; gives what [`chars::specials`] does.
 pub(crate) fn check(text: &str) -> Outcome<u8> {
-    let classes = chars::classes(text.as_bytes());
-    if classes & chars::SUSPICIOUS != 0
+    let specials = chars::specials(text);
+    if specials & chars::SUSPICIOUS != 0
         && let Some(at) = chars::forbidden(text.as_bytes())
     {
         let bad = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, u32::from);
         let expected = format!("characters that XML allows, not U+{bad:04X}");
         return Err(Failure::new(Reason::Char, expected, 0..0));
     }
-    Ok(classes)
+    Ok(specials)
 }
 
 /// The place of a string among those of its kind, where it is put if it is new.
@@ -131,7 +131,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     }
 
     #[inline]
-    pub(crate) fn bytes(&self, slice: Slice) -> &[u8] {
+    fn bytes(&self, slice: Slice) -> &[u8] {
         self.tree.bytes(self.source, slice)
     }
 

@@ -43,8 +43,19 @@ pub(crate) fn class(byte: u8) -> u8 {
 
 /// Bits of any of the bytes.
 #[inline]
-pub(crate) fn classes(bytes: &[u8]) -> u8 {
+fn classes(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |any, byte| any | class(*byte))
+}
+
+/// Which bytes of a text need a second look: [`VALUE_SPECIAL`], [`TEXT_SPECIAL`] and [`SUSPICIOUS`] count, other bits do
+/// not. Blocks without any are passed in one vectorised sweep.
+pub(crate) fn specials(text: &str) -> u8 {
+    let special = |byte: u8| {
+        (byte < b' ') | (byte == b'"') | (byte & !1 == b'&') | (byte & !2 == b'<') | (byte == 0xEF)
+    };
+    let (blocks, rest) = text.as_bytes().as_chunks::<32>();
+    let blocks = blocks.iter().filter(|block| block.iter().fold(false, |any, byte| any | special(*byte)));
+    blocks.fold(classes(rest), |any, block| any | classes(block))
 }
 
 #[inline]

@@ -350,9 +350,9 @@ impl Document {
         let node = self.tree.nodes.get_mut(node.0 as usize);
         match (check(text), node.map(|node| &mut node.kind)) {
             (Err(failure), _) => Err(failure.at(&self.input)),
-            (Ok(classes), Some(Kind::Text { text: old, plain })) => {
+            (Ok(specials), Some(Kind::Text { text: old, plain })) => {
                 self.tree.decoded.push_str(text);
-                (*old, *plain) = (new, classes & TEXT_SPECIAL == 0);
+                (*old, *plain) = (new, specials & TEXT_SPECIAL == 0);
                 Ok(())
             }
             _ => Err(self.input.error(Reason::Internal, "a text", 0..0)),

@@ -150,7 +150,7 @@ impl<'s> Tokens<'s, '_> {
         }
         let text = self.slice(from..from + length);
         // Taken as decoded text even when it is the first piece, so that the text's place starts at the section.
-        self.builder.text_decoded(text, chars::classes(text.as_bytes()) & TEXT_SPECIAL == 0, start..end)?;
+        self.builder.text_decoded(text, chars::specials(text) & TEXT_SPECIAL == 0, start..end)?;
         Ok(end)
     }
 
@@ -169,7 +169,7 @@ impl<'s> Tokens<'s, '_> {
             .map_err(|reason| reference_failure(reason, span.clone()))?;
         let mut place = [0; 4];
         let text = c.encode_utf8(&mut place);
-        self.builder.text_decoded(text, chars::classes(text.as_bytes()) & TEXT_SPECIAL == 0, span)?;
+        self.builder.text_decoded(text, chars::specials(text) & TEXT_SPECIAL == 0, span)?;
         Ok(end + 1)
     }
 
@@ -351,8 +351,9 @@ impl<'s> Tokens<'s, '_> {
             self.builder.tree.decoded.push(decoded);
         }
         self.builder.budget.note_steps(span.len());
-        let value = Slice::decoded(start..self.builder.tree.decoded.len());
-        Ok((value, chars::classes(self.builder.bytes(value)) & VALUE_SPECIAL == 0))
+        let decoded = &self.builder.tree.decoded;
+        let plain = chars::specials(decoded.get(start..).unwrap_or_default()) & VALUE_SPECIAL == 0;
+        Ok((Slice::decoded(start..decoded.len()), plain))
     }
 
     /// §3.1 ETag: the spelling of the start tag, then white space. `tag`: everything after `</`.
