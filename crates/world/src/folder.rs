@@ -13,10 +13,12 @@
 //!
 //! Apart from the ports, which are the caller's or free ones, one seed always gives the same bytes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chukei_crypto::{Certificate, PrivateKey, PublicKey, SignatureAlgorithm, UnixTime};
 use chukei_saml::metadata::{Entity, Federation};
@@ -109,11 +111,13 @@ struct Index {
     agreement: Vec<AgreementEntry>,
 }
 
-/// A world folder, read.
+/// A world folder, read. Clones share the keys that were loaded.
 #[derive(Clone, Debug)]
 pub struct World {
     dir: PathBuf,
     index: Index,
+    /// Loading a key proves its primes, which takes longer than everything else at the start of a party.
+    keys: Arc<Mutex<BTreeMap<String, PartyKeys>>>,
 }
 
 /// Private keys and certificates of one party.
@@ -186,7 +190,7 @@ impl World {
         let text = fs::read_to_string(&path).map_err(|error| WorldError::io(&path, error))?;
         let index =
             toml::from_str(&text).map_err(|error| WorldError::Toml { path, error: error.to_string() })?;
-        Ok(Self { dir: dir.to_owned(), index })
+        Ok(Self { dir: dir.to_owned(), index, keys: Arc::default() })
     }
 
     /// Opens the world, or makes it when the folder is not there or empty.
@@ -253,6 +257,18 @@ impl World {
     /// # Errors
     /// [`WorldError::Io`]; [`WorldError::Key`] for a file that holds no usable key or certificate.
     pub fn keys(&self, name: &str) -> Result<PartyKeys, WorldError> {
+        let known = |keys: &Mutex<BTreeMap<_, PartyKeys>>| {
+            keys.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        };
+        if let Some(keys) = known(&self.keys) {
+            return Ok(keys);
+        }
+        let keys = self.load(name)?;
+        let mut known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(known.entry(name.to_owned()).or_insert(keys).clone())
+    }
+
+    fn load(&self, name: &str) -> Result<PartyKeys, WorldError> {
         let pair = |stem: &str| {
             let path = self.dir.join(format!("keys/{name}/{stem}"));
             let wrong = |what: &str| WorldError::Key { path: path.clone(), what: what.to_owned() };

@@ -107,3 +107,18 @@ pub fn anywhere() -> chukei_world::Options {
     let listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     chukei_world::Options { listen, ..chukei_world::Options::default() }
 }
+
+/// Calls a verb of a test control: status and body.
+pub fn verb(control: &str, method: &str, verb: &str, body: &str) -> (u16, serde_json::Value) {
+    let (authority, base) = control.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(HANG)).unwrap();
+    let length = body.len();
+    let head = format!("{method} /{base}/{verb} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
+    write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    let (head, body) = heard.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap())
+}
