@@ -106,7 +106,7 @@ faults! {
     /// Gives the same envelope for the same person again.
     AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.bound"], "同じ人に同じ封筒を渡す";
     /// Leaves the padding out.
-    NoPadding => ["envelope.issue.padded"], "平文の長さを揃えない";
+    NoPadding => ["envelope.issue.padded", "privacy.ciphertext.size"], "平文の長さを揃えない";
     /// Names itself as audience and recipient.
     WrongAudience => ["envelope.issue.audience"], "Audience と Recipient を中継DB自身にする";
     /// Leaves the holder's certificate out.

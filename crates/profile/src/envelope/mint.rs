@@ -13,6 +13,9 @@ use chukei_xml_security::{Recipient, Sealed, Signing};
 use super::{BLOCK, LONGEST, PURPOSE, REQUEST, VERSION, VERSION_ATTRIBUTE};
 use crate::{Identifier, Purpose};
 
+/// Octets of the longest number as XML: 64 characters, each written as `&amp;`.
+const LONGEST_NUMBER: usize = 64 * 5;
+
 /// An envelope to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Mint<'a> {
@@ -163,11 +166,16 @@ impl Mint<'_> {
             return Ok(again.clone());
         }
         let qualifier = if danger!(self.misqualified) { self.relay } else { self.target };
-        let name_id = NameId::new(self.identifier.scheme().uri(), self.identifier.expose());
-        let name_id = name_id.by(self.relay).for_party(qualifier);
-        let plaintext = Zeroizing::new(Writer::build(|w| name_id.write(w))?.write());
+        let around = NameId::new(self.identifier.scheme().uri(), "").by(self.relay).for_party(qualifier);
+        let name_id = NameId { value: Zeroizing::new(self.identifier.expose().to_owned()), ..around.clone() };
+        // [envelope.issue.padded], [privacy.ciphertext.size]: as long as with the longest number that there is.
+        let (block, room) = if danger!(self.unpadded) { (1, 0) } else { (BLOCK, LONGEST_NUMBER) };
+        let length = Writer::build(|w| around.write(w))?.write().len().saturating_add(room);
+        let written = Zeroizing::new(Writer::build(|w| name_id.write(w))?.write());
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(length.max(written.len())));
+        plaintext.extend_from_slice(&written);
+        plaintext.resize(length.max(written.len()), b' ');
         let recipient = Recipient { key: self.key, name: Some(self.target) };
-        let block = if danger!(self.unpadded) { 1 } else { BLOCK };
         let sealed = Sealed::new(&plaintext, recipient, block);
         let sealed = sealed.map_err(|_| Refusal::internal("a key that seals"))?;
         Ok(Writer::build(|w| {

@@ -278,6 +278,9 @@ fn every_fault_shows() {
         assert!(shows(fault, &world), "{fault:?}");
         assert_eq!(Fault::from_name(fault.name()), Some(fault));
         assert!(!fault.en().is_empty() && !fault.ja().is_empty());
+        for id in fault.sentences() {
+            assert!(chukei_spec::Index::sentence(id).is_some(), "{id}");
+        }
     }
     assert_eq!(Fault::from_name("Nonsense"), None);
 }

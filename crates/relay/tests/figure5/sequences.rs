@@ -164,3 +164,25 @@ fn of_two_concurrent_uses_one_is_the_first() {
     });
     assert_eq!(accepted, 1);
 }
+
+/// The run does come to its end, so that the property above is about something.
+#[test]
+fn a_run_reaches_a_disclosure() {
+    let world = World::new();
+    let mut run = Run::default();
+    let actions = [
+        Action::Map(0),
+        Action::Deliver(0),
+        Action::Deliver(0),
+        Action::Take(0, 0),
+        Action::Query,
+        Action::Ask(0, 0),
+        Action::Ask(0, 0),
+        Action::Receipt(0, 0),
+    ];
+    for action in actions {
+        run.step(&world, action);
+    }
+    run.check(&world);
+    assert_eq!((run.disclosed, run.disclosing.len()), (1, 1));
+}
