@@ -116,6 +116,30 @@ fn what_we_write_is_valid() {
     assert_eq!(invalid, Vec::<&String>::new());
 }
 
+/// The examples of the standard: what stands in Body, where it is of our namespace.
+#[test]
+fn the_examples_are_valid() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/examples");
+    let mut documents = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "xml") {
+            let text = fs::read_to_string(&path).unwrap();
+            let (_, body) = text.split_once("<soap:Body").unwrap();
+            let content =
+                body.split_once('>').unwrap().1.strip_suffix("</soap:Body></soap:Envelope>").unwrap();
+            if content.starts_with("<ck:") {
+                documents.push((path.display().to_string(), content.as_bytes().to_vec()));
+            }
+        }
+    }
+    assert!(documents.len() >= 6);
+    let Some(valid) = validate(&documents) else { return };
+    let invalid: Vec<_> =
+        documents.iter().zip(valid).filter(|(_, valid)| !valid).map(|((name, _), _)| name).collect();
+    assert_eq!(invalid, Vec::<&String>::new());
+}
+
 #[test]
 fn what_is_wrong_is_not() {
     let sound = [
