@@ -150,7 +150,7 @@ mod tests {
         let (_scratch, writer) = writer();
         let outcomes: Vec<_> = std::thread::scope(|scope| {
             let insert = |turn: usize| {
-                insert(&writer, if turn % 2 == 0 { "same" } else { ["a", "b", "c", "d"][turn / 2] })
+                insert(&writer, if turn.is_multiple_of(2) { "same" } else { ["a", "b", "c", "d"][turn / 2] })
             };
             let jobs: Vec<_> = (0..8).map(|turn| scope.spawn(move || insert(turn))).collect();
             jobs.into_iter().map(|job| job.join().unwrap()).collect()

@@ -32,6 +32,11 @@ impl Clock {
         Self(Arc::new(AtomicI64::new(now.0)))
     }
 
+    /// Where the clock stands, or nothing for the machine's.
+    pub(crate) fn stands(&self) -> Option<UnixTime> {
+        Some(UnixTime(self.0.load(Ordering::SeqCst))).filter(|now| now.0 != MACHINE)
+    }
+
     /// Sets the time, or returns to the machine's.
     pub fn set(&self, now: Option<UnixTime>) {
         self.0.store(now.map_or(MACHINE, |now| now.0), Ordering::SeqCst);

@@ -87,7 +87,8 @@ impl Core {
         let client = Client::new(&TlsIdentity::of(world, &entry.name)?, options.limits.exchange_time)?;
         let keys = world.keys(&entry.name)?;
         let ids = Arc::new(Ids::new(options.seed, &entry.name));
-        let fixed = Fixed { world: world.clone(), entry, endpoint, keys, options, clock, ids };
+        let started = clock.stands();
+        let fixed = Fixed { world: world.clone(), entry, endpoint, keys, options, clock, started, ids };
         let peers = fixed.options.peers.clone();
         let provisioned = Provisioned { trust: Trust::of(world)?, people: world.people()?, peers };
         let state = State::new(&fixed, &provisioned.beliefs())?;
@@ -134,7 +135,7 @@ impl Core {
             return Ok(());
         }
         let world = &self.fixed.world;
-        self.fixed.clock.set(None);
+        self.fixed.clock.set(self.fixed.started);
         let client = self.client_as(&TlsIdentity::of(world, self.name())?)?;
         let mut provisioned = self.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
         let peers = provisioned.peers.clone();

@@ -15,12 +15,13 @@ pub(crate) enum Ids {
     /// The operating system.
     System,
     /// A seed: each party has a stream of its own.
-    Seeded(Mutex<ChaCha20Rng>),
+    Seeded(Box<Mutex<ChaCha20Rng>>),
 }
 
 impl Ids {
     pub(crate) fn new(seed: Option<u64>, party: &str) -> Self {
-        let stream = |seed| Self::Seeded(Mutex::new(keys::stream(seed, &format!("ids of {party}"))));
+        let stream =
+            |seed| Self::Seeded(Box::new(Mutex::new(keys::stream(seed, &format!("ids of {party}")))));
         seed.map_or(Self::System, stream)
     }
 }

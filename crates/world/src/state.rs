@@ -52,6 +52,8 @@ pub(crate) struct Fixed {
     pub(crate) keys: PartyKeys,
     pub(crate) options: Options,
     pub(crate) clock: Clock,
+    /// Where the clock stood when the party was started.
+    pub(crate) started: Option<UnixTime>,
     /// Goes on over every reset: an identifier never comes again.
     pub(crate) ids: Arc<Ids>,
 }
@@ -75,6 +77,9 @@ enum Keeping {
     Memory { replay: Arc<MemoryReplay>, log: Arc<MemoryLog> },
     Sqlite(Arc<Store>),
 }
+
+/// What a relay looks up.
+type Mapped = (Arc<dyn MappingStore>, Arc<dyn Agreements>);
 
 impl Trust {
     pub(crate) fn of(world: &World) -> Result<Self, WorldError> {
@@ -174,12 +179,7 @@ impl Keeping {
     }
 
     /// Puts in what the relay maps and who may ask for it, in the place of what was there.
-    fn fill(
-        &self,
-        fixed: &Fixed,
-        trust: &Trust,
-        people: &People,
-    ) -> Result<(Arc<dyn MappingStore>, Arc<dyn Agreements>), WorldError> {
+    fn fill(&self, fixed: &Fixed, trust: &Trust, people: &People) -> Result<Mapped, WorldError> {
         let rows = rows(people)?;
         let agreed = agreements(trust)?;
         let parties = fixed.world.parties();

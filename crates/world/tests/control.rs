@@ -235,6 +235,10 @@ fn the_clock_of_one_party_can_be_set() {
     assert!(last.starts_with("2026-05-28T20:26:40Z") && last.contains("outcome=Window"), "{last}");
     assert_eq!(post(&running, "relay", "clock", &json!({ "now": null })), (200, json!({})));
     assert_eq!(code(&running, "again"), "OK");
+    // A reset goes back to the clock of the start.
+    assert_eq!(post(&running, "relay", "clock", &json!({ "now": 1_780_000_000 })), (200, json!({})));
+    assert_eq!(post(&running, "relay", "reset", &json!({})), (200, json!({})));
+    assert_eq!(code(&running, "after-reset"), "OK");
     running.stop();
 }
 

@@ -40,7 +40,7 @@ fn spawn(what: &str) -> (Child, Value, BufReader<std::process::ChildStdout>) {
     let ready = loop {
         line.clear();
         assert!(lines.read_line(&mut line).unwrap() > 0, "the child has ended");
-        let json = line.find('{').map(|at| &line[at..]).unwrap_or_default();
+        let json = line.find('{').and_then(|at| line.get(at..)).unwrap_or_default();
         if let Ok(ready) = serde_json::from_str(json) {
             break ready;
         }
