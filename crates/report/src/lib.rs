@@ -12,6 +12,7 @@
 mod cause;
 mod csv;
 mod escape;
+mod facts;
 mod html;
 mod json;
 mod junit;

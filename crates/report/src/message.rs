@@ -22,6 +22,18 @@ pub(crate) struct Shown {
 pub(crate) struct Group {
     pub(crate) folded: bool,
     pub(crate) lines: Vec<Line>,
+    /// Lines that stand in the evidence only.
+    pub(crate) left_out: usize,
+}
+
+impl Shown {
+    /// Without the lines that are folded.
+    pub(crate) fn thin(mut self) -> Self {
+        for group in self.groups.iter_mut().filter(|group| group.folded) {
+            group.left_out = std::mem::take(&mut group.lines).len();
+        }
+        self
+    }
 }
 
 /// One line.
@@ -269,7 +281,7 @@ fn fold(lines: Vec<Line>) -> Vec<Group> {
         let folded = !near(index);
         match groups.last_mut() {
             Some(group) if group.folded == folded => group.lines.push(line),
-            _ => groups.push(Group { folded, lines: vec![line] }),
+            _ => groups.push(Group { folded, lines: vec![line], left_out: 0 }),
         }
     }
     groups
@@ -300,4 +312,114 @@ pub(crate) fn kind(body: &[u8]) -> Option<String> {
         _ => String::new(),
     };
     Some(visible(&format!("Fault {}", code.chars().take(60).collect::<String>())).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(shown: &Shown, marked_only: bool) -> String {
+        let lines = shown.groups.iter().flat_map(|group| &group.lines);
+        let spans = lines.flat_map(|line| &line.spans).filter(|span| span.kind != "o");
+        spans.filter(|span| !marked_only || span.marked).map(|span| span.text.as_str()).collect()
+    }
+
+    #[test]
+    fn one_element_a_line() {
+        let shown = show(b"<?xml version='1.0'?><a x='1>2'><b>t</b><c/><!-- <d> -->\n<e></e>tail</a>", &[]);
+        let lines: Vec<(usize, String)> = shown
+            .groups
+            .iter()
+            .flat_map(|group| &group.lines)
+            .map(|line| (line.depth, line.spans.iter().map(|span| span.text.as_str()).collect()))
+            .collect();
+        let expected = [
+            (0, "<?xml version='1.0'?>"),
+            (0, "<a x='1>2'>"),
+            (1, "<b>t</b>"),
+            (1, "<c/>"),
+            (1, "<!-- <d> -->"),
+            (1, "<e></e>"),
+            (1, "tail"),
+            (0, "</a>"),
+        ];
+        assert_eq!(lines, expected.map(|(depth, text)| (depth, text.to_owned())));
+    }
+
+    #[test]
+    fn the_marked_bytes_are_marked_and_no_others() {
+        let body = b"<a><b c='d'>text</b></a>";
+        for from in 0..body.len() {
+            for to in from + 1..=body.len() {
+                let shown = show(body, std::slice::from_ref(&(from..to)));
+                assert_eq!(text(&shown, true).as_bytes(), body.get(from..to).unwrap());
+            }
+        }
+        assert_eq!(text(&show(body, &[]), true), "");
+    }
+
+    #[test]
+    fn long_text_is_shortened_unless_a_mark_ends_in_it() {
+        let body = format!("<a>{}</a>", "x".repeat(1000));
+        let shown = show(body.as_bytes(), &[]);
+        assert!(text(&shown, false).len() < 120);
+        let whole = show(body.as_bytes(), &[3..1003]);
+        assert!(text(&whole, false).len() < 120);
+        let part = show(body.as_bytes(), &[500..510]);
+        assert_eq!(text(&part, true), "x".repeat(10));
+        assert_eq!(text(&part, false), body);
+    }
+
+    #[test]
+    fn far_lines_are_folded() {
+        let body: String = (0..100).map(|n| format!("<e{n}/>")).collect();
+        let at = body.find("<e50/>").unwrap();
+        let shown = show(body.as_bytes(), &[at..at + 6]);
+        let folds: Vec<(bool, usize)> =
+            shown.groups.iter().map(|group| (group.folded, group.lines.len())).collect();
+        assert_eq!(folds, [(true, 47), (false, 7), (true, 46)]);
+        assert_eq!(show(b"<a><b/></a>", &[]).groups.len(), 1);
+    }
+
+    #[test]
+    fn kinds_are_named() {
+        for (body, expected) in [
+            (
+                "<S:Envelope><S:Header><x/></S:Header><S:Body><ck:LinkageQuery a='b'/></S:Body></S:Envelope>",
+                "ck:LinkageQuery",
+            ),
+            (
+                "<e:Envelope><e:Body><e:Fault><faultcode>e:Client</faultcode></e:Fault></e:Body></e:Envelope>",
+                "Fault e:Client",
+            ),
+        ] {
+            assert_eq!(kind(body.as_bytes()).as_deref(), Some(expected));
+        }
+        for body in ["", "<a/>", "<S:Body>", "text", "<S:Body></S:Body>"] {
+            assert_eq!(kind(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_can_be_shown(body in proptest::collection::vec(
+            prop_oneof![Just(b'<'), Just(b'>'), Just(b'/'), Just(b'!'), Just(b'-'), Just(b'"'), Just(b'a'), Just(b' '), any::<u8>()],
+            0..300,
+        ), from in 0..300_usize, length in 0..300_usize) {
+            let shown = show(&body, &[from..from + length]);
+            prop_assert_eq!(shown.bytes, body.len());
+            let _ = kind(&body);
+            // Nothing but blank text between elements is left out.
+            let printable = |text: &str| text.chars().filter(|c| c.is_ascii_alphanumeric()).count();
+            if text(&shown, false).len() == text(&show(&body, &[0..body.len()]), false).len() && body.is_ascii() {
+                let ascii = std::str::from_utf8(&body).unwrap();
+                let raw: usize = crate::escape::visible(ascii).chars().filter(|c| c.is_ascii_alphanumeric()).count();
+                prop_assert_eq!(printable(&text(&shown, false)), raw);
+            }
+        }
+    }
 }

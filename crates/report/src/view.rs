@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chukei_evidence::{
-    CaseResult, Lang, Outcome, Place, Run, SentenceResult, Standing, Verdict, What, sha256_hex,
-};
+use chukei_evidence::{CaseResult, Lang, Outcome, Place, Run, SentenceResult, Standing, Verdict, What};
 use chukei_spec::{Index, Sentence};
 use chukei_xml::lexical::DateTime;
 use serde::Serialize;
@@ -13,6 +11,7 @@ use crate::{
     Report, Words,
     cause::missing_groups,
     escape::{one_line, visible},
+    facts::facts,
     ladder::{Ladder, ladder},
     message::{self, Shown},
     sentence,
@@ -107,8 +106,9 @@ struct Card {
     unsteady: bool,
     known: bool,
     hits: Vec<Hit>,
-    /// Cases that are named only.
-    more: Vec<String>,
+    /// Cases that are named only: the first of them, and how many there are.
+    named: Vec<String>,
+    more: usize,
     explain: String,
 }
 
@@ -140,15 +140,20 @@ struct Message {
     shown: Shown,
 }
 
-/// Cases of one sentence that are shown in full.
+/// Cases of one sentence that are shown in full, as long as the page is not long.
 const HITS: usize = 3;
+/// When messages with so many octets have been shown, a page is long: of further messages only what is near a mark is
+/// shown, and of a sentence only one case.
+const LONG: usize = 256 * 1024;
+/// Cases that are named below a sentence that does not hold.
+const NAMES: usize = 24;
 /// Cases that are named beside a sentence that holds.
 const NAMED: usize = 3;
 /// Messages of one case that are shown in full.
 const MESSAGES: usize = 2;
 
 pub(crate) fn page(report: &Report<'_>, words: &Words<'_>) -> Page {
-    Builder { report, words, runs: report.transcript.cases(), shown: BTreeSet::new() }.page()
+    Builder { report, words, runs: report.transcript.cases(), shown: BTreeSet::new(), spent: 0 }.page()
 }
 
 /// The statement of the run and what it means.
@@ -175,6 +180,8 @@ struct Builder<'a> {
     runs: Vec<Run<'a>>,
     /// Messages that the page has shown.
     shown: BTreeSet<u32>,
+    /// Octets of messages that the page has shown.
+    spent: usize,
 }
 
 impl Builder<'_> {
@@ -238,7 +245,7 @@ impl Builder<'_> {
             not_claimed: model.with(Outcome::NotClaimed).filter_map(|found| self.plain_of(found)).collect(),
             not_selected: by_id(&model.not_selected),
             problems: problems.unwrap_or_default(),
-            facts: self.facts(),
+            facts: facts(self.report, self.words),
             verify: format!("chukei verify {}", self.report.bundle),
         };
         page.contents = self.contents(&page);
@@ -354,15 +361,17 @@ impl Builder<'_> {
         let plain = self.plain_of(found)?;
         let failing: Vec<&CaseResult> =
             found.results.iter().filter(|result| result.verdict.is_violated()).collect();
-        let hits = failing.iter().take(HITS).filter_map(|result| self.hit(result)).collect();
-        let more = failing.iter().skip(HITS).map(|result| self.case_name(result)).collect();
+        let most = if self.spent > LONG { 1 } else { HITS };
+        let hits = failing.iter().take(most).filter_map(|result| self.hit(result)).collect();
+        let named = failing.iter().skip(most).take(NAMES).map(|result| self.case_name(result)).collect();
         Some(Card {
             explain: format!("chukei explain {}", plain.id),
             sentence: plain,
             unsteady: found.unsteady,
             known: self.report.is_expected(found),
             hits,
-            more,
+            named,
+            more: failing.len().saturating_sub(most),
         })
     }
 
@@ -419,7 +428,9 @@ impl Builder<'_> {
                 .filter_map(|(from, to)| Some(usize::try_from(*from).ok()?..usize::try_from(*to).ok()?))
                 .collect();
             let body = event.what.bodies().last().map_or(&[][..], |body| body.bytes());
-            let shown = message::show(if again { &[] } else { body }, &ranges);
+            let whole = message::show(if again { &[] } else { body }, &ranges);
+            let shown = if self.spent > LONG { whole.thin() } else { whole };
+            self.spent = self.spent.saturating_add(shown.bytes);
             messages.push(Message { seq, again, caption, at: utc(event.at), marks, shown });
             self.shown.insert(seq);
             if messages.len() == MESSAGES {
@@ -453,44 +464,9 @@ impl Builder<'_> {
         };
         Some(one_line(&caption))
     }
-
-    fn facts(&self) -> Vec<(String, String)> {
-        let header = self.report.transcript.header();
-        let product = &header.product;
-        let profile = Index::profile(&header.profile);
-        let features = profile.map(|profile| profile.features).unwrap_or_default();
-        let others = features.iter().map(|feature| feature.name);
-        let others: Vec<&str> = others.filter(|name| !header.features.iter().any(|f| f == name)).collect();
-        let or_none = |text: String| if text.is_empty() { self.words.t("label.none", &[]) } else { text };
-        let complete = if self.report.transcript.complete() { "label.yes" } else { "label.no" };
-        let facts = [
-            ("product", format!("{} {}", product.name, product.version)),
-            ("vendor", product.vendor.clone()),
-            ("build", product.build.clone()),
-            ("party", product.party.clone()),
-            ("profile", header.profile.clone()),
-            ("features", or_none(header.features.join(", "))),
-            ("other-features", or_none(others.join(", "))),
-            ("control", product.control.to_string()),
-            ("selection", header.selection.join(", ")),
-            ("suite", header.suite.clone()),
-            ("spec", header.spec.clone()),
-            ("seed", header.seed.to_string()),
-            ("epoch", utc(header.epoch)),
-            ("cases", self.runs.len().to_string()),
-            ("events", self.report.transcript.events().len().to_string()),
-            ("complete", self.words.t(complete, &[])),
-            ("transcript", sha256_hex(self.report.transcript.bytes())),
-        ];
-        facts
-            .into_iter()
-            .filter(|(_, value)| !value.trim().is_empty())
-            .map(|(key, value)| (self.words.t(&format!("fact.{key}"), &[]), one_line(&value)))
-            .collect()
-    }
 }
 
 /// `2026-06-01 00:00:00 UTC`.
-fn utc(seconds: i64) -> String {
+pub(crate) fn utc(seconds: i64) -> String {
     DateTime { seconds, nanoseconds: 0 }.format().replace('T', " ").replace('Z', " UTC")
 }
