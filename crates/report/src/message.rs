@@ -316,7 +316,7 @@ pub(crate) fn kind(body: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init, reason = "tests")]
 
     use proptest::prelude::*;
 
