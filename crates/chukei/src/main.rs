@@ -1,3 +1,43 @@
-//! The command.
+//! The command. `chukei --help` says what it can do; every text stands in `messages/`.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod args;
+mod engine;
+mod explain;
+mod list;
+mod mock;
+mod run;
+mod say;
+mod self_test;
+mod show;
+mod verify;
+mod world;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Command};
+use say::{Exit, Say};
+
+fn main() -> ExitCode {
+    let (arguments, say) = match args::parse() {
+        Ok(parsed) => parsed,
+        Err(exit) => return exit.into(),
+    };
+    dispatch(arguments, &say).unwrap_or_else(|failure| say.failure(&failure)).into()
+}
+
+fn dispatch(arguments: Arguments, say: &Say) -> Result<Exit, say::Failure> {
+    match arguments.command {
+        Command::World(asked) => world::make(&asked, say),
+        Command::Mock(asked) => mock::run(asked, say),
+        Command::Doctor(asked) => run::doctor(&asked, say),
+        Command::List(asked) => list::list(&asked, say),
+        Command::Run(asked) => run::run(&asked, say),
+        Command::Verify(asked) => verify::verify(&asked, say),
+        Command::Replay(asked) => run::replay(&asked, say),
+        Command::Explain(asked) => explain::explain(&asked, say),
+        Command::Matrix(asked) => show::matrix(&asked, say),
+        Command::SelfTest(asked) => self_test::run(&asked, say),
+    }
+}

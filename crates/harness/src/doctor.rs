@@ -17,7 +17,7 @@ const SKEW: i64 = 60;
 
 /// What an examination found.
 #[derive(Clone, Debug, Default)]
-pub struct Health {
+pub struct Examination {
     /// What has to be mended before a run.
     pub faults: Vec<Setup>,
     /// What was looked at and is in order.
@@ -34,11 +34,11 @@ impl Sut {
     /// # Errors
     /// The party is not in the world, or plays another role than the profile.
     pub fn target(&self, world: &World) -> Result<Target, Setup> {
-        let party = world.public.party(&self.party).ok_or_else(|| {
+        let party = world.public.party(&self.product.party).ok_or_else(|| {
             let known: Vec<&str> = world.public.parties.iter().map(|party| party.name.as_str()).collect();
-            Setup::new("setup.party.unknown", [self.party.clone()]).fix(Fix::OneOf(known.join(", ")))
+            Setup::new("setup.party.unknown", [self.product.party.clone()]).fix(Fix::OneOf(known.join(", ")))
         })?;
-        let role = self.profile.split('@').next().unwrap_or_default();
+        let role = self.profile.name.split('@').next().unwrap_or_default();
         if party.role != role {
             let fitting = world.public.parties.iter().filter(|party| party.role == role);
             let fitting: Vec<&str> = fitting.map(|party| party.name.as_str()).collect();
@@ -54,8 +54,8 @@ impl Sut {
     }
 
     /// Looks at the whole set-up: folder, party, ports, endpoint, certificate, test control, clock.
-    pub fn examine(&self, limits: Limits) -> Health {
-        let mut found = Health::default();
+    pub fn examine(&self, limits: Limits) -> Examination {
+        let mut found = Examination::default();
         if let Err(fault) = self.look(limits, &mut found) {
             found.faults.push(fault);
         }
@@ -63,11 +63,11 @@ impl Sut {
     }
 
     /// Stops at what makes looking further pointless.
-    fn look(&self, limits: Limits, found: &mut Health) -> Result<(), Setup> {
+    fn look(&self, limits: Limits, found: &mut Examination) -> Result<(), Setup> {
         let world = World::load(&self.world)?;
         found.sound.push(Phrase::key("doctor.world", [self.world.display().to_string()]));
         let target = self.target(&world)?;
-        if self.features.iter().any(|claim| claim == "test-control") && self.control.is_none() {
+        if self.claims.contains(&"test-control") && self.control.is_none() {
             let fix = Fix::Write("[control]\nurl = \"http://127.0.0.1:9900/v1\"".into());
             found.faults.push(Setup::new("setup.control.lacking", ["test-control"]).fix(fix));
         }
@@ -76,21 +76,20 @@ impl Sut {
             .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
         let face = Face::open(world, target, Clock::Machine, 1, limits, recorder)?;
         found.sound.push(Phrase::plain("doctor.ports"));
-        if self.profile.starts_with("requester") && self.control.is_none() {
-            found.faults.push(
-                Setup::new("setup.control.needed", [self.profile.clone()])
-                    .fix(Fix::Write("[control]\nurl = \"http://127.0.0.1:9900/v1\"".into())),
-            );
+        if self.profile.name.starts_with("requester") && self.control.is_none() {
+            found.faults.push(Setup::new("setup.control.needed", [self.profile.name]).fix(Fix::Write(
+                "[control]\nurl = \"http://127.0.0.1:9900/v1\"".into(),
+            )));
         }
         self.look_at_control(&face, found);
-        if !self.profile.starts_with("requester") {
+        if !self.profile.name.starts_with("requester") {
             self.look_at_endpoints(&face, &own, found);
         }
         let _ = face.close(false);
         Ok(())
     }
 
-    fn look_at_endpoints(&self, face: &Face, own: &[u8], found: &mut Health) {
+    fn look_at_endpoints(&self, face: &Face, own: &[u8], found: &mut Examination) {
         let party = &face.target().party;
         let asks = if party == "insurer-a" { "relay" } else { "insurer-a" };
         let mut urls: Vec<&Endpoint> = face.target().endpoints.values().collect();
@@ -113,7 +112,7 @@ impl Sut {
         }
     }
 
-    fn look_at_control(&self, face: &Face, found: &mut Health) {
+    fn look_at_control(&self, face: &Face, found: &mut Examination) {
         let Some(base) = &self.control else { return };
         let Ok(identity) = face.control("GET", "identity", None) else {
             found.faults.push(
@@ -143,9 +142,9 @@ impl Sut {
         let act = serde_json::json!({ "act": format!("x{:08x}", ids.seed() & 0xffff_ffff) });
         for answer in [face.control("POST", &verb, None), face.control("POST", "act", Some(&act))] {
             if !matches!(answer, Err(Broken::Lacking(_))) {
-                found
-                    .faults
-                    .push(Setup::new("setup.control.dishonest", [&base.url]).fix(Fix::AnswerNotOffered));
+                found.faults.push(
+                    Setup::new("setup.control.dishonest", [&base.url]).fix(Fix::AnswerNotOffered),
+                );
                 return;
             }
         }
@@ -159,3 +158,4 @@ pub fn clock_fault(created: i64, now: i64) -> Option<Setup> {
     let ahead = created - now;
     (ahead.abs() > SKEW).then(|| Setup::new("setup.clock", [ahead.to_string()]).fix(Fix::SetClock(-ahead)))
 }
+

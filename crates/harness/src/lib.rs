@@ -12,6 +12,7 @@
 
 pub mod clock;
 mod control;
+pub mod doctor;
 pub mod face;
 pub mod kit;
 pub mod message;
@@ -23,6 +24,7 @@ pub mod wire;
 pub mod world;
 
 pub use clock::Clock;
+pub use doctor::Examination;
 pub use face::{Broken, Called, Exchanged, Face, Script, Scripted, Target};
 pub use kit::Kit;
 pub use message::{Draft, Envelope, Input};

@@ -1,0 +1,234 @@
+//! The command line. Help texts are those of the catalogue, in the reader's language.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use chukei_evidence::Lang;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::say::{Exit, Say, catalogue};
+
+#[derive(Parser)]
+#[command(name = "chukei", version, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[arg(long, global = true, value_enum)]
+    lang: Option<Language>,
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Language {
+    Ja,
+    En,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    World(World),
+    Mock(Mock),
+    Doctor(Doctor),
+    List(List),
+    Run(Run),
+    Verify(Verify),
+    Replay(Replay),
+    Explain(Explain),
+    Matrix(Matrix),
+    SelfTest(SelfTest),
+}
+
+#[derive(Args)]
+pub(crate) struct World {
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[arg(long, value_name = "PORT")]
+    pub(crate) base_port: Option<u16>,
+}
+
+#[derive(Args)]
+pub(crate) struct Mock {
+    #[arg(value_enum)]
+    pub(crate) who: Who,
+    #[arg(long, visible_alias = "dir", value_name = "DIR")]
+    pub(crate) world: Option<PathBuf>,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) party: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fault: Vec<String>,
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) control: Option<SocketAddr>,
+    #[arg(long)]
+    pub(crate) faults: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Who {
+    World,
+    Relay,
+    Requester,
+    Responder,
+}
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    #[arg(long, value_name = "FILE", default_value = "sut.toml")]
+    pub(crate) sut: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+    #[arg(long)]
+    pub(crate) judges: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Run {
+    #[arg(value_name = "PREFIX|r:ID")]
+    pub(crate) select: Vec<String>,
+    #[arg(long, value_name = "FILE", default_value = "sut.toml")]
+    pub(crate) sut: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) epoch: Option<i64>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[arg(value_name = "BUNDLE")]
+    pub(crate) bundle: PathBuf,
+    #[arg(long, value_name = "HEX")]
+    pub(crate) key: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    #[arg(value_name = "BUNDLE")]
+    pub(crate) bundle: PathBuf,
+    #[arg(value_name = "CASE")]
+    pub(crate) case: Option<String>,
+    #[arg(long, value_name = "FILE", default_value = "sut.toml")]
+    pub(crate) sut: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Matrix {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) check: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct SelfTest {
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Reads the command line, or has said what is wrong with it.
+pub(crate) fn parse() -> Result<(Arguments, Say), Exit> {
+    let given: Vec<_> = std::env::args_os().collect();
+    let words: Vec<_> = given.iter().filter_map(|word| word.to_str()).collect();
+    let lang = language(&words, std::env::var("LC_ALL").or_else(|_| std::env::var("LANG")).ok().as_deref());
+    let command = localised(Arguments::command(), lang);
+    let parsed = command.try_get_matches_from(&given).and_then(|found| Arguments::from_arg_matches(&found));
+    match parsed {
+        Ok(arguments) => {
+            let quiet = arguments.quiet;
+            let lang = arguments.lang.map_or(lang, |lang| match lang {
+                Language::Ja => Lang::Ja,
+                Language::En => Lang::En,
+            });
+            Ok((arguments, Say { lang, quiet }))
+        }
+        Err(error) => {
+            let _ = error.print();
+            Err(if error.use_stderr() { Exit::Usage } else { Exit::Conformant })
+        }
+    }
+}
+
+/// The language before the command line is read: help has to be in it too.
+fn language(words: &[&str], locale: Option<&str>) -> Lang {
+    let follows = words.iter().position(|word| *word == "--lang").and_then(|at| words.get(at + 1));
+    let joined = words.iter().find_map(|word| word.strip_prefix("--lang="));
+    let is_japanese = match follows.copied().or(joined) {
+        Some(asked) => asked == "ja",
+        None => locale.is_some_and(|locale| locale.starts_with("ja")),
+    };
+    if is_japanese { Lang::Ja } else { Lang::En }
+}
+
+fn localised(command: clap::Command, lang: Lang) -> clap::Command {
+    let help = |key: String| catalogue().text(&format!("help.{key}"), lang).unwrap_or_default().to_owned();
+    let mut command = command.about(help("about".into())).after_help(help("after".into()));
+    for name in ["lang", "quiet"] {
+        command = command.mut_arg(name, |arg| arg.help(help(format!("global.{name}"))));
+    }
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        command = command.mut_subcommand(&name, |sub| {
+            let ids: Vec<String> = sub.get_arguments().map(|arg| arg.get_id().to_string()).collect();
+            let about = help(format!("{name}.about"));
+            let sub = sub.about(about).after_help(help(format!("{name}.after")));
+            ids.into_iter().fold(sub, |sub, id| {
+                let text = help(format!("{name}.{id}"));
+                sub.mut_arg(id, |arg| arg.help(text))
+            })
+        });
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn every_command_and_option_has_a_help_text_in_both_languages() {
+        Arguments::command().debug_assert();
+        for lang in Lang::ALL {
+            let command = localised(Arguments::command(), lang);
+            for sub in command.get_subcommands() {
+                assert!(!sub.get_about().unwrap().to_string().is_empty(), "{}", sub.get_name());
+                for arg in sub.get_arguments() {
+                    assert!(
+                        !arg.get_help().unwrap().to_string().is_empty(),
+                        "{} {}",
+                        sub.get_name(),
+                        arg.get_id()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_language_is_that_of_the_option_then_of_the_locale() {
+        assert_eq!(language(&["chukei", "--lang", "ja"], Some("en_US.UTF-8")), Lang::Ja);
+        assert_eq!(language(&["chukei", "--lang=en"], Some("ja_JP.UTF-8")), Lang::En);
+        assert_eq!(language(&["chukei"], Some("ja_JP.UTF-8")), Lang::Ja);
+        assert_eq!(language(&["chukei"], None), Lang::En);
+    }
+}

@@ -1,0 +1,91 @@
+//! One run against a product, from its description to the transcript.
+
+use std::{
+    io::Write,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use crate::say::{Exit, Failure};
+use chukei_conformance::{self as conformance, Case, SelectError};
+use chukei_evidence::{Product, Recorder, Transcript};
+use chukei_harness::{Clock, Face, Limits, Setup, Sut, World};
+
+/// What to run.
+pub(crate) struct Order<'o> {
+    pub(crate) select: &'o [String],
+    pub(crate) seed: u64,
+    pub(crate) epoch: Option<i64>,
+    pub(crate) limits: Limits,
+}
+
+/// Set by Ctrl-C: the run ends after the case that it is in, and is incomplete.
+pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
+
+/// The cases that were asked for, their twins with them.
+pub(crate) fn chosen(sut: &Sut, select: &[String]) -> Result<Vec<&'static Case>, Failure> {
+    conformance::select(sut.profile, &sut.claims, select).map_err(|error| match error {
+        SelectError::Nothing(asked) => {
+            Failure::new(Exit::Empty, "run.empty", [asked]).fix("run.empty-fix", [sut.profile.name])
+        }
+        _ => Failure::new(Exit::Empty, "run.empty", [select.join(" ")]),
+    })
+}
+
+/// Plays the cases against the product and records what happens. `sink` gets every line at once.
+///
+/// # Errors
+/// A fault of the set-up, or of the recording. A run that was stopped gives an incomplete transcript.
+pub(crate) fn play(
+    sut: &Sut,
+    order: &Order<'_>,
+    cases: &[&'static Case],
+    (level, sets_clock): (u8, bool),
+    sink: Option<Box<dyn Write + Send>>,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Transcript, Failure> {
+    let setup = |fault: Setup| Failure::setup(&fault, "sut.toml");
+    let world = World::load(&sut.world).map_err(setup)?;
+    let target = sut.target(&world).map_err(setup)?;
+    let clock = match (sets_clock, order.epoch) {
+        (true, Some(epoch)) => Clock::virtual_from(epoch),
+        (true, None) => Clock::virtual_from(Clock::Machine.now()),
+        (false, _) => Clock::Machine,
+    };
+    let product = Product { control: level, ..sut.product.clone() };
+    let seed_and_epoch = (order.seed, clock.now());
+    let header = conformance::header(sut.profile, &sut.claims, &product, &world, seed_and_epoch, cases);
+    let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
+    let face = Face::open(world, target, clock, order.seed, order.limits, recorder).map_err(setup)?;
+    if sets_clock {
+        // A product that lacks the verb after all shows so in the cases that need it.
+        let _ = face.set_product_clock();
+    }
+    let whole = conformance::run(&face, cases, order.seed, &STOP, progress);
+    let failure = face.failure();
+    let transcript = face.close(whole).map_err(|error| record(&error))?;
+    match failure {
+        Some(error) => Err(record(&error)),
+        None => Ok(transcript),
+    }
+}
+
+/// Lets Ctrl-C and SIGTERM end a run in order; a second one ends it at once.
+pub(crate) fn listen_for_stop() {
+    let handler = || {
+        if STOP.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(6_u8));
+        }
+    };
+    // Where no handler can be set, the signal ends the process, and the bundle stays marked as incomplete.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// Limits of a run: patience that a slow product deserves.
+pub(crate) fn limits() -> Limits {
+    Limits { answer: Duration::from_secs(10), ..Limits::default() }
+}
+
+fn record(error: &chukei_evidence::RecordError) -> Failure {
+    Failure::new(Exit::Harness, "run.record", [error.to_string()]).fix("run.record-fix", [""; 0])
+}

@@ -1,0 +1,208 @@
+//! `chukei run`, `doctor`, `replay`: a product is driven, judged, and the outputs written.
+
+use std::{
+    fs::{self, File},
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+
+use chukei_evidence::{
+    Baseline, BundleKey, Date, Measured, Model, Secrets, Transcript, Trust, judge, pack, sha256_hex,
+};
+use chukei_harness::Sut;
+use chukei_report::Report;
+
+use crate::{
+    args,
+    engine::{self, Order},
+    say::{Exit, Failure, Say, catalogue},
+};
+
+/// Name of the bundle among the outputs.
+const BUNDLE: &str = "evidence.chukei";
+/// What there is of it while a run is under way, and after one that was interrupted.
+const PARTIAL: &str = "evidence.chukei.partial";
+
+/// Runs the suite against a product.
+pub(crate) fn run(asked: &args::Run, say: &Say) -> Result<Exit, Failure> {
+    let sut = read(&asked.sut)?;
+    let baseline = asked.baseline.as_deref().map(read_baseline).transpose()?;
+    let key = key(asked.key.as_deref(), asked.seed)?;
+    let order =
+        Order { select: &asked.select, seed: asked.seed, epoch: asked.epoch, limits: engine::limits() };
+    let exit = run_order(&sut, &asked.sut, &order, (&asked.out, baseline.as_ref(), &key), say)?;
+    if asked.key.is_none() {
+        say.note(say.text("run.test-key", [key.public().to_string()]));
+    }
+    Ok(exit)
+}
+
+/// Runs the cases of a bundle again, with its seed.
+pub(crate) fn replay(asked: &args::Replay, say: &Say) -> Result<Exit, Failure> {
+    let bytes = fs::read(&asked.bundle).map_err(|error| Failure::read(&asked.bundle, &error))?;
+    let verified = chukei_evidence::verify(&bytes, chukei_conformance::registry(), Trust::AnyKey)
+        .map_err(|fault| Failure::new(Exit::Unverified, "verify.refused", [fault.say(say.lang)]))?;
+    let header = verified.transcript.header();
+    let select = asked.case.clone().map_or_else(|| header.selection.clone(), |case| vec![case]);
+    let sut = read(&asked.sut)?;
+    let order =
+        Order { select: &select, seed: header.seed, epoch: Some(header.epoch), limits: engine::limits() };
+    run_order(&sut, &asked.sut, &order, (&asked.out, None, &key(None, header.seed)?), say)
+}
+
+/// Looks at a set-up.
+pub(crate) fn doctor(asked: &args::Doctor, say: &Say) -> Result<Exit, Failure> {
+    let sut = read(&asked.sut)?;
+    let health = sut.examine(engine::limits());
+    for line in &health.sound {
+        say.result(format_args!("✓ {}", catalogue().say(line, say.lang)));
+    }
+    for fault in &health.faults {
+        say.failure(&Failure::setup(fault, &asked.sut.display().to_string()));
+    }
+    if health.faults.is_empty() {
+        say.result(say.text("doctor.ready", [asked.sut.display().to_string()]));
+        Ok(Exit::Conformant)
+    } else {
+        Ok(Exit::Setup)
+    }
+}
+
+fn run_order(
+    sut: &Sut,
+    file: &Path,
+    order: &Order<'_>,
+    (out, baseline, key): (&Path, Option<&(String, Baseline)>, &BundleKey),
+    say: &Say,
+) -> Result<Exit, Failure> {
+    let cases = engine::chosen(sut, order.select)?;
+    let health = sut.examine(order.limits);
+    if let Some(fault) = health.faults.first() {
+        for other in health.faults.iter().skip(1) {
+            say.failure(&Failure::setup(other, &file.display().to_string()));
+        }
+        return Err(Failure::setup(fault, &file.display().to_string()));
+    }
+    fs::create_dir_all(out).map_err(|error| Failure::write(out, &error))?;
+    let partial = out.join(PARTIAL);
+    let sink = File::create(&partial).map_err(|error| Failure::write(&partial, &error))?;
+    say.note(say.text("run.begins", [sut.profile.name.to_owned(), cases.len().to_string()]));
+    engine::listen_for_stop();
+    let progress = |done, all| say.progress(done, all);
+    let sink = Box::new(BufWriter::new(sink));
+    let transcript =
+        engine::play(sut, order, &cases, (health.level, health.sets_clock), Some(sink), &progress)?;
+    if !transcript.complete() {
+        return Err(Failure::new(Exit::Empty, "run.stopped", [partial.display().to_string()]));
+    }
+
+    let model = judge(&transcript, chukei_conformance::registry());
+    let measured = baseline
+        .map(|(_, baseline)| baseline.measure(&model, chukei_conformance::registry(), today(order.epoch)));
+    let bundle = pack(&transcript, &model, &sut.text, key, &secrets(sut))
+        .map_err(|error| Failure::new(Exit::Harness, "run.pack", [error.to_string()]))?;
+    let exit = Exit::of(
+        measured.as_ref().map_or_else(|| model.standing.exit_code(), |measured| measured.exit_code(&model)),
+    );
+    let written = Written { transcript: &transcript, model: &model, measured: measured.as_ref(), bundle };
+    written.write(out, say)?;
+    fs::remove_file(&partial).map_err(|error| Failure::write(&partial, &error))?;
+    for problem in measured.iter().flat_map(|measured| &measured.problems) {
+        let name = baseline.map_or("", |(name, _)| name.as_str());
+        say.failure(&Failure::new(Exit::Baseline, "run.baseline", [name.to_owned(), problem.say(say.lang)]));
+    }
+    Ok(exit)
+}
+
+/// What a run leaves.
+struct Written<'w> {
+    transcript: &'w Transcript,
+    model: &'w Model,
+    measured: Option<&'w Measured>,
+    bundle: Vec<u8>,
+}
+
+impl Written<'_> {
+    /// Writes all outputs, or none: beside their places first, then into them.
+    fn write(self, out: &Path, say: &Say) -> Result<(), Failure> {
+        let report = Report {
+            model: self.model,
+            transcript: self.transcript,
+            catalogue: catalogue(),
+            bundle: BUNDLE,
+            measured: self.measured,
+        };
+        let files = [
+            ("report.html", report.html(say.lang).into_bytes()),
+            ("report.json", report.json()),
+            ("verdicts.csv", report.csv(say.lang).into_bytes()),
+            ("junit.xml", report.junit(say.lang).into_bytes()),
+            ("results.sarif", report.sarif(say.lang)),
+            (BUNDLE, self.bundle),
+        ];
+        let mut moves = Vec::new();
+        for (name, bytes) in &files {
+            let beside = out.join(format!("{name}.new"));
+            moves.push((beside.clone(), out.join(name)));
+            if let Err(error) = fs::write(&beside, bytes) {
+                moves.iter().for_each(|(beside, _)| drop(fs::remove_file(beside)));
+                return Err(Failure::write(&beside, &error));
+            }
+        }
+        for (beside, place) in moves {
+            fs::rename(&beside, &place).map_err(|error| Failure::write(&place, &error))?;
+        }
+        if !say.quiet {
+            say.result(report.summary(say.lang).trim_end());
+            say.result(say.text("run.report", [out.join("report.html").display().to_string()]));
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Sut, Failure> {
+    Sut::load(path).map_err(|fault| {
+        let failure = Failure::setup(&fault, &path.display().to_string());
+        if path.exists() { failure } else { failure.usage() }
+    })
+}
+
+fn read_baseline(path: &Path) -> Result<(String, Baseline), Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    let baseline = Baseline::parse(&text).map_err(|error| {
+        Failure::new(Exit::Usage, "run.baseline", [path.display().to_string(), error.to_string()])
+    })?;
+    Ok((path.display().to_string(), baseline))
+}
+
+/// The key that vouches for the run; without one, a key that everybody can compute.
+fn key(file: Option<&Path>, seed: u64) -> Result<BundleKey, Failure> {
+    let Some(path) = file else {
+        let known = sha256_hex(format!("chukei TEST evidence key {seed}").as_bytes());
+        return BundleKey::parse(&known)
+            .ok_or_else(|| Failure::new(Exit::Harness, "run.key", ["TEST".to_owned()]));
+    };
+    let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    BundleKey::parse(&text).ok_or_else(|| Failure::new(Exit::Usage, "run.key", [path.display().to_string()]))
+}
+
+/// Private keys of the world folder: none of them may stand in evidence.
+fn secrets(sut: &Sut) -> Secrets {
+    let mut secrets = Secrets::default();
+    let folders = fs::read_dir(sut.world.join("keys")).into_iter().flatten().flatten();
+    let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
+    let keys: Vec<PathBuf> =
+        files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "key")).collect();
+    for path in keys {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        // A line from the middle of the PEM: the first ones are equal in many keys.
+        if let Some(line) = text.lines().nth(6).filter(|line| line.len() >= 32) {
+            let _ = secrets.register(&path.display().to_string(), line.as_bytes());
+        }
+    }
+    secrets
+}
+
+fn today(epoch: Option<i64>) -> Date {
+    Date::of(epoch.unwrap_or_else(|| chukei_harness::Clock::Machine.now()))
+}

@@ -1,0 +1,188 @@
+//! What the command says to people: in their language, results to standard output, everything else to standard error.
+
+use std::{
+    fmt,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+    sync::OnceLock,
+};
+
+use chukei_evidence::{Catalogue, Lang, Phrase};
+use chukei_harness::Setup;
+
+/// Exit codes; the numbers are part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything selected is met.
+    Conformant,
+    /// At least one demand is not met, or not shown to be.
+    Nonconformant,
+    /// Wrong use, or a mistake in a file.
+    Usage,
+    /// The set-up is at fault.
+    Setup,
+    /// The suite is at fault.
+    Harness,
+    /// The baseline has to be mended.
+    Baseline,
+    /// Nothing selected, or the run did not end.
+    Empty,
+    /// The evidence does not verify.
+    Unverified,
+}
+
+impl Exit {
+    /// The code with this number, as the engine's policies give it.
+    pub(crate) const fn of(code: u8) -> Self {
+        match code {
+            0 => Self::Conformant,
+            1 => Self::Nonconformant,
+            2 => Self::Usage,
+            3 => Self::Setup,
+            5 => Self::Baseline,
+            6 => Self::Empty,
+            7 => Self::Unverified,
+            _ => Self::Harness,
+        }
+    }
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Conformant => 0,
+            Self::Nonconformant => 1,
+            Self::Usage => 2,
+            Self::Setup => 3,
+            Self::Harness => 4,
+            Self::Baseline => 5,
+            Self::Empty => 6,
+            Self::Unverified => 7,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.number())
+    }
+}
+
+/// Why the command stops early, and with which code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    what: Phrase,
+    /// `FILE:LINE:COLUMN`, where a file is at fault.
+    place: Option<String>,
+    fix: Option<Phrase>,
+}
+
+impl Failure {
+    pub(crate) fn new<S: Into<String>>(exit: Exit, key: &str, with: impl IntoIterator<Item = S>) -> Self {
+        Self { exit, what: Phrase::key(key, with), place: None, fix: None }
+    }
+
+    /// With what to do about it.
+    pub(crate) fn fix<S: Into<String>>(mut self, key: &str, with: impl IntoIterator<Item = S>) -> Self {
+        self.fix = Some(Phrase::key(key, with));
+        self
+    }
+
+    /// A set-up fault; one with a place in `file` is a mistake in it.
+    pub(crate) fn setup(fault: &Setup, file: &str) -> Self {
+        Self {
+            exit: if fault.place.is_some() { Exit::Usage } else { Exit::Setup },
+            what: fault.phrase(),
+            place: fault.place.map(|(line, column)| format!("{file}:{line}:{column}")),
+            fix: fault.fix.as_ref().map(chukei_harness::Fix::phrase),
+        }
+    }
+
+    /// The same as a wrong use of the command.
+    pub(crate) const fn usage(mut self) -> Self {
+        self.exit = Exit::Usage;
+        self
+    }
+
+    /// A folder or file that cannot be written.
+    pub(crate) fn write(path: &std::path::Path, error: &dyn fmt::Display) -> Self {
+        Self::new(Exit::Setup, "failure.write", [path.display().to_string(), error.to_string()])
+            .fix("failure.write-fix", [path.display().to_string()])
+    }
+
+    /// A file that cannot be read.
+    pub(crate) fn read(path: &std::path::Path, error: &dyn fmt::Display) -> Self {
+        Self::new(Exit::Usage, "failure.read", [path.display().to_string(), error.to_string()])
+    }
+}
+
+/// The voice of the command.
+#[derive(Debug)]
+pub(crate) struct Say {
+    pub(crate) lang: Lang,
+    pub(crate) quiet: bool,
+}
+
+/// All texts: the engine's, the suite's, the command's.
+pub(crate) fn catalogue() -> &'static Catalogue {
+    static ALL: OnceLock<Catalogue> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let own = Catalogue::parse(include_str!("../messages/ja.toml"), include_str!("../messages/en.toml"));
+        // A test reads both files; if they could not be read, keys would be shown in place of texts.
+        Catalogue::builtin().clone().and(chukei_conformance::catalogue()).and(&own.unwrap_or_default())
+    })
+}
+
+impl Say {
+    /// A text with its arguments.
+    pub(crate) fn text<S: Into<String>>(&self, key: &str, with: impl IntoIterator<Item = S>) -> String {
+        catalogue().say(&Phrase::key(key, with), self.lang)
+    }
+
+    /// One of two texts.
+    pub(crate) const fn pick<'t>(&self, ja: &'t str, en: &'t str) -> &'t str {
+        match self.lang {
+            Lang::Ja => ja,
+            Lang::En => en,
+        }
+    }
+
+    /// A result, to standard output. A reader that has gone away is no failure.
+    pub(crate) fn result(&self, text: impl fmt::Display) {
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+
+    /// News for whoever watches, to standard error.
+    pub(crate) fn note(&self, text: impl fmt::Display) {
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Progress: one line that is written over at a terminal, one line in ten per cent elsewhere.
+    pub(crate) fn progress(&self, done: usize, all: usize) {
+        if self.quiet || all == 0 {
+            return;
+        }
+        let text = self.text("run.progress", [done.to_string(), all.to_string()]);
+        let mut stderr = std::io::stderr().lock();
+        if stderr.is_terminal() {
+            let end = if done == all { "\n" } else { "" };
+            let _ = write!(stderr, "\r{text}{end}");
+            let _ = stderr.flush();
+        } else if done * 10 / all != done.saturating_sub(1) * 10 / all {
+            let _ = writeln!(stderr, "{text}");
+        }
+    }
+
+    /// Says why it stops, even when quiet.
+    pub(crate) fn failure(&self, failure: &Failure) -> Exit {
+        let mut stderr = std::io::stderr().lock();
+        let what = catalogue().say(&failure.what, self.lang);
+        let place = failure.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+        let _ = writeln!(stderr, "chukei: {place}{what}");
+        if let Some(fix) = &failure.fix {
+            let _ = writeln!(stderr, "  → {}", catalogue().say(fix, self.lang));
+        }
+        failure.exit
+    }
+}

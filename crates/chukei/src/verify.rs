@@ -1,0 +1,47 @@
+//! `chukei verify`: whether a bundle holds what it says, without network and without the product.
+
+use chukei_evidence::{Fault, PublicKey, Trust, Verified};
+
+use crate::{
+    args::Verify,
+    say::{Exit, Failure, Say},
+};
+
+/// Recomputes digests, chain and verdicts, and checks the signature.
+pub(crate) fn verify(asked: &Verify, say: &Say) -> Result<Exit, Failure> {
+    let bytes = std::fs::read(&asked.bundle).map_err(|error| Failure::read(&asked.bundle, &error))?;
+    let keys = asked.key.iter().map(|text| PublicKey::parse(text).ok_or_else(|| bad_key(text)));
+    let keys: Vec<PublicKey> = keys.collect::<Result<_, _>>()?;
+    let trust = if keys.is_empty() { Trust::AnyKey } else { Trust::Keys(&keys) };
+    match chukei_evidence::verify(&bytes, chukei_conformance::registry(), trust) {
+        Ok(verified) => {
+            tell(&verified, keys.is_empty(), say);
+            Ok(Exit::Conformant)
+        }
+        Err(fault) => Err(refused(&fault, say)),
+    }
+}
+
+fn tell(verified: &Verified, is_any_key: bool, say: &Say) {
+    let header = verified.transcript.header();
+    let product = &header.product;
+    say.result(say.text(
+        "verify.holds",
+        [
+            format!("{} {} {}", product.vendor, product.name, product.version),
+            header.profile.clone(),
+            say.text::<&str>(&format!("standing.{}", verified.model.standing.name()), []),
+            verified.model.totals.cases.to_string(),
+        ],
+    ));
+    let key = if is_any_key { "verify.any-key" } else { "verify.trusted-key" };
+    say.result(say.text(key, [verified.signer.to_string()]));
+}
+
+fn refused(fault: &Fault, say: &Say) -> Failure {
+    Failure::new(Exit::Unverified, "verify.refused", [fault.say(say.lang)])
+}
+
+fn bad_key(text: &str) -> Failure {
+    Failure::new(Exit::Usage, "verify.bad-key", [text])
+}
