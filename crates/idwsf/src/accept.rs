@@ -1,6 +1,6 @@
 //! `bytes → Accepted<B>`: every check of a received message, in the order of the standard's chapter on messages.
 
-use std::ops::Deref;
+use std::{fmt, ops::Deref};
 
 use chukei_crypto::{Certificate, UnixTime};
 use chukei_reason::Reason;
@@ -35,7 +35,7 @@ pub struct Receiver<'a> {
 }
 
 /// An HTTP request, as the transport saw it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// Its body.
     pub body: &'a [u8],
@@ -46,12 +46,26 @@ pub struct Request<'a> {
 }
 
 /// An HTTP answer, as the transport saw it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct PeerAnswer<'a> {
     /// Its status.
     pub status: u16,
     /// Its body.
     pub body: &'a [u8],
+}
+
+/// Sizes; content may be a person's.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({} octets)", self.body.len())
+    }
+}
+
+/// Status and size; content may be a person's.
+impl fmt::Debug for PeerAnswer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PeerAnswer({}, {} octets)", self.status, self.body.len())
+    }
 }
 
 /// A request of ours that waits for its one answer; accepting the answer consumes it.

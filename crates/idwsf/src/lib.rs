@@ -9,6 +9,23 @@
 //! standard's chapter on messages. What the one signature did not cover is not read. A message is remembered as used
 //! last, when nothing else can refuse it any more. Only [`Accepted`] shows a body.
 //!
+//! No stage can be skipped, and no answer taken twice; these do not compile:
+//!
+//! ```compile_fail,E0451
+//! use chukei_idwsf::*;
+//! fn forge<B>(headers: Headers, body: B) -> Accepted<B> { Accepted { headers, body, sender: String::new() } }
+//! ```
+//! ```compile_fail,E0616
+//! fn peek<B>(message: chukei_idwsf::Message<B>) -> chukei_idwsf::Headers { message.headers }
+//! ```
+//! ```compile_fail,E0382
+//! use chukei_idwsf::*;
+//! fn twice(receiver: &Receiver<'_>, awaited: Awaited, answer: &PeerAnswer<'_>, budget: &mut chukei_xml::Budget) {
+//!     let _ = receiver.answer::<ims::MappingResponse>(awaited, answer, budget);
+//!     let _ = receiver.answer::<ims::MappingResponse>(awaited, answer, budget);
+//! }
+//! ```
+//!
 //! **Answering an error** is one table: [`fault()`]. Its bytes depend on nothing that the peer sent.
 //!
 //! **Feature** `danger-faults`: a [`Checks`] can be told to skip sentences, which is how the mock world gets one fault

@@ -15,6 +15,16 @@
 //! another party first. What waits for an answer is consumed by taking it, so no answer is accepted twice or for another
 //! request. What must be recorded is recorded before the reply is made; if a store does not answer, neither do we.
 //!
+//! An envelope is forwarded once; this does not compile:
+//!
+//! ```compile_fail,E0382
+//! use chukei_relay::{Envelope, Requester};
+//! fn twice(requester: &Requester, envelope: Envelope, now: chukei_crypto::UnixTime) {
+//!     let _ = requester.query(envelope, &[], None, now);
+//!     let _ = requester.query(envelope, &[], None, now);
+//! }
+//! ```
+//!
 //! **Feature** `danger-faults`: parties with faults of their own choice, for the mock world. Without it none exist.
 
 #![forbid(unsafe_code)]

@@ -16,7 +16,7 @@ fn locked<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, Unavailable> {
     mutex.lock().map_err(|_| Unavailable)
 }
 
-/// [`ReplayStore`] in memory. Forgets what can no longer be presented when it has grown.
+/// [`ReplayStore`] in memory. Keeps everything until it is told to forget.
 #[derive(Debug, Default)]
 pub struct MemoryReplay {
     used: Mutex<BTreeMap<(String, String), i64>>,

@@ -1,6 +1,6 @@
 //! What every party has: a name, keys, the federation, and a way to answer.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use chukei_crypto::{Certificate, Signer, UnixTime};
 use chukei_idwsf::{
@@ -40,7 +40,6 @@ pub struct Party {
 }
 
 /// What goes back on the connection that a request came on.
-#[derive(Debug)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
@@ -55,7 +54,6 @@ pub struct Reply {
 
 /// A request to another party, and what waits for its answer.
 #[must_use]
-#[derive(Debug)]
 pub struct Outgoing<P> {
     /// Entity identifier of the receiver.
     pub to: String,
@@ -80,6 +78,20 @@ pub enum Step<P> {
     /// Answers, and asks the other party only then: a fault.
     #[cfg(feature = "danger-faults")]
     DangerReplyThenSend(Reply, Outgoing<P>),
+}
+
+/// Status and size; content may be a person's.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({}, {} octets, {:?})", self.status, self.body.len(), self.refusal)
+    }
+}
+
+/// Receiver and size; content may be a person's.
+impl<P> fmt::Debug for Outgoing<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outgoing({} to {}, {} octets)", self.soap_action, self.to, self.body.len())
+    }
 }
 
 impl Reply {

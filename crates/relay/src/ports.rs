@@ -1,6 +1,8 @@
 //! What a party keeps, behind traits. Every implementation is one call per decision, so that concurrent requests cannot
 //! come between; `memory` has those for tests, `chukei-store` those on SQLite.
 
+use std::fmt;
+
 use chukei_crypto::UnixTime;
 use chukei_idwsf::Unavailable;
 use chukei_profile::{
@@ -112,7 +114,7 @@ pub trait Agreements: Send + Sync {
 }
 
 /// What a responder knows about one of its insured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// The insurance on the day asked about (see [`eligibility_on`](chukei_profile::linkage::eligibility_on)).
     pub eligibility: Vec<Eligibility>,
@@ -120,6 +122,13 @@ pub struct Record {
     pub benefits: Vec<Benefit>,
     /// Name of the insured: a responder has it and never tells it.
     pub name: Option<String>,
+}
+
+/// How much there is; content is a person's.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Record({} periods, {} benefits)", self.eligibility.len(), self.benefits.len())
+    }
 }
 
 /// A responder's register.

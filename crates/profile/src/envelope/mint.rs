@@ -168,15 +168,12 @@ impl Mint<'_> {
         let qualifier = if danger!(self.misqualified) { self.relay } else { self.target };
         let around = NameId::new(self.identifier.scheme().uri(), "").by(self.relay).for_party(qualifier);
         let name_id = NameId { value: Zeroizing::new(self.identifier.expose().to_owned()), ..around.clone() };
+        let plaintext = Zeroizing::new(Writer::build(|w| name_id.write(w))?.write());
         // [envelope.issue.padded], [privacy.ciphertext.size]: as long as with the longest number that there is.
-        let (block, room) = if danger!(self.unpadded) { (1, 0) } else { (BLOCK, LONGEST_NUMBER) };
-        let length = Writer::build(|w| around.write(w))?.write().len().saturating_add(room);
-        let written = Zeroizing::new(Writer::build(|w| name_id.write(w))?.write());
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(length.max(written.len())));
-        plaintext.extend_from_slice(&written);
-        plaintext.resize(length.max(written.len()), b' ');
+        let longest = Writer::build(|w| around.write(w))?.write().len().saturating_add(LONGEST_NUMBER);
+        let block = longest.checked_next_multiple_of(BLOCK).unwrap_or(BLOCK);
         let recipient = Recipient { key: self.key, name: Some(self.target) };
-        let sealed = Sealed::new(&plaintext, recipient, block);
+        let sealed = Sealed::new(&plaintext, recipient, if danger!(self.unpadded) { 1 } else { block });
         let sealed = sealed.map_err(|_| Refusal::internal("a key that seals"))?;
         Ok(Writer::build(|w| {
             w.open(ENCRYPTED_ID);
