@@ -18,7 +18,6 @@ macro_rules! closed_list {
             pub const ALL: &'static [Self] = &[$( Self::$variant ),*];
 
             /// The identifier that stands in messages.
-            #[must_use]
             pub const fn uri(self) -> &'static str {
                 match self {
                     $( Self::$variant => $uri, )*
@@ -26,7 +25,6 @@ macro_rules! closed_list {
             }
 
             /// The algorithm of exactly this identifier; `None` for every other text.
-            #[must_use]
             pub fn from_uri(uri: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|algorithm| algorithm.uri() == uri)
             }

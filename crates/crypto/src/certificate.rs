@@ -92,7 +92,6 @@ impl Certificate {
     }
 
     /// The bytes that were read.
-    #[must_use]
     pub fn der(&self) -> &[u8] {
         &self.0.der
     }
@@ -112,26 +111,22 @@ impl Certificate {
     }
 
     /// The subject as RFC 2253 text, on one line.
-    #[must_use]
     pub fn subject(&self) -> String {
         rfc2253(&self.0.fields.subject).unwrap_or_default()
     }
 
     /// The issuer as RFC 2253 text, on one line.
-    #[must_use]
     pub fn issuer(&self) -> String {
         rfc2253(&self.0.fields.issuer).unwrap_or_default()
     }
 
     /// The serial number: the content octets of its INTEGER in hexadecimal.
-    #[must_use]
     pub fn serial(&self) -> String {
         hex(&self.0.fields.serial)
     }
 
     /// `notBefore` and `notAfter` (RFC 5280 §4.1.2.5). A path is refused from the very second of `notAfter`
     /// on, because OpenSSL counts that second out.
-    #[must_use]
     pub fn validity(&self) -> (UnixTime, UnixTime) {
         (unix(self.0.x509.not_before()), unix(self.0.x509.not_after()))
     }

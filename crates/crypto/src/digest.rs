@@ -16,7 +16,6 @@ pub struct Sha256 {
 
 impl Sha256 {
     /// Nothing hashed yet.
-    #[must_use]
     pub fn new() -> Self {
         Self { state: sha::Sha256::new(), buffer: [0; BUFFER], used: 0 }
     }
@@ -73,7 +72,6 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// Whether two byte strings are equal, in a time that depends on their lengths only.
-#[must_use]
 pub fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && memcmp::eq(a, b)
 }

@@ -25,7 +25,6 @@ pub enum CryptoError {
 
 impl CryptoError {
     /// The ground for refusal that vectors, verdicts and logs name.
-    #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Algorithm => Reason::Algorithm,
@@ -67,7 +66,6 @@ pub enum KeyError {
 
 impl KeyError {
     /// The ground for refusal that vectors, verdicts and logs name.
-    #[must_use]
     pub const fn reason(&self) -> Reason {
         Reason::Key
     }
@@ -84,7 +82,6 @@ pub enum VerifyError {
 
 impl VerifyError {
     /// The ground for refusal that vectors, verdicts and logs name.
-    #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
             Self::KeyMismatch => Reason::Key,
@@ -99,7 +96,6 @@ pub struct DecryptError;
 
 impl DecryptError {
     /// The ground for refusal that vectors, verdicts and logs name.
-    #[must_use]
     pub const fn reason(&self) -> Reason {
         Reason::Decrypt
     }
@@ -121,7 +117,6 @@ impl CertificateError {
     }
 
     /// The ground for refusal that vectors, verdicts and logs name.
-    #[must_use]
     pub const fn reason(&self) -> Reason {
         Reason::Certificate(self.fault)
     }

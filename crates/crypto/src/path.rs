@@ -63,13 +63,11 @@ pub struct CertificatePath {
 
 impl CertificatePath {
     /// The certificate that was asked about.
-    #[must_use]
     pub fn leaf(&self) -> &Certificate {
         &self.leaf
     }
 
     /// All certificates, from the leaf to the anchor.
-    #[must_use]
     pub fn certificates(&self) -> &[Certificate] {
         &self.certificates
     }

@@ -127,7 +127,6 @@ impl PrivateKey {
     }
 
     /// The public half.
-    #[must_use]
     pub fn public_key(&self) -> &PublicKey {
         &self.0.public
     }

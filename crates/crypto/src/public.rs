@@ -101,7 +101,6 @@ impl PublicKey {
     }
 
     /// The DER SubjectPublicKeyInfo.
-    #[must_use]
     pub fn spki_der(&self) -> &[u8] {
         &self.0.spki
     }
@@ -113,13 +112,11 @@ impl PublicKey {
     }
 
     /// What the key is.
-    #[must_use]
     pub fn kind(&self) -> KeyKind {
         self.0.kind
     }
 
     /// Whether the key is one for this algorithm. Ask before using it, so that no algorithm is ever tried.
-    #[must_use]
     pub fn accepts(&self, algorithm: SignatureAlgorithm) -> bool {
         if self.skips_digest() {
             return true;
@@ -202,14 +199,12 @@ impl PublicKey {
 
     /// Whether this is a [`PublicKey::danger_fake`].
     #[cfg(feature = "danger-fake-crypto")]
-    #[must_use]
     pub fn is_fake(&self) -> bool {
         self.0.fake
     }
 
     /// Whether digests need not match under this key: never, unless it is the fake key of a fuzz target.
     #[cfg(feature = "danger-fake-crypto")]
-    #[must_use]
     pub fn skips_digest(&self) -> bool {
         self.0.fake
     }
@@ -217,7 +212,6 @@ impl PublicKey {
     /// Whether digests need not match under this key: never. (A build for fuzzing has a fake key that says
     /// otherwise.)
     #[cfg(not(feature = "danger-fake-crypto"))]
-    #[must_use]
     #[inline]
     pub const fn skips_digest(&self) -> bool {
         false

@@ -39,7 +39,6 @@ impl WeakKeys {
 ///
 /// Each modulus is compared with the product of those before it: half a millisecond a key for some hundred
 /// keys. A key that the library could not compare is reported with itself.
-#[must_use]
 pub fn shared_prime(keys: &[PublicKey]) -> Option<(usize, usize)> {
     let mut context = BigNumContext::new().ok()?;
     let (mut divisor, mut remainder, mut product) =

@@ -65,7 +65,6 @@ pub mod keys {
     pub const RSA2048_ROCA: &str = include_str!("../test-keys/rsa2048-roca.pub.pem");
 
     /// The first, second or third RSA key with 2048 bits.
-    #[must_use]
     pub fn rsa2048(number: usize) -> PrivateKey {
         static KEYS: [OnceLock<PrivateKey>; 3] = [const { OnceLock::new() }; 3];
         const PEM: [&str; 3] = [
@@ -77,14 +76,12 @@ pub mod keys {
     }
 
     /// The RSA key with 3072 bits.
-    #[must_use]
     pub fn rsa3072() -> PrivateKey {
         static KEY: OnceLock<PrivateKey> = OnceLock::new();
         load(&KEY, include_str!("../test-keys/rsa3072.pem"))
     }
 
     /// The first, second or third P-256 key.
-    #[must_use]
     pub fn p256(number: usize) -> PrivateKey {
         static KEYS: [OnceLock<PrivateKey>; 3] = [const { OnceLock::new() }; 3];
         const PEM: [&str; 3] = [
@@ -96,14 +93,12 @@ pub mod keys {
     }
 
     /// The P-384 key.
-    #[must_use]
     pub fn p384() -> PrivateKey {
         static KEY: OnceLock<PrivateKey> = OnceLock::new();
         load(&KEY, include_str!("../test-keys/p384.pem"))
     }
 
     /// SubjectPublicKeyInfo of a key that [`PrivateKey::from_pem`] refuses, to put into a certificate.
-    #[must_use]
     pub fn weak_spki(pem: &str) -> Vec<u8> {
         let public = openssl::pkey::PKey::public_key_from_pem(pem.as_bytes());
         let private = || openssl::pkey::PKey::private_key_from_pem(pem.as_bytes()).unwrap();
@@ -182,7 +177,6 @@ pub struct Ca {
 
 impl LeafSpec {
     /// A certificate for signing messages and for TLS as a client.
-    #[must_use]
     pub fn new(subject: &str, key: &PublicKey) -> Self {
         Self {
             subject: subject.to_owned(),
@@ -201,7 +195,6 @@ impl LeafSpec {
     }
 
     /// A certificate for signing certificates and revocation lists.
-    #[must_use]
     pub fn authority(subject: &str, key: &PublicKey) -> Self {
         Self {
             is_ca: true,
@@ -226,14 +219,12 @@ impl Default for CrlSpec {
 
 impl Ca {
     /// A self-signed authority with the RSA key of 3072 bits. The name must contain `TEST`.
-    #[must_use]
     pub fn new(name: &str) -> Self {
         let key = keys::rsa3072();
         Self::from_spec(LeafSpec::authority(name, key.public_key()), key)
     }
 
     /// A self-signed authority of this specification and key.
-    #[must_use]
     pub fn from_spec(spec: LeafSpec, key: PrivateKey) -> Self {
         assert!(spec.subject.contains("TEST"), "nobody may take it for a real one");
         let name = name(&spec.subject);
@@ -242,38 +233,32 @@ impl Ca {
     }
 
     /// An authority below this one.
-    #[must_use]
     pub fn subordinate(&self, spec: LeafSpec, key: PrivateKey) -> Self {
         Self { certificate: self.issue(spec), key, serial: AtomicU32::new(2) }
     }
 
     /// The authority's own certificate.
-    #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
     /// Issues a certificate with the next serial number.
-    #[must_use]
     pub fn issue(&self, spec: LeafSpec) -> Certificate {
         Certificate::from_der(&self.issue_der(&spec)).expect("a readable certificate")
     }
 
     /// The same for a certificate that [`Certificate::from_der`] may refuse.
-    #[must_use]
     pub fn issue_der(&self, spec: &LeafSpec) -> Vec<u8> {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         certificate(spec, serial, self.certificate.subject_der(), self.key.public_key(), &self.key)
     }
 
     /// Issues a revocation list.
-    #[must_use]
     pub fn crl(&self, spec: &CrlSpec) -> Crl {
         Crl::from_der(&self.crl_der(spec)).expect("a readable revocation list")
     }
 
     /// The same for a list that [`Crl::from_der`] may refuse.
-    #[must_use]
     pub fn crl_der(&self, spec: &CrlSpec) -> Vec<u8> {
         let entries: Vec<Vec<u8>> = spec
             .revoked

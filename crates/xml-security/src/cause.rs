@@ -48,7 +48,6 @@ pub enum Cause {
 
 impl Cause {
     /// The cause in Japanese.
-    #[must_use]
     pub fn in_japanese(&self) -> String {
         let [_, japanese] = self.words();
         japanese

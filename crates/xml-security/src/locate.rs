@@ -19,26 +19,22 @@ pub struct Shape {
 
 impl Shape {
     /// The root element carries a signature and is read: an assertion, a request, metadata.
-    #[must_use]
     pub const fn root(name: Name) -> Self {
         Self { root: name, child: None, signed_root: true }
     }
 
     /// The root element holds exactly one `child`, which carries a signature and is read: an assertion in a Response.
     /// The root may carry a signature too; then both must verify.
-    #[must_use]
     pub const fn child(root: Name, child: Name) -> Self {
         Self { root, child: Some(child), signed_root: false }
     }
 
     /// As [`Self::child`], and the root has to carry a signature too.
-    #[must_use]
     pub const fn both(root: Name, child: Name) -> Self {
         Self { root, child: Some(child), signed_root: true }
     }
 
     /// A SOAP message with one signature over Body, header blocks and tokens (WSS SOAP Message Security 1.1 §8).
-    #[must_use]
     pub const fn message() -> Self {
         Self { root: ENVELOPE, child: None, signed_root: false }
     }

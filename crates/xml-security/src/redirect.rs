@@ -29,25 +29,21 @@ impl fmt::Debug for VerifiedQuery {
 
 impl VerifiedQuery {
     /// The entity whose key signed; the issuer inside the message has to be the same.
-    #[must_use]
     pub fn signer(&self) -> &str {
         &self.signer
     }
 
     /// `SAMLRequest` or `SAMLResponse`, percent-decoded: base64 of a deflated message.
-    #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
     /// Whether it came as `SAMLRequest`.
-    #[must_use]
     pub const fn is_request(&self) -> bool {
         self.is_request
     }
 
     /// `RelayState`, percent-decoded.
-    #[must_use]
     pub fn relay_state(&self) -> Option<&str> {
         self.relay_state.as_deref()
     }

@@ -39,7 +39,6 @@ struct Pending {
 
 impl<'k> Signing<'k> {
     /// Signs with this key and shows no certificate.
-    #[must_use]
     pub const fn new(signer: &'k dyn Signer) -> Self {
         Self { signer, certificate: None }
     }

@@ -11,7 +11,6 @@ pub struct Claimed<'m>(pub(crate) &'m str);
 
 impl Claimed<'_> {
     /// The claim, escaped for a log line.
-    #[must_use]
     pub fn for_log(&self) -> String {
         self.0.escape_debug().take(512).collect()
     }
@@ -41,7 +40,6 @@ pub struct TrustedKey {
 
 impl TrustedKey {
     /// A key for both uses and all times.
-    #[must_use]
     pub const fn new(key: PublicKey) -> Self {
         let (from, until) = (UnixTime(i64::MIN), UnixTime(i64::MAX));
         Self { key, certificate: None, key_use: KeyUse::Both, from, until }
@@ -70,7 +68,6 @@ impl TrustedKey {
     }
 
     /// The key.
-    #[must_use]
     pub const fn key(&self) -> &PublicKey {
         &self.key
     }
@@ -97,7 +94,6 @@ pub struct TrustStore {
 
 impl TrustStore {
     /// Knows nobody.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -120,7 +116,6 @@ impl TrustStore {
     }
 
     /// A key to encrypt to this entity with.
-    #[must_use]
     pub fn encryption_key(&self, entity: &str, at: UnixTime) -> Option<&TrustedKey> {
         let usable = |key: &&TrustedKey| {
             let wraps = matches!(key.key.kind(), KeyKind::Rsa { .. });

@@ -54,14 +54,12 @@ impl<'d> Signed<'d> {
     }
 
     /// The root element around the signed child, if it carried a signature too.
-    #[must_use]
     pub fn root(&self) -> Option<Element<'d>> {
         self.view(self.envelope().id())
     }
 
     /// An assertion inside what is visible, without its own signature, and the entity that signed it; `None` when it
     /// carries no signature of its own, and then it says only what the sender of the message claims.
-    #[must_use]
     pub fn assertion(&self, assertion: Element<'_>) -> Option<(Element<'d>, &'d str)> {
         let proven = self.proven.iter().find(|proven| proven.element == assertion.id())?;
         assertion.belongs_to(&self.located.document).then_some(())?;
@@ -153,13 +151,11 @@ impl SignatureVerified {
 
 impl<T> Verified<T> {
     /// The value.
-    #[must_use]
     pub const fn get(&self) -> &T {
         &self.value
     }
 
     /// The entity whose key signed.
-    #[must_use]
     pub fn signer(&self) -> &str {
         &self.signer
     }
@@ -171,7 +167,6 @@ impl<T> Verified<T> {
     }
 
     /// The value alone; from here on it no longer says that it was signed.
-    #[must_use]
     pub fn into_value(self) -> T {
         self.value
     }
@@ -188,7 +183,6 @@ impl<T: FromSigned> Unverified<T> {
     }
 
     /// The signer that the message names: `saml:Issuer`, or `sb:Sender` of a SOAP message.
-    #[must_use]
     pub fn claimed_signer(&self) -> Option<Claimed<'_>> {
         let document = &self.located.document;
         claimed_signer(document, document.element(self.located.target)?).map(Claimed)
@@ -239,19 +233,16 @@ impl<T: FromSigned> Unverified<T> {
 
 impl Refusal {
     /// Why it was refused.
-    #[must_use]
     pub const fn error(&self) -> &XmlError {
         &self.error
     }
 
     /// The ground for refusal.
-    #[must_use]
     pub const fn reason(&self) -> Reason {
         self.error.reason()
     }
 
     /// Finds out, by trying, what probably went wrong. For people, never for a decision; does work without budget.
-    #[must_use]
     pub fn diagnose(&self, trust: &TrustStore) -> Diagnosis {
         Diagnosis::of(self.reason(), self.signer.as_deref(), &self.located, trust)
     }

@@ -33,7 +33,6 @@ pub struct Limits {
 
 impl Limits {
     /// Limits of a protocol message.
-    #[must_use]
     pub const fn message() -> Self {
         Self {
             bytes: 2 << 20, // metadata aggregates and record sets of the pilots stay below 1 MiB
@@ -84,7 +83,6 @@ impl Default for Budget {
 
 impl Budget {
     /// A fresh budget. Limits beyond what the tree can number are lowered to that.
-    #[must_use]
     pub fn new(limits: Limits) -> Self {
         let limits = Limits {
             bytes: limits.bytes.min(1 << 30),
@@ -97,13 +95,11 @@ impl Budget {
     }
 
     /// The limits.
-    #[must_use]
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }
 
     /// What was used.
-    #[must_use]
     pub const fn spent(&self) -> Spent {
         self.spent
     }
@@ -127,7 +123,6 @@ impl Budget {
     }
 
     /// Canonical octets that may still be digested.
-    #[must_use]
     pub const fn canonical_left(&self) -> u64 {
         self.limits.canonical.saturating_sub(self.spent.canonical)
     }

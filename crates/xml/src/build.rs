@@ -38,6 +38,11 @@ impl Failure {
 
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
+#[cold]
+pub(crate) fn refuse<T>(reason: Reason, expected: &'static str, span: Range<usize>) -> Outcome<T> {
+    Err(Failure::new(reason, expected, span))
+}
+
 /// Makes a failure of a limit that was passed.
 #[inline]
 pub(crate) fn over(span: Range<usize>) -> impl FnOnce(LimitKind) -> Failure {
@@ -82,28 +87,14 @@ pub(crate) struct Builder<'s, 'b> {
     pub(crate) tree: Tree,
     pub(crate) budget: &'b mut Budget,
     pub(crate) scope: Scope,
-    open: Vec<Open>,
-    text: Option<PendingText>,
-    /// Declared on the element that is being read.
+    /// Elements that are not closed, each with the mark to restore the scope to.
+    open: Vec<(u32, usize)>,
+    /// The last node is a text that may go on.
+    in_text: bool,
+    recent: [(Slice, PrefixId); 8],
+    /// First declaration and first attribute of the element that is being read.
     declared: usize,
-    /// First attribute of the element that is being read.
     attributed: usize,
-    /// Whether one of them has a prefix; whether one of them may be an identifier.
-    prefixed: bool,
-    identified: bool,
-    finished: bool,
-}
-
-struct Open {
-    node: u32,
-    mark: usize,
-}
-
-struct PendingText {
-    slice: Slice,
-    plain: bool,
-    start: usize,
-    stop: usize,
 }
 
 impl<'s, 'b> Builder<'s, 'b> {
@@ -115,19 +106,8 @@ impl<'s, 'b> Builder<'s, 'b> {
         tree.nodes.reserve(source.len() / 64);
         tree.attributes.reserve(source.len() / 64);
         tree.declarations.reserve(8);
-        Self {
-            source,
-            tree,
-            budget,
-            scope,
-            open: Vec::with_capacity(16),
-            text: None,
-            declared: 0,
-            attributed: 0,
-            prefixed: false,
-            identified: false,
-            finished: false,
-        }
+        let (open, recent) = (Vec::with_capacity(16), Default::default());
+        Self { source, tree, budget, scope, open, in_text: false, recent, declared: 0, attributed: 0 }
     }
 
     #[inline]
@@ -146,8 +126,7 @@ impl<'s, 'b> Builder<'s, 'b> {
 
     /// Name of the innermost open element, as spelled.
     pub(crate) fn open_name(&self) -> Option<Slice> {
-        let node = self.tree.nodes.get(self.open.last()?.node as usize)?;
-        match &node.kind {
+        match &self.tree.nodes.get(self.open.last()?.0 as usize)?.kind {
             Kind::Element(element) => Some(element.name.text),
             Kind::Text { .. } => None,
         }
@@ -160,18 +139,31 @@ impl<'s, 'b> Builder<'s, 'b> {
         Ok(QName { text, local: u16::try_from(local).unwrap_or(u16::MAX), prefix, namespace: 0 })
     }
 
+    /// Numbers a prefix. Few have the same length, so the last one of each length is found at once.
     #[inline]
     pub(crate) fn prefix_id(&mut self, prefix: Slice) -> Outcome<PrefixId> {
-        let name = self.bytes(prefix);
-        match name {
-            [] => return Ok(0),
-            [b'x', b'm', b'l'] => return Ok(XML_PREFIX),
-            _ => {}
+        match self.recent.get(prefix.len() % 8) {
+            Some((recent, id)) if self.bytes(*recent) == self.bytes(prefix) => Ok(*id),
+            _ => self.search_prefix(prefix),
         }
-        let same = |known: &Slice| known.len() == prefix.len() && self.bytes(*known) == name;
-        let found = self.tree.prefixes.iter().position(same);
-        self.budget.note_steps(self.tree.prefixes.len());
-        Ok(2 + number(&mut self.tree.prefixes, found, prefix, self.budget.limits().namespaces)?)
+    }
+
+    #[cold]
+    fn search_prefix(&mut self, prefix: Slice) -> Outcome<PrefixId> {
+        let name = self.bytes(prefix);
+        let id = match name {
+            [] => 0,
+            b"xml" => XML_PREFIX,
+            _ => {
+                let found = self.tree.prefixes.iter().position(|known| self.bytes(*known) == name);
+                self.budget.note_steps(self.tree.prefixes.len());
+                2 + number(&mut self.tree.prefixes, found, prefix, self.budget.limits().namespaces)?
+            }
+        };
+        if let Some(recent) = self.recent.get_mut(prefix.len() % 8) {
+            *recent = (prefix, id);
+        }
+        Ok(id)
     }
 
     /// Numbers a namespace name.
@@ -185,7 +177,7 @@ impl<'s, 'b> Builder<'s, 'b> {
         let found = self.tree.namespaces.iter().position(|known| self.bytes(*known) == uri.as_bytes());
         // Canonical XML 1.0 §1.3: a relative namespace name has no canonical form.
         if found.is_none() && !chars::is_absolute_uri(uri) {
-            return Err(Failure::new(Reason::C14n, "an absolute URI as namespace name", name.range()));
+            return refuse(Reason::C14n, "an absolute URI as namespace name", name.range());
         }
         let own = number(&mut self.tree.namespaces, found, name, self.budget.limits().namespaces)?;
         Ok(index_u16(ns::TABLE.len()) + own)
@@ -193,53 +185,41 @@ impl<'s, 'b> Builder<'s, 'b> {
 
     /// Begins an element; its attributes and declarations follow, then [`Self::enter`].
     pub(crate) fn begin(&mut self, span: Range<usize>) -> Outcome {
-        self.flush_text()?;
-        if self.finished {
-            return Err(Failure::new(Reason::NotWellFormed, "nothing after the root element", span));
+        self.in_text = false;
+        let root = self.open.is_empty();
+        if root && !self.tree.nodes.is_empty() {
+            return refuse(Reason::NotWellFormed, "nothing after the root element", span);
         }
         (self.declared, self.attributed) = (self.tree.declarations.len(), self.tree.attributes.len());
-        let depth = self.open.len().saturating_add(1);
-        within(depth, self.budget.limits().depth, LimitKind::Depth)
+        within(self.open.len() + 1, self.budget.limits().depth, LimitKind::Depth)
             .and_then(|()| self.budget.pay_node())
-            .map_err(over(span.clone()))?;
-        self.open.push(Open { node: offset(self.tree.nodes.len()), mark: self.scope.mark() });
+            .map_err(over(span))?;
+        self.open.push((offset(self.tree.nodes.len()), self.scope.mark()));
         Ok(())
     }
 
     /// `xmlns` (prefix 0) or `xmlns:prefix`; Namespaces in XML 1.0 §2.2, §3, §5.
-    pub(crate) fn declare(
-        &mut self,
-        prefix: PrefixId,
-        namespace: NamespaceNumber,
-        span: Range<usize>,
-    ) -> Outcome {
-        let reserved = (namespace == XML_NAMESPACE) != (prefix == XML_PREFIX)
-            || namespace == ns::XMLNS.0
+    pub(crate) fn declare(&mut self, prefix: PrefixId, to: NamespaceNumber, span: Range<usize>) -> Outcome {
+        let reserved = (to == XML_NAMESPACE) != (prefix == XML_PREFIX)
+            || to == ns::XMLNS.0
             || self.tree.prefix(self.source, prefix) == "xmlns";
-        if reserved || (namespace == 0 && prefix != 0) {
-            return Err(Failure::new(
-                Reason::Namespace,
-                "a declaration that Namespaces in XML 1.0 allows",
-                span,
-            ));
+        if reserved || (to == 0 && prefix != 0) {
+            return refuse(Reason::Namespace, "a declaration that Namespaces in XML 1.0 allows", span);
         }
         let own = self.tree.declarations.get(self.declared..).unwrap_or_default();
         if own.iter().any(|declaration| declaration.prefix == prefix) {
-            return Err(Failure::new(Reason::DuplicateAttribute, "one declaration of a prefix", span));
+            return refuse(Reason::DuplicateAttribute, "one declaration of a prefix", span);
         }
         self.budget.note_steps(own.len());
-        self.count_attribute(&span)?;
-        self.tree.declarations.push(Declaration { prefix, namespace });
-        self.scope.bind(prefix, namespace);
+        self.count_attribute(span)?;
+        self.tree.declarations.push(Declaration { prefix, namespace: to });
+        self.scope.bind(prefix, to);
         Ok(())
     }
 
     #[inline]
     pub(crate) fn attribute(&mut self, attribute: AttributeData) -> Outcome {
-        let name = attribute.name;
-        self.count_attribute(&name.text.range())?;
-        self.prefixed |= name.prefix != 0;
-        self.identified |= matches!(name.text.len().saturating_sub(usize::from(name.local)), 2 | 11);
+        self.count_attribute(attribute.name.text.range())?;
         self.tree.attributes.push(attribute);
         Ok(())
     }
@@ -250,196 +230,157 @@ impl<'s, 'b> Builder<'s, 'b> {
         prefix != 0 && own.iter().any(|attribute| attribute.name.prefix == prefix)
     }
 
+    /// Attributes and declarations of the element that is being read.
     #[inline]
-    fn count_attribute(&mut self, span: &Range<usize>) -> Outcome {
-        let attributes = self.tree.attributes.len().saturating_sub(self.attributed);
-        let declared = self.tree.declarations.len().saturating_sub(self.declared);
-        let count = attributes.saturating_add(declared).saturating_add(1);
-        within(count, self.budget.limits().attributes, LimitKind::Attributes)
-            .and_then(|()| self.budget.pay_node())
-            .map_err(over(span.clone()))
+    fn counts(&self) -> (usize, usize) {
+        (self.tree.attributes.len() - self.attributed, self.tree.declarations.len() - self.declared)
     }
 
-    /// Ends the start tag: resolves prefixes, orders attributes, notes identifiers.
+    #[inline]
+    fn count_attribute(&mut self, span: Range<usize>) -> Outcome {
+        let (attributes, declarations) = self.counts();
+        within(attributes + declarations + 1, self.budget.limits().attributes, LimitKind::Attributes)
+            .and_then(|()| self.budget.pay_node())
+            .map_err(over(span))
+    }
+
+    /// Ends the start tag: resolves prefixes, notes identifiers, orders attributes.
     pub(crate) fn enter(&mut self, mut name: QName, span: Range<usize>) -> Outcome {
-        name.namespace = self.resolve(name.prefix, name.text)?;
-        if std::mem::take(&mut self.prefixed) {
-            self.resolve_attributes()?;
-        }
-        if self.tree.attributes.len() > self.attributed.saturating_add(1) {
-            self.order_attributes()?;
-        }
+        name.namespace = self.resolve(name)?;
         let index = offset(self.tree.nodes.len());
-        if std::mem::take(&mut self.identified) {
-            self.note_ids(index);
+        let (attributes, declarations) = self.counts();
+        if attributes > 0 {
+            let mut all = std::mem::take(&mut self.tree.attributes);
+            let settled = self.settle(all.get_mut(self.attributed..).unwrap_or_default(), index);
+            self.tree.attributes = all;
+            settled?;
         }
         if name.namespace == ns::DS.0 && self.local(name) == b"Signature" {
             self.tree.signatures.push(index);
         }
-        let parent = self.open.len().checked_sub(2).and_then(|above| self.open.get(above));
-        let attribute_count = self.tree.attributes.len().saturating_sub(self.attributed);
-        let declaration_count = self.tree.declarations.len().saturating_sub(self.declared);
-        self.tree.nodes.push(NodeData {
-            parent: parent.map_or(0, |open| open.node),
-            end: 0,
-            start: offset(span.start),
-            stop: offset(span.end),
-            kind: Kind::Element(ElementData {
-                name,
-                attributes: offset(self.attributed),
-                declarations: offset(self.declared),
-                attribute_count: u16::try_from(attribute_count).unwrap_or(u16::MAX),
-                declaration_count: u16::try_from(declaration_count).unwrap_or(u16::MAX),
-            }),
+        let kind = Kind::Element(ElementData {
+            name,
+            attributes: offset(self.attributed),
+            declarations: offset(self.declared),
+            attribute_count: index_u16(attributes),
+            declaration_count: index_u16(declarations),
         });
+        let parent = self.open.iter().rev().nth(1).map_or(0, |open| open.0);
+        self.push_node(parent, kind, span);
         Ok(())
     }
 
+    /// A node without children.
+    fn push_node(&mut self, parent: u32, kind: Kind, span: Range<usize>) {
+        let end = offset(self.tree.nodes.len() + 1);
+        self.tree.nodes.push(NodeData {
+            parent,
+            end,
+            start: offset(span.start),
+            stop: offset(span.end),
+            kind,
+        });
+    }
+
     #[inline]
-    fn resolve(&self, prefix: PrefixId, name: Slice) -> Outcome<NamespaceNumber> {
-        match self.scope.get(prefix) {
-            0 if prefix != 0 => {
-                Err(Failure::new(Reason::UnboundPrefix, "a prefix that is declared in scope", name.range()))
+    fn resolve(&self, name: QName) -> Outcome<NamespaceNumber> {
+        match self.scope.get(name.prefix) {
+            0 if name.prefix != 0 => {
+                refuse(Reason::UnboundPrefix, "a prefix that is declared in scope", name.text.range())
             }
             namespace => Ok(namespace),
         }
     }
 
-    fn resolve_attributes(&mut self) -> Outcome {
-        for index in self.attributed..self.tree.attributes.len() {
-            let Some(AttributeData { name, .. }) = self.tree.attributes.get(index).copied() else { break };
-            if name.prefix == 0 {
-                continue;
+    /// Resolves the attributes of an element, notes identifiers, and puts them in canonical order (Canonical XML 1.0
+    /// §2.2: namespace name, then local part), in which equal names become neighbours.
+    fn settle(&mut self, own: &mut [AttributeData], node: u32) -> Outcome {
+        for AttributeData { name, value, .. } in own.iter_mut() {
+            if name.prefix != 0 {
+                name.namespace = self.resolve(*name)?;
+                if name.namespace == XML_NAMESPACE && !matches!(self.local(*name), b"lang" | b"space") {
+                    let expected = "no reserved attribute but xml:lang and xml:space";
+                    return refuse(Reason::UnexpectedAttribute, expected, name.text.range());
+                }
             }
-            let namespace = self.resolve(name.prefix, name.text)?;
-            if namespace == XML_NAMESPACE && !matches!(self.local(name), b"lang" | b"space") {
-                let expected = "no reserved attribute but xml:lang and xml:space";
-                return Err(Failure::new(Reason::UnexpectedAttribute, expected, name.text.range()));
+            if matches!(name.text.len() - usize::from(name.local), 2 | 11)
+                && let local @ (b"ID" | b"Id" | b"id" | b"AssertionID") = self.local(*name)
+            {
+                let own = name.namespace == 0 || (name.namespace == ns::WSU.0 && local == b"Id");
+                self.tree.ids.push(Id { value: *value, node, foreign: !own });
             }
-            if let Some(attribute) = self.tree.attributes.get_mut(index) {
-                attribute.name.namespace = namespace;
+        }
+        self.budget.note_steps(own.len());
+        let namespace = |name: QName| self.tree.namespace(self.source, name.namespace);
+        let compare = |a: &AttributeData, b: &AttributeData| {
+            let (a, b) = (a.name, b.name);
+            let by_namespace = || namespace(a).cmp(namespace(b));
+            let order = if a.namespace == b.namespace { Ordering::Equal } else { by_namespace() };
+            order.then_with(|| self.local(a).cmp(self.local(b)))
+        };
+        if !own.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
+            own.sort_unstable_by(compare);
+            let mut pairs = own.iter().zip(own.iter().skip(1));
+            if let Some((_, twin)) = pairs.find(|(a, b)| compare(a, b) == Ordering::Equal) {
+                return refuse(Reason::DuplicateAttribute, "each attribute once", twin.name.text.range());
             }
         }
         Ok(())
     }
 
-    /// Canonical order (Canonical XML 1.0 §2.2: namespace name, then local part); equal names become neighbours.
-    fn order_attributes(&mut self) -> Outcome {
-        let mut attributes = std::mem::take(&mut self.tree.attributes);
-        let own = attributes.get_mut(self.attributed..).unwrap_or_default();
-        let compare = |a: &AttributeData, b: &AttributeData| {
-            let (a, b) = (a.name, b.name);
-            let namespace = |name: QName| self.tree.namespace(self.source, name.namespace);
-            let by_namespace = || namespace(a).cmp(namespace(b));
-            let order = if a.namespace == b.namespace { Ordering::Equal } else { by_namespace() };
-            order.then_with(|| self.local(a).cmp(self.local(b)))
-        };
-        let rising = |pair: &[AttributeData]| !matches!(pair, [a, b] if compare(a, b) != Ordering::Less);
-        let mut twins = None;
-        if !own.windows(2).all(rising) {
-            own.sort_unstable_by(compare);
-            twins = own
-                .windows(2)
-                .find(|pair| !rising(pair))
-                .and_then(|pair| pair.last())
-                .map(|a| a.name.text.range());
-        }
-        let count = own.len();
-        self.tree.attributes = attributes;
-        self.budget.note_steps(count);
-        twins
-            .map_or(Ok(()), |span| Err(Failure::new(Reason::DuplicateAttribute, "each attribute once", span)))
-    }
-
-    fn note_ids(&mut self, node: u32) {
-        for index in self.attributed..self.tree.attributes.len() {
-            let Some(AttributeData { name, value, .. }) = self.tree.attributes.get(index).copied() else {
-                break;
-            };
-            if let local @ (b"ID" | b"Id" | b"id" | b"AssertionID") = self.local(name) {
-                let own = name.namespace == 0 || (name.namespace == ns::WSU.0 && local == b"Id");
-                self.tree.ids.push(Id { value, node, foreign: !own });
-            }
-        }
-    }
-
     /// Ends the innermost element.
     pub(crate) fn leave(&mut self, stop: usize) -> Outcome {
-        self.flush_text()?;
-        let Some(open) = self.open.pop() else {
-            return Err(Failure::new(Reason::NotWellFormed, "no end tag without its start tag", stop..stop));
+        self.in_text = false;
+        let Some((node, mark)) = self.open.pop() else {
+            return refuse(Reason::NotWellFormed, "no end tag without its start tag", stop..stop);
         };
-        self.scope.restore(open.mark);
+        self.scope.restore(mark);
         let end = offset(self.tree.nodes.len());
-        if let Some(node) = self.tree.nodes.get_mut(open.node as usize) {
+        if let Some(node) = self.tree.nodes.get_mut(node as usize) {
             (node.end, node.stop) = (end, offset(stop));
         }
-        self.finished = self.open.is_empty();
         Ok(())
     }
 
     /// A piece of text as it stands in the source.
     pub(crate) fn text_piece(&mut self, span: Range<usize>, plain: bool) -> Outcome {
-        match &mut self.text {
-            None => {
-                self.check_text(span.len(), &span)?;
-                let (start, stop) = (span.start, span.end);
-                self.text = Some(PendingText { slice: Slice::source(span), plain, start, stop });
-                Ok(())
-            }
-            Some(_) => {
-                let piece = self.source.get(span.clone()).unwrap_or_default();
-                self.text_decoded(piece, plain, span)
-            }
+        if self.in_text {
+            let piece = self.source.get(span.clone()).unwrap_or_default();
+            return self.text_decoded(piece, plain, span);
         }
+        self.text(Slice::source(span.clone()), plain, span)
     }
 
     /// A piece of text that differs from its spelling. Looks only at what is added, however long the text is.
     pub(crate) fn text_decoded(&mut self, piece: &str, plain: bool, span: Range<usize>) -> Outcome {
-        let mut pending = self.text.take().unwrap_or(PendingText {
-            slice: Slice::decoded(self.tree.decoded.len()..self.tree.decoded.len()),
-            plain: true,
-            start: span.start,
-            stop: span.end,
-        });
         self.budget.note_steps(piece.len());
-        let mut range = pending.slice.range();
-        if !pending.slice.is_decoded() {
-            let first = self.source.get(range).unwrap_or_default();
-            self.budget.note_steps(first.len());
-            let start = self.tree.decoded.len();
-            self.tree.decoded.push_str(first);
-            range = start..self.tree.decoded.len();
+        let mut start = self.tree.decoded.len();
+        if self.in_text
+            && let Some(NodeData { kind: Kind::Text { text, plain: all }, stop, .. }) =
+                self.tree.nodes.last_mut()
+        {
+            if text.is_decoded() {
+                start = text.range().start;
+            } else {
+                self.budget.note_steps(text.len());
+                self.tree.decoded.push_str(self.source.get(text.range()).unwrap_or_default());
+            }
+            self.tree.decoded.push_str(piece);
+            *text = Slice::decoded(start..self.tree.decoded.len());
+            (*all, *stop) = (*all && plain, offset(span.end));
+            return within(text.len(), self.budget.limits().text, LimitKind::Token).map_err(over(span));
         }
         self.tree.decoded.push_str(piece);
-        range.end = self.tree.decoded.len();
-        self.check_text(range.len(), &span)?;
-        pending.slice = Slice::decoded(range);
-        pending.plain &= plain;
-        pending.stop = span.end;
-        self.text = Some(pending);
-        Ok(())
+        self.text(Slice::decoded(start..self.tree.decoded.len()), plain, span)
     }
 
-    fn check_text(&self, length: usize, span: &Range<usize>) -> Outcome {
-        within(length, self.budget.limits().text, LimitKind::Token).map_err(over(span.clone()))
-    }
-
-    fn flush_text(&mut self) -> Outcome {
-        let Some(PendingText { slice, plain, start, stop }) = self.text.take() else { return Ok(()) };
-        if slice.len() == 0 {
-            return Ok(());
-        }
-        let Some(parent) = self.open.last() else { return Ok(()) };
-        self.budget.pay_node().map_err(over(start..stop))?;
-        let end = offset(self.tree.nodes.len().saturating_add(1));
-        self.tree.nodes.push(NodeData {
-            parent: parent.node,
-            end,
-            start: offset(start),
-            stop: offset(stop),
-            kind: Kind::Text { text: slice, plain },
-        });
+    fn text(&mut self, text: Slice, plain: bool, span: Range<usize>) -> Outcome {
+        let Some((parent, _)) = self.open.last().copied().filter(|_| text.len() > 0) else { return Ok(()) };
+        within(text.len(), self.budget.limits().text, LimitKind::Token)
+            .and_then(|()| self.budget.pay_node())
+            .map_err(over(span.clone()))?;
+        self.push_node(parent, Kind::Text { text, plain }, span);
+        self.in_text = true;
         Ok(())
     }
 
@@ -450,18 +391,17 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// Checks what can only be known at the end.
     pub(crate) fn finish(mut self) -> Outcome<Tree> {
         let end = self.source.len();
-        if !self.open.is_empty() {
-            return Err(Failure::new(Reason::NotWellFormed, "the end tag of every element", end..end));
+        if self.is_open() {
+            return refuse(Reason::NotWellFormed, "the end tag of every element", end..end);
         }
-        if !self.finished {
-            return Err(Failure::new(Reason::Empty, "one root element", end..end));
+        if self.tree.nodes.is_empty() {
+            return refuse(Reason::Empty, "one root element", end..end);
         }
         let mut ids = std::mem::take(&mut self.tree.ids);
         ids.sort_by(|a, b| self.bytes(a.value).cmp(self.bytes(b.value)));
-        for pair in ids.chunk_by(|a, b| self.bytes(a.value) == self.bytes(b.value)) {
-            let mut own = pair.iter().filter(|id| !id.foreign);
-            if let (Some(_), Some(second)) = (own.next(), own.next()) {
-                return Err(Failure::new(Reason::DuplicateId, "each identifier once", second.value.range()));
+        for same in ids.chunk_by(|a, b| self.bytes(a.value) == self.bytes(b.value)) {
+            if let Some(second) = same.iter().filter(|id| !id.foreign).nth(1) {
+                return refuse(Reason::DuplicateId, "each identifier once", second.value.range());
             }
         }
         self.tree.ids = ids;

@@ -4,10 +4,9 @@ use chukei_reason::Reason;
 
 use crate::{
     chars,
-    document::{AttributeData, Document, ElementData, Kind, NodeId, Slice},
+    document::{AttributeData, Declaration, Document, ElementData, Kind, NodeId, Slice},
     element::Element,
     error::XmlError,
-    name::ns,
     scope::{NamespaceNumber, PrefixId, Scope},
 };
 
@@ -40,9 +39,6 @@ pub struct Canonical<'d> {
     apex_default: bool,
 }
 
-/// Names on a tag are few; their prefixes are gathered here and sorted.
-type Prefixes = Vec<PrefixId>;
-
 impl<'d> Canonical<'d> {
     pub(crate) fn new(document: &'d Document, apex: Element<'d>) -> Self {
         Self { document, apex, omitted: None, inclusive: Vec::new(), apex_default: false }
@@ -65,25 +61,32 @@ impl<'d> Canonical<'d> {
             let known = match prefix {
                 "#default" => Some(0),
                 "xml" => Some(1),
-                name => self.prefix_id(name),
+                name => self.declared(name),
             };
-            let bound = known.filter(|id| *id < 2 || self.in_scope(*id));
-            self.inclusive.push(bound.ok_or_else(|| {
-                self.apex.error(
-                    Reason::C14n,
-                    format!("prefixes in PrefixList that are declared, not `{}`", prefix.escape_debug()),
-                )
+            self.inclusive.push(known.ok_or_else(|| {
+                let found = prefix.escape_debug();
+                self.apex
+                    .error(Reason::C14n, format!("prefixes in PrefixList that are declared, not `{found}`"))
             })?);
         }
         Ok(self)
     }
 
+    /// The number of a prefix that is declared at the apex, above or below it.
+    fn declared(&self, name: &str) -> Option<PrefixId> {
+        let known = &self.document.tree.prefixes;
+        let index = known.iter().position(|slice| self.document.bytes(*slice) == name.as_bytes())?;
+        let prefix = u16::try_from(index + 2).ok()?;
+        let mut scopes = self.apex.ancestors().chain(self.apex.descendants()).filter_map(Element::data);
+        let declares = |declared: &Declaration| declared.prefix == prefix;
+        scopes.any(|data| self.document.declarations(data).iter().any(declares)).then_some(prefix)
+    }
+
     /// Treats every prefix as inclusive. Only for finding out what a faulty signer did.
     #[must_use]
     pub fn all_inclusive(mut self) -> Self {
-        let count = self.document.tree.prefixes.len().saturating_add(2);
-        self.inclusive =
-            (0..u16::try_from(count).unwrap_or(u16::MAX)).filter(|prefix| *prefix != 1).collect();
+        let end = u16::try_from(self.document.tree.prefixes.len() + 2).unwrap_or(u16::MAX);
+        self.inclusive = (0..end).filter(|prefix| *prefix != 1).collect();
         self
     }
 
@@ -96,7 +99,6 @@ impl<'d> Canonical<'d> {
     }
 
     /// The canonical bytes.
-    #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.write_to(&mut bytes);
@@ -110,30 +112,6 @@ impl<'d> Canonical<'d> {
 
     pub(crate) fn write_as_declared(&self, sink: &mut impl Sink) {
         self.emit(false, sink);
-    }
-
-    fn prefix_id(&self, name: &str) -> Option<PrefixId> {
-        let position = self
-            .document
-            .tree
-            .prefixes
-            .iter()
-            .position(|slice| self.document.bytes(*slice) == name.as_bytes())?;
-        u16::try_from(position.saturating_add(2)).ok()
-    }
-
-    fn in_scope(&self, prefix: PrefixId) -> bool {
-        let above = std::iter::successors(self.apex.parent(), |element| element.parent());
-        let mut scopes =
-            above.chain(self.apex.descendants()).filter_map(|element| self.data(element.index()));
-        scopes.any(|data| self.document.declarations(data).iter().any(|declared| declared.prefix == prefix))
-    }
-
-    fn data(&self, index: u32) -> Option<&'d ElementData> {
-        match &self.document.node(index)?.kind {
-            Kind::Element(data) => Some(data),
-            Kind::Text { .. } => None,
-        }
     }
 
     fn emit(&self, canonical: bool, sink: &mut impl Sink) {
@@ -153,7 +131,7 @@ impl<'d> Canonical<'d> {
             }
             state.close_until(index, sink);
             if self.omitted == Some(NodeId(index)) {
-                index = node.end.max(index.saturating_add(1));
+                index = node.end;
                 continue;
             }
             match &node.kind {
@@ -166,7 +144,9 @@ impl<'d> Canonical<'d> {
                     if canonical {
                         state.render_namespaces(data, index == self.apex.index(), sink);
                     } else {
-                        self.write_declarations(data, sink);
+                        for Declaration { prefix, namespace } in self.document.declarations(data) {
+                            self.declaration(*prefix, *namespace, sink);
+                        }
                     }
                     for attribute in self.document.attributes(data) {
                         self.attribute(attribute, sink);
@@ -175,7 +155,7 @@ impl<'d> Canonical<'d> {
                     state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
                 }
             }
-            index = index.saturating_add(1);
+            index += 1;
         }
         state.close_until(end, sink);
     }
@@ -184,12 +164,9 @@ impl<'d> Canonical<'d> {
     fn outer_scope(&self) -> Scope {
         let mut scope = Scope::default();
         if !self.inclusive.is_empty() {
-            let mut above: Vec<Element<'_>> =
-                std::iter::successors(self.apex.parent(), |element| element.parent()).collect();
+            let mut above: Vec<_> = self.apex.ancestors().filter_map(Element::data).collect();
             above.reverse();
-            for declared in
-                above.iter().filter_map(|e| self.data(e.index())).flat_map(|d| self.document.declarations(d))
-            {
+            for declared in above.into_iter().flat_map(|data| self.document.declarations(data)) {
                 scope.bind(declared.prefix, declared.namespace);
             }
         }
@@ -210,12 +187,6 @@ impl<'d> Canonical<'d> {
             value => escape(value, true, sink),
         }
         sink.put(b"\"");
-    }
-
-    fn write_declarations(&self, data: &ElementData, sink: &mut impl Sink) {
-        for declared in self.document.declarations(data) {
-            self.declaration(declared.prefix, declared.namespace, sink);
-        }
     }
 
     fn declaration(&self, prefix: PrefixId, namespace: NamespaceNumber, sink: &mut impl Sink) {
@@ -244,7 +215,8 @@ struct State<'c, 'd> {
     /// What the source has in scope; kept only for inclusive prefixes.
     scope: Scope,
     open: Vec<OpenTag>,
-    prefixes: Prefixes,
+    /// Of one tag, to be sorted.
+    prefixes: Vec<PrefixId>,
 }
 
 impl State<'_, '_> {
@@ -324,5 +296,3 @@ fn reference(byte: u8, in_attribute: bool) -> Option<&'static [u8]> {
         _ => None,
     }
 }
-
-const _: () = assert!(ns::XML.0 == 1);

@@ -10,7 +10,7 @@ use crate::{
     canonical::{Canonical, Sink},
     chars::TEXT_SPECIAL,
     element::Element,
-    error::{Position, XmlError},
+    error::XmlError,
     input::Input,
     name::ns,
     scope::{NamespaceNumber, PrefixId},
@@ -126,7 +126,7 @@ const DECODED: u32 = 1 << 31;
 
 impl Slice {
     pub(crate) fn source(range: Range<usize>) -> Self {
-        Self { start: offset(range.start), length: offset(range.end.saturating_sub(range.start)) }
+        Self { start: offset(range.start), length: offset(range.len()) }
     }
 
     pub(crate) fn decoded(range: Range<usize>) -> Self {
@@ -148,7 +148,7 @@ impl Slice {
 
     pub(crate) fn range(self) -> Range<usize> {
         let start = (self.start & !DECODED) as usize;
-        start..start.saturating_add(self.length as usize)
+        start..start + self.length as usize
     }
 
     pub(crate) fn len(self) -> usize {
@@ -215,24 +215,25 @@ impl Document {
     }
 
     /// The root element.
-    #[must_use]
     pub fn root(&self) -> Element<'_> {
         Element::new(self, 0)
     }
 
     /// The element with this place in document order; `None` for a text.
-    #[must_use]
     pub fn element(&self, node: NodeId) -> Option<Element<'_>> {
         matches!(self.node(node.0)?.kind, Kind::Element(_)).then(|| Element::new(self, node.0))
     }
 
     /// The element whose identifier attribute (`ID`, `Id`, `id`, `AssertionID`, `wsu:Id`) has this value.
-    #[must_use]
     pub fn by_id(&self, value: &str) -> Option<Element<'_>> {
-        let ids = &self.tree.ids;
-        let first = ids.partition_point(|id| self.str(id.value) < value);
-        let same = ids.get(first..)?.iter().take_while(|id| self.str(id.value) == value);
-        same.filter(|id| !id.foreign).map(|id| Element::new(self, id.node)).next()
+        self.same_ids(value).find(|id| !id.foreign).map(|id| Element::new(self, id.node))
+    }
+
+    /// Every attribute with this value that is an identifier, or looks like one.
+    pub(crate) fn same_ids(&self, value: &str) -> impl Iterator<Item = &Id> {
+        let first = self.tree.ids.partition_point(|id| self.str(id.value) < value);
+        let rest = self.tree.ids.get(first..).unwrap_or_default();
+        rest.iter().take_while(move |id| self.str(id.value) == value)
     }
 
     /// Every `ds:Signature`, in document order.
@@ -242,24 +243,16 @@ impl Document {
 
     /// Every prefix that some declaration binds, `""` for the default. For diagnosis.
     pub fn declared_prefixes(&self) -> impl Iterator<Item = &str> {
-        let own = self.tree.prefixes.iter().map(|slice| self.str(*slice));
-        std::iter::once("").chain(own)
+        std::iter::once("").chain(self.tree.prefixes.iter().map(|slice| self.str(*slice)))
     }
 
     /// Octets of an element as they came, without those of another one inside it. For diagnosis.
-    #[must_use]
     pub fn source_of(&self, node: NodeId, without: NodeId) -> Option<Vec<u8>> {
         let (whole, part) = (self.node(node.0)?, self.node(without.0)?);
         let text = &self.input.text;
         let before = text.get(whole.start as usize..part.start as usize)?;
         let after = text.get(part.stop as usize..whole.stop as usize)?;
         Some([before, after].concat().into_bytes())
-    }
-
-    pub(crate) fn has_comment_in(&self, element: Element<'_>) -> bool {
-        let Some(node) = self.node(element.index()) else { return false };
-        let first = self.tree.comments.partition_point(|at| *at < node.start);
-        self.tree.comments.get(first).is_some_and(|at| *at < node.stop)
     }
 
     /// Exclusive canonical form of a subtree; see [`Canonical`].
@@ -269,10 +262,8 @@ impl Document {
 
     /// The document as bytes that parse to an equal document: declarations where they stand, attributes in canonical
     /// order, values and texts as the canonical form escapes them. No XML declaration, no final line end.
-    #[must_use]
     pub fn write(&self) -> Vec<u8> {
-        let mut bytes =
-            Vec::with_capacity(self.input.text.len().max(self.tree.decoded.len().saturating_mul(2)));
+        let mut bytes = Vec::with_capacity(self.input.text.len().max(self.tree.decoded.len() * 2));
         self.write_to(&mut bytes);
         bytes
     }
@@ -280,24 +271,6 @@ impl Document {
     /// [`Self::write`] into a sink.
     pub fn write_to(&self, sink: &mut impl Sink) {
         Canonical::new(self, self.root()).write_as_declared(sink);
-    }
-
-    /// Line, column and octets of an element in the bytes as they came.
-    #[must_use]
-    pub fn position(&self, element: Element<'_>) -> Position {
-        let span = self.node(element.index()).map(|node| node.start as usize..node.stop as usize);
-        self.input.position(span.unwrap_or_default())
-    }
-
-    /// An error about an element of this document.
-    #[must_use]
-    pub fn error(
-        &self,
-        reason: Reason,
-        expected: impl Into<std::borrow::Cow<'static, str>>,
-        at: Element<'_>,
-    ) -> XmlError {
-        XmlError::new(reason, expected, self.position(at))
     }
 
     #[inline]
@@ -330,14 +303,12 @@ impl Document {
 
     pub(crate) fn attributes(&self, element: &ElementData) -> &[AttributeData] {
         let start = element.attributes as usize;
-        let end = start.saturating_add(usize::from(element.attribute_count));
-        self.tree.attributes.get(start..end).unwrap_or_default()
+        self.tree.attributes.get(start..start + usize::from(element.attribute_count)).unwrap_or_default()
     }
 
     pub(crate) fn declarations(&self, element: &ElementData) -> &[Declaration] {
         let start = element.declarations as usize;
-        let end = start.saturating_add(usize::from(element.declaration_count));
-        self.tree.declarations.get(start..end).unwrap_or_default()
+        self.tree.declarations.get(start..start + usize::from(element.declaration_count)).unwrap_or_default()
     }
 
     /// Puts another text in the place of a text, e.g. a signature value that was not yet known.

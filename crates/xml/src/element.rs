@@ -1,14 +1,15 @@
 //! Reading the tree.
 
-use std::{fmt, ops::Range};
+use std::{borrow::Cow, fmt};
 
 use chukei_reason::Reason;
 
 use crate::{
     chars::is_space,
-    document::{AttributeData, Document, ElementData, Kind, NodeId},
+    document::{AttributeData, Document, ElementData, Kind, NodeId, QName},
     error::{Position, XmlError},
     name::{Name, Namespace},
+    scope::NamespaceNumber,
 };
 
 /// An element of a [`Document`].
@@ -47,25 +48,21 @@ pub struct Attribute<'d> {
 
 impl<'d> Attribute<'d> {
     /// Namespace name; empty for none.
-    #[must_use]
     pub fn namespace(&self) -> &'d str {
         self.document.namespace(self.data.name.namespace)
     }
 
     /// Local part of the name.
-    #[must_use]
     pub fn local(&self) -> &'d str {
         self.document.str(self.data.name.text).get(usize::from(self.data.name.local)..).unwrap_or_default()
     }
 
     /// Name as spelled.
-    #[must_use]
     pub fn qualified(&self) -> &'d str {
         self.document.str(self.data.name.text)
     }
 
     /// Normalised value.
-    #[must_use]
     pub fn value(&self) -> &'d str {
         self.document.str(self.data.value)
     }
@@ -84,7 +81,7 @@ impl<'d> Element<'d> {
         self.document.node(self.index).map_or(self.index, |node| node.end)
     }
 
-    fn data(self) -> Option<&'d ElementData> {
+    pub(crate) fn data(self) -> Option<&'d ElementData> {
         match &self.document.node(self.index)?.kind {
             Kind::Element(element) => Some(element),
             Kind::Text { .. } => None,
@@ -100,13 +97,11 @@ impl<'d> Element<'d> {
     }
 
     /// The document; `None` when the view is confined.
-    #[must_use]
     pub fn document(self) -> Option<&'d Document> {
         (self.top == 0 && self.hidden == u32::MAX).then_some(self.document)
     }
 
     /// Whether it is an element of this very document.
-    #[must_use]
     pub fn belongs_to(self, document: &Document) -> bool {
         std::ptr::eq(self.document, document)
     }
@@ -119,11 +114,9 @@ impl<'d> Element<'d> {
     }
 
     /// How many attributes in the subtree look like an identifier, whatever their namespace, and have this value.
-    #[must_use]
     pub fn lookalike_ids(self, value: &str) -> usize {
         let range = self.index..self.end();
-        let ids = &self.document.tree.ids;
-        ids.iter().filter(|id| range.contains(&id.node) && self.document.str(id.value) == value).count()
+        self.document.same_ids(value).filter(|id| range.contains(&id.node)).count()
     }
 
     fn sees(self, index: u32) -> bool {
@@ -133,13 +126,11 @@ impl<'d> Element<'d> {
     }
 
     /// The place in document order.
-    #[must_use]
     pub const fn id(self) -> NodeId {
         NodeId(self.index)
     }
 
     /// Whether it has this expanded name.
-    #[must_use]
     pub fn is(self, name: Name) -> bool {
         self.data().is_some_and(|data| {
             data.name.namespace == name.namespace.0 && self.document.local(data.name) == name.local.as_bytes()
@@ -147,35 +138,31 @@ impl<'d> Element<'d> {
     }
 
     /// Whether it is in this namespace.
-    #[must_use]
     pub fn is_in(self, namespace: Namespace) -> bool {
         self.data().is_some_and(|data| data.name.namespace == namespace.0)
     }
 
     /// Namespace name; empty for none.
-    #[must_use]
     pub fn namespace(self) -> &'d str {
-        self.data().map(|data| self.document.namespace(data.name.namespace)).unwrap_or_default()
+        self.data().map_or("", |data| self.document.namespace(data.name.namespace))
     }
 
     /// Local part of the name.
-    #[must_use]
     pub fn local(self) -> &'d str {
         let name = self.data().map(|data| data.name);
         name.and_then(|name| self.document.str(name.text).get(usize::from(name.local)..)).unwrap_or_default()
     }
 
     /// Name as spelled, for people.
-    #[must_use]
     pub fn qualified(self) -> &'d str {
-        self.data().map(|data| self.document.str(data.name.text)).unwrap_or_default()
+        self.data().map_or("", |data| self.document.str(data.name.text))
     }
 
     /// Attributes in canonical order.
     pub fn attributes(self) -> impl ExactSizeIterator<Item = Attribute<'d>> {
         let document = self.document;
-        let data = self.data().map(|data| document.attributes(data)).unwrap_or_default();
-        data.iter().map(move |data| Attribute { document, data })
+        let own = self.data().map(|data| document.attributes(data)).unwrap_or_default();
+        own.iter().map(move |data| Attribute { document, data })
     }
 
     /// Declarations that stand on this element: prefix and namespace name.
@@ -186,23 +173,19 @@ impl<'d> Element<'d> {
     }
 
     /// Value of the attribute of this name in no namespace.
-    #[must_use]
     pub fn attribute(self, local: &str) -> Option<&'d str> {
-        let attributes = self.document.attributes(self.data()?);
-        let found = attributes
-            .iter()
-            .find(|a| a.name.namespace == 0 && self.document.bytes(a.name.text) == local.as_bytes())?;
-        Some(self.document.str(found.value))
+        self.find_attribute(0, local)
     }
 
     /// Value of the attribute of this expanded name.
-    #[must_use]
     pub fn attribute_in(self, name: Name) -> Option<&'d str> {
-        let document = self.document;
-        let attributes = document.attributes(self.data()?).iter().map(|data| Attribute { document, data });
-        let mut same =
-            attributes.filter(|a| a.data.name.namespace == name.namespace.0 && a.local() == name.local);
-        same.next().map(|attribute| attribute.value())
+        self.find_attribute(name.namespace.0, name.local)
+    }
+
+    fn find_attribute(self, namespace: NamespaceNumber, local: &str) -> Option<&'d str> {
+        let mut attributes = self.document.attributes(self.data()?).iter();
+        let is = |name: QName| name.namespace == namespace && self.document.local(name) == local.as_bytes();
+        attributes.find(|a| is(a.name)).map(|attribute| self.document.str(attribute.value))
     }
 
     /// Value of a required attribute in no namespace.
@@ -210,8 +193,7 @@ impl<'d> Element<'d> {
     /// # Errors
     /// `Schema`, naming the attribute.
     pub fn required_attribute(self, local: &'static str) -> Result<&'d str, XmlError> {
-        self.attribute(local)
-            .ok_or_else(|| self.error(Reason::Schema, format!("attribute {local} on {}", self.qualified())))
+        self.attribute(local).ok_or_else(|| self.schema(format!("attribute {local} on {}", self.qualified())))
     }
 
     /// Checks that no attribute in no namespace has a name outside the list, and that none has a namespace.
@@ -219,14 +201,15 @@ impl<'d> Element<'d> {
     /// # Errors
     /// `Schema`, naming what is allowed.
     pub fn only_attributes(self, allowed: &[&str]) -> Result<(), XmlError> {
-        for attribute in self.attributes() {
-            if attribute.data.name.namespace != 0 || !allowed.contains(&attribute.local()) {
-                let allowed = allowed.join(", ");
-                let expected = format!("on {} no attribute but [{allowed}]", self.qualified());
-                return Err(self.error(Reason::Schema, expected));
-            }
+        let own = self.data().map(|data| self.document.attributes(data)).unwrap_or_default();
+        let listed = |name: QName| {
+            let local = self.document.bytes(name.text);
+            name.namespace == 0 && allowed.iter().any(|allowed| allowed.as_bytes() == local)
+        };
+        if own.iter().all(|attribute| listed(attribute.name)) {
+            return Ok(());
         }
-        Ok(())
+        Err(self.schema(format!("on {} no attribute but [{}]", self.qualified(), allowed.join(", "))))
     }
 
     /// The parent; `None` for the root, and at the edge of a confined view.
@@ -236,8 +219,12 @@ impl<'d> Element<'d> {
         (self.index != self.top).then_some(Self { index: parent, ..self })
     }
 
+    /// Its parent, the parent of that, and so on.
+    pub(crate) fn ancestors(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(self.parent(), |element| element.parent())
+    }
+
     /// Whether `other` is this element or inside it.
-    #[must_use]
     pub fn contains(self, other: Element<'_>) -> bool {
         (self.index..self.end()).contains(&other.index)
     }
@@ -248,9 +235,9 @@ impl<'d> Element<'d> {
         let end = self.end();
         std::iter::from_fn(move || {
             loop {
-                let node = (next < end).then(|| self.document.node(next)).flatten()?;
                 let index = next;
-                next = node.end.max(next.saturating_add(1));
+                let node = self.document.node(index).filter(|_| index < end)?;
+                next = node.end;
                 match &node.kind {
                     _ if index == self.hidden => {}
                     Kind::Element(_) => return Some(Node::Element(Self { index, ..self })),
@@ -271,15 +258,16 @@ impl<'d> Element<'d> {
     /// Elements of the subtree, itself included, in document order.
     pub fn descendants(self) -> impl Iterator<Item = Self> {
         let hidden = self.document.node(self.hidden).map_or(0..0, |node| self.hidden..node.end);
-        let range: Range<u32> = self.index..self.end();
-        let seen = range.filter(move |index| !hidden.contains(index));
+        let seen = (self.index..self.end()).filter(move |index| !hidden.contains(index));
         seen.map(move |index| Self { index, ..self }).filter(|element| element.data().is_some())
     }
 
     /// Whether a comment stands inside the element. (Texts are read across comments; see the front page.)
-    #[must_use]
     pub fn has_comment(self) -> bool {
-        self.document.has_comment_in(self)
+        let Some(node) = self.document.node(self.index) else { return false };
+        let comments = &self.document.tree.comments;
+        let first = comments.partition_point(|at| *at < node.start);
+        comments.get(first).is_some_and(|at| *at < node.stop)
     }
 
     /// Content of an element that holds only text; empty if it holds nothing.
@@ -292,7 +280,7 @@ impl<'d> Element<'d> {
         match (nodes.next(), nodes.next()) {
             (None, _) => Ok(""),
             (Some(Node::Text(text)), None) => Ok(text),
-            _ => Err(self.error(Reason::Schema, format!("only text in {}", self.qualified()))),
+            _ => Err(self.schema(format!("only text in {}", self.qualified()))),
         }
     }
 
@@ -305,7 +293,6 @@ impl<'d> Element<'d> {
     }
 
     /// A cursor over the children of an element that holds only elements.
-    #[must_use]
     pub fn children(self) -> Children<'d> {
         Children { parent: self, next: self.index.saturating_add(1), end: self.end() }
     }
@@ -322,15 +309,20 @@ impl<'d> Element<'d> {
     }
 
     /// The place in the bytes as they came.
-    #[must_use]
     pub fn position(self) -> Position {
-        self.document.position(self)
+        let node = self.document.node(self.index);
+        self.document.input.position(node.map_or(0..0, |node| node.start as usize..node.stop as usize))
     }
 
     /// An error about this element.
-    #[must_use]
-    pub fn error(self, reason: Reason, expected: impl Into<std::borrow::Cow<'static, str>>) -> XmlError {
-        self.document.error(reason, expected, self)
+    #[cold]
+    pub fn error(self, reason: Reason, expected: impl Into<Cow<'static, str>>) -> XmlError {
+        XmlError::new(reason, expected, self.position())
+    }
+
+    #[cold]
+    fn schema(self, expected: String) -> XmlError {
+        self.error(Reason::Schema, expected)
     }
 }
 
@@ -398,38 +390,30 @@ impl<'d> Children<'d> {
     /// # Errors
     /// `Schema` when text other than white space stands before it.
     pub fn peek(&mut self) -> Result<Option<Element<'d>>, XmlError> {
+        let parent = self.parent;
         while self.next < self.end {
-            let Some(node) = self.parent.document.node(self.next) else { break };
+            let Some(node) = parent.document.node(self.next) else { break };
             match &node.kind {
-                _ if self.next == self.parent.hidden => {}
-                Kind::Element(_) => return Ok(Some(Element { index: self.next, ..self.parent })),
-                Kind::Text { text, .. } => {
-                    if !self.parent.document.str(*text).bytes().all(is_space) {
-                        let name = self.parent.qualified();
-                        return Err(self
-                            .parent
-                            .error(Reason::Schema, format!("no text between the elements of {name}")));
-                    }
+                _ if self.next == parent.hidden => {}
+                Kind::Element(_) => return Ok(Some(Element { index: self.next, ..parent })),
+                Kind::Text { text, .. } if parent.document.bytes(*text).iter().all(|b| is_space(*b)) => {}
+                Kind::Text { .. } => {
+                    return Err(
+                        parent.schema(format!("no text between the elements of {}", parent.qualified()))
+                    );
                 }
             }
-            self.next = node.end.max(self.next.saturating_add(1));
+            self.next = node.end;
         }
         Ok(None)
     }
 
     #[cold]
     fn unexpected(&mut self, expected: &str) -> XmlError {
+        let parent = self.parent.qualified();
         match self.peek() {
-            Ok(Some(child)) => {
-                let found = child.qualified();
-                child.error(
-                    Reason::Schema,
-                    format!("{expected} in {}, found {found}", self.parent.qualified()),
-                )
-            }
-            Ok(None) => {
-                self.parent.error(Reason::Schema, format!("{expected} in {}", self.parent.qualified()))
-            }
+            Ok(Some(child)) => child.schema(format!("{expected} in {parent}, found {}", child.qualified())),
+            Ok(None) => self.parent.schema(format!("{expected} in {parent}")),
             Err(error) => error,
         }
     }

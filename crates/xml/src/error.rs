@@ -30,25 +30,21 @@ impl XmlError {
     }
 
     /// An error about text that is no XML, e.g. a query string: line 1, columns are octets.
-    #[must_use]
     pub fn in_text(reason: Reason, expected: impl Into<Cow<'static, str>>, span: Range<usize>) -> Self {
         Self::new(reason, expected, Position { line: 1, column: span.start.saturating_add(1), span })
     }
 
     /// The ground for refusal.
-    #[must_use]
     pub const fn reason(&self) -> Reason {
         self.reason
     }
 
     /// What was expected at the place, in words or as the name of an element or attribute.
-    #[must_use]
     pub fn expected(&self) -> &str {
         &self.expected
     }
 
     /// The place.
-    #[must_use]
     pub const fn position(&self) -> &Position {
         &self.position
     }

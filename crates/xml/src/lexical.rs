@@ -5,7 +5,6 @@ use std::ops::Range;
 use crate::chars::is_space;
 
 /// Whether `name` is an `NCName` (Namespaces in XML 1.0 §3).
-#[must_use]
 pub fn is_ncname(name: &str) -> bool {
     crate::chars::is_ncname(name)
 }
@@ -22,7 +21,6 @@ pub struct DateTime {
 impl DateTime {
     /// `YYYY-MM-DDThh:mm:ss(.f{1,9})?Z`, years 1970 to 9999, no leap second, no 24:00 (SAML 2.0 core §1.3.3 asks for
     /// UTC; the rest is the standard's own narrowing of XML Schema part 2 §3.2.7). White space around is allowed.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim_matches([' ', '\t', '\n', '\r']).as_bytes();
         let (head, rest) = text.split_at_checked(19)?;
@@ -61,7 +59,6 @@ impl DateTime {
     }
 
     /// The form that [`Self::parse`] reads, with milliseconds if there are any.
-    #[must_use]
     pub fn format(self) -> String {
         let (days, second) = (self.seconds.div_euclid(86_400), self.seconds.rem_euclid(86_400));
         let (year, month, day) = civil(days);
@@ -111,7 +108,6 @@ const fn civil(days: i64) -> (i64, i64, i64) {
 /// Octets of canonical base64 (RFC 4648 §4): XML white space anywhere, padding complete, no bits left over.
 ///
 /// `None` for anything else: another spelling of the same octets would make signatures malleable.
-#[must_use]
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let mut digits = text.as_bytes().to_vec();
     if digits.iter().fold(false, |any, byte| any | (*byte <= b' ')) {
@@ -143,7 +139,6 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Base64 without line ends.
-#[must_use]
 pub fn encode_base64(octets: &[u8]) -> String {
     let mut padded = Vec::with_capacity(octets.len().next_multiple_of(6));
     padded.extend_from_slice(octets);
@@ -183,7 +178,6 @@ fn base64_digit(six: u8) -> u8 {
 }
 
 /// Text without white space at its ends (the `collapse` facet of XML Schema types without inner spaces).
-#[must_use]
 pub fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| u8::try_from(c).is_ok_and(is_space))
 }

@@ -17,19 +17,16 @@ pub struct Name {
 
 impl Namespace {
     /// The name `local` in this namespace.
-    #[must_use]
     pub const fn name(self, local: &'static str) -> Name {
         Name { namespace: self, local }
     }
 
     /// The namespace name.
-    #[must_use]
     pub fn uri(self) -> &'static str {
         ns::TABLE.get(usize::from(self.0)).map(|entry| entry.0).unwrap_or_default()
     }
 
     /// The prefix that our own messages use.
-    #[must_use]
     pub fn prefix(self) -> &'static str {
         ns::TABLE.get(usize::from(self.0)).map(|entry| entry.1).unwrap_or_default()
     }

@@ -38,9 +38,8 @@ impl Scope {
     #[inline]
     pub(crate) fn restore(&mut self, mark: usize) {
         while self.undo.len() > mark {
-            if let Some((prefix, namespace)) = self.undo.pop()
-                && let Some(slot) = self.current.get_mut(usize::from(prefix))
-            {
+            let (prefix, namespace) = self.undo.pop().unwrap_or_default();
+            if let Some(slot) = self.current.get_mut(usize::from(prefix)) {
                 *slot = namespace;
             }
         }
