@@ -96,6 +96,7 @@ const SKIPPABLE: &[&str] = &[
     "mapping.input.form",
     "mapping.input.own-number",
     "mapping.loop.none",
+    "mapping.unambiguous",
     "relayed.forward.holder",
     // The requester.
     "linkage.answer.items",

@@ -32,6 +32,7 @@ pub mod folder;
 mod keys;
 mod link;
 mod log;
+mod making;
 mod party;
 pub mod people;
 mod pki;
