@@ -123,7 +123,7 @@ impl Writer<'_> {
     /// Adds a text that [`Document::replace_text`] will fill in, and gives its place.
     pub fn placeholder(&mut self) -> NodeId {
         self.text("-");
-        NodeId(offset(self.builder.tree.nodes.len()))
+        NodeId(offset(self.builder.tree.nodes.len().saturating_sub(1)))
     }
 
     /// Closes the innermost element.
