@@ -238,73 +238,105 @@ impl NoAnswer {
 }
 
 /// The bytes of a message. Written as a JSON string where that is readable, else as `{"base64": …}`.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Body {
-    bytes: Vec<u8>,
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Body(Content);
+
+/// Decided once: judges ask for the text of a body many times.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Content {
+    Readable(String),
+    Octets(Vec<u8>),
 }
 
 impl Body {
     /// The bytes.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub const fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Content::Readable(text) => text.as_bytes(),
+            Content::Octets(bytes) => bytes.as_slice(),
+        }
     }
 
     /// The text, when the bytes are UTF-8 without control characters but line feed, carriage return and tab.
     #[must_use]
-    pub fn text(&self) -> Option<&str> {
-        let readable = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
-        std::str::from_utf8(&self.bytes).ok().filter(|text| text.chars().all(readable))
+    pub const fn text(&self) -> Option<&str> {
+        match &self.0 {
+            Content::Readable(text) => Some(text.as_str()),
+            Content::Octets(_) => None,
+        }
     }
 
     /// The JSON in it, when it is JSON.
     #[must_use]
     pub fn json(&self) -> Option<serde_json::Value> {
-        serde_json::from_slice(&self.bytes).ok()
+        serde_json::from_slice(self.bytes()).ok()
     }
 
     /// Whether there are no bytes.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.bytes().is_empty()
+    }
+}
+
+/// Whether UTF-8 text has no control character but line feed, carriage return and tab. Those are C0, DEL, and C1, which
+/// is `C2 80` … `C2 9F`.
+fn is_readable(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let second = bytes.iter().skip(1).chain([&0]);
+    bytes.iter().zip(second).all(|(byte, next)| match byte {
+        b'\n' | b'\r' | b'\t' => true,
+        0..0x20 | 0x7f => false,
+        0xc2 => *next >= 0xa0,
+        _ => true,
+    })
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self(Content::Readable(String::new()))
     }
 }
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes }
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::from(text),
+            Err(error) => Self(Content::Octets(error.into_bytes())),
+        }
     }
 }
 
 impl From<&[u8]> for Body {
     fn from(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.to_vec() }
+        Self::from(bytes.to_vec())
     }
 }
 
 impl From<&str> for Body {
     fn from(text: &str) -> Self {
-        Self { bytes: text.as_bytes().to_vec() }
+        Self::from(text.to_owned())
     }
 }
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        Self { bytes: text.into_bytes() }
+        Self(if is_readable(&text) { Content::Readable(text) } else { Content::Octets(text.into_bytes()) })
     }
 }
 
 impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes()
     }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.text() {
-            Some(text) => write!(f, "{text:?}"),
-            None => write!(f, "base64 {}", encode_base64(&self.bytes)),
+        match &self.0 {
+            Content::Readable(text) => write!(f, "{text:?}"),
+            Content::Octets(bytes) => write!(f, "base64 {}", encode_base64(bytes)),
         }
     }
 }
@@ -324,9 +356,9 @@ enum Written {
 
 impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.text() {
-            Some(text) => serializer.serialize_str(text),
-            None => Base64 { base64: encode_base64(&self.bytes) }.serialize(serializer),
+        match &self.0 {
+            Content::Readable(text) => serializer.serialize_str(text),
+            Content::Octets(bytes) => Base64 { base64: encode_base64(bytes) }.serialize(serializer),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a judge sees: the events of one case, of its twin, and of the run around them.
 
+use std::collections::BTreeMap;
+
 use chukei_xml::lexical::decode_base64;
 
 use crate::{Body, Event, Header, NoAnswer, Party, What, World};
@@ -265,8 +267,11 @@ impl<'t> Exchange<'t> {
 
     /// Requests with their answers, as far as there are any.
     pub fn answered(&self) -> impl Iterator<Item = (Sent<'t>, Answer<'t>)> + use<'t> {
-        let this = *self;
-        self.sent().filter_map(move |sent| Some((sent, this.answer(sent.exchange)?)))
+        let mut answers = BTreeMap::new();
+        for answer in self.answers() {
+            answers.entry(answer.exchange).or_insert(answer);
+        }
+        self.sent().filter_map(move |sent| Some((sent, *answers.get(&sent.exchange)?)))
     }
 
     /// Why there was no answer in an exchange, with the event.

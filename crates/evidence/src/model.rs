@@ -170,13 +170,15 @@ impl Model {
 /// Judges a transcript. No clock, no socket, no randomness: equal transcripts give equal models.
 #[must_use]
 pub fn judge(transcript: &Transcript, registry: &Registry<'_>) -> Model {
+    let (header, events) = (transcript.header(), transcript.events());
+    let runs = transcript.cases();
     Court {
-        header: transcript.header(),
-        events: transcript.events(),
+        header,
+        events,
         complete: transcript.complete(),
         registry,
-        profile: Index::profile(&transcript.header().profile),
-        runs: transcript.cases(),
+        profile: Index::profile(&header.profile),
+        seen: runs.iter().map(|run| Seen::of(run, &runs, header, events)).collect(),
     }
     .model()
 }
@@ -187,7 +189,35 @@ struct Court<'a> {
     complete: bool,
     registry: &'a Registry<'a>,
     profile: Option<&'static Profile>,
-    runs: Vec<Run<'a>>,
+    seen: Vec<Seen<'a>>,
+}
+
+/// One run of a case, as judges see it.
+struct Seen<'a> {
+    case: &'a str,
+    repeat: u32,
+    exchange: Exchange<'a>,
+    broken: bool,
+}
+
+impl<'a> Seen<'a> {
+    /// The twin is the twin's run with the same number, or else its first.
+    fn of(run: &Run<'a>, runs: &[Run<'a>], header: &'a Header, events: &'a [Event]) -> Self {
+        let of_case = events.get(run.events.clone()).unwrap_or_default();
+        let alone = Exchange::new(header, of_case, None, events);
+        let twins = || runs.iter().filter(|other| Some(other.case) == alone.twin_id());
+        let twin = twins().find(|other| other.repeat == run.repeat).or_else(|| twins().next());
+        let twin = twin.and_then(|twin| events.get(twin.events.clone()));
+        let exchange = Exchange::new(header, of_case, twin, events);
+        Self { case: run.case, repeat: run.repeat, exchange, broken: exchange.broken().is_some() }
+    }
+
+    fn verdict(&self, judge: &Judge) -> Verdict {
+        match self.exchange.lacking() {
+            Some(missing) => Verdict::unreached(Phrase::key("missing.offer", [missing])),
+            None => (judge.rule)(&self.exchange),
+        }
+    }
 }
 
 impl<'a> Court<'a> {
@@ -220,7 +250,7 @@ impl<'a> Court<'a> {
                 results,
             });
         }
-        model.totals.cases = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
+        model.totals.cases = u32::try_from(self.seen.len()).unwrap_or(u32::MAX);
         for result in &model.sentences {
             *model.totals.sentences.entry(result.outcome.name().into()).or_default() += 1;
         }
@@ -233,7 +263,7 @@ impl<'a> Court<'a> {
         let any = |outcome| claimed().any(|sentence| sentence.outcome == outcome);
         if !model.broken.is_empty() || any(Outcome::HarnessError) {
             Standing::Void
-        } else if self.runs.is_empty() || claimed().next().is_none() || !self.complete {
+        } else if self.seen.is_empty() || claimed().next().is_none() || !self.complete {
             Standing::Empty
         } else if any(Outcome::Fail) {
             Standing::Nonconformant
@@ -262,35 +292,35 @@ impl<'a> Court<'a> {
     fn results(&self, sentence: &Sentence, judges: &[&Judge], claimed: bool) -> Vec<CaseResult> {
         if judges.is_empty() {
             let missing = Verdict::unreached(Phrase::key("missing.judge", [sentence.id]));
-            return vec![self.result("", "", None, sentence, claimed, missing)];
+            return vec![result_of(("", "", sentence), None, claimed, missing)];
         }
         judges.iter().flat_map(|judge| self.results_of(judge, claimed)).collect()
     }
 
     fn results_of(&self, judge: &Judge, claimed: bool) -> Vec<CaseResult> {
-        let result = |case: &str, run: Option<&Run<'_>>, verdict| {
-            self.result(judge.id, case, run, judge.sentence, claimed, verdict)
+        let result = |case: &str, seen: Option<&Seen<'_>>, verdict| {
+            result_of((judge.id, case, judge.sentence), seen, claimed, verdict)
         };
         match judge.cases {
-            Cases::Whole if self.runs.is_empty() => Vec::new(),
+            Cases::Whole if self.seen.is_empty() => Vec::new(),
             Cases::Whole => {
                 let whole = Exchange::new(self.header, self.events, None, self.events);
                 vec![result("*", None, (judge.rule)(&whole))]
             }
             Cases::Any(beginning) => {
-                let runs = self.runs.iter().filter(|run| run.case.starts_with(beginning));
-                let all = runs.map(|run| result(run.case, Some(run), self.verdict(judge, run))).collect();
+                let seen = self.seen.iter().filter(|seen| seen.case.starts_with(beginning));
+                let all = seen.map(|seen| result(seen.case, Some(seen), seen.verdict(judge))).collect();
                 reached_or_one(all)
             }
             Cases::Declared | Cases::Each(_) => {
                 let mut results = Vec::new();
                 for case in self.needed(judge) {
-                    let mut runs = self.runs.iter().filter(|run| run.case == case).peekable();
+                    let mut runs = self.seen.iter().filter(|seen| seen.case == case).peekable();
                     if runs.peek().is_none() {
                         let missing = Verdict::unreached(Phrase::key("missing.case", [case]));
                         results.push(result(case, None, missing));
                     }
-                    results.extend(runs.map(|run| result(case, Some(run), self.verdict(judge, run))));
+                    results.extend(runs.map(|seen| result(case, Some(seen), seen.verdict(judge))));
                 }
                 results
             }
@@ -315,45 +345,6 @@ impl<'a> Court<'a> {
             .collect()
     }
 
-    fn verdict(&self, judge: &Judge, run: &Run<'_>) -> Verdict {
-        let exchange = self.exchange(run);
-        match exchange.lacking() {
-            Some(missing) => Verdict::unreached(Phrase::key("missing.offer", [missing])),
-            None => (judge.rule)(&exchange),
-        }
-    }
-
-    /// The view of one run of a case. Its twin is the twin's run with the same number, or else its first.
-    fn exchange(&self, run: &Run<'_>) -> Exchange<'a> {
-        let events = self.events.get(run.events.clone()).unwrap_or_default();
-        let alone = Exchange::new(self.header, events, None, self.events);
-        let twins = || self.runs.iter().filter(|other| Some(other.case) == alone.twin_id());
-        let twin = twins().find(|other| other.repeat == run.repeat).or_else(|| twins().next());
-        let twin = twin.and_then(|twin| self.events.get(twin.events.clone()));
-        Exchange::new(self.header, events, twin, self.events)
-    }
-
-    fn result(
-        &self,
-        judge: &str,
-        case: &str,
-        run: Option<&Run<'_>>,
-        sentence: &Sentence,
-        claimed: bool,
-        verdict: Verdict,
-    ) -> CaseResult {
-        let broken = run.is_some_and(|run| self.exchange(run).broken().is_some());
-        let start = run.and_then(|run| self.events.get(run.events.start)).map_or(0, |event| event.seq);
-        CaseResult {
-            judge: judge.into(),
-            case: case.into(),
-            repeat: run.map_or(0, |run| run.repeat),
-            start,
-            outcome: if broken { Outcome::HarnessError } else { outcome(sentence.level, &verdict, claimed) },
-            verdict,
-        }
-    }
-
     /// Failures of the suite, in cases and outside.
     fn broken(&self) -> Vec<BrokenCase> {
         let mut open = "";
@@ -369,6 +360,23 @@ impl<'a> Court<'a> {
             }
         }
         broken
+    }
+}
+
+fn result_of(
+    (judge, case, sentence): (&str, &str, &Sentence),
+    seen: Option<&Seen<'_>>,
+    claimed: bool,
+    verdict: Verdict,
+) -> CaseResult {
+    let broken = seen.is_some_and(|seen| seen.broken);
+    CaseResult {
+        judge: judge.into(),
+        case: case.into(),
+        repeat: seen.map_or(0, |seen| seen.repeat),
+        start: seen.and_then(|seen| seen.exchange.events().first()).map_or(0, |event| event.seq),
+        outcome: if broken { Outcome::HarnessError } else { outcome(sentence.level, &verdict, claimed) },
+        verdict,
     }
 }
 

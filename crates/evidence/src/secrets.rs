@@ -3,7 +3,6 @@
 use std::fmt;
 
 use chukei_xml::lexical::encode_base64;
-use memchr::memmem;
 use zeroize::Zeroizing;
 
 use crate::digest::hex;
@@ -56,19 +55,60 @@ impl Secrets {
         Ok(())
     }
 
-    /// The name of the first registered secret that is found in `bytes`.
+    /// The name of a registered secret that is found in `bytes`.
     #[must_use]
     pub fn find_in(&self, bytes: &[u8]) -> Option<&str> {
-        if self.known.is_empty() {
+        Search::of([self]).find_in(bytes)
+    }
+}
+
+/// One search for all secrets of some lists.
+pub(crate) struct Search<'a> {
+    forms: Vec<(&'a str, &'a [u8])>,
+    /// The two octets with which some form begins: only where they stand is anything compared.
+    beginnings: Vec<bool>,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn of(lists: impl IntoIterator<Item = &'a Secrets>) -> Self {
+        let known = lists.into_iter().flat_map(|list| &list.known);
+        let forms =
+            known.flat_map(|(name, forms)| forms.iter().map(move |form| (name.as_str(), form.as_slice())));
+        let forms: Vec<(&str, &[u8])> = forms.collect();
+        let mut beginnings = vec![false; 1 << 16];
+        for (_, form) in &forms {
+            if let Some(slot) = pair(form).and_then(|pair| beginnings.get_mut(pair)) {
+                *slot = true;
+            }
+        }
+        Self { forms, beginnings }
+    }
+
+    pub(crate) fn find_in(&self, bytes: &[u8]) -> Option<&'a str> {
+        if self.forms.is_empty() {
             return None;
         }
-        let joined = without_breaks(bytes);
-        self.known.iter().find_map(|(name, forms)| {
-            let found = |form: &Zeroizing<Vec<u8>>| {
-                memmem::find(bytes, form).is_some() || memmem::find(&joined, form).is_some()
-            };
-            forms.iter().any(found).then_some(name.as_str())
-        })
+        self.find(bytes).or_else(|| self.find(&without_breaks(bytes)))
+    }
+
+    fn find(&self, bytes: &[u8]) -> Option<&'a str> {
+        let begins = |window: &[u8]| {
+            pair(window).and_then(|pair| self.beginnings.get(pair)).is_some_and(|known| *known)
+        };
+        let here =
+            |rest: &[u8]| self.forms.iter().find(|(_, form)| rest.starts_with(form)).map(|(name, _)| *name);
+        bytes
+            .windows(2)
+            .enumerate()
+            .filter(|(_, window)| begins(window))
+            .find_map(|(at, _)| here(bytes.get(at..)?))
+    }
+}
+
+fn pair(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [first, second, ..] => Some(usize::from(u16::from_be_bytes([*first, *second]))),
+        _ => None,
     }
 }
 

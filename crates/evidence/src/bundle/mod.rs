@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use fault::Fault;
 pub use verify::{Trust, Verified, verify};
 
-use crate::{BundleKey, Model, Product, PublicKey, Secrets, Transcript, sha256_hex};
+use crate::{BundleKey, Model, Product, PublicKey, Secrets, Transcript, secrets::Search, sha256_hex};
 
 const MANIFEST: &str = "manifest.json";
 const SIGNATURE: &str = "signature";
@@ -148,15 +148,16 @@ pub fn pack(
     let mut own = Secrets::default();
     // 32 octets are never too short.
     let _ = own.register("signing key of the bundle", key.seed());
+    let search = Search::of([&own, secrets]);
     for (file, bytes) in files {
-        if let Some(secret) = own.find_in(bytes).or_else(|| secrets.find_in(bytes)) {
+        if let Some(secret) = search.find_in(bytes) {
             return Err(PackError::Secret { secret: secret.into(), file, event: None });
         }
     }
-    // A body that is not text stands in base64, where a secret in the middle would hide.
+    // A body that is not readable stands in base64, where a secret in the middle would hide; in text, escapes might hide it.
     for event in transcript.events() {
         for body in event.what.bodies() {
-            if let Some(secret) = own.find_in(body.bytes()).or_else(|| secrets.find_in(body.bytes())) {
+            if let Some(secret) = search.find_in(body.bytes()) {
                 let (secret, event) = (secret.into(), Some(event.seq));
                 return Err(PackError::Secret { secret, file: TRANSCRIPT, event });
             }
