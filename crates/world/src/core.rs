@@ -304,7 +304,7 @@ impl Core {
     }
 
     /// Writes down what was done, and now and then forgets what has passed.
-    fn note(&self, received: &Received, reply: &Reply) {
+    fn note(self: &Arc<Self>, received: &Received, reply: &Reply) {
         let state = self.state();
         let signer = received.client.as_deref().and_then(|der| state.federation.signer(der));
         let id = claimed_message_id(&received.body);
@@ -329,10 +329,14 @@ impl Core {
         if let Some(number) = &reply.danger_log {
             self.log.danger_number(number);
         }
-        if self.handled.fetch_add(1, Ordering::Relaxed) % FORGET == FORGET - 1
-            && state.forget(self.clock().now()).is_err()
-        {
-            self.log.event("replay memory was not cleared");
+        if self.handled.fetch_add(1, Ordering::Relaxed) % FORGET == FORGET - 1 {
+            let this = Arc::clone(self);
+            self.spawn(async move {
+                let now = this.clock().now();
+                if !matches!(blocking(move || state.forget(now)).await, Some(Ok(()))) {
+                    this.log.event("replay memory was not cleared");
+                }
+            });
         }
     }
 }

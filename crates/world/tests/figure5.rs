@@ -143,30 +143,36 @@ fn each_special_person_gets_the_answer_that_is_theirs() {
     running.stop();
 }
 
+/// `CHUKEI_LINKAGES` asks for more.
 #[test]
 fn two_hundred_at_a_time_leave_one_row_each() {
-    const LINKAGES: usize = 200;
+    const AT_A_TIME: usize = 200;
+    let linkages = std::env::var("CHUKEI_LINKAGES").map_or(AT_A_TIME, |count| count.parse().unwrap());
     let state = tempfile::tempdir().unwrap();
     let running = start(state.path());
     let people = people();
     let insured = |person: &&Person| person.id.starts_with("crowd-");
-    let crowd: Vec<&Person> = people.people.iter().filter(insured).take(LINKAGES).collect();
-    assert_eq!(crowd.len(), LINKAGES);
+    let crowd: Vec<&Person> = people.people.iter().filter(insured).cycle().take(linkages).collect();
+    let one = |person: &&Person| {
+        let target = if person.number("insurer-b").is_some() { "insurer-b" } else { "insurer-c" };
+        running.party("insurer-a").unwrap().link(link(person, "insurer-a", target))
+    };
+    let share = |persons: &[&Person]| persons.iter().map(one).collect::<Vec<_>>();
     let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
-        let one = |person: &Person| {
-            let target = if person.number("insurer-b").is_some() { "insurer-b" } else { "insurer-c" };
-            running.party("insurer-a").unwrap().link(link(person, "insurer-a", target))
-        };
-        let threads: Vec<_> = crowd.iter().map(|person| scope.spawn(move || one(person))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let shares = crowd.chunks(linkages.div_ceil(AT_A_TIME));
+        let threads: Vec<_> = shares.map(|persons| scope.spawn(move || share(persons))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
+    assert_eq!(outcomes.len(), linkages);
     for (person, outcome) in crowd.iter().zip(&outcomes) {
         let own = person.records[0].benefits[0].amount;
         assert_eq!((outcome.code.as_str(), amount(outcome)), ("OK", own), "{}", person.id);
     }
+    assert_eq!(leaked(&people, &logs(&running)), Vec::<&str>::new());
     running.stop();
     let store = Store::open(&state.path().join("relay.db")).unwrap();
-    assert_eq!((store.count(Kind::Mapping), store.count(Kind::Disclosure)), (Ok(200), Ok(200)));
+    let rows = linkages as u64;
+    assert_eq!((store.count(Kind::Mapping), store.count(Kind::Disclosure)), (Ok(rows), Ok(rows)));
 }
 
 /// Every line of every log.

@@ -118,6 +118,22 @@ fn only_a_client_of_the_authority_gets_a_connection() {
     connect(running.address, Some((&key, &certificate))).unwrap_err();
     assert_eq!(running.event(), Event::Refused("transport.tls.client"));
 
+    // In TLS 1.3 a client learns of the refusal after its handshake; it gets no answer all the same.
+    let modern = |identity| {
+        let bend = |builder: &mut openssl::ssl::SslConnectorBuilder| {
+            builder.set_max_proto_version(Some(openssl::ssl::SslVersion::TLS1_3)).unwrap();
+        };
+        let stream = connect_with(running.address, identity, bend);
+        stream.map_or_else(
+            |_| String::new(),
+            |mut stream| support::talk(&mut stream, running.request("", "x").as_bytes(), 1),
+        )
+    };
+    let (own_key, own_certificate) = world().tls_pem("insurer-a").unwrap();
+    assert_eq!(statuses(&modern(Some((&own_key, &own_certificate)))), [200]);
+    assert_eq!(modern(None), "");
+    assert_eq!(modern(Some((&key, &certificate))), "");
+
     // A certificate of the authority that is not for TLS.
     let read = |name: &str| std::fs::read_to_string(world().dir().join("keys/insurer-a").join(name)).unwrap();
     connect(running.address, Some((&read("decrypt.key"), &read("decrypt.pem")))).unwrap_err();
@@ -336,6 +352,16 @@ fn a_fault_switch_opens_its_own_check_only() {
     assert_eq!(running.answer(running.request("", "four").replace("POST", "PUT")), [200]);
     let running = skip("transport.header.limit");
     assert_eq!(running.answer(running.request(&"X: a\r\n".repeat(200), "four")), [200]);
+    let running = skip("transport.tls.version");
+    let (key, certificate) = world().tls_pem("insurer-a").unwrap();
+    let old = |builder: &mut openssl::ssl::SslConnectorBuilder| {
+        builder.set_min_proto_version(None).unwrap();
+        builder.set_max_proto_version(Some(openssl::ssl::SslVersion::TLS1_1)).unwrap();
+        builder.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+    };
+    let stream = connect_with(running.address, Some((&key, &certificate)), old).unwrap();
+    assert_eq!(stream.ssl().version2(), Some(openssl::ssl::SslVersion::TLS1_1));
+    connect_with(running.address, None, old).unwrap_err();
     let mut running = skip("transport.tls.client");
     let mut anonymous = connect(running.address, None).unwrap();
     assert_eq!(statuses(&talk(&mut anonymous, running.request("", "four").as_bytes(), 1)), [200]);
