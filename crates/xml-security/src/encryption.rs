@@ -8,7 +8,8 @@ use chukei_xml::{Budget, Document, Element, Name, Writer, XmlError, lexical::enc
 
 use crate::{
     names::*,
-    structure::{base64, check_key_info, single, structure},
+    sign::empty,
+    structure::{algorithm, base64, check_key_info, over, single, structure},
 };
 
 /// Whom to seal for.
@@ -47,14 +48,14 @@ impl Sealed {
     /// Writes `xenc:EncryptedData`.
     pub fn write(&self, w: &mut Writer<'_>) {
         w.open(ENCRYPTED_DATA).attribute("Type", ELEMENT_TYPE);
-        w.open(ENCRYPTION_METHOD).attribute("Algorithm", ContentCipher::Aes256Gcm.uri()).close();
+        empty(w, ENCRYPTION_METHOD, ContentCipher::Aes256Gcm.uri());
         w.open(KEY_INFO).open(ENCRYPTED_KEY);
         if let Some(recipient) = &self.recipient {
             w.attribute("Recipient", recipient);
         }
         w.open(ENCRYPTION_METHOD).attribute("Algorithm", KeyTransport::RsaOaepSha256.uri());
-        w.open(DIGEST_METHOD).attribute("Algorithm", KeyTransport::DIGEST_URI).close();
-        w.open(MGF).attribute("Algorithm", KeyTransport::MGF_URI).close().close();
+        empty(w, DIGEST_METHOD, KeyTransport::DIGEST_URI);
+        empty(w, MGF, KeyTransport::MGF_URI).close();
         w.open(CIPHER_DATA).element(CIPHER_VALUE, &encode_base64(&self.wrapped)).close().close().close();
         w.open(CIPHER_DATA).element(CIPHER_VALUE, &encode_base64(&self.content)).close().close();
     }
@@ -78,22 +79,15 @@ pub fn open(
 ) -> Result<Document, XmlError> {
     let data =
         if holder.is(ENCRYPTED_DATA) { holder } else { holder.only(ENCRYPTED_DATA).map_err(structure)? };
-    let Shape { wrapped, content } = Shape::read(data).map_err(structure)?;
+    let (wrapped, content) = ciphertexts(data).map_err(structure)?;
 
-    let refused = || data.error(Reason::Decrypt, "a ciphertext for us");
     // Paid before the first key is used: which key failed must not show in running out of operations.
     for _ in keys {
-        budget.pay_operation().map_err(|kind| data.error(Reason::Limit(kind), "fewer ciphertexts"))?;
+        budget.pay_operation().map_err(over(data, "fewer ciphertexts"))?;
     }
-    let mut plaintext = None;
-    for key in keys {
-        let opened = key.unwrap(KeyTransport::RsaOaepSha256, &wrapped).and_then(|key| key.open(&content));
-        if let Ok(opened) = opened {
-            plaintext = Some(opened);
-            break;
-        }
-    }
-    let plaintext = plaintext.ok_or_else(refused)?;
+    let open = |key: &&dyn Unwrapper| key.unwrap(KeyTransport::RsaOaepSha256, &wrapped)?.open(&content);
+    let plaintext = keys.iter().find_map(|key| open(key).ok());
+    let plaintext = plaintext.ok_or_else(|| data.error(Reason::Decrypt, "a ciphertext for us"))?;
 
     let wrong =
         || data.error(Reason::Plaintext, format!("{expected}, alone and self-contained, in the ciphertext"));
@@ -110,43 +104,33 @@ pub fn open(
     Ok(document)
 }
 
-struct Shape {
-    wrapped: Vec<u8>,
-    content: Vec<u8>,
-}
-
-impl Shape {
-    fn read(data: Element<'_>) -> Result<Self, XmlError> {
-        if data.has_comment() {
-            return Err(data.error(Reason::Structure, "no comment inside EncryptedData"));
-        }
-        data.only_attributes(&["Id", "Type"])?;
-        if data.attribute("Type") != Some(ELEMENT_TYPE) {
-            return Err(data.error(Reason::Structure, "Type of an encrypted element"));
-        }
-        let mut children = data.children();
-        let method = children.required(ENCRYPTION_METHOD)?;
-        if method.attribute("Algorithm").and_then(ContentCipher::from_uri).is_none() {
-            return Err(method.error(Reason::Algorithm, ContentCipher::Aes256Gcm.uri()));
-        }
-        method.only_attributes(&["Algorithm"])?;
-        method.empty()?;
-        let key_info = children.required(KEY_INFO)?;
-        let content = cipher_value(children.required(CIPHER_DATA)?)?;
-        children.finish()?;
-
-        let key = key_info.only(ENCRYPTED_KEY)?;
-        key.only_attributes(&["Id", "Recipient"])?;
-        let mut children = key.children();
-        check_transport(children.required(ENCRYPTION_METHOD)?)?;
-        // Names one of our keys; we have few and try them.
-        if let Some(hint) = children.optional(KEY_INFO)? {
-            check_key_info(hint)?;
-        }
-        let wrapped = cipher_value(children.required(CIPHER_DATA)?)?;
-        children.finish()?;
-        Ok(Self { wrapped, content })
+/// The wrapped key and the content.
+fn ciphertexts(data: Element<'_>) -> Result<(Vec<u8>, Vec<u8>), XmlError> {
+    if data.has_comment() {
+        return Err(data.error(Reason::Structure, "no comment inside EncryptedData"));
     }
+    data.only_attributes(&["Id", "Type"])?;
+    if data.attribute("Type") != Some(ELEMENT_TYPE) {
+        return Err(data.error(Reason::Structure, "Type of an encrypted element"));
+    }
+    let mut children = data.children();
+    let method = children.required(ENCRYPTION_METHOD)?;
+    algorithm(method, ContentCipher::from_uri, ContentCipher::Aes256Gcm.uri())?;
+    let key_info = children.required(KEY_INFO)?;
+    let content = cipher_value(children.required(CIPHER_DATA)?)?;
+    children.finish()?;
+
+    let key = key_info.only(ENCRYPTED_KEY)?;
+    key.only_attributes(&["Id", "Recipient"])?;
+    let mut children = key.children();
+    check_transport(children.required(ENCRYPTION_METHOD)?)?;
+    // Names one of our keys; we have few and try them.
+    if let Some(hint) = children.optional(KEY_INFO)? {
+        check_key_info(hint)?;
+    }
+    let wrapped = cipher_value(children.required(CIPHER_DATA)?)?;
+    children.finish()?;
+    Ok((wrapped, content))
 }
 
 /// XML Encryption 1.1 §5.5.2: digest and mask generation function both written out, no label.
@@ -155,15 +139,14 @@ fn check_transport(method: Element<'_>) -> Result<(), XmlError> {
     if method.attribute("Algorithm").and_then(KeyTransport::from_uri).is_none() {
         return refuse(method, KeyTransport::RsaOaepSha256.uri());
     }
-    let digest = single(method, DIGEST_METHOD)?;
-    let mgf = single(method, MGF)?;
-    let named =
-        |element: Option<Element<'_>>, uri| element.and_then(|e| e.attribute("Algorithm")) == Some(uri);
-    if !named(digest, KeyTransport::DIGEST_URI) {
-        return refuse(method, "ds:DigestMethod SHA-256");
-    }
-    if !named(mgf, KeyTransport::MGF_URI) {
-        return refuse(method, "xenc11:MGF mgf1sha256");
+    let (digest, mgf) = (single(method, DIGEST_METHOD)?, single(method, MGF)?);
+    for (parameter, uri, expected) in [
+        (digest, KeyTransport::DIGEST_URI, "ds:DigestMethod SHA-256"),
+        (mgf, KeyTransport::MGF_URI, "xenc11:MGF mgf1sha256"),
+    ] {
+        if parameter.and_then(|parameter| parameter.attribute("Algorithm")) != Some(uri) {
+            return refuse(method, expected);
+        }
     }
     if method.elements().count() != 2 {
         return refuse(method, "no parameter but digest and mask generation function");

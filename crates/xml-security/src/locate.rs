@@ -4,9 +4,9 @@ use chukei_reason::Reason;
 use chukei_xml::{Budget, Document, Element, Name, NodeId, XmlError};
 
 use crate::{
-    message::MessageTargets,
+    message::Targets,
     names::*,
-    structure::{SignatureStructure, Targets, Transform, structure},
+    structure::{SignatureStructure, single, structure},
 };
 
 /// Which element of a message is read, and which signatures it has to carry.
@@ -71,19 +71,15 @@ impl Located {
             check_position(signature, &[target, root])?;
         }
         let mut signatures = Vec::with_capacity(1);
-        for (element, required) in [(target, true), (root, shape.signed_root)] {
-            if element.id() == root.id() && !signatures.is_empty() && shape.child.is_none() {
-                continue;
-            }
+        let around = shape.child.map(|_| (root, shape.signed_root));
+        for (element, required) in std::iter::once((target, true)).chain(around) {
             match element.elements().find(|child| child.is(SIGNATURE)) {
                 Some(signature) => {
-                    let targets = ParentOnly { parent: element.id() };
-                    signatures.push(SignatureStructure::read(signature, &targets, budget)?);
+                    signatures.push(SignatureStructure::read(signature, Targets::Parent(element), budget)?);
                 }
                 None if required => {
-                    return Err(
-                        element.error(Reason::Unsigned, format!("a Signature in {}", element.qualified()))
-                    );
+                    let expected = format!("a Signature in {}", element.qualified());
+                    return Err(element.error(Reason::Unsigned, expected));
                 }
                 None => {}
             }
@@ -93,25 +89,28 @@ impl Located {
     }
 
     fn find_message(document: Document, budget: &Budget) -> Result<Self, XmlError> {
-        let targets = MessageTargets::of(&document).map_err(structure)?;
-        let security = targets.security(&document)?;
-        let own = crate::structure::single(security, SIGNATURE)?;
+        let root = document.root();
+        let targets = Targets::of_message(root).map_err(structure)?;
+        let Targets::Message { security, .. } = targets else {
+            return Err(root.error(Reason::Internal, "wsse:Security"));
+        };
+        let own = single(security, SIGNATURE)?;
         let own = own.ok_or_else(|| security.error(Reason::Unsigned, "a Signature in wsse:Security"))?;
-        let mut signatures = vec![SignatureStructure::read(own, &targets, budget)?];
+        let message = SignatureStructure::read(own, targets, budget)?;
+        let mut parts: Vec<NodeId> = message.references.iter().map(|reference| reference.target).collect();
+        let mut signatures = vec![message];
         for signature in document.signatures().filter(|signature| signature.id() != own.id()) {
             // Assertions in the message bring their own signatures along.
             let assertion = signature.parent().filter(|parent| parent.is(ASSERTION));
             check_position(signature, assertion.as_slice())?;
-            let parent = assertion.map_or(own.id(), Element::id);
-            signatures.push(SignatureStructure::read(signature, &ParentOnly { parent }, budget)?);
+            let parent = assertion.unwrap_or(own);
+            signatures.push(SignatureStructure::read(signature, Targets::Parent(parent), budget)?);
         }
-        let covered = signatures.first().map(|own| own.references.as_slice()).unwrap_or_default();
-        let mut parts: Vec<NodeId> = covered.iter().map(|reference| reference.target).collect();
         parts.sort_unstable();
-        if parts.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
-            return Err(document.root().error(Reason::Structure, "each part signed once"));
+        if !parts.is_sorted_by(|a, b| a < b) {
+            return Err(root.error(Reason::Structure, "each part signed once"));
         }
-        let target = document.root().id();
+        let target = root.id();
         Ok(Self { document, target, signatures, parts })
     }
 }
@@ -143,29 +142,5 @@ fn check_position(signature: Element<'_>, signable: &[Element<'_>]) -> Result<()
         (None, _) if count(ISSUER) == 0 => Ok(()),
         (Some(issuer), None) if issuer.is(ISSUER) => Ok(()),
         _ => Err(wrong()),
-    }
-}
-
-/// An enveloped signature refers to the element that carries it, once.
-struct ParentOnly {
-    parent: NodeId,
-}
-
-impl Targets for ParentOnly {
-    fn resolve<'d>(&self, referenced: Element<'d>, _: Transform) -> Result<Element<'d>, XmlError> {
-        if referenced.id() == self.parent {
-            Ok(referenced)
-        } else {
-            Err(referenced
-                .error(Reason::ReferenceTarget, "a reference to the element that carries the Signature"))
-        }
-    }
-
-    fn check_count(&self, at: Element<'_>, count: usize, _: &Budget) -> Result<(), XmlError> {
-        if count == 1 { Ok(()) } else { Err(at.error(Reason::Structure, "exactly one Reference")) }
-    }
-
-    fn allows(&self, transform: Transform) -> bool {
-        transform == Transform::Enveloped
     }
 }

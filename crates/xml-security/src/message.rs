@@ -1,23 +1,29 @@
-//! What the signature of a SOAP message may point at (WSS SOAP Message Security 1.1 §8; Liberty ID-WSF SOAP Binding
-//! 2.0 §6): Body, header blocks, and the tokens and timestamp inside `wsse:Security`.
+//! What a signature may point at: its own parent, or in a SOAP message (WSS SOAP Message Security 1.1 §8; Liberty ID-WSF
+//! SOAP Binding 2.0 §6) Body, header blocks, and the tokens and timestamp inside `wsse:Security`.
 
 use chukei_reason::Reason;
-use chukei_xml::{Budget, Document, Element, NodeId, XmlError};
+use chukei_xml::{Budget, Document, Element, XmlError};
 
 use crate::{
     names::*,
-    structure::{Targets, Transform, single},
+    structure::{Transform, over, single},
 };
 
-pub(crate) struct MessageTargets {
-    header: NodeId,
-    body: NodeId,
-    security: NodeId,
+/// Elements that the references of one signature may point at.
+#[derive(Clone, Copy)]
+pub(crate) enum Targets<'d> {
+    /// An enveloped signature refers to the element that carries it, once.
+    Parent(Element<'d>),
+    Message {
+        header: Element<'d>,
+        body: Element<'d>,
+        security: Element<'d>,
+    },
 }
 
-impl MessageTargets {
-    pub(crate) fn of(document: &Document) -> Result<Self, XmlError> {
-        let mut children = document.root().children();
+impl<'d> Targets<'d> {
+    pub(crate) fn of_message(envelope: Element<'d>) -> Result<Self, XmlError> {
+        let mut children = envelope.children();
         let header = children.required(HEADER)?;
         let body = children.required(BODY)?;
         children.finish()?;
@@ -25,52 +31,57 @@ impl MessageTargets {
         let security = single(header, SECURITY)?.filter(|security| security.attribute_in(ACTOR).is_none());
         let security =
             security.ok_or_else(|| header.error(Reason::Unsigned, "wsse:Security for us in the header"))?;
-        Ok(Self { header: header.id(), body: body.id(), security: security.id() })
+        Ok(Self::Message { header, body, security })
     }
 
-    pub(crate) fn security<'d>(&self, document: &'d Document) -> Result<Element<'d>, XmlError> {
-        document
-            .element(self.security)
-            .ok_or_else(|| document.root().error(Reason::Internal, "wsse:Security"))
-    }
-
-    fn wrong(at: Element<'_>) -> XmlError {
-        at.error(Reason::ReferenceTarget, "a reference to Body, a header block, a timestamp or a token")
-    }
-}
-
-impl Targets for MessageTargets {
-    fn resolve<'d>(&self, referenced: Element<'d>, transform: Transform) -> Result<Element<'d>, XmlError> {
-        let parent = referenced.parent().map(Element::id);
-        match transform {
-            Transform::Token => {
-                let in_key_info = referenced.parent().and_then(Element::parent).and_then(Element::parent);
-                let near =
-                    parent == Some(self.security) || in_key_info.map(Element::id) == Some(self.security);
-                if !referenced.is(SECURITY_TOKEN_REFERENCE) || !near {
-                    return Err(Self::wrong(referenced));
-                }
-                let token = token(referenced)?;
-                let stands = token.parent().map(Element::id) == Some(self.security);
-                if stands { Ok(token) } else { Err(Self::wrong(token)) }
+    /// The element that a reference digests when it points at `referenced`.
+    pub(crate) fn resolve(
+        self,
+        referenced: Element<'d>,
+        transform: Transform,
+    ) -> Result<Element<'d>, XmlError> {
+        let is =
+            |element: Option<Element<'d>>, other: Element<'d>| element.map(Element::id) == Some(other.id());
+        let parent = referenced.parent();
+        let mut target = referenced;
+        let (allowed, expected) = match self {
+            Self::Parent(own) => {
+                (is(Some(own), referenced), "a reference to the element that carries the Signature")
             }
-            _ if referenced.id() == self.body => Ok(referenced),
-            // The header block that holds the signature cannot be covered by it.
-            _ if referenced.id() == self.security || referenced.is(SIGNATURE) => Err(Self::wrong(referenced)),
-            _ if parent == Some(self.header) || parent == Some(self.security) => Ok(referenced),
-            _ => Err(Self::wrong(referenced)),
+            Self::Message { header, body, security } => {
+                let allowed = if transform == Transform::Token {
+                    let key_info = parent.and_then(Element::parent).and_then(Element::parent);
+                    let near = is(parent, security) || is(key_info, security);
+                    let reference = near && referenced.is(SECURITY_TOKEN_REFERENCE);
+                    if reference {
+                        target = token(referenced)?;
+                    }
+                    reference && is(target.parent(), security)
+                } else {
+                    // The header block that holds the signature cannot be covered by it.
+                    let holder = is(Some(security), referenced) || referenced.is(SIGNATURE);
+                    let inside = is(parent, header) || is(parent, security);
+                    is(Some(body), referenced) || (inside && !holder)
+                };
+                (allowed, "a reference to Body, a header block, a timestamp or a token")
+            }
+        };
+        if allowed { Ok(target) } else { Err(target.error(Reason::ReferenceTarget, expected)) }
+    }
+
+    /// How many references there may be.
+    pub(crate) fn check_count(self, at: Element<'_>, count: usize, budget: &Budget) -> Result<(), XmlError> {
+        match (self, count) {
+            (Self::Parent(_), 1) => Ok(()),
+            (Self::Parent(_), _) => Err(at.error(Reason::Structure, "exactly one Reference")),
+            (Self::Message { .. }, 0) => Err(at.error(Reason::Structure, "a Reference")),
+            _ => budget.check_references(count).map_err(over(at, "fewer references")),
         }
     }
 
-    fn check_count(&self, at: Element<'_>, count: usize, budget: &Budget) -> Result<(), XmlError> {
-        if count == 0 {
-            return Err(at.error(Reason::Structure, "a Reference"));
-        }
-        budget.check_references(count).map_err(|kind| at.error(Reason::Limit(kind), "fewer references"))
-    }
-
-    fn allows(&self, transform: Transform) -> bool {
-        transform != Transform::Enveloped
+    /// Whether these transforms fit.
+    pub(crate) fn allows(self, transform: Transform) -> bool {
+        matches!(self, Self::Parent(_)) == (transform == Transform::Enveloped)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signatures over the query string of the HTTP-Redirect binding (SAML 2.0 bindings §3.4.4.1).
 
-use std::{fmt, ops::Range};
+use std::fmt;
 
 use chukei_crypto::{SignatureAlgorithm, Signer, UnixTime, sha256};
 use chukei_reason::Reason;
@@ -60,15 +60,12 @@ pub fn sign_query(
     signer: &dyn Signer,
 ) -> Result<String, XmlError> {
     let name = if is_request { "SAMLRequest" } else { "SAMLResponse" };
-    let mut query = format!("{name}={}", encode(message));
-    if let Some(relay_state) = relay_state {
-        query.push_str(&format!("&RelayState={}", encode(relay_state)));
-    }
-    query.push_str(&format!("&SigAlg={}", encode(signer.algorithm().uri())));
-    let internal = |_| XmlError::in_text(Reason::Internal, "a key that signs", 0..0);
-    let value = signer.sign(&sha256(query.as_bytes())).map_err(internal)?;
-    query.push_str(&format!("&Signature={}", encode(&encode_base64(&value))));
-    Ok(query)
+    let relay_state = relay_state.map_or(String::new(), |state| format!("&RelayState={}", encode(state)));
+    let algorithm = encode(signer.algorithm().uri());
+    let query = format!("{name}={}{relay_state}&SigAlg={algorithm}", encode(message));
+    let value = signer.sign(&sha256(query.as_bytes()));
+    let value = value.map_err(|_| XmlError::in_text(Reason::Internal, "a key that signs", 0..0))?;
+    Ok(format!("{query}&Signature={}", encode(&encode_base64(&value))))
 }
 
 /// Verifies a query (without `?`) by the keys of `signer`, over the octets of its values as they came.
@@ -83,27 +80,20 @@ pub fn verify_query(
     at: UnixTime,
     budget: &mut Budget,
 ) -> Result<VerifiedQuery, XmlError> {
-    let mut parameters = Parameters::read(query)?;
+    let parameters = parameters(query)?;
+    let raw = |name: &str| parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
     let refuse = |reason, expected: &'static str| XmlError::in_text(reason, expected, 0..query.len());
-    let (name, message) =
-        match (parameters.take(query, "SAMLRequest"), parameters.take(query, "SAMLResponse")) {
-            (Some(request), None) => ("SAMLRequest", request),
-            (None, Some(response)) => ("SAMLResponse", response),
-            _ => return Err(refuse(Reason::Structure, "either SAMLRequest or SAMLResponse")),
-        };
-    let relay_state = parameters.take(query, "RelayState");
-    let (Some(algorithm), Some(signature)) =
-        (parameters.take(query, "SigAlg"), parameters.take(query, "Signature"))
-    else {
+    let (name, message) = match (raw("SAMLRequest"), raw("SAMLResponse")) {
+        (Some(request), None) => ("SAMLRequest", request),
+        (None, Some(response)) => ("SAMLResponse", response),
+        _ => return Err(refuse(Reason::Structure, "either SAMLRequest or SAMLResponse")),
+    };
+    let (Some(algorithm), Some(signature)) = (raw("SigAlg"), raw("Signature")) else {
         return Err(refuse(Reason::Unsigned, "SigAlg and Signature"));
     };
-
     // Bindings §3.4.4.1: these parameters in this order, each as it was spelled.
-    let mut signed = format!("{name}={message}");
-    if let Some(relay_state) = relay_state {
-        signed.push_str(&format!("&RelayState={relay_state}"));
-    }
-    signed.push_str(&format!("&SigAlg={algorithm}"));
+    let signed = [name, "RelayState", "SigAlg"].into_iter();
+    let signed: Vec<_> = signed.filter_map(|name| raw(name).map(|value| format!("{name}={value}"))).collect();
 
     let decoded = |raw: &str| decode(raw).ok_or_else(|| refuse(Reason::Structure, "percent-encoded UTF-8"));
     let algorithm = SignatureAlgorithm::from_uri(&decoded(algorithm)?);
@@ -111,16 +101,18 @@ pub fn verify_query(
         algorithm.ok_or_else(|| refuse(Reason::Algorithm, "a signature algorithm of the standard"))?;
     let value = decode_base64(&decoded(signature)?).filter(|value| !value.is_empty());
     let value = value.ok_or_else(|| refuse(Reason::Base64, "canonical base64 as Signature"))?;
-    let digest = sha256(signed.as_bytes());
-    let mut candidates = trust.candidates(signer, algorithm, at).peekable();
-    candidates.peek().ok_or_else(|| refuse(Reason::Key, "a trusted key of the signer"))?;
+    let digest = sha256(signed.join("&").as_bytes());
+    let candidates = trust.candidates(signer, algorithm, at);
+    if candidates.is_empty() {
+        return Err(refuse(Reason::Key, "a trusted key of the signer"));
+    }
     for key in candidates {
         budget.pay_operation().map_err(|kind| refuse(Reason::Limit(kind), "fewer signatures to verify"))?;
         if key.key().verify(algorithm, &digest, &value).is_ok() {
             return Ok(VerifiedQuery {
                 signer: signer.to_owned(),
                 message: decoded(message)?,
-                relay_state: relay_state.map(decoded).transpose()?,
+                relay_state: raw("RelayState").map(decoded).transpose()?,
                 is_request: name == "SAMLRequest",
             });
         }
@@ -128,36 +120,23 @@ pub fn verify_query(
     Err(refuse(Reason::Signature, "a signature over the query as it stands"))
 }
 
-/// Names and places of raw values, each name once.
-struct Parameters<'q>(Vec<(&'q str, Range<usize>)>);
+/// SAML defines five parameters; a query may bring a few of its own, which are never read.
+const MOST_PARAMETERS: usize = 16;
 
-impl<'q> Parameters<'q> {
-    /// SAML defines five parameters; a query may bring a few of its own, which are never read.
-    const MOST: usize = 16;
-
-    fn read(query: &'q str) -> Result<Self, XmlError> {
-        let mut found: Vec<(&str, Range<usize>)> = Vec::new();
-        let mut start = 0usize;
-        for pair in query.split('&') {
-            let end = start.saturating_add(pair.len());
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if found.iter().any(|(known, _)| *known == name) || found.len() >= Self::MOST {
-                return Err(XmlError::in_text(
-                    Reason::Structure,
-                    "each of a few parameters once",
-                    start..end,
-                ));
-            }
-            found.push((name, end.saturating_sub(value.len())..end));
-            start = end.saturating_add(1);
+/// Names and raw values, each name once.
+fn parameters(query: &str) -> Result<Vec<(&str, &str)>, XmlError> {
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    let mut start = 0;
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if found.iter().any(|(known, _)| *known == name) || found.len() >= MOST_PARAMETERS {
+            let span = start..start + pair.len();
+            return Err(XmlError::in_text(Reason::Structure, "each of a few parameters once", span));
         }
-        Ok(Self(found))
+        found.push((name, value));
+        start += pair.len() + 1;
     }
-
-    fn take(&mut self, query: &'q str, name: &str) -> Option<&'q str> {
-        let (_, range) = self.0.iter().find(|(known, _)| *known == name)?;
-        query.get(range.clone())
-    }
+    Ok(found)
 }
 
 /// RFC 3986 §2.1, every octet that is not unreserved.

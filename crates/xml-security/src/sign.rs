@@ -2,7 +2,7 @@
 
 use chukei_crypto::{Certificate, DigestAlgorithm, Signer};
 use chukei_reason::Reason;
-use chukei_xml::{Canonical, Document, NodeId, Writer, XmlError, lexical::encode_base64};
+use chukei_xml::{Canonical, Document, Name, NodeId, Writer, XmlError, lexical::encode_base64};
 
 use crate::{names::*, structure::Transform, verified::Digesting};
 
@@ -108,35 +108,25 @@ impl Slot<'_> {
     /// Writes the signature of the element that is open and has this identifier. Call it at the schema's place:
     /// after `saml:Issuer`, or first.
     pub fn enveloped(&mut self, w: &mut Writer<'_>, id: &str) {
-        let (signature, signed_info, digests) = self.open(w, &[(id, id, Transform::Enveloped)]);
-        let value = self.value(w);
+        self.open(w, false, std::iter::once((id, id, Transform::Enveloped)));
         if let Some(certificate) = self.signing.certificate {
             w.open(KEY_INFO).open(X509_DATA);
             w.element(X509_CERTIFICATE, &encode_base64(certificate.der())).close().close();
         }
         w.close();
-        self.pending.push(Pending { is_message: false, signature, signed_info, value, digests });
     }
 
     /// Writes the signature of a SOAP message over these parts, inside the open `wsse:Security`. The key is named by
     /// a `SecurityTokenReference` with the identifier `reference` to the token with the identifier `token`.
     pub fn message(&mut self, w: &mut Writer<'_>, parts: &[Part<'_>], reference: &str, token: &str) {
-        let parts: Vec<_> = parts
-            .iter()
-            .map(|part| match *part {
-                Part::Element(id) => (id, id, Transform::Plain),
-                Part::Token(reference, token) => (reference, token, Transform::Token),
-            })
-            .collect();
-        let (signature, signed_info, digests) = self.open(w, &parts);
-        let value = self.value(w);
+        let parts = parts.iter().map(|part| match *part {
+            Part::Element(id) => (id, id, Transform::Plain),
+            Part::Token(reference, token) => (reference, token, Transform::Token),
+        });
+        self.open(w, true, parts);
         w.open(KEY_INFO).open(SECURITY_TOKEN_REFERENCE).attribute_in(WSU_ID, reference);
-        w.open(TOKEN_REFERENCE)
-            .attribute("URI", &format!("#{token}"))
-            .attribute("ValueType", X509_V3)
-            .close();
-        w.close().close().close();
-        self.pending.push(Pending { is_message: true, signature, signed_info, value, digests });
+        w.open(TOKEN_REFERENCE).attribute("URI", &format!("#{token}")).attribute("ValueType", X509_V3);
+        w.close().close().close().close();
     }
 
     /// Writes the signer's certificate as a token with this identifier, inside the open `wsse:Security`.
@@ -148,46 +138,43 @@ impl Slot<'_> {
         }
     }
 
-    fn open(
-        &self,
+    /// Everything before `KeyInfo`. Each part: the identifier to refer to, that of what is digested, and how.
+    fn open<'p>(
+        &mut self,
         w: &mut Writer<'_>,
-        references: &[(&str, &str, Transform)],
-    ) -> (NodeId, NodeId, Vec<(String, Transform, NodeId)>) {
+        is_message: bool,
+        parts: impl Iterator<Item = (&'p str, &'p str, Transform)>,
+    ) {
         let signature = w.open_at(SIGNATURE);
         let signed_info = w.open_at(SIGNED_INFO);
-        w.open(CANONICALIZATION_METHOD).attribute("Algorithm", EXC_C14N).close();
-        w.open(SIGNATURE_METHOD).attribute("Algorithm", self.signing.signer.algorithm().uri()).close();
-        let mut digests = Vec::with_capacity(references.len());
-        for (uri, target, transform) in references {
+        empty(w, CANONICALIZATION_METHOD, EXC_C14N);
+        empty(w, SIGNATURE_METHOD, self.signing.signer.algorithm().uri());
+        let mut digests = Vec::with_capacity(1);
+        for (uri, target, transform) in parts {
             w.open(REFERENCE).attribute("URI", &format!("#{uri}")).open(TRANSFORMS);
-            match transform {
-                Transform::Enveloped => {
-                    w.open(TRANSFORM).attribute("Algorithm", ENVELOPED).close();
-                    w.open(TRANSFORM).attribute("Algorithm", EXC_C14N).close();
-                }
-                Transform::Plain => {
-                    w.open(TRANSFORM).attribute("Algorithm", EXC_C14N).close();
-                }
-                Transform::Token => {
-                    w.open(TRANSFORM).attribute("Algorithm", STR_TRANSFORM).open(TRANSFORMATION_PARAMETERS);
-                    w.open(CANONICALIZATION_METHOD).attribute("Algorithm", EXC_C14N).close().close().close();
-                }
+            if transform == Transform::Enveloped {
+                empty(w, TRANSFORM, ENVELOPED);
             }
-            w.close().open(DIGEST_METHOD).attribute("Algorithm", DigestAlgorithm::Sha256.uri()).close();
-            w.open(DIGEST_VALUE);
-            digests.push(((*target).to_owned(), *transform, w.placeholder()));
+            if transform == Transform::Token {
+                w.open(TRANSFORM).attribute("Algorithm", STR_TRANSFORM).open(TRANSFORMATION_PARAMETERS);
+                empty(w, CANONICALIZATION_METHOD, EXC_C14N).close().close();
+            } else {
+                empty(w, TRANSFORM, EXC_C14N);
+            }
+            empty(w.close(), DIGEST_METHOD, DigestAlgorithm::Sha256.uri()).open(DIGEST_VALUE);
+            digests.push((target.to_owned(), transform, w.placeholder()));
             w.close().close();
         }
-        w.close();
-        (signature, signed_info, digests)
-    }
-
-    fn value(&self, w: &mut Writer<'_>) -> NodeId {
-        w.open(SIGNATURE_VALUE);
+        w.close().open(SIGNATURE_VALUE);
         let value = w.placeholder();
         w.close();
-        value
+        self.pending.push(Pending { is_message, signature, signed_info, value, digests });
     }
+}
+
+/// An element with nothing but `Algorithm`.
+pub(crate) fn empty<'w, 'b>(w: &'w mut Writer<'b>, name: Name, algorithm: &str) -> &'w mut Writer<'b> {
+    w.open(name).attribute("Algorithm", algorithm).close()
 }
 
 fn hash(form: &Canonical<'_>) -> [u8; 32] {
@@ -203,13 +190,7 @@ impl Pending {
             let target = target.ok_or_else(|| {
                 document.root().error(Reason::ReferenceTarget, format!("an element with the identifier {id}"))
             })?;
-            let form = document.canonical(target);
-            let form = match transform {
-                Transform::Enveloped => form.omit(self.signature),
-                Transform::Plain => form,
-                Transform::Token => form.with_apex_default(),
-            };
-            let digest = hash(&form);
+            let digest = hash(&transform.apply(document.canonical(target), self.signature));
             document.replace_text(*place, &encode_base64(&digest))?;
         }
         let internal = |document: &Document| document.root().error(Reason::Internal, "a key that signs");

@@ -3,10 +3,13 @@
 //! XML Signature 1.1 §4; what is narrower than there is the standard's chapter on signatures.
 
 use chukei_crypto::{DigestAlgorithm, SignatureAlgorithm};
-use chukei_reason::Reason;
-use chukei_xml::{Budget, Element, Name, NodeId, XmlError, lexical};
+use chukei_reason::{LimitKind, Reason};
+use chukei_xml::{Budget, Canonical, Element, Name, NodeId, XmlError, lexical};
 
-use crate::{message, names::*};
+use crate::{
+    message::{self, Targets},
+    names::*,
+};
 
 /// A signature whose structure is right. Places are those of the document that it was read from.
 #[derive(Clone, Debug)]
@@ -41,19 +44,14 @@ pub(crate) enum Transform {
     Token,
 }
 
-/// Elements that a reference may point at.
-pub(crate) trait Targets {
-    /// The element that `reference` digests when it points at `referenced`.
-    ///
-    /// # Errors
-    /// `ReferenceTarget`, or what is wrong with a token reference.
-    fn resolve<'d>(&self, referenced: Element<'d>, transform: Transform) -> Result<Element<'d>, XmlError>;
-
-    /// How many references there may be.
-    fn check_count(&self, at: Element<'_>, count: usize, budget: &Budget) -> Result<(), XmlError>;
-
-    /// Whether these transforms fit.
-    fn allows(&self, transform: Transform) -> bool;
+impl Transform {
+    pub(crate) fn apply(self, form: Canonical<'_>, signature: NodeId) -> Canonical<'_> {
+        match self {
+            Self::Enveloped => form.omit(signature),
+            Self::Plain => form,
+            Self::Token => form.with_apex_default(),
+        }
+    }
 }
 
 /// Deviations from the schema weigh as `Structure` inside a signature or a ciphertext.
@@ -61,10 +59,15 @@ pub(crate) fn structure(error: XmlError) -> XmlError {
     if error.reason() == Reason::Schema { error.with_reason(Reason::Structure) } else { error }
 }
 
+/// Makes the error of a limit that was passed.
+pub(crate) fn over(at: Element<'_>, expected: &'static str) -> impl FnOnce(LimitKind) -> XmlError {
+    move |kind| at.error(Reason::Limit(kind), expected)
+}
+
 impl SignatureStructure {
-    pub(crate) fn read(
-        signature: Element<'_>,
-        targets: &impl Targets,
+    pub(crate) fn read<'d>(
+        signature: Element<'d>,
+        targets: Targets<'d>,
         budget: &Budget,
     ) -> Result<Self, XmlError> {
         // Comments are not digested; inside a signature they have only ever served attackers (CVE-2025-29775).
@@ -74,7 +77,11 @@ impl SignatureStructure {
         Self::read_parts(signature, targets, budget).map_err(structure)
     }
 
-    fn read_parts(signature: Element<'_>, targets: &impl Targets, budget: &Budget) -> Result<Self, XmlError> {
+    fn read_parts<'d>(
+        signature: Element<'d>,
+        targets: Targets<'d>,
+        budget: &Budget,
+    ) -> Result<Self, XmlError> {
         signature.only_attributes(&["Id"])?;
         let mut children = signature.children();
         let signed_info = children.required(SIGNED_INFO)?;
@@ -86,13 +93,13 @@ impl SignatureStructure {
         let mut parts = signed_info.children();
         let method = parts.required(CANONICALIZATION_METHOD)?;
         let prefixes = canonicalization(method)?;
-        let algorithm = signature_algorithm(parts.required(SIGNATURE_METHOD)?)?;
-        let mut references = Vec::with_capacity(1);
-        let mut rest = parts.clone();
+        let method = parts.required(SIGNATURE_METHOD)?;
+        let algorithm =
+            algorithm(method, SignatureAlgorithm::from_uri, "a signature algorithm of the standard")?;
+        let (mut rest, mut count) = (parts.clone(), 0);
         while rest.optional(REFERENCE)?.is_some() {
-            references.push(());
+            count += 1;
         }
-        let count = references.len();
         targets.check_count(signed_info, count, budget)?;
         let mut references = Vec::with_capacity(count);
         while let Some(reference) = parts.optional(REFERENCE)? {
@@ -120,10 +127,10 @@ impl SignatureStructure {
 }
 
 impl Reference {
-    fn read(
-        reference: Element<'_>,
-        signature: Element<'_>,
-        targets: &impl Targets,
+    fn read<'d>(
+        reference: Element<'d>,
+        signature: Element<'d>,
+        targets: Targets<'d>,
     ) -> Result<Self, XmlError> {
         reference.only_attributes(&["Id", "Type", "URI"])?;
         let uri = reference.attribute("URI");
@@ -142,14 +149,9 @@ impl Reference {
         let method = children.required(DIGEST_METHOD)?;
         let value = children.required(DIGEST_VALUE)?;
         children.finish()?;
-        if DigestAlgorithm::from_uri(method.attribute("Algorithm").unwrap_or_default()).is_none() {
-            return Err(method.error(Reason::Algorithm, "a digest algorithm of the standard"));
-        }
-        method.only_attributes(&["Algorithm"])?;
-        method.empty()?;
-        let digest = base64(value)?;
-        let digest =
-            <[u8; 32]>::try_from(digest).map_err(|_| value.error(Reason::Digest, "a digest of 32 octets"))?;
+        algorithm(method, DigestAlgorithm::from_uri, "a digest algorithm of the standard")?;
+        let digest = base64(value)?.try_into();
+        let digest = digest.map_err(|_| value.error(Reason::Digest, "a digest of 32 octets"))?;
 
         let referenced = signature.by_id(id).ok_or_else(|| {
             reference.error(Reason::ReferenceTarget, "the identifier of an element of this message")
@@ -190,10 +192,14 @@ fn inclusive_namespaces(method: Element<'_>) -> Result<Option<Element<'_>>, XmlE
     Ok(list)
 }
 
-fn signature_algorithm(method: Element<'_>) -> Result<SignatureAlgorithm, XmlError> {
-    let algorithm = method.attribute("Algorithm").and_then(SignatureAlgorithm::from_uri);
-    let algorithm =
-        algorithm.ok_or_else(|| method.error(Reason::Algorithm, "a signature algorithm of the standard"))?;
+/// What `Algorithm` names, on an element with nothing else.
+pub(crate) fn algorithm<T>(
+    method: Element<'_>,
+    from_uri: impl FnOnce(&str) -> Option<T>,
+    expected: &'static str,
+) -> Result<T, XmlError> {
+    let algorithm = method.attribute("Algorithm").and_then(from_uri);
+    let algorithm = algorithm.ok_or_else(|| method.error(Reason::Algorithm, expected))?;
     method.only_attributes(&["Algorithm"])?;
     method.empty()?;
     Ok(algorithm)
@@ -232,37 +238,30 @@ fn read_transforms(transforms: Element<'_>) -> Result<(Transform, Option<Element
             let parameters = first.only(TRANSFORMATION_PARAMETERS)?;
             Ok((Transform::Token, canonicalization(parameters.only(CANONICALIZATION_METHOD)?)?))
         }
-        (None, _) => refuse(first),
-        (_, Some((second, _))) => refuse(second),
-        (_, None) => refuse(first),
+        (Some(_), Some((second, _))) => refuse(second),
+        _ => refuse(first),
     }
 }
 
 /// What would have us fetch, derive or follow something, or what we do not know, is no hint.
 pub(crate) fn check_key_info(key_info: Element<'_>) -> Result<(), XmlError> {
-    let refuse =
-        |at: Element<'_>| Err(at.error(Reason::KeyInfo, "a certificate, a name or a token of this message"));
     if key_info.elements().next().is_none() {
         return Err(key_info.error(Reason::Structure, "a hint in KeyInfo"));
     }
     for child in key_info.elements() {
         if child.is(SECURITY_TOKEN_REFERENCE) {
-            check_token_reference(child)?;
+            // A direct reference stays within the message; other forms are hints that we do not use.
+            let leaves = |form: &Element<'_>| {
+                form.is(TOKEN_EMBEDDED) || (form.is(TOKEN_REFERENCE) && message::token(child).is_err())
+            };
+            if let Some(form) = child.elements().find(leaves) {
+                return Err(form.error(Reason::KeyInfo, "a token of this message, by identifier"));
+            }
         } else if !HINTS.iter().any(|hint| child.is(*hint)) {
-            return refuse(child);
+            return Err(child.error(Reason::KeyInfo, "a certificate, a name or a token of this message"));
         }
     }
     certificates(key_info).try_for_each(|shown| shown.text().map(|_| ()))
-}
-
-/// A direct reference stays within the message; other forms are hints that we do not use.
-fn check_token_reference(reference: Element<'_>) -> Result<(), XmlError> {
-    for child in reference.elements() {
-        if child.is(TOKEN_EMBEDDED) || (child.is(TOKEN_REFERENCE) && message::token(reference).is_err()) {
-            return Err(child.error(Reason::KeyInfo, "a token of this message, by identifier"));
-        }
-    }
-    Ok(())
 }
 
 /// `X509Certificate` elements of a `KeyInfo`.

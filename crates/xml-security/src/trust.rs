@@ -110,9 +110,9 @@ impl TrustStore {
         entity: &str,
         algorithm: SignatureAlgorithm,
         at: UnixTime,
-    ) -> impl Iterator<Item = &TrustedKey> + Clone {
+    ) -> Vec<&TrustedKey> {
         let keys = self.entities.get(entity).map(Vec::as_slice).unwrap_or_default();
-        keys.iter().filter(move |key| key.signs(algorithm, at))
+        keys.iter().filter(|key| key.signs(algorithm, at)).collect()
     }
 
     /// A key to encrypt to this entity with.

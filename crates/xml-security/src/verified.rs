@@ -13,7 +13,7 @@ use crate::{
     locate::{Located, Shape},
     message,
     names::*,
-    structure::{Reference, SignatureStructure, Transform, certificates, single},
+    structure::{Reference, SignatureStructure, certificates, over, single},
     trust::{Claimed, TrustStore, TrustedKey},
 };
 
@@ -222,12 +222,9 @@ impl<T: FromSigned> Unverified<T> {
         at: UnixTime,
         budget: &mut Budget,
     ) -> Result<Verified<T>, Box<Refusal>> {
-        match check_and_read(&self.located, signer, trust, at, budget) {
-            Ok(verified) => Ok(verified),
-            Err(error) => {
-                Err(Box::new(Refusal { error, signer: signer.map(str::to_owned), located: self.located }))
-            }
-        }
+        check_and_read(&self.located, signer, trust, at, budget).map_err(|error| {
+            Box::new(Refusal { error, signer: signer.map(str::to_owned), located: self.located })
+        })
     }
 }
 
@@ -304,39 +301,36 @@ fn check<'a>(
     budget: &mut Budget,
 ) -> Result<&'a PublicKey, XmlError> {
     let element = element(document, signature.node)?;
-    let candidates = trust.candidates(signer, signature.algorithm, at);
+    let mut candidates = trust.candidates(signer, signature.algorithm, at);
     let untrusted = || element.error(Reason::Key, "a signature by a trusted key of the named signer");
-    candidates.clone().next().ok_or_else(untrusted)?;
-
-    let shown = |key: &TrustedKey| hints(document, signature).any(|hint| key.is_shown_as(hint));
-    for hint in hints(document, signature) {
-        let known = candidates.clone().any(|key| key.is_shown_as(hint));
-        if !known && decode_base64(hint).is_none() {
-            return Err(element.error(Reason::Base64, "canonical base64 as certificate"));
-        }
+    if candidates.is_empty() {
+        return Err(untrusted());
     }
+    let hints: Vec<&str> = hints(document, signature).collect();
+    let shown = |key: &&TrustedKey| hints.iter().any(|hint| key.is_shown_as(hint));
+    let known = |hint: &&str| candidates.iter().any(|key| key.is_shown_as(hint));
+    if hints.iter().any(|hint| !known(hint) && decode_base64(hint).is_none()) {
+        return Err(element.error(Reason::Base64, "canonical base64 as certificate"));
+    }
+    candidates.sort_by_key(|key| !shown(key));
     let signed_info = digest(canonical_signed_info(document, signature)?, element, budget)?;
-    let hinted = candidates.clone().filter(|key| shown(key));
     let mut key = None;
-    for candidate in hinted.chain(candidates.clone().filter(|key| !shown(key))) {
-        budget
-            .pay_operation()
-            .map_err(|kind| element.error(Reason::Limit(kind), "fewer signatures to verify"))?;
+    for candidate in &candidates {
+        budget.pay_operation().map_err(over(element, "fewer signatures to verify"))?;
         if candidate.key().verify(signature.algorithm, &signed_info, &signature.value).is_ok() {
             key = Some(candidate.key());
             break;
         }
     }
-    let stranger = || hints(document, signature).next().is_some() && !candidates.clone().any(shown);
+    let stranger = || !hints.is_empty() && !candidates.iter().any(shown);
     let Some(key) = key else {
         let expected = "a signature value made by the signer's key over SignedInfo";
         return Err(if stranger() { untrusted() } else { element.error(Reason::Signature, expected) });
     };
     for reference in &signature.references {
         let at = self::element(document, reference.node)?;
-        if digest(canonical(document, signature, reference)?, at, budget)? != reference.digest
-            && !key.skips_digest()
-        {
+        let digest = digest(canonical(document, signature, reference)?, at, budget)?;
+        if digest != reference.digest && !key.skips_digest() {
             return Err(at.error(Reason::Digest, "the digest of the referenced element as it stands here"));
         }
     }
@@ -360,12 +354,7 @@ pub(crate) fn canonical<'d>(
     reference: &Reference,
 ) -> Result<Canonical<'d>, XmlError> {
     let form = document.canonical(element(document, reference.target)?);
-    let form = match reference.transform {
-        Transform::Enveloped => form.omit(signature.node),
-        Transform::Plain => form,
-        Transform::Token => form.with_apex_default(),
-    };
-    with_prefixes(form, document, reference.prefixes)
+    with_prefixes(reference.transform.apply(form, signature.node), document, reference.prefixes)
 }
 
 /// What is signed.
@@ -382,18 +371,14 @@ fn with_prefixes<'d>(
     document: &'d Document,
     prefixes: Option<NodeId>,
 ) -> Result<Canonical<'d>, XmlError> {
-    match prefixes {
-        None => Ok(form),
-        Some(node) => form.inclusive(element(document, node)?.attribute("PrefixList").unwrap_or_default()),
-    }
+    let Some(node) = prefixes else { return Ok(form) };
+    form.inclusive(element(document, node)?.attribute("PrefixList").unwrap_or_default())
 }
 
 fn digest(form: Canonical<'_>, at: Element<'_>, budget: &mut Budget) -> Result<[u8; 32], XmlError> {
     let mut sink = Digesting::up_to(budget.canonical_left());
     form.write_to(&mut sink);
-    budget
-        .pay_canonical(sink.octets)
-        .map_err(|kind| at.error(Reason::Limit(kind), "a shorter canonical form"))?;
+    budget.pay_canonical(sink.octets).map_err(over(at, "a shorter canonical form"))?;
     Ok(sink.finish())
 }
 
