@@ -19,8 +19,12 @@ pub(crate) fn to_der(signature: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let mut integers = Vec::with_capacity(72);
-    push_unsigned(&mut integers, r);
-    push_unsigned(&mut integers, s);
+    for scalar in [r, s] {
+        // The shortest form that is not negative: no leading zeros, but one before a high bit.
+        let padded = [&[0], &scalar[..]].concat();
+        let spare = padded.iter().zip(scalar).take_while(|(high, low)| **high == 0 && **low < 0x80).count();
+        push_short(&mut integers, INTEGER, padded.get(spare..).unwrap_or_default());
+    }
     let mut der = Vec::with_capacity(72);
     push_short(&mut der, SEQUENCE, &integers);
     Some(der)
@@ -38,20 +42,6 @@ pub(crate) fn from_der(der: &[u8]) -> Option<Vec<u8>> {
     }
     sequence.end()?;
     Some(signature)
-}
-
-fn push_unsigned(out: &mut Vec<u8>, scalar: &[u8; SCALAR]) {
-    let zeros = scalar.iter().take_while(|octet| **octet == 0).count();
-    let digits = scalar.get(zeros..).unwrap_or_default();
-    if digits.first().is_some_and(|octet| *octet >= 0x80) {
-        let mut padded = [0; SCALAR + 1];
-        for (to, from) in padded.iter_mut().skip(1).zip(digits) {
-            *to = *from;
-        }
-        push_short(out, INTEGER, padded.get(..=digits.len()).unwrap_or_default());
-    } else {
-        push_short(out, INTEGER, digits);
-    }
 }
 
 #[cfg(test)]

@@ -35,33 +35,52 @@ impl CryptoError {
     }
 }
 
-/// A key may not be used. Every variant has the reason [`Reason::Key`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyError {
+macro_rules! key_errors {
+    ($( $(#[$doc:meta])* $name:ident: $text:literal; )*) => {
+        /// A key may not be used. Every variant has the reason [`Reason::Key`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum KeyError {
+            $( $(#[$doc])* $name, )*
+            /// An RSA modulus outside 2048 to 4096 bits.
+            Size {
+                /// Bits of the modulus.
+                bits: u32,
+            },
+        }
+
+        impl fmt::Display for KeyError {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $( Self::$name => f.write_str($text), )*
+                    Self::Size { bits } => {
+                        write!(f, "the RSA modulus has {bits} bits instead of 2048 to 4096")
+                    }
+                }
+            }
+        }
+    };
+}
+
+key_errors! {
     /// On the operator's list of weak keys.
-    Blocked,
+    Blocked: "the key is on the list of weak keys";
     /// The private key does not belong to its public key, or contradicts itself.
-    Contradiction,
+    Contradiction: "the private key contradicts itself or its public key";
     /// Not DER or PEM of the one form that we read, or not its one spelling.
-    Encoding,
+    Encoding: "the key is not in the one form that is read";
     /// The RSA exponent is even, below 65537 or above 2³² (NIST SP 800-56B §6.4.1.2 sets the lower bound).
-    Exponent,
+    Exponent: "the RSA exponent is not odd and between 65537 and 2^32";
     /// Neither `rsaEncryption` nor an elliptic curve that we name.
-    Kind,
+    Kind: "the key is neither RSA nor on P-256 or P-384";
     /// The passphrase does not open it.
-    Passphrase,
+    Passphrase: "the passphrase does not open the key";
     /// The point is not on its curve, or is the point at infinity.
-    Point,
+    Point: "the point is not on its curve";
     /// The modulus has the mark of the generator of CVE-2017-15361 (ROCA).
-    Roca,
-    /// An RSA modulus outside 2048 to 4096 bits.
-    Size {
-        /// Bits of the modulus.
-        bits: u32,
-    },
+    Roca: "the RSA modulus was made by a broken generator (CVE-2017-15361)";
     /// The modulus has a prime factor below 168.
-    SmallFactor,
+    SmallFactor: "the RSA modulus has a small factor";
 }
 
 impl KeyError {
@@ -122,34 +141,22 @@ impl CertificateError {
     }
 }
 
-impl From<ErrorStack> for CryptoError {
-    fn from(errors: ErrorStack) -> Self {
-        Self::Library(errors.to_string())
-    }
+macro_rules! from {
+    ($( $from:ty => $to:ty: $make:expr; )*) => { $(
+        impl From<$from> for $to {
+            fn from(error: $from) -> Self {
+                $make(error)
+            }
+        }
+    )* };
 }
 
-impl From<KeyError> for CryptoError {
-    fn from(error: KeyError) -> Self {
-        Self::Key(error)
-    }
-}
-
-impl From<CertificateError> for CryptoError {
-    fn from(error: CertificateError) -> Self {
-        Self::Certificate(error)
-    }
-}
-
-impl From<ErrorStack> for DecryptError {
-    fn from(_: ErrorStack) -> Self {
-        Self
-    }
-}
-
-impl From<ErrorStack> for VerifyError {
-    fn from(_: ErrorStack) -> Self {
-        Self::Signature // fail closed: what could not be computed was not verified
-    }
+from! {
+    ErrorStack => CryptoError: |errors: ErrorStack| Self::Library(errors.to_string());
+    KeyError => CryptoError: Self::Key;
+    CertificateError => CryptoError: Self::Certificate;
+    ErrorStack => DecryptError: |_| Self;
+    ErrorStack => VerifyError: |_| Self::Signature; // fail closed: what could not be computed was not verified
 }
 
 impl fmt::Display for CryptoError {
@@ -162,26 +169,6 @@ impl fmt::Display for CryptoError {
             Self::Library(detail) => write!(f, "OpenSSL failed: {detail}"),
             Self::OwnSignature => f.write_str("the signing device returned a signature that does not verify"),
         }
-    }
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::Blocked => "the key is on the list of weak keys",
-            Self::Contradiction => "the private key contradicts itself or its public key",
-            Self::Encoding => "the key is not in the one form that is read",
-            Self::Exponent => "the RSA exponent is not odd and between 65537 and 2^32",
-            Self::Kind => "the key is neither RSA nor on P-256 or P-384",
-            Self::Passphrase => "the passphrase does not open the key",
-            Self::Point => "the point is not on its curve",
-            Self::Roca => "the RSA modulus was made by a broken generator (CVE-2017-15361)",
-            Self::Size { bits } => {
-                return write!(f, "the RSA modulus has {bits} bits instead of 2048 to 4096");
-            }
-            Self::SmallFactor => "the RSA modulus has a small factor",
-        };
-        f.write_str(text)
     }
 }
 

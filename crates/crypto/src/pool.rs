@@ -1,6 +1,6 @@
 //! Initialised OpenSSL contexts, kept per key and algorithm.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use openssl::error::ErrorStack;
 use openssl::md::Md;
@@ -56,18 +56,15 @@ pub(crate) fn signature_context<T: HasPublic>(
     let mut context = PkeyCtx::new(key)?;
     init(&mut context)?;
     match algorithm {
-        SignatureAlgorithm::EcdsaSha256 => context.set_signature_md(sha256()?)?,
-        SignatureAlgorithm::RsaSha256 => {
-            context.set_rsa_padding(Padding::PKCS1)?;
-            context.set_signature_md(sha256()?)?;
-        }
+        SignatureAlgorithm::EcdsaSha256 => {}
+        SignatureAlgorithm::RsaSha256 => context.set_rsa_padding(Padding::PKCS1)?,
         SignatureAlgorithm::RsaPssSha256 => {
             context.set_rsa_padding(Padding::PKCS1_PSS)?;
-            context.set_signature_md(sha256()?)?;
-            context.set_rsa_mgf1_md(sha256()?)?;
+            context.set_rsa_mgf1_md(Md::sha256())?;
             context.set_rsa_pss_saltlen(RsaPssSaltlen::custom(32))?;
         }
     }
+    context.set_signature_md(Md::sha256())?;
     Ok(context)
 }
 
@@ -80,19 +77,7 @@ pub(crate) fn oaep_context<T: HasPublic>(
     let mut context = PkeyCtx::new(key)?;
     init(&mut context)?;
     context.set_rsa_padding(Padding::PKCS1_OAEP)?;
-    context.set_rsa_oaep_md(sha256()?)?;
-    context.set_rsa_mgf1_md(sha256()?)?;
+    context.set_rsa_oaep_md(Md::sha256())?;
+    context.set_rsa_mgf1_md(Md::sha256())?;
     Ok(context)
-}
-
-/// Looked up once.
-fn sha256() -> Result<&'static Md, ErrorStack> {
-    static SHA256: OnceLock<Md> = OnceLock::new();
-    match SHA256.get() {
-        Some(md) => Ok(md),
-        None => {
-            let md = Md::fetch(None, "SHA2-256", None)?;
-            Ok(SHA256.get_or_init(|| md))
-        }
-    }
 }

@@ -148,17 +148,20 @@ impl PublicKey {
         if self.skips_digest() {
             return Ok(());
         }
-        match algorithm {
+        let der;
+        let (pool, signature) = match algorithm {
             SignatureAlgorithm::EcdsaSha256 => {
-                let der = ecdsa::to_der(signature).ok_or(VerifyError::Signature)?;
-                self.run_verify(&self.0.verifiers, algorithm, digest, &der)
+                der = ecdsa::to_der(signature).ok_or(VerifyError::Signature)?;
+                (&self.0.verifiers, der.as_slice())
             }
-            _ if signature.len() != self.0.key.size() => Err(VerifyError::Signature),
-            SignatureAlgorithm::RsaSha256 => self.run_verify(&self.0.verifiers, algorithm, digest, signature),
-            SignatureAlgorithm::RsaPssSha256 => {
-                self.run_verify(&self.0.pss_verifiers, algorithm, digest, signature)
-            }
-        }
+            _ if signature.len() != self.0.key.size() => return Err(VerifyError::Signature),
+            SignatureAlgorithm::RsaSha256 => (&self.0.verifiers, signature),
+            SignatureAlgorithm::RsaPssSha256 => (&self.0.pss_verifiers, signature),
+        };
+        pool.run(
+            || signature_context(&self.0.key, algorithm, |context| context.verify_init()),
+            |context| if context.verify(digest, signature)? { Ok(()) } else { Err(VerifyError::Signature) },
+        )
     }
 
     /// Encrypts a content key, so that only the holder of the private key can open it.
@@ -197,23 +200,13 @@ impl PublicKey {
         Self(Arc::new(Shared { fake: true, ..shared }))
     }
 
-    /// Whether this is a [`PublicKey::danger_fake`].
-    #[cfg(feature = "danger-fake-crypto")]
-    pub fn is_fake(&self) -> bool {
-        self.0.fake
-    }
-
-    /// Whether digests need not match under this key: never, unless it is the fake key of a fuzz target.
-    #[cfg(feature = "danger-fake-crypto")]
-    pub fn skips_digest(&self) -> bool {
-        self.0.fake
-    }
-
-    /// Whether digests need not match under this key: never. (A build for fuzzing has a fake key that says
-    /// otherwise.)
-    #[cfg(not(feature = "danger-fake-crypto"))]
+    /// Whether digests need not match under this key: never, unless it is the fake key of a fuzz target,
+    /// which exists only in a build for fuzzing.
     #[inline]
-    pub const fn skips_digest(&self) -> bool {
+    pub fn skips_digest(&self) -> bool {
+        #[cfg(feature = "danger-fake-crypto")]
+        return self.0.fake;
+        #[cfg(not(feature = "danger-fake-crypto"))]
         false
     }
 
@@ -223,19 +216,6 @@ impl PublicKey {
 
     pub(crate) fn modulus(&self) -> Option<BigNum> {
         self.0.key.rsa().ok()?.n().to_owned().ok()
-    }
-
-    fn run_verify(
-        &self,
-        pool: &Pool<Public>,
-        algorithm: SignatureAlgorithm,
-        digest: &[u8; 32],
-        signature: &[u8],
-    ) -> Result<(), VerifyError> {
-        pool.run(
-            || signature_context(&self.0.key, algorithm, |context| context.verify_init()),
-            |context| if context.verify(digest, signature)? { Ok(()) } else { Err(VerifyError::Signature) },
-        )
     }
 }
 
