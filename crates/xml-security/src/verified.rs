@@ -143,12 +143,6 @@ pub struct Verified<T> {
 #[derive(Debug)]
 struct SignatureVerified(());
 
-impl SignatureVerified {
-    const fn assertion() -> Self {
-        Self(())
-    }
-}
-
 impl<T> Verified<T> {
     /// The value.
     pub const fn get(&self) -> &T {
@@ -261,7 +255,6 @@ fn check_and_read<T: FromSigned>(
 ) -> Result<Verified<T>, XmlError> {
     let document = &located.document;
     let root = document.root();
-    let nothing = || root.error(Reason::Internal, "a located signature");
     let mut proven = Vec::with_capacity(located.signatures.len());
     let mut first = None;
     for signature in &located.signatures {
@@ -281,13 +274,13 @@ fn check_and_read<T: FromSigned>(
             proven.push(Proven { element: signed.id(), signature: signature.node, signer });
         }
     }
-    let (signer, key) = first.ok_or_else(nothing)?;
+    let (signer, key) = first.ok_or_else(|| root.error(Reason::Internal, "a located signature"))?;
     let value = T::read(&Signed { located, proven: &proven })?;
     Ok(Verified {
         value,
         signer: signer.to_owned(),
         key: key.spki_sha256(),
-        _signature: SignatureVerified::assertion(),
+        _signature: SignatureVerified(()),
     })
 }
 

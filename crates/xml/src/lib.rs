@@ -17,8 +17,9 @@
 //! processing instructions, namespace names that are not absolute URIs (they have no canonical form), reserved
 //! `xml:` attributes other than `xml:lang` and `xml:space`, and equal values in two identifier attributes.
 //!
-//! **Below** is quick-xml as tokenizer only. It leaves about thirty rules of XML to its user; they are in
-//! the private modules `input`, `tokens` and `build`.
+//! **Below** are quick-xml's tokenizers, and only they: where a comment, an instruction or a broken tag ends is theirs to
+//! say, and debug builds assert that they agree about sound tags, whose end the grammar itself finds. quick-xml leaves
+//! about thirty rules of XML to its user; they are in the private modules `input`, `tokens` and `build`.
 //!
 //! Errors are [`XmlError`]: the [`Reason`](chukei_reason::Reason), the place (line, column, byte span of the input)
 //! and what was expected there.
