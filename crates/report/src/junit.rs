@@ -144,7 +144,7 @@ fn test_case(
             xml(&kind),
             xml(&message),
             xml(&lines.join("\n")),
-            xml(&report.replay(&result.case))
+            xml(&report.replay(result))
         );
     } else if let Some((sentence, result)) = expected.first() {
         counts.skipped += 1;

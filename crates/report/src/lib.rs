@@ -141,9 +141,13 @@ impl<'a> Report<'a> {
         Some(Exchange::new(self.transcript.header(), events.get(run.events.clone())?, None, events))
     }
 
-    /// The command that runs one case again.
-    pub(crate) fn replay(&self, case: &str) -> String {
-        format!("chukei replay {} {case} --sut sut.toml --out again", self.bundle)
+    /// The command that runs the case of a result again; for the whole run, the case of the first place.
+    pub(crate) fn replay(&self, result: &CaseResult) -> String {
+        let case = match result.case.as_str() {
+            "*" => self.exchange(result, &self.transcript.cases()).map_or("", |exchange| exchange.case()),
+            case => case,
+        };
+        ["chukei replay", self.bundle, case, "--sut sut.toml --out again"].join(" ").replace("  ", " ")
     }
 
     /// Whether the baseline expects the sentence to fail.

@@ -64,7 +64,7 @@ pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> Vec<u8> {
                 "relatedLocations": places.iter().map(related).collect::<Vec<Value>>(),
                 "suppressions": suppressions,
                 "partialFingerprints": { "case/v1": format!("{}:{}:{}", sentence.id, result.judge, result.case) },
-                "properties": { "case": result.case, "judge": result.judge, "replay": report.replay(&result.case) },
+                "properties": { "case": result.case, "judge": result.judge, "replay": report.replay(result) },
             }));
         }
     }

@@ -40,19 +40,19 @@ pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> String {
             ("label.expected", words.say(&because.expected)),
             ("label.observed", words.say(&because.observed)),
         ] {
-            let _ = writeln!(text, "  {}: {}", words.t(label, &[]), one_line(&value));
+            let _ = writeln!(text, "  {}: {}", words.t(label, &[]), short(&value));
         }
         if let Some(cause) = because.detail.first() {
-            let _ = writeln!(text, "  {}: {}", words.t("label.cause", &[]), one_line(&words.say(cause)));
+            let _ = writeln!(text, "  {}: {}", words.t("label.cause", &[]), short(&words.say(cause)));
         }
-        let _ = writeln!(text, "  {}: {}", words.t("summary.replay", &[]), report.replay(&result.case));
+        let _ = writeln!(text, "  {}: {}", words.t("summary.replay", &[]), report.replay(result));
     }
     if let Some(more) = failing.len().checked_sub(MOST).filter(|more| *more > 0) {
         let _ = writeln!(text, "\n{}", words.t("summary.more", &[&more.to_string()]));
     }
     for (missing, sentences) in missing_groups(report, words) {
         let count = words.t("label.requirements", &[&sentences.len().to_string()]);
-        let _ = writeln!(text, "\n? {}: {}\n  {count}", words.t("summary.missing", &[]), one_line(&missing));
+        let _ = writeln!(text, "\n? {}: {}\n  {count}", words.t("summary.missing", &[]), short(&missing));
         let names: Vec<&str> = sentences.iter().take(4).map(|found| found.id.as_str()).collect();
         let rest = if sentences.len() > 4 { ", …" } else { "" };
         let _ = writeln!(text, "  {}{rest}", names.join(", "));
@@ -63,4 +63,14 @@ pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> String {
         }
     }
     text
+}
+
+/// On one line, and not more than a line or two of it.
+fn short(text: &str) -> String {
+    const MOST: usize = 140;
+    let line = one_line(text);
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
 }

@@ -132,8 +132,12 @@ struct Hit {
 #[derive(Serialize)]
 struct Message {
     seq: u32,
+    /// Shown here for the first time: links lead here.
+    first: bool,
     /// Shown earlier in the page.
     again: bool,
+    /// No judge points at it: what carries the deviation, shown on demand.
+    aside: bool,
     caption: String,
     at: String,
     marks: Vec<(u32, u32)>,
@@ -388,7 +392,6 @@ impl Builder<'_> {
         let exchange = self.report.exchange(result, &self.runs);
         let deviation = exchange.map(|exchange| exchange.deviation()).unwrap_or_default();
         let twin = exchange.and_then(|exchange| exchange.twin_id()).unwrap_or_default();
-        let replayed = exchange.map_or("", |exchange| exchange.case());
         let headline = self.words.code(&because.code).unwrap_or_else(|| because.code.clone());
         Some(Hit {
             case: self.case_name(result),
@@ -400,14 +403,14 @@ impl Builder<'_> {
             expected: self.words.say(&because.expected),
             observed: self.words.say(&because.observed),
             details: because.detail.iter().map(|detail| self.words.say(detail)).collect(),
-            messages: self.messages(at),
+            messages: self.messages(at, exchange.and_then(|exchange| exchange.delivered())),
             ladder: exchange.and_then(|exchange| ladder(&exchange, at, self.words)),
-            replay: self.report.replay(replayed),
+            replay: self.report.replay(result),
         })
     }
 
     /// The messages of some places, each once in a page.
-    fn messages(&mut self, places: &[Place]) -> Vec<Message> {
+    fn messages(&mut self, places: &[Place], delivered: Option<(u32, u32)>) -> Vec<Message> {
         let mut marks: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
         let mut order = Vec::new();
         for place in places {
@@ -416,8 +419,10 @@ impl Builder<'_> {
             }
             marks.entry(place.seq).or_default().extend(place.bytes);
         }
+        let deviating = delivered.map(|(_, seq)| seq).filter(|seq| !order.contains(seq));
+        order.truncate(MESSAGES);
         let mut messages = Vec::new();
-        for seq in order {
+        for seq in deviating.into_iter().chain(order) {
             let Some(event) = self.report.transcript.event(seq) else { continue };
             let Some(caption) = self.caption(&event.what) else { continue };
             let marks = marks.remove(&seq).unwrap_or_default();
@@ -431,11 +436,9 @@ impl Builder<'_> {
             let whole = message::show(if again { &[] } else { body }, &ranges);
             let shown = if self.spent > LONG { whole.thin() } else { whole };
             self.spent = self.spent.saturating_add(shown.bytes);
-            messages.push(Message { seq, again, caption, at: utc(event.at), marks, shown });
-            self.shown.insert(seq);
-            if messages.len() == MESSAGES {
-                break;
-            }
+            let aside = deviating == Some(seq);
+            let first = self.shown.insert(seq);
+            messages.push(Message { seq, first, again, aside, caption, at: utc(event.at), marks, shown });
         }
         messages
     }

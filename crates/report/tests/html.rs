@@ -124,6 +124,12 @@ fn assert_nested(html: &str) {
         }
     }
     assert_eq!(open, Vec::<String>::new());
+    let ids: Vec<&str> = html.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let distinct: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(ids.len(), distinct.len());
+    for link in html.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(distinct.contains(link), "#{link} leads nowhere");
+    }
 }
 
 #[test]
