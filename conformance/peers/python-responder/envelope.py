@@ -185,7 +185,7 @@ def open_number(envelope, world):
 def _open(encrypted_id, world):
     key_value, content_value = _ciphertext(encrypted_id)
     context = xmlsec.EncryptionContext(_key_manager(world))
-    plaintext = context.decrypt(_template(key_value, content_value))
+    plaintext = context.decrypt(template(key_value, content_value))
     if len(plaintext) > 64 * 1024 or not plaintext.startswith(b"<"):
         raise Refusal(DEC, "encryption.plaintext.one-element")
     if plaintext.startswith((b"<?", b"<!")):
@@ -256,8 +256,8 @@ def _cipher_value(element):
     return base64_octets(text_of(_sole(element, (), q(XENC, "CipherValue"))))
 
 
-def _template(wrapped, content):
-    """The same ciphertext as an element of its own, untyped, so that libxmlsec1 returns octets and reads nothing else."""
+def template(wrapped, content):
+    """The same ciphertext as an element of its own, untyped, so that libxmlsec1 returns octets and reads no more."""
     return etree.fromstring(
         f'<xenc:EncryptedData xmlns:xenc="{XENC}" xmlns:ds="{DS}" xmlns:xenc11="{XENC11}">'
         f'<xenc:EncryptionMethod Algorithm="{names.AES256_GCM}"/><ds:KeyInfo><xenc:EncryptedKey>'

@@ -1,4 +1,4 @@
-"""Linkage (chapter 32) and the notice of disclosure (chapter 33): what this insurer says about a person, and to whom."""
+"""Linkage (chapter 32) and the notice of disclosure (chapter 33): what this insurer says about a person."""
 
 import re
 import time
@@ -101,7 +101,8 @@ def check_receipt(octets, world, request_id, envelope, now):
         receipt = messages.authenticate(octets, world, now)
         messages.check_answer(receipt, world.relay, request_id, RECEIPT, now)
         inner = children(receipt.content, ("envelope",))
-        if receipt.content.get("envelope") != envelope.identifier or [child.tag for child in inner] != [q(LU, "Status")]:
+        about = receipt.content.get("envelope")
+        if about != envelope.identifier or [child.tag for child in inner] != [q(LU, "Status")]:
             raise Refusal(INTERNAL, "a receipt for something else")
         if inner[0].get("code") != "OK" or children(inner[0], ("code", "comment")):
             raise Refusal(INTERNAL, "the relay did not record the disclosure")

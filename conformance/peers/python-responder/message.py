@@ -3,7 +3,7 @@
 import base64
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -43,7 +43,6 @@ class Message:
     expires: int | None
     purpose: str | None = None
     message_id: str = ""
-    elsewhere: list = field(default_factory=list)
 
     @property
     def kind(self):
@@ -74,7 +73,7 @@ def authenticate(octets, world, now, fault=None):
         raise not_authentic("message.token.certificate")
     if signature is None:
         raise not_authentic("signature.presence.required")
-    elsewhere = _other_signatures(root, signature)
+    _check_other_signatures(root, signature)
     sender, certificate = world.owner(_token_octets(token), now)
     if sender is None:
         raise not_authentic("key.trust.metadata-only")
@@ -90,7 +89,7 @@ def authenticate(octets, world, now, fault=None):
     content = children(body, (WSU_ID,))
     if len(content) != 1:
         raise not_allowed("ActionNotSupported", "message.body.one-child")
-    return Message(sender, certificate, content[0], body.get(WSU_ID), blocks, created, expires, elsewhere=elsewhere)
+    return Message(sender, certificate, content[0], body.get(WSU_ID), blocks, created, expires)
 
 
 def _envelope(root):
@@ -121,17 +120,15 @@ def _blocks(header):
     return blocks
 
 
-def _other_signatures(root, signature):
+def _check_other_signatures(root, signature):
     """Signatures beside that of the message: only that of an assertion in sb:TargetIdentity has a place."""
-    found = [other for other in signatures_of(root) if other is not signature]
-    for other in found:
+    for other in (other for other in signatures_of(root) if other is not signature):
         assertion = other.getparent()
         before = [sibling.tag for sibling in other.itersiblings(preceding=True) if isinstance(sibling.tag, str)]
         if assertion.tag != q(names.SAML, "Assertion") or assertion.getparent().tag != TARGET_IDENTITY:
             raise not_authentic("signature.position.schema")
         if before != [q(names.SAML, "Issuer")]:
             raise not_authentic("signature.position.schema")
-    return found
 
 
 def _token_octets(token):
@@ -237,7 +234,8 @@ def _check_framework(message):
         refusal = not_allowed("FrameworkVersionMismatch", "message.framework.version")
         refusal.faultcode = "sbf:FrameworkVersionMismatch"
         raise refusal
-    if children(block, (*ON_BLOCKS, "version", *ignored)) or children(message.blocks[SENDER], (*ON_BLOCKS, "providerID")):
+    empty = {FRAMEWORK: ("version", *ignored), SENDER: ("providerID",)}
+    if any(children(message.blocks[name], (*ON_BLOCKS, *attributes)) for name, attributes in empty.items()):
         raise not_a_message("xml.schema.closed")
 
 

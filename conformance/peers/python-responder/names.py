@@ -21,7 +21,8 @@ XML = "http://www.w3.org/XML/1998/namespace"
 
 STANDARD = frozenset({SOAP, WSA, WSSE, WSU, SBF, SB, LU, IMS, SEC, SAML, SAMLP, MD, DS, EC, XENC, XENC11, CK, XML})
 PREFIXES = {
-    "soap": SOAP, "wsa": WSA, "wsse": WSSE, "wsu": WSU, "sbf": SBF, "sb": SB, "lu": LU, "saml": SAML, "ds": DS, "ck": CK,
+    "soap": SOAP, "wsa": WSA, "wsse": WSSE, "wsu": WSU, "sbf": SBF,
+    "sb": SB, "lu": LU, "saml": SAML, "ds": DS, "ck": CK,
 }
 
 ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"

@@ -25,7 +25,8 @@ _DECLARATION = re.compile(
 _PROLOG = re.compile(r"(?:[ \t\r\n]+|<!--.*?-->)*", re.DOTALL)
 # Exact on well-formed documents only, and used only on those.
 _TOKEN = re.compile(
-    r"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|</[^>]*+>|<(?P<name>[^\s/>]++)(?P<rest>(?:[^"'>]++|"[^"]*+"|'[^']*+')*+)>|[^<]++""",
+    r"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|</[^>]*+>|[^<]++|"""
+    r"""<(?P<name>[^\s/>]++)(?P<rest>(?:[^"'>]++|"[^"]*+"|'[^']*+')*+)>""",
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(r"""([^\s=/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")

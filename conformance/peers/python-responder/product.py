@@ -119,9 +119,9 @@ class Product:
 
     def _holder(self, scheme, number, now):
         holder = self.world.people.find(scheme, number, linkage.today(now))
-        if holder and self.fault == "answers-for-another-person":
+        if holder and holder.eligibility and self.fault == "answers-for-another-person":
             others = [found[0] for key, found in self.world.people.holders.items() if key != (scheme, number)]
-            return next(other for other in others if other.eligibility or other.benefits)
+            return next(other for other in others if other.eligibility)
         return holder
 
     def _disclose(self, query, envelope, purpose, outcome):

@@ -205,7 +205,7 @@ def _algorithm_element(parent, name, algorithm):
 
 
 def sign_message(security, token, parts, key, is_rsa):
-    """Appends to wsse:Security the signature over these parts (which have a wsu:Id) and, by STR-Transform, the token."""
+    """Appends to wsse:Security the signature over these parts, by their wsu:Id, and by STR-Transform the token."""
     signature = etree.SubElement(security, q(DS, "Signature"))
     info = etree.SubElement(signature, q(DS, "SignedInfo"))
     _algorithm_element(info, "CanonicalizationMethod", names.EXCLUSIVE)

@@ -159,7 +159,8 @@ REFUSALS = {
     "soap-action": (semantic("ActionNotSupported"), lambda e: ask(e, post={"action": f"{CK}:RelayedQuery"})),
     "relates-to": (semantic("InvalidRefToMsgID"), lambda e: ask(e, relates_to="urn:uuid:1")),
     "reply-to": (INVALID, lambda e: ask(e, blocks=[reply_to("https://127.0.0.1:1/")])),
-    "processing-context": (semantic("ProcCtxUnwilling"), lambda e: ask(e, blocks=[block(SB, "ProcessingContext", "urn:a")])),
+    "processing-context": (
+        semantic("ProcCtxUnwilling"), lambda e: ask(e, blocks=[block(SB, "ProcessingContext", "urn:a")])),
     "purpose": (semantic("CannotHonourUsageDirective"), lambda e: ask(e, message_purpose="urn:a", purpose="urn:a")),
     "item": (INVALID, lambda e: ask(e, items=("eligibility", "name"))),
     "item-twice": (INVALID, lambda e: ask(e, items=("eligibility", "eligibility"))),
@@ -425,8 +426,8 @@ class Control(unittest.TestCase):
     def test_verbs(self):
         status, identity = self.call("GET", "/identity")
         self.assertEqual((status, identity["verbs"]), (200, ["identity", "reset", "clock", "logs"]))
-        for verb, path in (("POST", "/act"), ("GET", "/outcome/a"), ("POST", "/people"), ("GET", "/reset"), ("POST", "/a1b2")):
-            self.assertEqual(self.call(verb, path, {})[0], 501)
+        for unknown in ("POST /act", "GET /outcome/a", "POST /people", "GET /reset", "POST /a1b2"):
+            self.assertEqual(self.call(*unknown.split(" "), {})[0], 501)
         for wrong in ({}, {"now": "1"}, {"now": -1}, {"now": True}, [], {"now": 1, "then": 2}):
             self.assertEqual(self.call("POST", "/clock", wrong)[0], 400)
 

@@ -71,7 +71,7 @@ def seal(plaintext, certificate):
     context.key = xmlsec.Key.generate(xmlsec.constants.KeyDataAes, 256, xmlsec.constants.KeyDataTypeSession)
     plaintext = plaintext.encode()
     plaintext = plaintext.ljust(-(-len(plaintext) // 512) * 512)
-    sealed = context.encrypt_binary(envelopes._template(b"", b""), plaintext)
+    sealed = context.encrypt_binary(envelopes.template(b"", b""), plaintext)
     sealed.set("Type", names.ELEMENT)
     return etree.tostring(sealed).decode()
 
@@ -217,7 +217,9 @@ class Kit:
         octets, _ = compose(sender.author, content, written, to, bent.get("relates_to"), extra=extra)
         return bent["change"](octets, sender) if "change" in bent else octets
 
-    def post(self, endpoint, octets, client="insurer-a", action=f"{CK}:LinkageQuery", path=None, method="POST", **fields):
+    def post(
+        self, endpoint, octets, client="insurer-a", action=f"{CK}:LinkageQuery", path=None, method="POST", **fields
+    ):
         """(status, body, HTTP response) of a request of this party."""
         url = urlsplit(endpoint.url)
         connection = http.client.HTTPSConnection(url.hostname, url.port, timeout=20, context=self.tls(client))
@@ -255,7 +257,8 @@ def drop_reference(identifier):
     """Leaves one part out of the signature."""
 
     def edit(root):
-        (reference,) = root.xpath("//*[local-name()='Security']//*[local-name()='Reference'][@URI=$uri]", uri="#" + identifier)
+        found = "//*[local-name()='Security']//*[local-name()='Reference'][@URI=$uri]"
+        (reference,) = root.xpath(found, uri="#" + identifier)
         reference.getparent().remove(reference)
 
     return change_signed(edit)

@@ -211,7 +211,7 @@ class Connection(socketserver.BaseRequestHandler):
         self.request.sendall(head.encode() + body)
 
     def _end(self, answer):
-        """Answers and closes. What still comes in is dropped for a moment, so that the answer is not lost to a reset."""
+        """Answers and closes. What still comes in is dropped for a moment, lest the answer be lost to a reset."""
         self._send(*answer, close=True)
         self._farewell()
         try:

@@ -11,7 +11,7 @@ import xmlsec
 
 import names
 from names import DS, MD, q
-from octets import base64_octets, children, instant, read, text_of
+from octets import children, instant, read, text_of
 from refusal import Refusal
 from signature import certificate_in, check_enveloped
 
