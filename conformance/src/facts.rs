@@ -22,8 +22,9 @@ enum Subject<'t> {
 
 /// Why the declared deviation is not what was delivered; nothing if it is.
 ///
-/// The deviation `PLACES=WHAT` names the places, joined by `+`; a place stands for all below it. `forge=NAME` is a named
-/// mutation of the forge, which may change anything, but something.
+/// The deviation `PLACES=WHAT` names places, joined by `+`, each standing for all below it. The first is what is bent; the
+/// others follow from it and may show it too. `forge=NAME`, a named mutation of the forge, and `bytes=WHAT`, which leaves no
+/// message that could be read, may change anything, but something.
 pub(crate) fn undeclared(exchange: &Exchange<'_>) -> Option<Phrase> {
     let (places, what) = exchange.deviation().split_once('=')?;
     let twin = exchange.twin()?;
@@ -40,13 +41,14 @@ pub(crate) fn undeclared(exchange: &Exchange<'_>) -> Option<Phrase> {
     if places == "forge" || places == "bytes" {
         return None;
     }
+    let bent = places.split('+').next().unwrap_or_default();
     let declared: Vec<&str> = places.split('+').flat_map(alias).collect();
     let undeclared: Vec<&str> = changed
         .iter()
         .map(String::as_str)
         .filter(|place| !declared.iter().any(|prefix| is_below(place, prefix)))
         .collect();
-    let named = places.split('+').all(|place| alias(place).iter().any(|p| changed.iter().any(|c| is_below(c, p))));
+    let named = alias(bent).iter().any(|prefix| changed.iter().any(|place| is_below(place, prefix)));
     match (undeclared.as_slice(), named) {
         ([], true) => None,
         ([], false) => Some(Phrase::key("missing.deviation-in-bytes", [exchange.deviation()])),
@@ -124,16 +126,18 @@ fn fields(facts: &mut Facts, fields: &[(String, String)]) {
 
 /// Whether the same message, or the same envelope, was sent before in the run.
 fn repeats(facts: &mut Facts, exchange: &Exchange<'_>, seq: u32, body: &Body) {
-    let Some(own) = read::Message::of(body) else { return };
     let mut seen = (false, false);
+    let own = read::Message::of(body);
+    let message_id = own.as_ref().and_then(|own| own.header_text(ns::WSA.name("MessageID")));
+    let envelope = own.as_ref().and_then(|own| Some(attribute(*own.envelopes().first()?, "ID")));
     for event in exchange.run().iter().filter(|event| event.seq < seq) {
         let What::Sent { body: earlier, .. } = &event.what else { continue };
         let contains = |text: Option<&str>| {
             let text = text.filter(|text| !text.is_empty());
             text.zip(earlier.text()).is_some_and(|(text, earlier)| earlier.contains(text))
         };
-        seen.0 |= contains(own.header_text(ns::WSA.name("MessageID")));
-        seen.1 |= contains(own.envelopes().first().map(|envelope| attribute(*envelope, "ID")));
+        seen.0 |= contains(message_id);
+        seen.1 |= contains(envelope);
     }
     facts.insert("repeats.message".into(), seen.0.to_string());
     facts.insert("repeats.envelope".into(), seen.1.to_string());
@@ -156,6 +160,8 @@ fn message(facts: &mut Facts, exchange: &Exchange<'_>, at: i64, body: &Body) {
     if !prolog.is_empty() {
         facts.insert("bytes".into(), prolog.into());
     }
+    let comments = body.text().map_or(0, |text| text.matches("<!--").chain(text.matches("<![CDATA[")).count());
+    facts.insert("pieces".into(), comments.to_string());
     let mut reader = Reader { facts, exchange, document: &document, at };
     reader.order(document.root(), "");
     for child in document.root().elements() {

@@ -1,6 +1,12 @@
 //! Reading what went over the wire, for judges: loosely, since a judge has to look at wrong messages too.
 
-use chukei_crypto::ContentKey;
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    sync::Arc,
+};
+
+use chukei_crypto::{ContentKey, sha256};
 use chukei_evidence::{Body, Exchange};
 use chukei_xml::{Document, Element, Name, lexical::DateTime, lexical::decode_base64, ns};
 
@@ -13,22 +19,37 @@ pub(crate) const ASSERTION: Name = ns::SAML.name("Assertion");
 
 /// A SOAP message that could be read as XML.
 pub(crate) struct Message {
-    document: Document,
+    document: Arc<Document>,
+}
+
+/// Messages that are remembered by their digest: every judge of a whole run looks at all of them.
+pub(crate) const REMEMBERED: usize = 1 << 14;
+
+/// The envelope in these bytes, if they are one. A function of the bytes, which is remembered.
+fn envelope(bytes: &[u8]) -> Option<Arc<Document>> {
+    thread_local! {
+        static READ: RefCell<HashMap<[u8; 32], Option<Arc<Document>>>> = RefCell::default();
+    }
+    READ.with_borrow_mut(|read| {
+        if read.len() >= REMEMBERED {
+            read.clear();
+        }
+        let parse = || Document::parse(bytes).ok().filter(|document| document.root().is(ns::SOAP.name("Envelope")));
+        read.entry(sha256(bytes)).or_insert_with(|| parse().map(Arc::new)).clone()
+    })
 }
 
 impl Message {
     /// The message in a body, when it is well-formed and has an Envelope.
     pub(crate) fn of(body: &Body) -> Option<Self> {
-        let document = Document::parse(body.bytes()).ok()?;
-        let is_envelope = document.root().is(ns::SOAP.name("Envelope"));
-        is_envelope.then_some(Self { document })
+        envelope(body.bytes()).map(|document| Self { document })
     }
 
     pub(crate) fn root(&self) -> Element<'_> {
         self.document.root()
     }
 
-    pub(crate) const fn document(&self) -> &Document {
+    pub(crate) fn document(&self) -> &Document {
         &self.document
     }
 

@@ -43,7 +43,7 @@ fn and_fault(exchange: &Exchange<'_>, wanted: &str, read: fn(&Message) -> Option
     if found == wanted {
         return Verdict::Pass;
     }
-    Finding::new("fault.other-code", wanted, found).at([answer.seq])
+    Finding::new("refusal.other-code", wanted, found).at([answer.seq])
 }
 
 /// As [`turned_away`], and with one of these HTTP statuses if with any.

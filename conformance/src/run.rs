@@ -76,7 +76,7 @@ fn is_below(id: &str, beginning: &str) -> bool {
     })
 }
 
-/// What a transcript begins with.
+/// What a transcript begins with. A selection of everything is none.
 #[must_use]
 pub fn header(
     profile: &Profile,
@@ -86,6 +86,8 @@ pub fn header(
     (seed, epoch): (u64, i64),
     selection: &[&Case],
 ) -> evidence::Header {
+    let all = select(profile, claims, &[]).map_or(0, |all| all.len());
+    let named = if selection.len() == all { &[][..] } else { selection };
     evidence::Header {
         suite: crate::VERSION.to_owned(),
         spec: Index::digest().to_owned(),
@@ -93,7 +95,7 @@ pub fn header(
         epoch,
         profile: profile.name.to_owned(),
         features: claims.iter().map(|&claim| claim.to_owned()).collect(),
-        selection: selection.iter().map(|case| case.about.id.to_owned()).collect(),
+        selection: named.iter().map(|case| case.about.id.to_owned()).collect(),
         product: product.clone(),
         world: world.public.clone(),
     }

@@ -1,7 +1,8 @@
 //! Who really signed a message that went over the wire.
 
 use std::{
-    collections::BTreeMap,
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -10,12 +11,14 @@ use chukei_evidence::{Body, Phrase, World};
 use chukei_xml::{Budget, Document, Element, Sink, XmlError};
 use chukei_xml_security::{FromSigned, Shape, Signed, TrustStore, TrustedKey, Unverified};
 
-use crate::read::ASSERTION;
+use crate::read::{ASSERTION, REMEMBERED};
 
 /// The certificates of a world: every party's keys stand under every name, so that it shows whose key it was.
 struct Known {
     store: TrustStore,
     keys: BTreeMap<[u8; 32], String>,
+    /// Digest of all certificates.
+    id: [u8; 32],
 }
 
 /// Names that no party has: what a message without a sender is verified under.
@@ -32,14 +35,14 @@ impl FromSigned for Nothing {
 
 /// The party whose key made the signature of a SOAP message over the parts that it names, or why there is none.
 pub(crate) fn signer(world: &World, body: &Body) -> Result<String, Vec<Phrase>> {
-    verify(world, body.bytes().to_vec(), &Shape::message())
+    verify(world, body.bytes().to_vec(), true)
 }
 
 /// The party whose key made the enveloped signature of an assertion.
 pub(crate) fn envelope_signer(world: &World, document: &Document, envelope: Element<'_>) -> Result<String, Vec<Phrase>> {
     let mut bytes = Bytes(Vec::new());
     document.canonical(envelope).write_to(&mut bytes);
-    verify(world, bytes.0, &Shape::root(ASSERTION))
+    verify(world, bytes.0, false)
 }
 
 /// The exclusive canonical form of an element.
@@ -57,9 +60,32 @@ impl Sink for Bytes {
     }
 }
 
-fn verify(world: &World, bytes: Vec<u8>, shape: &Shape) -> Result<String, Vec<Phrase>> {
-    let refused = |error: XmlError| vec![Phrase::from(error.to_string())];
+/// A function of its arguments, which is remembered: several judges ask about each message.
+fn verify(world: &World, bytes: Vec<u8>, is_message: bool) -> Result<String, Vec<Phrase>> {
+    type Said = Result<String, Vec<Phrase>>;
+    thread_local! {
+        static SAID: RefCell<HashMap<([u8; 32], bool), Said>> = RefCell::default();
+    }
     let known = known(world);
+    let mut context = sha256(&bytes).to_vec();
+    context.extend_from_slice(&known.id);
+    let question = (sha256(&context), is_message);
+    if let Some(said) = SAID.with_borrow(|said| said.get(&question).cloned()) {
+        return said;
+    }
+    let shape = if is_message { Shape::message() } else { Shape::root(ASSERTION) };
+    let answer = verify_anew(&known, bytes, &shape);
+    SAID.with_borrow_mut(|said| {
+        if said.len() >= REMEMBERED {
+            said.clear();
+        }
+        said.insert(question, answer.clone());
+    });
+    answer
+}
+
+fn verify_anew(known: &Known, bytes: Vec<u8>, shape: &Shape) -> Result<String, Vec<Phrase>> {
+    let refused = |error: XmlError| vec![Phrase::from(error.to_string())];
     let mut budget = Budget::default();
     let document = Document::parse_within(bytes, &mut budget).map_err(refused)?;
     let located = Unverified::<Nothing>::locate(document, shape, &mut budget).map_err(refused)?;
@@ -78,12 +104,13 @@ fn known(world: &World) -> Arc<Known> {
     static MADE: OnceLock<Mutex<BTreeMap<[u8; 32], Arc<Known>>>> = OnceLock::new();
     let all: String = world.parties.iter().map(|party| party.certificate.as_str()).collect();
     let mut made = MADE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    Arc::clone(made.entry(sha256(all.as_bytes())).or_insert_with(|| Arc::new(Known::new(world))))
+    let id = sha256(all.as_bytes());
+    Arc::clone(made.entry(id).or_insert_with(|| Arc::new(Known::new(world, id))))
 }
 
 impl Known {
-    fn new(world: &World) -> Self {
-        let mut known = Self { store: TrustStore::new(), keys: BTreeMap::new() };
+    fn new(world: &World, id: [u8; 32]) -> Self {
+        let mut known = Self { store: TrustStore::new(), keys: BTreeMap::new(), id };
         for party in &world.parties {
             let Ok(certificates) = Certificate::chain_from_pem(&party.certificate) else { continue };
             for key in certificates.iter().filter_map(|certificate| certificate.public_key().ok()) {

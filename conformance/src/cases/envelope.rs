@@ -90,7 +90,7 @@ fn signed_by(envelope: &mut Envelope, party: &str) {
 const ROWS: &[Row] = bends![
     "envelope/present/none" "envelope.present.once" "Header/TargetIdentity+Envelope+Header/Security/Signature=missing" ["WSF-03"]
         |d| d.envelopes.clear();
-    "envelope/present/empty" "envelope.present.once" "Header/TargetIdentity+Envelope=empty" ["WSF-03"]
+    "envelope/present/empty" "envelope.present.once" "Envelope=empty" ["WSF-03"]
         |d| d.change(|root| root.find_mut("soap:Header/sb:TargetIdentity").children.clear());
     "envelope/present/two" "envelope.present.once" "Envelope[2]=second" ["ENV-14"]
         |d| {
@@ -99,12 +99,12 @@ const ROWS: &[Row] = bends![
             second.id = d.world.forge(second.seed, 0).id("envelope");
             d.envelopes.push(second);
         };
-    "envelope/present/number-in-clear" "envelope.present.once" "Header/TargetIdentity+Envelope=NameID" ["WSF-03", "ENV-07"]
+    "envelope/present/number-in-clear" "envelope.present.once" "Envelope+Header/TargetIdentity=NameID" ["WSF-03", "ENV-07"]
         |d| {
             let number = d.envelope().name_id.build();
             d.change(move |root| root.find_mut("soap:Header/sb:TargetIdentity").children = vec![number.clone().into()]);
         };
-    "envelope/present/encrypted-assertion" "envelope.present.once" "Header/TargetIdentity+Envelope=EncryptedAssertion" ["WSF-03"]
+    "envelope/present/encrypted-assertion" "envelope.present.once" "Envelope+Header/TargetIdentity=EncryptedAssertion" ["WSF-03"]
         |d| d.change(|root| {
             let target = root.find_mut("soap:Header/sb:TargetIdentity");
             target.children = vec![Element::declared(ns::SAML, "EncryptedAssertion").into()];

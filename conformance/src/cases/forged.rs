@@ -45,21 +45,20 @@ fn of_envelope(kind: Kind, mutation: &'static Mutation) -> Option<Case> {
     Some(Case::mutation((kind, "forged/envelope"), mutation, &[sentence(mutation)?], Bend::Envelope(mutation)))
 }
 
-/// What is changed in the bytes of an envelope cannot be signed as part of a message.
+/// What is changed in bytes cannot be signed as part of a message, and what every kind of message can have is shown on the
+/// message itself.
 fn fits_into_a_message(mutation: &Mutation) -> bool {
-    !mutation.changes.iter().any(|change| matches!(change, Change::Bytes(_)))
+    let is_of_bytes = mutation.changes.iter().any(|change| matches!(change, Change::Bytes(_)));
+    !is_of_bytes && mutation.specimens.len() < Specimen::ALL.len()
 }
 
 /// The sentence that demands the refusal. Mutations that everybody has to read past have none here.
 fn sentence(mutation: &Mutation) -> Option<&'static Sentence> {
-    match mutation.verdict {
-        Verdict::Refuse(reason) => Index::sentence(Reason::from_name(reason)?.sentence()),
-        Verdict::Above(_) => None,
-        Verdict::Inert => Some(req!("xml.text.whole")).filter(|_| is_about_text(mutation)),
+    let Verdict::Refuse(reason) = mutation.verdict else { return None };
+    let reason = Reason::from_name(reason)?;
+    let is_about_encryption = mutation.rows.iter().any(|row| row.starts_with("ENC-"));
+    match reason {
+        Reason::Structure if is_about_encryption => Some(req!("encryption.structure.one-shape")),
+        _ => Index::sentence(reason.sentence()),
     }
-}
-
-/// Text in pieces that has to be read as one whole.
-fn is_about_text(_: &Mutation) -> bool {
-    false
 }

@@ -36,9 +36,12 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     ] {
         cases.push(Case::scene(Role::Responder, id, (None, ""), no_data, play));
     }
-    let required = &[req!("linkage.disclosure.required")];
     for (id, deviation, play) in RECEIPTS {
-        let case = Case::scene(Role::Responder, id, (Some("query"), deviation), required, *play);
+        let mut required = vec![req!("linkage.disclosure.required")];
+        if *id == "linkage/receipt/of-another-request" {
+            required.push(req!("message.relates-to.answered"));
+        }
+        let case = Case::scene(Role::Responder, id, (Some("query"), deviation), &required, *play);
         cases.push(case.covering(&["SOAP-10", "SOAP-11", "WSA-04"]));
     }
 }

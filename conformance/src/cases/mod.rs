@@ -3,6 +3,7 @@
 pub(crate) mod control;
 pub(crate) mod envelope;
 pub(crate) mod forged;
+pub(crate) mod layers;
 pub(crate) mod linkage;
 pub(crate) mod message;
 pub(crate) mod relay;
@@ -20,6 +21,7 @@ pub(crate) fn all() -> Vec<Case> {
     linkage::add(&mut cases);
     relay::add(&mut cases);
     requester::add(&mut cases);
+    layers::add(&mut cases);
     forged::add(&mut cases);
     control::add(&mut cases);
     cases

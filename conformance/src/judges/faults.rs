@@ -41,7 +41,7 @@ fn refusals<'t>(exchange: &Exchange<'t>) -> Vec<(&'t str, Sent<'t>, Answer<'t>)>
 fn shape(exchange: &Exchange<'_>) -> Verdict {
     each(refusals(exchange), "missing.a-refusal", |(_, _, answer)| {
         let wrong = |expected: &str, observed: String| {
-            Err(Finding::new("fault.shape", Phrase::plain(expected), observed).at([answer.seq]))
+            Err(Finding::new("refusal.shape", Phrase::plain(expected), observed).at([answer.seq]))
         };
         if answer.body.is_empty() && matches!(answer.status, 400 | 404 | 405 | 413 | 431) {
             return Ok(()); // turned away by HTTP, before there was a message
@@ -74,12 +74,12 @@ const TELLING: usize = 6;
 fn no_echo(exchange: &Exchange<'_>) -> Verdict {
     each(refusals(exchange), "missing.a-refusal", |(_, sent, answer)| {
         let Some(told) = answer.body.text() else { return Ok(()) };
-        let fields = answer.fields.0.iter().map(|(_, value)| value.as_str());
-        let told: Vec<&str> = fields.chain([told]).collect();
+        let fields = answer.fields.0.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        let told: Vec<&str> = fields.map(|(_, value)| value.as_str()).chain([told]).collect();
         for value in values(exchange, sent) {
             if value.chars().count() >= TELLING && told.iter().any(|told| told.contains(value.as_str())) {
                 let places = [Place::from(answer.seq), Place::from(sent.seq)];
-                return Err(Finding::new("fault.echo", Phrase::plain("expected.no-echo"), value).at(places));
+                return Err(Finding::new("refusal.echo", Phrase::plain("expected.no-echo"), value).at(places));
             }
         }
         Ok(())
@@ -118,12 +118,16 @@ fn group(case: &str) -> Option<Group> {
     groups.all(|other| other == Some(first)).then_some(first)
 }
 
-fn equal(exchange: &Exchange<'_>, wanted: Group) -> Verdict {
-    let refused: Vec<Answer<'_>> = refusals(exchange)
-        .into_iter()
-        .filter(|(case, sent, answer)| sent.deviates && answer.status == 500 && group(case) == Some(wanted))
+/// Faults of the run that belong to a group, by the case in which they came.
+pub(super) fn refused_as<'t>(exchange: &Exchange<'t>, wanted: Group) -> Vec<Answer<'t>> {
+    let all = refusals(exchange).into_iter();
+    all.filter(|(case, sent, answer)| sent.deviates && answer.status == 500 && group(case) == Some(wanted))
         .map(|(_, _, answer)| answer)
-        .collect();
+        .collect()
+}
+
+fn equal(exchange: &Exchange<'_>, wanted: Group) -> Verdict {
+    let refused = refused_as(exchange, wanted);
     let Some((first, rest)) = refused.split_first().filter(|(_, rest)| !rest.is_empty()) else {
         return Verdict::unreached(Phrase::plain("missing.two-refusals"));
     };
@@ -133,7 +137,7 @@ fn equal(exchange: &Exchange<'_>, wanted: Group) -> Verdict {
         }
         let told = |answer: &Answer<'_>| answer.body.text().unwrap_or_default().chars().take(400).collect::<String>();
         let places = [Place::from(other.seq), Place::from(first.seq)];
-        Err(Finding::new("fault.told-apart", told(first), told(other)).at(places))
+        Err(Finding::new("refusal.told-apart", told(first), told(other)).at(places))
     })
 }
 
@@ -183,6 +187,6 @@ fn status(exchange: &Exchange<'_>) -> Verdict {
     each(semantic, "missing.a-refusal", |(code, answer)| {
         let message = Message::of(answer.body);
         let found = message.as_ref().and_then(Message::fault_status).unwrap_or("–");
-        if found == code { Ok(()) } else { Err(Finding::new("fault.status", code, found).at([answer.seq])) }
+        if found == code { Ok(()) } else { Err(Finding::new("refusal.status", code, found).at([answer.seq])) }
     })
 }

@@ -1,11 +1,15 @@
 //! Sentences that demand a refusal: each judged over the cases that declare it, by one rule and its variants.
 
 use chukei_evidence::{Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
+use chukei_reason::Answer;
 use chukei_spec::req;
 use serde_json::Value;
 
 use super::declared;
-use crate::refuse::{self, answered, connected, refused_by};
+use crate::{
+    read::Message,
+    refuse::{self, answered, connected, refused_by},
+};
 
 macro_rules! judges {
     ($( $rule:expr => $($sentence:literal)+; )*) => {
@@ -35,7 +39,7 @@ judges! {
         "signature.reference.fragment" "signature.reference.parent" "signature.transform.closed"
         "signature.algorithm.closed" "signature.canonical.exists" "signature.signer.one"
         "signature.digest.match" "signature.value.verifies" "signature.coverage.all-parts"
-        "encryption.structure.one-shape" "encryption.order.encrypt-then-sign" "encryption.open.after-verify"
+        "encryption.structure.one-shape" "encryption.order.encrypt-then-sign"
         "encryption.open.one-answer" "encryption.plaintext.one-element" "envelope.open.one-answer"
         "key.trust.metadata-only" "key.info.hint-only"
         "limit.depth" "limit.nodes" "limit.attributes" "limit.namespaces" "limit.token" "limit.references"
@@ -53,6 +57,8 @@ judges! {
     forbidden => "mapping.input.own-number" "mapping.loop.none";
     not_forwarded => "relayed.forward.holder";
     no_receipt => "linkage.disclosure.required";
+    not_opened => "encryption.open.after-verify";
+    read_whole => "xml.text.whole";
 }
 
 fn is_requester(exchange: &Exchange<'_>) -> bool {
@@ -136,6 +142,47 @@ fn not_forwarded(exchange: &Exchange<'_>) -> Verdict {
             Finding::new("relayed.forwarded", Phrase::plain("expected.no-call"), call.to).at([call.seq])
         }
         _ => verdict,
+    }
+}
+
+/// Refused as not authenticated: what stood in the ciphertext, which was no better, was not looked at.
+fn not_opened(exchange: &Exchange<'_>) -> Verdict {
+    let verdict = refused(exchange);
+    let Some(answer) = refuse::answer(exchange).filter(|_| verdict.is_pass()) else { return verdict };
+    let others = super::faults::refused_as(exchange, Answer::Auth);
+    match others.iter().find(|other| other.exchange != answer.exchange) {
+        None => Verdict::unreached(Phrase::plain("missing.two-refusals")),
+        Some(other) if other.body == answer.body => Verdict::Pass,
+        Some(other) => {
+            let places = [Place::from(answer.seq), Place::from(other.seq)];
+            Finding::new("opened.unverified", Phrase::plain("expected.not-opened"), "").at(places)
+        }
+    }
+}
+
+/// Accepted, and read as the twin is: a positive case with a deviation that must not matter.
+fn read_whole(exchange: &Exchange<'_>) -> Verdict {
+    if let Some(missing) = crate::facts::undeclared(exchange) {
+        return Verdict::Unreached { missing };
+    }
+    let (see, twin): (refuse::See, _) = (if is_requester(exchange) { used } else { answered }, exchange.twin());
+    if !twin.is_some_and(|twin| see(&twin).is_accepted()) {
+        return Verdict::unreached(Phrase::key("missing.twin-accepted", exchange.twin_id()));
+    }
+    let told = |exchange: &Exchange<'_>| {
+        let message = Message::of(refuse::answer(exchange)?.body)?;
+        let facts = message.content()?.elements().map(|fact| fact.local().to_owned()).collect::<Vec<_>>();
+        Some((message.kind().to_owned(), facts))
+    };
+    match see(exchange) {
+        Seen::Accepted { .. } if twin.is_none_or(|twin| told(&twin) == told(exchange)) => Verdict::Pass,
+        Seen::Accepted { at, .. } => {
+            Finding::new("text.in-pieces", Phrase::plain("expected.same-as-twin"), Phrase::plain("observed.other")).at(at)
+        }
+        Seen::Refused(at) => {
+            Finding::new("text.in-pieces", Phrase::plain("expected.same-as-twin"), Phrase::plain("observed.refused")).at(at)
+        }
+        Seen::Neither { missing } => Verdict::Unreached { missing },
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use chukei_crypto::{Certificate, PrivateKey, PublicKey, test_pki};
 use chukei_evidence as evidence;
+use chukei_forge::specimen;
+use openssl::ssl::SslContext;
 use serde::Deserialize;
 
 use crate::{
@@ -20,18 +23,23 @@ use crate::{
 pub const NOBODY: &str = "nobody";
 
 /// Parties, keys, agreements and people.
-#[derive(Debug)]
 pub struct World {
     /// What everybody may know.
     pub public: evidence::World,
     keys: BTreeMap<String, Keys>,
+    authority: Option<Certificate>,
+    contexts: Mutex<Contexts>,
+    forge: OnceLock<[specimen::Party; 4]>,
 }
+
+/// TLS contexts by the party whose certificate they show, and whether they speak TLS 1.1 only.
+pub(crate) type Contexts = BTreeMap<(Option<String>, bool), SslContext>;
 
 /// Keys of a party. Private ones are read when they are first used, and a product's are never needed.
 #[derive(Debug)]
 struct Keys {
     certificate: Certificate,
-    encryption: Option<Certificate>,
+    encryption: Option<(Certificate, PublicKey)>,
     sign: Lazy,
     decrypt: Lazy,
 }
@@ -77,6 +85,12 @@ struct FileAgreement {
     purposes: Vec<String>,
 }
 
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
 impl World {
     /// Reads a world folder.
     ///
@@ -98,7 +112,11 @@ impl World {
                 ..evidence::World::default()
             },
             keys: BTreeMap::new(),
+            authority: None,
+            contexts: Mutex::default(),
+            forge: OnceLock::new(),
         };
+        world.authority = Some(parse(&world.public.ca, &folder.join("ca/ca.pem"))?);
         world.public.people = people::load(folder)?;
         for party in file.party {
             world.add_folder(folder, party)?;
@@ -119,7 +137,8 @@ impl World {
                 encryption: if encryption.is_empty() {
                     None
                 } else {
-                    Some(parse(&encryption, &keys.join("decrypt.pem"))?)
+                    let certificate = parse(&encryption, &keys.join("decrypt.pem"))?;
+                    certificate.public_key().ok().map(|key| (certificate, key))
                 },
                 sign: own("sign.key"),
                 decrypt: own("decrypt.key"),
@@ -144,7 +163,7 @@ impl World {
         let spec = test_pki::LeafSpec::new("TEST Nobody", key.public_key());
         let certificate = test_pki::Ca::from_spec(spec, key.clone()).certificate().clone();
         let pem = openssl::x509::X509::from_der(certificate.der()).and_then(|x509| x509.to_pem());
-        let encryption = Some(certificate.clone());
+        let encryption = Some((certificate.clone(), key.public_key().clone()));
         let sign = Lazy::new(key.to_pkcs8_pem().ok().map(|pem| pem.to_string()));
         let _ = sign.key.set(key);
         self.keys.insert(NOBODY.into(), Keys { certificate, encryption, sign, decrypt: Lazy::new(None) });
@@ -200,14 +219,13 @@ impl World {
     /// The key for which others seal.
     #[must_use]
     pub fn recipient(&self, party: &str) -> PublicKey {
-        let certificate = self.keys(party).encryption.as_ref();
-        required(certificate.and_then(|certificate| certificate.public_key().ok()).as_ref(), party).clone()
+        required(self.keys(party).encryption.as_ref(), party).1.clone()
     }
 
     /// DER of the certificate for which others seal.
     #[must_use]
     pub fn encryption_certificate(&self, party: &str) -> Vec<u8> {
-        required(self.keys(party).encryption.as_ref(), party).der().to_vec()
+        required(self.keys(party).encryption.as_ref(), party).0.der().to_vec()
     }
 
     /// The certificate of the authority.
@@ -216,7 +234,7 @@ impl World {
     /// When the world has none.
     #[must_use]
     pub fn authority(&self) -> Certificate {
-        required(Certificate::from_pem(&self.public.ca).ok().as_ref(), "ca").clone()
+        required(self.authority.as_ref(), "ca").clone()
     }
 
     /// The key with which a party opens, where the folder has it.
@@ -230,6 +248,14 @@ impl World {
     pub fn party_of(&self, certificate: &[u8]) -> Option<&str> {
         let mut all = self.keys.iter();
         all.find(|(_, keys)| keys.certificate.der() == certificate).map(|(name, _)| name.as_str())
+    }
+
+    pub(crate) fn contexts(&self) -> MutexGuard<'_, Contexts> {
+        self.contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) const fn forge_parties(&self) -> &OnceLock<[specimen::Party; 4]> {
+        &self.forge
     }
 
     /// Names of all parties.

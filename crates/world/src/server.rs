@@ -379,6 +379,10 @@ async fn receive(
             return Err((Refusal::new("transport.body.limit", Reason::Http, "a body in time"), Some(408)));
         }
     };
+    // Whoever has no limit fails later, in a way of its own: a fault of a mock party.
+    if body.len() > serve.limits.body {
+        return Err((Refusal::internal("a body that fits"), None));
+    }
     let actions: Vec<_> = head.headers.get_all("soapaction").iter().collect();
     let soap_action = match actions.as_slice() {
         [action] => action.to_str().ok().map(str::to_owned),

@@ -130,7 +130,10 @@ impl Draft {
                 let assertion = envelope.build(&self.world, self.now);
                 let wrapped = assertion.get("//xenc:EncryptedKey/xenc:CipherData/xenc:CipherValue");
                 let wrapped = wrapped.map(Element::content).unwrap_or_default();
-                self.keys.push((envelope.sealed_for.clone(), wrapped, encode_base64(&envelope.content_key)));
+                // A bent seal may not open with the key that went into it.
+                if envelope.mutation.is_none() && envelope.seal.is_empty() {
+                    self.keys.push((envelope.sealed_for.clone(), wrapped, encode_base64(&envelope.content_key)));
+                }
                 block = block.child(assertion);
             }
             blocks.push(("TargetIdentity", "target-identity", block));

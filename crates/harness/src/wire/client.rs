@@ -73,7 +73,7 @@ async fn connect(
     party: Option<&str>,
     old: bool,
 ) -> Result<SslStream<TcpStream>, NoAnswer> {
-    let ssl = tls::client(world, party, old, &url.host).map_err(|_| NoAnswer::TlsRefused)?;
+    let ssl = tls::client(world, party, old).map_err(|_| NoAnswer::TlsRefused)?;
     let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|_| NoAnswer::Refused)?;
     let _ = stream.set_nodelay(true);
     let mut stream = SslStream::new(ssl, stream).map_err(|_| NoAnswer::TlsRefused)?;

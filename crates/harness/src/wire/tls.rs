@@ -3,15 +3,29 @@
 use openssl::{
     error::ErrorStack,
     pkey::PKey,
-    ssl::{Ssl, SslAcceptor, SslConnector, SslContextBuilder, SslMethod, SslVerifyMode, SslVersion},
+    ssl::{Ssl, SslAcceptor, SslContext, SslContextBuilder, SslMethod, SslVerifyMode, SslVersion},
     x509::{X509, store::X509StoreBuilder},
 };
 
 use crate::world::World;
 
 /// TLS of a client that shows the certificate of `party`, or none.
-pub(crate) fn client(world: &World, party: Option<&str>, old: bool, host: &str) -> Result<Ssl, ErrorStack> {
-    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+///
+/// Made once for each: setting one up costs more than a handshake. Sessions are not resumed, so that every connection
+/// shows its certificate anew.
+pub(crate) fn client(world: &World, party: Option<&str>, old: bool) -> Result<Ssl, ErrorStack> {
+    let key = (party.map(str::to_owned), old);
+    if let Some(context) = world.contexts().get(&key) {
+        return Ssl::new(context);
+    }
+    let context = context(world, party, old)?;
+    let ssl = Ssl::new(&context);
+    world.contexts().insert(key, context);
+    ssl
+}
+
+fn context(world: &World, party: Option<&str>, old: bool) -> Result<SslContext, ErrorStack> {
+    let mut builder = SslContext::builder(SslMethod::tls_client())?;
     if old {
         // Level 0, because nothing above it lets this library offer TLS 1.1 at all.
         builder.set_cipher_list("ALL:@SECLEVEL=0")?;
@@ -21,14 +35,12 @@ pub(crate) fn client(world: &World, party: Option<&str>, old: bool, host: &str) 
         builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
     }
     trust(&mut builder, world)?;
+    // Which host a certificate names is no matter here; doctor compares the whole certificate.
     builder.set_verify(SslVerifyMode::PEER);
     if let Some(party) = party {
         identify(&mut builder, world, party)?;
     }
-    // Which host a certificate names is no matter of the standard; doctor compares the whole certificate.
-    let mut configuration = builder.build().configure()?;
-    configuration.set_verify_hostname(false);
-    configuration.into_ssl(host)
+    Ok(builder.build())
 }
 
 /// TLS of the server of `party`, which asks for a certificate and records who showed which.
