@@ -103,11 +103,8 @@ fn relayed_in(face: &Face) -> Draft {
     draft.body.set("onBehalfOf", &requester);
     let relay = draft.entity("relay");
     let envelope = draft.envelope();
-    let second = Confirmation {
-        entity: Some(relay),
-        holder: Some("relay".into()),
-        ..envelope.confirmation().clone()
-    };
+    let second =
+        Confirmation { entity: Some(relay), holder: Some("relay".into()), ..envelope.confirmation().clone() };
     envelope.confirmations.push(second);
     draft.speak_as("relay");
     draft

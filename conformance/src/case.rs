@@ -143,8 +143,7 @@ impl Case {
     pub(crate) fn row(kind: Kind, row: &Row) -> Self {
         let play = Play::Bent(kind, Bend::Own(row.bend));
         let twin = Some(full(kind.role(), kind.name()));
-        let case =
-            Self::new(kind.role(), row.id, twin, row.deviation, &[row.sentence], play, kind.feature());
+        let case = Self::new(kind.role(), row.id, twin, row.deviation, &[row.sentence], play, kind.feature());
         Self { rows: row.rows, ..case }
     }
 

@@ -30,7 +30,8 @@ pub(crate) fn undeclared(exchange: &Exchange<'_>) -> Option<Phrase> {
     let twin = exchange.twin()?;
     if places == "receipt" || places == "reply" {
         // The suite's own answer deviates, in a way that need not even be a message.
-        let call = exchange.calls().find(|call| exchange.reply(call.exchange).is_none_or(|reply| reply.deviates));
+        let call =
+            exchange.calls().find(|call| exchange.reply(call.exchange).is_none_or(|reply| reply.deviates));
         return call.is_none().then(|| Phrase::key("missing.deviation-in-bytes", [exchange.deviation()]));
     }
     let (own, other) = subjects(exchange, &twin)?;
@@ -65,7 +66,9 @@ fn alias(place: &str) -> Vec<&str> {
 }
 
 fn is_below(place: &str, prefix: &str) -> bool {
-    place.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '@', '[', '{', '#', '.']))
+    place
+        .strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '@', '[', '{', '#', '.']))
 }
 
 fn difference(own: &Facts, other: &Facts) -> BTreeSet<String> {
@@ -91,7 +94,8 @@ fn subjects<'t>(exchange: &Exchange<'t>, twin: &Exchange<'t>) -> Option<(Subject
     let reply = exchange.replies().find(|reply| reply.deviates)?;
     let called = |exchange: &Exchange<'t>, number| exchange.calls().find(|call| call.exchange == number);
     let party = called(exchange, reply.exchange)?.to;
-    let other = twin.replies().find(|other| called(twin, other.exchange).is_some_and(|call| call.to == party))?;
+    let other =
+        twin.replies().find(|other| called(twin, other.exchange).is_some_and(|call| call.to == party))?;
     Some((Subject::Reply(reply), Subject::Reply(other)))
 }
 
@@ -120,7 +124,10 @@ fn facts(exchange: &Exchange<'_>, subject: &Subject<'_>) -> Facts {
 fn fields(facts: &mut Facts, fields: &[(String, String)]) {
     for (name, value) in fields {
         let place = format!("http.{}", name.to_ascii_lowercase());
-        facts.entry(place).and_modify(|old| old.push_str(&format!(", {value}"))).or_insert_with(|| value.clone());
+        facts
+            .entry(place)
+            .and_modify(|old| old.push_str(&format!(", {value}")))
+            .or_insert_with(|| value.clone());
     }
 }
 
@@ -160,7 +167,8 @@ fn message(facts: &mut Facts, exchange: &Exchange<'_>, at: i64, body: &Body) {
     if !prolog.is_empty() {
         facts.insert("bytes".into(), prolog.into());
     }
-    let comments = body.text().map_or(0, |text| text.matches("<!--").chain(text.matches("<![CDATA[")).count());
+    let comments =
+        body.text().map_or(0, |text| text.matches("<!--").chain(text.matches("<![CDATA[")).count());
     facts.insert("pieces".into(), comments.to_string());
     let mut reader = Reader { facts, exchange, document: &document, at };
     reader.order(document.root(), "");
@@ -188,7 +196,10 @@ impl Reader<'_, '_> {
         self.order(element, &place);
         for attribute in element.attributes() {
             let value = self.value(attribute.value());
-            self.facts.insert(format!("{place}@{}", attribute.qualified().rsplit(':').next().unwrap_or_default()), value);
+            self.facts.insert(
+                format!("{place}@{}", attribute.qualified().rsplit(':').next().unwrap_or_default()),
+                value,
+            );
         }
         let mut plain = String::new();
         for node in element.nodes() {
@@ -225,7 +236,10 @@ impl Reader<'_, '_> {
             (_, Some(document)) => {
                 let root = document.root();
                 for attribute in root.attributes() {
-                    self.facts.insert(format!("{place}.number@{}", attribute.qualified()), attribute.value().into());
+                    self.facts.insert(
+                        format!("{place}.number@{}", attribute.qualified()),
+                        attribute.value().into(),
+                    );
                 }
                 self.facts.insert(format!("{place}.number#"), text(root).unwrap_or_default().into());
             }
@@ -240,7 +254,10 @@ impl Reader<'_, '_> {
     fn value(&self, value: &str) -> String {
         if let Some(seconds) = read::seconds(value) {
             // Whole tens, so that a second between making and sending makes no difference.
-            return format!("t{:+}", (seconds.saturating_sub(self.at).saturating_add(5)).div_euclid(10).saturating_mul(10));
+            return format!(
+                "t{:+}",
+                (seconds.saturating_sub(self.at).saturating_add(5)).div_euclid(10).saturating_mul(10)
+            );
         }
         let id = value.strip_prefix('#').unwrap_or(value);
         if is_fresh(id) {
@@ -266,7 +283,11 @@ fn is_fresh(id: &str) -> bool {
 fn place(element: Element<'_>, parent: &str) -> String {
     if element.is(ASSERTION) && (parent.ends_with("TargetIdentity") || parent.ends_with("Token")) {
         let before = siblings_before(element);
-        return if before == 0 { "Envelope".into() } else { format!("Envelope[{}]", before.saturating_add(1)) };
+        return if before == 0 {
+            "Envelope".into()
+        } else {
+            format!("Envelope[{}]", before.saturating_add(1))
+        };
     }
     let mut name = element.local().to_owned();
     if element.is(ns::DS.name("Reference")) {

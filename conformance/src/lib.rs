@@ -64,6 +64,7 @@ pub fn catalogue() -> &'static Catalogue {
     static TEXTS: OnceLock<Catalogue> = OnceLock::new();
     TEXTS.get_or_init(|| {
         // A test reads both files; if they could not be read, keys would be shown in place of texts.
-        Catalogue::parse(include_str!("../messages/ja.toml"), include_str!("../messages/en.toml")).unwrap_or_default()
+        Catalogue::parse(include_str!("../messages/ja.toml"), include_str!("../messages/en.toml"))
+            .unwrap_or_default()
     })
 }

@@ -1,10 +1,6 @@
 //! Reading what went over the wire, for judges: loosely, since a judge has to look at wrong messages too.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    sync::Arc,
-};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use chukei_crypto::{ContentKey, sha256};
 use chukei_evidence::{Body, Exchange};
@@ -34,7 +30,8 @@ fn envelope(bytes: &[u8]) -> Option<Arc<Document>> {
         if read.len() >= REMEMBERED {
             read.clear();
         }
-        let parse = || Document::parse(bytes).ok().filter(|document| document.root().is(ns::SOAP.name("Envelope")));
+        let parse =
+            || Document::parse(bytes).ok().filter(|document| document.root().is(ns::SOAP.name("Envelope")));
         read.entry(sha256(bytes)).or_insert_with(|| parse().map(Arc::new)).clone()
     })
 }
@@ -145,7 +142,8 @@ impl Message {
 
     /// `Created` and `Expires`, in seconds since 1970.
     pub(crate) fn timestamp(&self) -> Option<(i64, i64)> {
-        let stamp = self.header(ns::WSSE.name("Security"))?.elements().find(|c| c.is(ns::WSU.name("Timestamp")))?;
+        let stamp =
+            self.header(ns::WSSE.name("Security"))?.elements().find(|c| c.is(ns::WSU.name("Timestamp")))?;
         let time = |local| seconds(text(stamp.elements().find(|c| c.is(ns::WSU.name(local)))?)?);
         Some((time("Created")?, time("Expires")?))
     }

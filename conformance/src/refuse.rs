@@ -1,6 +1,8 @@
 //! Whether the product did what a message of the suite asked, or refused it; and the rules of negative cases.
 
-use chukei_evidence::{Answer, Exchange, Finding, NoAnswer, Phrase, Place, Seen, Sent, Verdict, What, negative};
+use chukei_evidence::{
+    Answer, Exchange, Finding, NoAnswer, Phrase, Place, Seen, Sent, Verdict, What, negative,
+};
 
 use crate::{facts, read::Message};
 

@@ -54,26 +54,29 @@ pub fn select(
             return Err(SelectError::Nothing(pattern.clone()));
         }
     }
-    let whole = |pattern: &String| pattern.strip_prefix("r:").is_some_and(|id| !all.iter().any(|c| {
-        c.about.sentences.iter().any(|sentence| is_below(sentence.id, id))
-    }));
+    let whole = |pattern: &String| {
+        pattern.strip_prefix("r:").is_some_and(|id| {
+            !all.iter().any(|c| c.about.sentences.iter().any(|sentence| is_below(sentence.id, id)))
+        })
+    };
     let chosen: Vec<&'static Case> = all
         .iter()
         .filter(|case| {
-            patterns.is_empty()
-                || patterns.iter().any(|pattern| whole(pattern) || fits(case, pattern))
+            patterns.is_empty() || patterns.iter().any(|pattern| whole(pattern) || fits(case, pattern))
         })
         .copied()
         .collect();
     let is_twin = |case: &Case| chosen.iter().any(|other| other.about.twin == Some(case.about.id));
-    Ok(all.into_iter().filter(|case| is_twin(case) || chosen.iter().any(|c| c.about.id == case.about.id)).collect())
+    Ok(all
+        .into_iter()
+        .filter(|case| is_twin(case) || chosen.iter().any(|c| c.about.id == case.about.id))
+        .collect())
 }
 
 /// Whether `id` begins with `beginning`, up to a border between its parts.
 fn is_below(id: &str, beginning: &str) -> bool {
-    id.strip_prefix(beginning.trim_end_matches(['/', '.', '*'])).is_some_and(|rest| {
-        rest.is_empty() || rest.starts_with(['/', '.']) || beginning.ends_with('*')
-    })
+    id.strip_prefix(beginning.trim_end_matches(['/', '.', '*']))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.']) || beginning.ends_with('*'))
 }
 
 /// What a transcript begins with. A selection of everything is none.
@@ -136,7 +139,8 @@ fn play(face: &Face, case: &Case) {
 }
 
 fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a case stopped without a word").to_owned()
 }
 

@@ -39,7 +39,11 @@ pub(crate) fn signer(world: &World, body: &Body) -> Result<String, Vec<Phrase>> 
 }
 
 /// The party whose key made the enveloped signature of an assertion.
-pub(crate) fn envelope_signer(world: &World, document: &Document, envelope: Element<'_>) -> Result<String, Vec<Phrase>> {
+pub(crate) fn envelope_signer(
+    world: &World,
+    document: &Document,
+    envelope: Element<'_>,
+) -> Result<String, Vec<Phrase>> {
     let mut bytes = Bytes(Vec::new());
     document.canonical(envelope).write_to(&mut bytes);
     verify(world, bytes.0, false)

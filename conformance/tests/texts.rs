@@ -36,7 +36,9 @@ fn every_finding_has_a_text_in_both_languages_and_every_text_a_finding() {
     used(Path::new("src"), &mut keys);
     assert!(keys.len() > 80, "{}", keys.len());
     let known = |key: &&String| {
-        Lang::ALL.iter().all(|lang| catalogue.text(key, *lang).or(Catalogue::builtin().text(key, *lang)).is_some())
+        Lang::ALL
+            .iter()
+            .all(|lang| catalogue.text(key, *lang).or(Catalogue::builtin().text(key, *lang)).is_some())
     };
     let lacking: Vec<&String> = keys.iter().filter(|key| !known(key)).collect();
     assert!(lacking.is_empty(), "no text: {lacking:?}");

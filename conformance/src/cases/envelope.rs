@@ -20,9 +20,12 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.extend(RELAYED.iter().map(|row| Case::row(Kind::RelayedIn, row)));
     let once = (Some("query"), "repeats.envelope=true");
     let sentence = &[req!("envelope.use.once")];
-    cases.push(Case::scene(Role::Responder, "envelope/use/again", once, sentence, again).covering(&["ENV-03"]));
+    cases.push(
+        Case::scene(Role::Responder, "envelope/use/again", once, sentence, again).covering(&["ENV-03"]),
+    );
     let deviation = (Some("query"), "repeats.envelope+Body=true");
-    let other = Case::scene(Role::Responder, "envelope/use/other-question", deviation, sentence, other_question);
+    let other =
+        Case::scene(Role::Responder, "envelope/use/other-question", deviation, sentence, other_question);
     cases.push(other.covering(&["ENV-03"]));
     let exact = &[req!("envelope.exact-number"), req!("linkage.answer.person")];
     for (id, scene) in [

@@ -78,7 +78,7 @@ const ANY: &[Row] = bends![
             let signature = root.remove("soap:Header/wsse:Security/ds:Signature");
             root.append("soap:Header", signature);
         });
-    "signature/position/in-body" "signature.position.schema" "Body+signer=signature-in-Body" ["XSW-27"]
+    "signature/position/in-body" "signature.position.schema" "bytes=signature-in-Body" ["XSW-27"]
         |d| d.tamper(|root| {
             let signature = root.find("soap:Header/wsse:Security/ds:Signature").clone();
             root.append("soap:Body/*", signature);
@@ -112,7 +112,7 @@ const ANY: &[Row] = bends![
         |d| resign(d, |spec| spec.references.iter_mut().take(1).for_each(|r| r.uri = Some(String::new())));
     "signature/structure/object" "signature.structure.one-shape" "Header/Security/Signature+signer=Object" ["SIG-08", "XSW-08"]
         |d| resign(d, |spec| spec.objects.push(Element::new("ds:Object").into()));
-    "signature/structure/two" "signature.structure.one-shape" "Header/Security/Signature[2]+signer=second" ["SIG-07"]
+    "signature/structure/two" "signature.structure.one-shape" "bytes=second-Signature" ["SIG-07"]
         |d| d.tamper(|root| root.duplicate("soap:Header/wsse:Security/ds:Signature"));
     "signature/key-info/retrieval" "key.info.hint-only" "Header/Security/Signature+signer=RetrievalMethod" ["KEY-05"]
         |d| resign(d, |spec| {

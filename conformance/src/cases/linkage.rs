@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use chukei_forge::raw::Element;
-use chukei_harness::{
-    Broken, Draft, Face, Reply, Scripted,
-    kit::USUAL_PERSON,
-    message::body,
-};
+use chukei_harness::{Broken, Draft, Face, Reply, Scripted, kit::USUAL_PERSON, message::body};
 use chukei_spec::{Role, req};
 
 use crate::{
@@ -67,29 +63,45 @@ const ROWS: &[Row] = bends![
 type Receipt = (&'static str, &'static str, fn(&Face) -> Result<(), Broken>);
 
 const RECEIPTS: &[Receipt] = &[
-    ("linkage/receipt/closed", "receipt=connection-closed", |face| receipt(face, |_| Scripted { reply: Reply::Close, deviates: true })),
-    ("linkage/receipt/fault", "receipt=fault", |face| receipt(face, |_| Scripted { reply: fault(500), deviates: true })),
+    ("linkage/receipt/closed", "receipt=connection-closed", |face| {
+        receipt(face, |_| Scripted { reply: Reply::Close, deviates: true })
+    }),
+    ("linkage/receipt/fault", "receipt=fault", |face| {
+        receipt(face, |_| Scripted { reply: fault(500), deviates: true })
+    }),
     ("linkage/receipt/fault-as-success", "receipt=fault-with-status-200", |face| {
         receipt(face, |_| Scripted { reply: fault(200), deviates: true })
     }),
-    ("linkage/receipt/unsigned", "receipt=unsigned", |face| bent_receipt(face, |draft| {
-        draft.tamper(|root| drop(root.remove("soap:Header/wsse:Security/ds:Signature")));
-    })),
-    ("linkage/receipt/signed-by-another", "receipt=signed-by-insurer-c", |face| bent_receipt(face, |draft| {
-        draft.speak_as("insurer-c");
-    })),
-    ("linkage/receipt/changed", "receipt=changed-after-signing", |face| bent_receipt(face, |draft| {
-        draft.tamper(|root| root.find_mut("soap:Body").set("class", "changed"));
-    })),
-    ("linkage/receipt/of-another-request", "receipt=RelatesTo-of-another", |face| bent_receipt(face, |draft| {
-        draft.relates_to = Some("urn:example:test:another-request".into());
-    })),
-    ("linkage/receipt/of-another-envelope", "receipt=of-another-envelope", |face| bent_receipt(face, |draft| {
-        draft.body.set("envelope", "_00000000000000000000000000000000");
-    })),
-    ("linkage/receipt/failed", "receipt=status-Failed", |face| bent_receipt(face, |draft| {
-        draft.body.find_mut("lu:Status").set("code", "Failed");
-    })),
+    ("linkage/receipt/unsigned", "receipt=unsigned", |face| {
+        bent_receipt(face, |draft| {
+            draft.tamper(|root| drop(root.remove("soap:Header/wsse:Security/ds:Signature")));
+        })
+    }),
+    ("linkage/receipt/signed-by-another", "receipt=signed-by-insurer-c", |face| {
+        bent_receipt(face, |draft| {
+            draft.speak_as("insurer-c");
+        })
+    }),
+    ("linkage/receipt/changed", "receipt=changed-after-signing", |face| {
+        bent_receipt(face, |draft| {
+            draft.tamper(|root| root.find_mut("soap:Body").set("class", "changed"));
+        })
+    }),
+    ("linkage/receipt/of-another-request", "receipt=RelatesTo-of-another", |face| {
+        bent_receipt(face, |draft| {
+            draft.relates_to = Some("urn:example:test:another-request".into());
+        })
+    }),
+    ("linkage/receipt/of-another-envelope", "receipt=of-another-envelope", |face| {
+        bent_receipt(face, |draft| {
+            draft.body.set("envelope", "_00000000000000000000000000000000");
+        })
+    }),
+    ("linkage/receipt/failed", "receipt=status-Failed", |face| {
+        bent_receipt(face, |draft| {
+            draft.body.find_mut("lu:Status").set("code", "Failed");
+        })
+    }),
 ];
 
 fn fault(status: u16) -> Reply {

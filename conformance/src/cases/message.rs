@@ -84,7 +84,10 @@ fn refer(spec: &mut SignatureSpec, by: Element) {
 
 fn thumbprint() -> Element {
     Element::new("wsse:KeyIdentifier")
-        .attribute("ValueType", "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1")
+        .attribute(
+            "ValueType",
+            "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1",
+        )
         .text("AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 }
 
@@ -294,7 +297,8 @@ const ANSWERS: &[Row] = bends![
 fn replayed(role: Role, scene: fn(&Face) -> Result<(), Broken>) -> Case {
     let twin = if role == Role::Relay { "mapping" } else { "query" };
     let deviation = (Some(twin), "repeats.message=true");
-    Case::scene(role, "message/id/again", deviation, &[req!("message.id.once")], scene).covering(&["WSA-01", "ENV-03"])
+    Case::scene(role, "message/id/again", deviation, &[req!("message.id.once")], scene)
+        .covering(&["WSA-01", "ENV-03"])
 }
 
 fn replay_query(face: &Face) -> Result<(), Broken> {

@@ -13,7 +13,10 @@ use crate::{
 };
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
-    cases.push(Case::usual(Kind::Relayed, &[req!("relayed.forward.unchanged"), req!("relayed.answer.unchanged")]));
+    cases.push(Case::usual(
+        Kind::Relayed,
+        &[req!("relayed.forward.unchanged"), req!("relayed.answer.unchanged")],
+    ));
     cases.extend(INPUTS.iter().map(|row| Case::row(Kind::Mapping, row)));
     cases.extend(NOTICES.iter().map(|row| Case::row(Kind::Notice, row)));
     cases.extend(HISTORY.iter().map(|row| Case::row(Kind::History, row)));
@@ -22,7 +25,8 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         cases.push(Case::scene(Role::Relay, id, (None, ""), sentences(), *scene));
     }
     let foreign = &[req!("disclosure.notice.foreign")];
-    let case = |id, deviation, scene| Case::scene(Role::Relay, id, (Some("notice"), deviation), foreign, scene);
+    let case =
+        |id, deviation, scene| Case::scene(Role::Relay, id, (Some("notice"), deviation), foreign, scene);
     cases.push(case("disclosure/notice/by-another", "speaker=insurer-c", notice_by_another));
 }
 
@@ -136,70 +140,124 @@ type Scene = (&'static str, fn() -> &'static [&'static Sentence], fn(&Face) -> R
 
 /// What cannot be said by one bend of one message.
 const SCENES: &[Scene] = &[
-    ("mapping/known/unknown-number", || leak(&[req!("mapping.input.known"), req!("mapping.no-transient")]), |face| {
-        let mut kit = face.kit();
-        let number = kit.number("unknown", "insurer-a").1;
-        let mut input = kit.input(USUAL_PERSON, "insurer-b", 1);
-        input.number = number;
-        map(face, &mut kit, &[input])
-    }),
-    ("mapping/member/of-another", || leak(&[req!("mapping.target.member"), req!("mapping.no-transient")]), |face| {
-        one(face, "not-member", "insurer-b")
-    }),
-    ("mapping/member/former", || leak(&[req!("mapping.target.member"), req!("mapping.no-transient")]), |face| {
-        one(face, "former-member", "insurer-b")
-    }),
-    ("mapping/target/unreachable", || leak(&[req!("mapping.unreachable.distinct")]), |face| {
-        one(face, "unreachable", "insurer-e")
-    }),
-    ("mapping/target/several", || leak(&[req!("mapping.unambiguous")]), |face| {
-        let mut kit = face.kit();
-        let mut input = kit.input("both", "insurer-b", 1);
-        input.target = None;
-        map(face, &mut kit, &[input])
-    }),
-    ("mapping/target/number-of-two", || leak(&[req!("mapping.unambiguous")]), |face| {
-        one(face, "duplicate-1", "insurer-b")
-    }),
-    ("mapping/agreement/pair-known", || leak(&[req!("mapping.agreement.pair")]), |face| {
-        foreign_pair(face, "other-pair")
-    }),
-    ("mapping/agreement/pair-unknown", || leak(&[req!("mapping.agreement.pair")]), |face| foreign_pair(face, "unknown")),
-    ("mapping/input/several", || leak(&[req!("mapping.input.each-answered"), req!("mapping.status.levels")]), |face| {
-        let mut kit = face.kit();
-        let persons = [USUAL_PERSON, "not-member", "homonym-1", "late-elderly"];
-        let inputs: Vec<Input> = persons.iter().zip(1..).map(|(p, n)| kit.input(p, "insurer-b", n)).collect();
-        map(face, &mut kit, &inputs)
-    }),
-    ("mapping/input/all-of-32", || leak(&[req!("mapping.input.each-answered"), req!("mapping.status.levels")]), |face| {
-        let mut kit = face.kit();
-        let inputs: Vec<Input> = (1..=32).map(|number| kit.input(USUAL_PERSON, "insurer-b", number)).collect();
-        map(face, &mut kit, &inputs)
-    }),
-    ("mapping/envelopes/unlike", || leak(&[
-        req!("envelope.issue.fresh"), req!("privacy.ciphertext.unlinkable"), req!("privacy.ciphertext.size"),
-        req!("encryption.key.fresh"),
-    ]), |face| {
-        // Two of one person, and of two persons with numbers of other lengths.
-        for person in [USUAL_PERSON, USUAL_PERSON, "homonym-1", "late-elderly"] {
-            one(face, person, "insurer-b")?;
-        }
-        Ok(())
-    }),
-    ("mapping/envelopes/other-pair", || leak(&[req!("envelope.issue.audience"), req!("envelope.issue.holder")]), |face| {
-        one(face, "both", "insurer-c")
-    }),
-    ("history/complete/granted-and-refused", || leak(&[
-        req!("history.complete"), req!("mapping.log.before-answer"), req!("disclosure.notice.recorded"),
-    ]), history),
-    ("history/complete/foreign-notice", || leak(&[req!("disclosure.notice.foreign"), req!("history.complete")]), |face| {
-        ask_history(face);
-        let id = acts::envelope_id(&acts::mapped(face)?);
-        let notice = face.kit().notice("insurer-c", &id);
-        face.send("disclosure", notice);
-        ask_history(face);
-        Ok(())
-    }),
+    (
+        "mapping/known/unknown-number",
+        || leak(&[req!("mapping.input.known"), req!("mapping.no-transient")]),
+        |face| {
+            let mut kit = face.kit();
+            let number = kit.number("unknown", "insurer-a").1;
+            let mut input = kit.input(USUAL_PERSON, "insurer-b", 1);
+            input.number = number;
+            map(face, &mut kit, &[input])
+        },
+    ),
+    (
+        "mapping/member/of-another",
+        || leak(&[req!("mapping.target.member"), req!("mapping.no-transient")]),
+        |face| one(face, "not-member", "insurer-b"),
+    ),
+    (
+        "mapping/member/former",
+        || leak(&[req!("mapping.target.member"), req!("mapping.no-transient")]),
+        |face| one(face, "former-member", "insurer-b"),
+    ),
+    (
+        "mapping/target/unreachable",
+        || leak(&[req!("mapping.unreachable.distinct")]),
+        |face| one(face, "unreachable", "insurer-e"),
+    ),
+    (
+        "mapping/target/several",
+        || leak(&[req!("mapping.unambiguous")]),
+        |face| {
+            let mut kit = face.kit();
+            let mut input = kit.input("both", "insurer-b", 1);
+            input.target = None;
+            map(face, &mut kit, &[input])
+        },
+    ),
+    (
+        "mapping/target/number-of-two",
+        || leak(&[req!("mapping.unambiguous")]),
+        |face| one(face, "duplicate-1", "insurer-b"),
+    ),
+    (
+        "mapping/agreement/pair-known",
+        || leak(&[req!("mapping.agreement.pair")]),
+        |face| foreign_pair(face, "other-pair"),
+    ),
+    (
+        "mapping/agreement/pair-unknown",
+        || leak(&[req!("mapping.agreement.pair")]),
+        |face| foreign_pair(face, "unknown"),
+    ),
+    (
+        "mapping/input/several",
+        || leak(&[req!("mapping.input.each-answered"), req!("mapping.status.levels")]),
+        |face| {
+            let mut kit = face.kit();
+            let persons = [USUAL_PERSON, "not-member", "homonym-1", "late-elderly"];
+            let inputs: Vec<Input> =
+                persons.iter().zip(1..).map(|(p, n)| kit.input(p, "insurer-b", n)).collect();
+            map(face, &mut kit, &inputs)
+        },
+    ),
+    (
+        "mapping/input/all-of-32",
+        || leak(&[req!("mapping.input.each-answered"), req!("mapping.status.levels")]),
+        |face| {
+            let mut kit = face.kit();
+            let inputs: Vec<Input> =
+                (1..=32).map(|number| kit.input(USUAL_PERSON, "insurer-b", number)).collect();
+            map(face, &mut kit, &inputs)
+        },
+    ),
+    (
+        "mapping/envelopes/unlike",
+        || {
+            leak(&[
+                req!("envelope.issue.fresh"),
+                req!("privacy.ciphertext.unlinkable"),
+                req!("privacy.ciphertext.size"),
+                req!("encryption.key.fresh"),
+            ])
+        },
+        |face| {
+            // Two of one person, and of two persons with numbers of other lengths.
+            for person in [USUAL_PERSON, USUAL_PERSON, "homonym-1", "late-elderly"] {
+                one(face, person, "insurer-b")?;
+            }
+            Ok(())
+        },
+    ),
+    (
+        "mapping/envelopes/other-pair",
+        || leak(&[req!("envelope.issue.audience"), req!("envelope.issue.holder")]),
+        |face| one(face, "both", "insurer-c"),
+    ),
+    (
+        "history/complete/granted-and-refused",
+        || {
+            leak(&[
+                req!("history.complete"),
+                req!("mapping.log.before-answer"),
+                req!("disclosure.notice.recorded"),
+            ])
+        },
+        history,
+    ),
+    (
+        "history/complete/foreign-notice",
+        || leak(&[req!("disclosure.notice.foreign"), req!("history.complete")]),
+        |face| {
+            ask_history(face);
+            let id = acts::envelope_id(&acts::mapped(face)?);
+            let notice = face.kit().notice("insurer-c", &id);
+            face.send("disclosure", notice);
+            ask_history(face);
+            Ok(())
+        },
+    ),
 ];
 
 fn leak(sentences: &[&'static Sentence]) -> &'static [&'static Sentence] {

@@ -22,11 +22,19 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         let twin = (Some("linkage-answer"), *deviation);
         cases.push(Case::scene(Role::Requester, id, twin, sentences, *scene).covering(&["SOAP-11"]));
     }
-    let scene = |id: &str, scene: fn(&Face) -> Result<(), Broken>| Case::scene(Role::Requester, id, (None, ""), &[], scene);
+    let scene = |id: &str, scene: fn(&Face) -> Result<(), Broken>| {
+        Case::scene(Role::Requester, id, (None, ""), &[], scene)
+    };
     cases.extend([
-        scene("link/eligibility", |face| link(face, &Inquiry { items: &["eligibility"], ..Inquiry::default() }).map(drop)),
-        scene("link/other-person", |face| link(face, &Inquiry { person: "homonym-1", ..Inquiry::default() }).map(drop)),
-        scene("link/not-member", |face| link(face, &Inquiry { person: "not-member", ..Inquiry::default() }).map(drop)),
+        scene("link/eligibility", |face| {
+            link(face, &Inquiry { items: &["eligibility"], ..Inquiry::default() }).map(drop)
+        }),
+        scene("link/other-person", |face| {
+            link(face, &Inquiry { person: "homonym-1", ..Inquiry::default() }).map(drop)
+        }),
+        scene("link/not-member", |face| {
+            link(face, &Inquiry { person: "not-member", ..Inquiry::default() }).map(drop)
+        }),
     ]);
 }
 
@@ -86,8 +94,11 @@ const FAULTS: &[Fault] = &[
     ("requester/fault/with-data", "reply=fault-with-data", |face| {
         reply(face, 200, || {
             let fault = String::from_utf8(body::fault("soap:Client", "refused")).unwrap_or_default();
-            let data = body::linkage_answer("OK", vec![Element::new("ck:Benefit").attribute("amount", "99999")]);
-            fault.replace("</soap:Fault>", &format!("<detail>{}</detail></soap:Fault>", data.write())).into_bytes()
+            let data =
+                body::linkage_answer("OK", vec![Element::new("ck:Benefit").attribute("amount", "99999")]);
+            fault
+                .replace("</soap:Fault>", &format!("<detail>{}</detail></soap:Fault>", data.write()))
+                .into_bytes()
         })
     }),
     ("requester/answer/empty", "reply=empty", |face| reply(face, 200, Vec::new)),

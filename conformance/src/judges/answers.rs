@@ -61,14 +61,18 @@ fn headers(exchange: &Exchange<'_>) -> Verdict {
         if message.header_text(ns::WSA.name("To")) != Some(ANONYMOUS) {
             return wrong(&ns::WSA.name("To"), message.header_text(ns::WSA.name("To")).unwrap_or_default());
         }
-        let requested = Message::of(&request.into()).and_then(|r| r.header_text(MESSAGE_ID).map(str::to_owned));
+        let requested =
+            Message::of(&request.into()).and_then(|r| r.header_text(MESSAGE_ID).map(str::to_owned));
         if message.header_text(related).map(str::to_owned) != requested {
             return wrong(&related, message.header_text(related).unwrap_or_default());
         }
         let content = message.content();
         let action = content.map(|content| format!("{}:{}", content.namespace(), content.local()));
         if message.header_text(ns::WSA.name("Action")).map(str::to_owned) != action {
-            return wrong(&ns::WSA.name("Action"), message.header_text(ns::WSA.name("Action")).unwrap_or_default());
+            return wrong(
+                &ns::WSA.name("Action"),
+                message.header_text(ns::WSA.name("Action")).unwrap_or_default(),
+            );
         }
         let version = message.header(ns::SBF.name("Framework")).and_then(|block| block.attribute("version"));
         if version != Some("2.0") {
@@ -103,10 +107,14 @@ pub(super) fn well_signed(
     let sender = message.header(ns::SB.name("Sender")).map(|block| attribute(block, "providerID"));
     let own = exchange.product().map(|party| party.entity.as_str());
     if sender != own {
-        return Err(Finding::new("answer.sender", own.unwrap_or_default(), sender.unwrap_or_default()).at([seq]));
+        return Err(
+            Finding::new("answer.sender", own.unwrap_or_default(), sender.unwrap_or_default()).at([seq])
+        );
     }
     match uncovered(message) {
-        Some(part) => Err(Finding::new("answer.not-covered", Phrase::plain("expected.covered"), part).at([seq])),
+        Some(part) => {
+            Err(Finding::new("answer.not-covered", Phrase::plain("expected.covered"), part).at([seq]))
+        }
         None => Ok(()),
     }
 }
@@ -119,9 +127,8 @@ fn uncovered(message: &Message) -> Option<String> {
         .filter(|element| element.is(ns::DS.name("Reference")))
         .map(|reference| attribute(reference, "URI").trim_start_matches('#'))
         .collect();
-    let covers = |part: Element<'_>| {
-        part.attribute_in(ns::WSU.name("Id")).is_some_and(|id| references.contains(&id))
-    };
+    let covers =
+        |part: Element<'_>| part.attribute_in(ns::WSU.name("Id")).is_some_and(|id| references.contains(&id));
     let security = ns::WSSE.name("Security");
     let header = message.root().elements().next().into_iter().flat_map(Element::elements);
     let blocks = header.filter(|block| !block.is(security));
@@ -154,7 +161,11 @@ fn fresh(exchange: &Exchange<'_>) -> Verdict {
         }
     });
     // One message alone cannot show it.
-    if verdict.is_pass() && all.len() < 2 { Verdict::unreached(Phrase::plain("missing.two-messages")) } else { verdict }
+    if verdict.is_pass() && all.len() < 2 {
+        Verdict::unreached(Phrase::plain("missing.two-messages"))
+    } else {
+        verdict
+    }
 }
 
 fn timestamp(exchange: &Exchange<'_>) -> Verdict {

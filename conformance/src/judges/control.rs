@@ -48,8 +48,12 @@ fn reset(exchange: &Exchange<'_>) -> Verdict {
     if reset.status != 200 {
         return Finding::new("control.reset", "200", reset.status.to_string()).at([reset.seq]);
     }
-    let accepted = |body: &chukei_evidence::Body| Message::of(body).is_some_and(|message| message.fault().is_none());
-    let mut worked = exchange.answers().map(|answer| (answer.seq, answer.status == 200 && accepted(answer.body))).collect::<Vec<_>>();
+    let accepted =
+        |body: &chukei_evidence::Body| Message::of(body).is_some_and(|message| message.fault().is_none());
+    let mut worked = exchange
+        .answers()
+        .map(|answer| (answer.seq, answer.status == 200 && accepted(answer.body)))
+        .collect::<Vec<_>>();
     worked.extend(exchange.controls().filter(|control| control.verb.contains("outcome")).map(|control| {
         let state = control.answer.json().unwrap_or_default();
         (control.seq, state.get("state").and_then(Value::as_str) == Some("accepted"))
@@ -60,7 +64,9 @@ fn reset(exchange: &Exchange<'_>) -> Verdict {
     }
     match worked.iter().find(|(seq, _)| *seq > reset.seq) {
         Some((_, true)) => Verdict::Pass,
-        Some((seq, false)) => Finding::new("control.reset", Phrase::plain("expected.as-after-start"), "–").at([*seq]),
+        Some((seq, false)) => {
+            Finding::new("control.reset", Phrase::plain("expected.as-after-start"), "–").at([*seq])
+        }
         None => Verdict::unreached(Phrase::plain("missing.an-answer")),
     }
 }

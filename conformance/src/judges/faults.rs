@@ -29,7 +29,9 @@ fn refusals<'t>(exchange: &Exchange<'t>) -> Vec<(&'t str, Sent<'t>, Answer<'t>)>
                 let Some(answer) = whole.answer(*number) else { continue };
                 let is_fault = Message::of(answer.body).is_some_and(|message| message.fault().is_some());
                 if answer.status >= 400 || is_fault {
-                    found.extend(whole.sent().find(|sent| sent.exchange == *number).map(|sent| (case, sent, answer)));
+                    found.extend(
+                        whole.sent().find(|sent| sent.exchange == *number).map(|sent| (case, sent, answer)),
+                    );
                 }
             }
             _ => {}
@@ -89,7 +91,9 @@ fn no_echo(exchange: &Exchange<'_>) -> Verdict {
 /// What a request says in texts and attributes that are its own; the standard's own words are everybody's.
 fn values(exchange: &Exchange<'_>, sent: Sent<'_>) -> Vec<String> {
     let mut values = Vec::new();
-    let is_own = |value: &str| !value.contains("://www.") && !value.contains("://docs.") && !value.contains("://schemas.");
+    let is_own = |value: &str| {
+        !value.contains("://www.") && !value.contains("://docs.") && !value.contains("://schemas.")
+    };
     if let Ok(document) = Document::parse(sent.body.bytes()) {
         for element in document.root().descendants() {
             values.extend(element.attributes().map(|attribute| attribute.value().to_owned()));
@@ -99,7 +103,8 @@ fn values(exchange: &Exchange<'_>, sent: Sent<'_>) -> Vec<String> {
             }));
             if element.is(read::ASSERTION) {
                 let opened = read::open(exchange, element);
-                let name_id = opened.and_then(|opened| Document::parse(opened.plaintext.trim_ascii_end()).ok());
+                let name_id =
+                    opened.and_then(|opened| Document::parse(opened.plaintext.trim_ascii_end()).ok());
                 values.extend(name_id.and_then(|name_id| text(name_id.root()).map(str::to_owned)));
             }
         }
@@ -108,36 +113,46 @@ fn values(exchange: &Exchange<'_>, sent: Sent<'_>) -> Vec<String> {
     values
 }
 
-/// The group to which a case's refusals belong, if all its sentences agree.
+/// The group to which a case's refusals belong, if all its sentences agree. What is wrong with the form of a ciphertext
+/// may be seen before it is opened or after, so it belongs to none.
 fn group(case: &str) -> Option<Group> {
-    let case = crate::registry().case(case)?;
-    let mut groups = case.sentences.iter().map(|sentence| {
-        Reason::all().find(|reason| reason.sentence() == sentence.id).map(Reason::answer)
-    });
+    let whole = crate::cases().iter().find(|other| other.about.id == case)?;
+    let case = whole.about;
+    let is_form_of_ciphertext = |group: Option<Group>| {
+        group == Some(Group::Auth) && whole.rows.iter().any(|row| row.starts_with("ENC-"))
+    };
+    let mut groups = case
+        .sentences
+        .iter()
+        .map(|sentence| Reason::all().find(|reason| reason.sentence() == sentence.id).map(Reason::answer));
     let first = groups.next()??;
-    groups.all(|other| other == Some(first)).then_some(first)
+    let one = groups.all(|other| other == Some(first)).then_some(first);
+    one.filter(|_| !is_form_of_ciphertext(one))
 }
 
 /// Faults of the run that belong to a group, by the case in which they came.
-pub(super) fn refused_as<'t>(exchange: &Exchange<'t>, wanted: Group) -> Vec<Answer<'t>> {
+pub(super) fn refused_as<'t>(exchange: &Exchange<'t>, wanted: Group) -> Vec<(&'t str, Answer<'t>)> {
     let all = refusals(exchange).into_iter();
     all.filter(|(case, sent, answer)| sent.deviates && answer.status == 500 && group(case) == Some(wanted))
-        .map(|(_, _, answer)| answer)
+        .map(|(case, _, answer)| (case, answer))
         .collect()
 }
 
 fn equal(exchange: &Exchange<'_>, wanted: Group) -> Verdict {
     let refused = refused_as(exchange, wanted);
-    let Some((first, rest)) = refused.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+    let Some(((case, first), rest)) = refused.split_first().filter(|(_, rest)| !rest.is_empty()) else {
         return Verdict::unreached(Phrase::plain("missing.two-refusals"));
     };
-    each(rest, "missing.two-refusals", |other| {
+    each(rest, "missing.two-refusals", |(other_case, other)| {
         if other.body == first.body && other.status == first.status {
             return Ok(());
         }
-        let told = |answer: &Answer<'_>| answer.body.text().unwrap_or_default().chars().take(400).collect::<String>();
+        let told = |answer: &Answer<'_>| {
+            answer.body.text().unwrap_or_default().chars().take(400).collect::<String>()
+        };
         let places = [Place::from(other.seq), Place::from(first.seq)];
-        Err(Finding::new("refusal.told-apart", told(first), told(other)).at(places))
+        let finding = Finding::new("refusal.told-apart", told(first), told(other));
+        Err(finding.with(format!("{case}, {other_case}")).at(places))
     })
 }
 

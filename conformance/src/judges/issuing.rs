@@ -43,7 +43,12 @@ struct Issue<'i, 'e> {
 }
 
 impl Issue<'_, '_> {
-    fn wrong(&self, code: &'static str, expected: impl Into<Phrase>, observed: impl Into<Phrase>) -> Result<(), Verdict> {
+    fn wrong(
+        &self,
+        code: &'static str,
+        expected: impl Into<Phrase>,
+        observed: impl Into<Phrase>,
+    ) -> Result<(), Verdict> {
         let source = self.envelope.position();
         let place = Place::bytes(self.answer.seq, &source.span);
         Err(Finding::new(code, expected, observed).at([place]))
@@ -74,7 +79,15 @@ fn issued(exchange: &Exchange<'_>, check: fn(&Issue<'_, '_>) -> Result<(), Verdi
     let mut issues = Vec::new();
     for (sent, answer, request, message) in &answered {
         for (req_ref, envelope) in message.outputs() {
-            issues.push(Issue { exchange, from: sent.from, request, answer: *answer, message, req_ref, envelope });
+            issues.push(Issue {
+                exchange,
+                from: sent.from,
+                request,
+                answer: *answer,
+                message,
+                req_ref,
+                envelope,
+            });
         }
     }
     each(&issues, "missing.an-envelope", check)
@@ -87,7 +100,8 @@ fn signed(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
         Ok(signer) if signer == product => Ok(()),
         Ok(signer) => issue.wrong("envelope.signer", expected(), signer),
         Err(why) => {
-            let finding = Finding::new("envelope.unsigned", expected(), Phrase::plain("observed.no-signature"));
+            let finding =
+                Finding::new("envelope.unsigned", expected(), Phrase::plain("observed.no-signature"));
             Err(why.into_iter().fold(finding, Finding::with).at([issue.answer.seq]))
         }
     }
@@ -95,7 +109,11 @@ fn signed(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
 
 fn encrypted(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
     let Some(opened) = issue.opened() else {
-        return issue.wrong("envelope.not-for-target", Phrase::plain("expected.opens"), Phrase::plain("observed.closed"));
+        return issue.wrong(
+            "envelope.not-for-target",
+            Phrase::plain("expected.opens"),
+            Phrase::plain("observed.closed"),
+        );
     };
     let number = number_in(&opened).unwrap_or_default();
     let told = issue.answer.body.text().unwrap_or_default();
@@ -128,7 +146,8 @@ fn audience(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
         all.collect::<Vec<_>>()
     };
     let audiences: Vec<&str> = texts("Audience").into_iter().filter_map(text).collect();
-    let mut recipients = texts("SubjectConfirmationData").into_iter().map(|data| attribute(data, "Recipient"));
+    let mut recipients =
+        texts("SubjectConfirmationData").into_iter().map(|data| attribute(data, "Recipient"));
     let Some(target) = issue.target().or_else(|| audiences.first().copied()) else {
         return issue.wrong("envelope.audience", "saml:Audience", "–");
     };
@@ -169,7 +188,11 @@ fn window(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
     };
     let length = until.saturating_sub(from);
     if !(1..=LONGEST).contains(&length) {
-        return issue.wrong("envelope.window", Phrase::plain("expected.at-most-5-minutes"), format!("{length} s"));
+        return issue.wrong(
+            "envelope.window",
+            Phrase::plain("expected.at-most-5-minutes"),
+            format!("{length} s"),
+        );
     }
     if inside(issue.envelope, ns::SAML.name("OneTimeUse")).is_none() {
         return issue.wrong("envelope.one-time-use", "saml:OneTimeUse", "–");
@@ -202,13 +225,15 @@ fn name_id(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
     let world = issue.exchange.world();
     let audience = inside(issue.envelope, ns::SAML.name("Audience")).and_then(text).unwrap_or_default();
     let relay = issue.exchange.product().map_or("", |party| party.entity.as_str());
-    for (name, wanted) in [("SPNameQualifier", issue.target().unwrap_or(audience)), ("NameQualifier", relay)] {
+    for (name, wanted) in [("SPNameQualifier", issue.target().unwrap_or(audience)), ("NameQualifier", relay)]
+    {
         if attribute(root, name) != wanted {
             return issue.wrong("envelope.qualifier", format!("{name} = {wanted}"), attribute(root, name));
         }
     }
     let insurer = world.entity(audience).map_or("", |party| party.name.as_str());
-    let own = issue.input().and_then(|input| text(inside(input, ns::SAML.name("NameID"))?)).unwrap_or_default();
+    let own =
+        issue.input().and_then(|input| text(inside(input, ns::SAML.name("NameID"))?)).unwrap_or_default();
     let persons = world.people.iter().filter(|p| p.number_at(issue.from).is_some_and(|n| n.value == own));
     let wanted = persons.filter_map(|person| person.number_at(insurer)).next();
     let found = (attribute(root, "Format"), text(root).unwrap_or_default());
@@ -230,7 +255,8 @@ fn fresh(exchange: &Exchange<'_>) -> Verdict {
         for (_, envelope) in message.outputs() {
             count = count.saturating_add(1);
             let opened = read::open(exchange, envelope);
-            let (iv, sealed) = opened.as_ref().map(|o| o.sealed.split_at(o.sealed.len().min(12))).unwrap_or_default();
+            let (iv, sealed) =
+                opened.as_ref().map(|o| o.sealed.split_at(o.sealed.len().min(12))).unwrap_or_default();
             let key = opened.as_ref().map(|opened| opened.key.clone()).unwrap_or_default();
             let parts = [
                 ("ID", attribute(envelope, "ID").as_bytes().to_vec()),
@@ -240,7 +266,8 @@ fn fresh(exchange: &Exchange<'_>) -> Verdict {
             ];
             for (what, octets) in parts {
                 if !octets.is_empty() && !seen.insert((what, octets)) {
-                    return Finding::new("envelope.again", Phrase::plain("expected.fresh"), what).at([answer.seq]);
+                    return Finding::new("envelope.again", Phrase::plain("expected.fresh"), what)
+                        .at([answer.seq]);
                 }
             }
         }
@@ -254,12 +281,15 @@ fn outsides(exchange: &Exchange<'_>) -> Vec<(String, BTreeSet<String>, u32)> {
     for (_, answer) in exchange.answered() {
         let Some(message) = Message::of(answer.body) else { continue };
         for (_, envelope) in message.outputs() {
-            let number = read::open(exchange, envelope).and_then(|opened| number_in(&opened)).unwrap_or_default();
+            let number =
+                read::open(exchange, envelope).and_then(|opened| number_in(&opened)).unwrap_or_default();
             let mut values = BTreeSet::new();
             for element in envelope.descendants().filter(|inner| !inner.is(ASSERTION)) {
                 values.extend(element.attributes().map(|a| format!("{}={}", a.local(), a.value())));
                 values.extend(element.nodes().filter_map(|node| match node {
-                    Node::Text(text) if !text.trim().is_empty() => Some(format!("{}:{}", element.local(), text.trim())),
+                    Node::Text(text) if !text.trim().is_empty() => {
+                        Some(format!("{}:{}", element.local(), text.trim()))
+                    }
                     _ => None,
                 }));
             }
@@ -279,9 +309,12 @@ fn unlinkable(exchange: &Exchange<'_>) -> Verdict {
         return Verdict::unreached(Phrase::plain("missing.two-persons"));
     }
     let common = first.intersection(second);
-    let telling = common.into_iter().find(|value| !others.iter().any(|(_, values, _)| values.contains(*value)));
+    let telling =
+        common.into_iter().find(|value| !others.iter().any(|(_, values, _)| values.contains(*value)));
     match telling {
-        Some(value) => Finding::new("envelope.linkable", Phrase::plain("expected.unlinkable"), value.clone()).at([*seq]),
+        Some(value) => {
+            Finding::new("envelope.linkable", Phrase::plain("expected.unlinkable"), value.clone()).at([*seq])
+        }
         None => Verdict::Pass,
     }
 }
@@ -301,7 +334,9 @@ fn size(exchange: &Exchange<'_>) -> Verdict {
         return Verdict::unreached(Phrase::plain("missing.two-lengths"));
     };
     match sizes.iter().find(|(_, sealed, _)| sealed != first) {
-        Some((_, other, seq)) => Finding::new("envelope.size", first.to_string(), other.to_string()).at([*seq]),
+        Some((_, other, seq)) => {
+            Finding::new("envelope.size", first.to_string(), other.to_string()).at([*seq])
+        }
         None => Verdict::Pass,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use chukei_evidence::{Answer, Call, Exchange, Finding, Holding, Judge, Number, Person, Phrase, Place, Sent, Verdict};
+use chukei_evidence::{
+    Answer, Call, Exchange, Finding, Holding, Judge, Number, Person, Phrase, Place, Sent, Verdict,
+};
 use chukei_spec::req;
 use chukei_xml::{Document, Element, ns};
 
@@ -71,7 +73,9 @@ fn amounts(message: &Message) -> BTreeSet<String> {
 }
 
 fn held<'h>(holdings: impl Iterator<Item = &'h Holding>) -> BTreeSet<String> {
-    let amount = |holding: &Holding| holding.facts.iter().find(|(name, _)| name == "amount").map(|(_, value)| value.clone());
+    let amount = |holding: &Holding| {
+        holding.facts.iter().find(|(name, _)| name == "amount").map(|(_, value)| value.clone())
+    };
     holdings.filter_map(amount).collect()
 }
 
@@ -109,11 +113,14 @@ fn no_data(exchange: &Exchange<'_>) -> Verdict {
     };
     let message = Message::of(answer.body);
     let status = message.as_ref().filter(|m| m.kind() == "LinkageAnswer").and_then(Message::status);
-    let is_empty = message.as_ref().is_some_and(|m| facts(m, "Eligibility").is_empty() && facts(m, "Benefit").is_empty());
+    let is_empty = message
+        .as_ref()
+        .is_some_and(|m| facts(m, "Eligibility").is_empty() && facts(m, "Benefit").is_empty());
     if status == Some("NoData") && is_empty && answer.status == 200 {
         return Verdict::Pass;
     }
-    let observed = status.map(str::to_owned).or_else(|| message.map(|m| m.kind().to_owned())).unwrap_or_default();
+    let observed =
+        status.map(str::to_owned).or_else(|| message.map(|m| m.kind().to_owned())).unwrap_or_default();
     Finding::new("answer.not-no-data", "NoData", observed).at([answer.seq])
 }
 
@@ -121,7 +128,8 @@ fn no_number(exchange: &Exchange<'_>) -> Verdict {
     each(answered(exchange), "missing.an-answer", |answered| {
         let told = answered.answer.body.text().unwrap_or_default();
         let fields = answered.answer.fields.0.iter().map(|(_, value)| value.as_str());
-        let number = answered.number.as_ref().map(|(_, number)| number.as_str()).filter(|number| number.len() > 5);
+        let number =
+            answered.number.as_ref().map(|(_, number)| number.as_str()).filter(|number| number.len() > 5);
         let Some(number) = number else { return Ok(()) };
         if fields.chain([told]).any(|told| told.contains(number)) {
             let finding = Finding::new("answer.number", Phrase::plain("expected.no-number"), number);
@@ -132,7 +140,8 @@ fn no_number(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn no_name(exchange: &Exchange<'_>) -> Verdict {
-    let names: Vec<&str> = exchange.world().people.iter().flat_map(|p| &p.canaries).map(String::as_str).collect();
+    let names: Vec<&str> =
+        exchange.world().people.iter().flat_map(|p| &p.canaries).map(String::as_str).collect();
     each(answered(exchange), "missing.an-answer", |answered| {
         let told = answered.answer.body.text().unwrap_or_default();
         let bare = |name: &str| name.trim_start_matches("TEST ").trim_start_matches("テスト ").to_owned();
@@ -172,7 +181,8 @@ fn items(exchange: &Exchange<'_>) -> Verdict {
 
 fn as_of(exchange: &Exchange<'_>) -> Verdict {
     let all = answered(exchange);
-    let told: Vec<_> = all.iter().flat_map(|a| facts(&a.message, "Eligibility").into_iter().map(move |e| (a, e))).collect();
+    let told: Vec<_> =
+        all.iter().flat_map(|a| facts(&a.message, "Eligibility").into_iter().map(move |e| (a, e))).collect();
     each(told, "missing.an-eligibility", |(answered, eligibility)| {
         let day = attribute(eligibility, "asOf");
         let asked = answered.request.content().and_then(|content| content.attribute("asOf"));
@@ -181,7 +191,9 @@ fn as_of(exchange: &Exchange<'_>) -> Verdict {
             return Err(Finding::new("answer.as-of", *name, "–").at([answered.answer.seq]));
         }
         match asked {
-            Some(asked) if asked != day => Err(Finding::new("answer.as-of", asked, day).at([answered.answer.seq])),
+            Some(asked) if asked != day => {
+                Err(Finding::new("answer.as-of", asked, day).at([answered.answer.seq]))
+            }
             _ => Ok(()),
         }
     })
@@ -210,7 +222,8 @@ fn before_answer(exchange: &Exchange<'_>) -> Verdict {
             return Ok(());
         }
         let observed = Phrase::plain("observed.no-receipt");
-        Err(Finding::new("disclosure.missing", Phrase::plain("expected.receipt"), observed).at([answered.answer.seq]))
+        Err(Finding::new("disclosure.missing", Phrase::plain("expected.receipt"), observed)
+            .at([answered.answer.seq]))
     })
 }
 
@@ -259,7 +272,9 @@ fn no_disclosure(exchange: &Exchange<'_>) -> Verdict {
         sent.deviates && answer.status >= 400 && Message::of(answer.body).is_some_and(|m| m.fault().is_some())
     });
     each(refused.collect::<Vec<_>>(), "missing.a-refusal", |(sent, answer)| {
-        let calls = exchange.calls().filter(|call| call.seq > sent.seq && call.seq < answer.seq && call.to == "relay");
+        let calls = exchange
+            .calls()
+            .filter(|call| call.seq > sent.seq && call.seq < answer.seq && call.to == "relay");
         let mut notices = calls.filter(|call| {
             // A receipt that the suite has bent is another matter: the query was in order.
             let bent = exchange.reply(call.exchange).is_none_or(|reply| reply.deviates);
@@ -267,7 +282,11 @@ fn no_disclosure(exchange: &Exchange<'_>) -> Verdict {
         });
         match notices.next() {
             Some(call) => {
-                let finding = Finding::new("disclosure.of-refusal", Phrase::plain("expected.no-notice"), "DisclosureNotice");
+                let finding = Finding::new(
+                    "disclosure.of-refusal",
+                    Phrase::plain("expected.no-notice"),
+                    "DisclosureNotice",
+                );
                 Err(finding.at([Place::from(call.seq), Place::from(answer.seq)]))
             }
             None => Ok(()),

@@ -48,8 +48,12 @@ fn each_answered(exchange: &Exchange<'_>) -> Verdict {
             let count = counts.entry(id).or_default();
             *count = count.saturating_add(1);
         }
-        let inputs: Vec<&str> =
-            request.content().into_iter().flat_map(Element::elements).map(|input| attribute(input, "reqID")).collect();
+        let inputs: Vec<&str> = request
+            .content()
+            .into_iter()
+            .flat_map(Element::elements)
+            .map(|input| attribute(input, "reqID"))
+            .collect();
         let places = [Place::from(answer.seq), Place::from(sent.seq)];
         if let Some(id) = inputs.iter().find(|id| counts.get(**id) != Some(&1)) {
             let count = counts.get(id).copied().unwrap_or_default().to_string();
@@ -72,7 +76,11 @@ fn levels(exchange: &Exchange<'_>) -> Verdict {
             _ => "Partial",
         };
         let found = message.status().unwrap_or("–");
-        if found == wanted { Ok(()) } else { Err(Finding::new("mapping.level", wanted, found).at([answer.seq])) }
+        if found == wanted {
+            Ok(())
+        } else {
+            Err(Finding::new("mapping.level", wanted, found).at([answer.seq]))
+        }
     })
 }
 
@@ -161,11 +169,13 @@ fn logged(exchange: &Exchange<'_>) -> Verdict {
         return Verdict::unreached(Phrase::plain("missing.an-envelope"));
     }
     let fresh = added(first, second);
-    let is_it = |entry: &&Entry| entry.kind == "mapping" && entry.actor == actor && entry.outcome == "granted";
+    let is_it =
+        |entry: &&Entry| entry.kind == "mapping" && entry.actor == actor && entry.outcome == "granted";
     if fresh.iter().filter(is_it).count() == 1 {
         return Verdict::Pass;
     }
-    Finding::new("history.mapping-missing", Phrase::plain("expected.mapping-entry"), described(&fresh)).at([*seq])
+    Finding::new("history.mapping-missing", Phrase::plain("expected.mapping-entry"), described(&fresh))
+        .at([*seq])
 }
 
 fn described(entries: &[Entry]) -> String {
@@ -187,11 +197,13 @@ fn disclosed(exchange: &Exchange<'_>) -> Verdict {
     }
     let actor = entity(exchange, "insurer-b");
     let fresh = added(before, last);
-    let is_it = |entry: &&Entry| entry.kind == "disclosure" && entry.actor == actor && entry.outcome == "answered";
+    let is_it =
+        |entry: &&Entry| entry.kind == "disclosure" && entry.actor == actor && entry.outcome == "answered";
     if fresh.iter().filter(is_it).count() == 1 {
         return Verdict::Pass;
     }
-    Finding::new("history.disclosure-missing", Phrase::plain("expected.disclosure-entry"), described(&fresh)).at([*seq])
+    Finding::new("history.disclosure-missing", Phrase::plain("expected.disclosure-entry"), described(&fresh))
+        .at([*seq])
 }
 
 /// Refused, and not in the history.
@@ -207,7 +219,8 @@ fn foreign(exchange: &Exchange<'_>) -> Verdict {
     match added(before, after).iter().find(|entry| entry.kind == "disclosure" && entry.actor == other) {
         Some(entry) => {
             let observed = described(std::slice::from_ref(entry));
-            Finding::new("history.foreign-disclosure", Phrase::plain("expected.no-entry"), observed).at([*seq])
+            Finding::new("history.foreign-disclosure", Phrase::plain("expected.no-entry"), observed)
+                .at([*seq])
         }
         None => Verdict::Pass,
     }
@@ -216,16 +229,20 @@ fn foreign(exchange: &Exchange<'_>) -> Verdict {
 /// Numbered from 1 without a gap, with everything that happened in the case, in order.
 fn complete(exchange: &Exchange<'_>) -> Verdict {
     let histories = histories(exchange);
-    let (Some((_, first)), Some((seq, last))) = (histories.first(), histories.last().filter(|_| histories.len() > 1))
+    let (Some((_, first)), Some((seq, last))) =
+        (histories.first(), histories.last().filter(|_| histories.len() > 1))
     else {
         return Verdict::unreached(Phrase::plain("missing.histories"));
     };
-    if let Some((entry, wanted)) = last.iter().zip(1_u32..).find(|(entry, wanted)| entry.number != wanted.to_string()) {
+    if let Some((entry, wanted)) =
+        last.iter().zip(1_u32..).find(|(entry, wanted)| entry.number != wanted.to_string())
+    {
         return Finding::new("history.gap", wanted.to_string(), entry.number.clone()).at([*seq]);
     }
     let looks = last.iter().skip(first.len()).filter(|entry| entry.kind == "history").count();
     if looks.saturating_add(1) < histories.len() {
-        return Finding::new("history.look-missing", histories.len().to_string(), looks.to_string()).at([*seq]);
+        return Finding::new("history.look-missing", histories.len().to_string(), looks.to_string())
+            .at([*seq]);
     }
     let wanted = happened(exchange);
     let found: Vec<(String, String)> =
@@ -248,7 +265,9 @@ fn happened(exchange: &Exchange<'_>) -> Vec<(String, String)> {
             "IdentityMappingResponse" => {
                 let granted = message.outputs().len();
                 happened.extend((0..granted).map(|_| ("mapping".to_owned(), "granted".to_owned())));
-                happened.extend(message.statuses().iter().map(|(_, code)| ("mapping".to_owned(), (*code).to_owned())));
+                happened.extend(
+                    message.statuses().iter().map(|(_, code)| ("mapping".to_owned(), (*code).to_owned())),
+                );
             }
             "DisclosureReceipt" => happened.push(("disclosure".to_owned(), "answered".to_owned())),
             _ => {}
@@ -262,14 +281,15 @@ fn no_number(exchange: &Exchange<'_>) -> Verdict {
     let numbers = people.iter().flat_map(|person| person.numbers.iter().map(|number| number.value.as_str()));
     let names = people.iter().flat_map(|person| person.canaries.iter().map(String::as_str));
     let telling: Vec<&str> = numbers.chain(names).filter(|value| value.chars().count() > 7).collect();
-    let shown = exchange.answers().filter(|answer| {
-        Message::of(answer.body).is_some_and(|message| message.kind() == "AccessHistory")
-    });
+    let shown = exchange
+        .answers()
+        .filter(|answer| Message::of(answer.body).is_some_and(|message| message.kind() == "AccessHistory"));
     each(shown.collect::<Vec<_>>(), "missing.histories", |answer| {
         let told = answer.body.text().unwrap_or_default();
         match telling.iter().find(|value| told.contains(**value)) {
             Some(value) => {
-                Err(Finding::new("history.number", Phrase::plain("expected.no-number"), *value).at([answer.seq]))
+                Err(Finding::new("history.number", Phrase::plain("expected.no-number"), *value)
+                    .at([answer.seq]))
             }
             None => Ok(()),
         }
@@ -318,7 +338,11 @@ fn forwarded(exchange: &Exchange<'_>) -> Verdict {
     }
     let principal = entity(exchange, sent.from);
     let found = query.map(|query| attribute(query, "onBehalfOf")).unwrap_or_default();
-    if found == principal { Verdict::Pass } else { wrong(format!("onBehalfOf {principal}"), found.to_owned()) }
+    if found == principal {
+        Verdict::Pass
+    } else {
+        wrong(format!("onBehalfOf {principal}"), found.to_owned())
+    }
 }
 
 /// What the relay gave back: the answer of insurer B, unchanged.
@@ -334,7 +358,9 @@ fn returned(exchange: &Exchange<'_>) -> Verdict {
     let content = |message: &Message| {
         message.content().map(|content| trust::canonical(message.document(), content)).unwrap_or_default()
     };
-    if content(&given) == content(&returned) && ns::CK.uri() == returned.content().map_or("", Element::namespace) {
+    if content(&given) == content(&returned)
+        && ns::CK.uri() == returned.content().map_or("", Element::namespace)
+    {
         return Verdict::Pass;
     }
     let told = |octets: Vec<u8>| String::from_utf8_lossy(&octets).chars().take(400).collect::<String>();

@@ -71,7 +71,11 @@ fn refused(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn not_understood(exchange: &Exchange<'_>) -> Verdict {
-    if is_requester(exchange) { refused(exchange) } else { refuse::refused_with_code(exchange, "MustUnderstand") }
+    if is_requester(exchange) {
+        refused(exchange)
+    } else {
+        refuse::refused_with_code(exchange, "MustUnderstand")
+    }
 }
 
 fn wrong_framework(exchange: &Exchange<'_>) -> Verdict {
@@ -150,10 +154,10 @@ fn not_opened(exchange: &Exchange<'_>) -> Verdict {
     let verdict = refused(exchange);
     let Some(answer) = refuse::answer(exchange).filter(|_| verdict.is_pass()) else { return verdict };
     let others = super::faults::refused_as(exchange, Answer::Auth);
-    match others.iter().find(|other| other.exchange != answer.exchange) {
+    match others.iter().find(|(_, other)| other.exchange != answer.exchange) {
         None => Verdict::unreached(Phrase::plain("missing.two-refusals")),
-        Some(other) if other.body == answer.body => Verdict::Pass,
-        Some(other) => {
+        Some((_, other)) if other.body == answer.body => Verdict::Pass,
+        Some((_, other)) => {
             let places = [Place::from(answer.seq), Place::from(other.seq)];
             Finding::new("opened.unverified", Phrase::plain("expected.not-opened"), "").at(places)
         }
@@ -165,7 +169,8 @@ fn read_whole(exchange: &Exchange<'_>) -> Verdict {
     if let Some(missing) = crate::facts::undeclared(exchange) {
         return Verdict::Unreached { missing };
     }
-    let (see, twin): (refuse::See, _) = (if is_requester(exchange) { used } else { answered }, exchange.twin());
+    let (see, twin): (refuse::See, _) =
+        (if is_requester(exchange) { used } else { answered }, exchange.twin());
     if !twin.is_some_and(|twin| see(&twin).is_accepted()) {
         return Verdict::unreached(Phrase::key("missing.twin-accepted", exchange.twin_id()));
     }
@@ -176,12 +181,18 @@ fn read_whole(exchange: &Exchange<'_>) -> Verdict {
     };
     match see(exchange) {
         Seen::Accepted { .. } if twin.is_none_or(|twin| told(&twin) == told(exchange)) => Verdict::Pass,
-        Seen::Accepted { at, .. } => {
-            Finding::new("text.in-pieces", Phrase::plain("expected.same-as-twin"), Phrase::plain("observed.other")).at(at)
-        }
-        Seen::Refused(at) => {
-            Finding::new("text.in-pieces", Phrase::plain("expected.same-as-twin"), Phrase::plain("observed.refused")).at(at)
-        }
+        Seen::Accepted { at, .. } => Finding::new(
+            "text.in-pieces",
+            Phrase::plain("expected.same-as-twin"),
+            Phrase::plain("observed.other"),
+        )
+        .at(at),
+        Seen::Refused(at) => Finding::new(
+            "text.in-pieces",
+            Phrase::plain("expected.same-as-twin"),
+            Phrase::plain("observed.refused"),
+        )
+        .at(at),
         Seen::Neither { missing } => Verdict::Unreached { missing },
     }
 }
@@ -198,9 +209,13 @@ fn used(exchange: &Exchange<'_>) -> Seen {
         let is_mapping = exchange.calls().any(|call| call.exchange == exchanged && call.to == "relay");
         let first = exchange.controls().find(|control| control.seq > seq && control.verb.contains("outcome"));
         let until = first.map_or(u32::MAX, |outcome| outcome.seq);
-        let forwarded = exchange.calls().find(|call| call.seq > seq && call.seq < until && call.to == "insurer-b");
+        let forwarded =
+            exchange.calls().find(|call| call.seq > seq && call.seq < until && call.to == "insurer-b");
         if let Some(call) = forwarded.filter(|_| is_mapping) {
-            return Seen::Accepted { observed: Phrase::plain("observed.forwarded"), at: vec![call.seq.into()] };
+            return Seen::Accepted {
+                observed: Phrase::plain("observed.forwarded"),
+                at: vec![call.seq.into()],
+            };
         }
     }
     let Some(outcome) = exchange.controls().find(|control| control.verb.contains("outcome")) else {

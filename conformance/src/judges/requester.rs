@@ -26,9 +26,8 @@ fn requests<'t>(exchange: &Exchange<'t>) -> Vec<(Call<'t>, Message)> {
 
 fn headers(exchange: &Exchange<'_>) -> Verdict {
     each(requests(exchange), "missing.a-request", |(call, message)| {
-        let wrong = |what: String, observed: &str| {
-            Err(Finding::new("request.header", what, observed).at([call.seq]))
-        };
+        let wrong =
+            |what: String, observed: &str| Err(Finding::new("request.header", what, observed).at([call.seq]));
         for name in REQUIRED {
             let count = message.headers(name).len();
             if count != 1 {
@@ -40,7 +39,8 @@ fn headers(exchange: &Exchange<'_>) -> Verdict {
         if to != own {
             return wrong(format!("wsa:To {own}"), to);
         }
-        let action = message.content().map(|c| format!("{}:{}", c.namespace(), c.local())).unwrap_or_default();
+        let action =
+            message.content().map(|c| format!("{}:{}", c.namespace(), c.local())).unwrap_or_default();
         let field = call.fields.get("soapaction").unwrap_or_default();
         if message.header_text(ns::WSA.name("Action")) != Some(&action) || field != format!("\"{action}\"") {
             return wrong(format!("SOAPAction \"{action}\""), field);
@@ -56,7 +56,11 @@ fn headers(exchange: &Exchange<'_>) -> Verdict {
 fn queries<'t>(exchange: &Exchange<'t>) -> Vec<(Call<'t>, Message, Option<(u32, Message)>)> {
     let all = requests(exchange).into_iter().filter(|(_, message)| !message.envelopes().is_empty());
     all.map(|(call, message)| {
-        let id = message.envelopes().first().map(|envelope| attribute(*envelope, "ID").to_owned()).unwrap_or_default();
+        let id = message
+            .envelopes()
+            .first()
+            .map(|envelope| attribute(*envelope, "ID").to_owned())
+            .unwrap_or_default();
         let given = exchange.replies().filter(|reply| reply.seq < call.seq).filter_map(|reply| {
             let given = Message::of(reply.body)?;
             let has = given.outputs().iter().any(|(_, envelope)| attribute(*envelope, "ID") == id);
@@ -73,15 +77,23 @@ fn purpose(exchange: &Exchange<'_>) -> Verdict {
         let envelope = message.envelopes().first().copied();
         let asked = envelope.and_then(|envelope| stated(envelope, "purpose")).unwrap_or_default();
         let found = message.purpose().unwrap_or_default();
-        if found == asked { Ok(()) } else { Err(Finding::new("request.purpose", asked, found).at([call.seq])) }
+        if found == asked {
+            Ok(())
+        } else {
+            Err(Finding::new("request.purpose", asked, found).at([call.seq]))
+        }
     })
 }
 
 fn no_foreign_number(exchange: &Exchange<'_>) -> Verdict {
     let party = exchange.header().product.party.as_str();
     let people = &exchange.world().people;
-    let own: Vec<&str> =
-        people.iter().flat_map(|p| &p.numbers).filter(|n| n.insurer == party).map(|n| n.value.as_str()).collect();
+    let own: Vec<&str> = people
+        .iter()
+        .flat_map(|p| &p.numbers)
+        .filter(|n| n.insurer == party)
+        .map(|n| n.value.as_str())
+        .collect();
     let foreign: Vec<&str> = people
         .iter()
         .flat_map(|person| &person.numbers)
@@ -94,7 +106,10 @@ fn no_foreign_number(exchange: &Exchange<'_>) -> Verdict {
         let fields = call.fields.0.iter().map(|(_, value)| value.as_str());
         let told: Vec<&str> = fields.chain([told]).collect();
         match foreign.iter().find(|value| told.iter().any(|told| told.contains(**value))) {
-            Some(value) => Err(Finding::new("request.foreign-number", Phrase::plain("expected.own-number"), *value).at([call.seq])),
+            Some(value) => {
+                Err(Finding::new("request.foreign-number", Phrase::plain("expected.own-number"), *value)
+                    .at([call.seq]))
+            }
             None => Ok(()),
         }
     })
@@ -103,10 +118,12 @@ fn no_foreign_number(exchange: &Exchange<'_>) -> Verdict {
 fn unchanged(exchange: &Exchange<'_>) -> Verdict {
     each(queries(exchange), "missing.a-query", |(call, message, given)| {
         let wrong = |observed: &str, places: Vec<Place>| {
-            Err(Finding::new("request.envelope-changed", Phrase::plain("expected.unchanged"), observed).at(places))
+            Err(Finding::new("request.envelope-changed", Phrase::plain("expected.unchanged"), observed)
+                .at(places))
         };
         let Some((seq, given)) = given else { return wrong("ID", vec![call.seq.into()]) };
-        let sent = message.envelopes().first().map(|envelope| trust::canonical(message.document(), *envelope));
+        let sent =
+            message.envelopes().first().map(|envelope| trust::canonical(message.document(), *envelope));
         let outputs = given.outputs();
         let mut original = outputs.iter().map(|(_, envelope)| trust::canonical(given.document(), *envelope));
         if original.any(|original| Some(&original) == sent.as_ref()) {
@@ -121,10 +138,11 @@ fn only_target(exchange: &Exchange<'_>) -> Verdict {
         let Some(envelope) = message.envelopes().first().copied() else { return Ok(()) };
         let receiver = exchange.world().party(call.to).map_or("", |party| party.entity.as_str());
         let audience = inside(envelope, ns::SAML.name("Audience")).and_then(text).unwrap_or_default();
-        let presenters = envelope.descendants().filter(|inner| inner.is(ns::SAML.name("SubjectConfirmation")));
-        let is_listed = presenters.skip(1).any(|second| {
-            inside(second, ns::SAML.name("NameID")).and_then(text) == Some(receiver)
-        });
+        let presenters =
+            envelope.descendants().filter(|inner| inner.is(ns::SAML.name("SubjectConfirmation")));
+        let is_listed = presenters
+            .skip(1)
+            .any(|second| inside(second, ns::SAML.name("NameID")).and_then(text) == Some(receiver));
         if receiver == audience || (call.to == "relay" && is_listed) {
             return Ok(());
         }
@@ -146,9 +164,12 @@ fn no_number_in_logs(exchange: &Exchange<'_>) -> Verdict {
         if lines.is_empty() {
             return Err(Verdict::unreached(Phrase::plain("missing.logs")));
         }
-        let told: String = lines.iter().map(|line| format!("{}\n", line.as_str().unwrap_or_default())).collect();
+        let told: String =
+            lines.iter().map(|line| format!("{}\n", line.as_str().unwrap_or_default())).collect();
         match numbers.iter().find(|number| told.contains(**number)) {
-            Some(number) => Err(Finding::new("log.number", Phrase::plain("expected.no-number"), *number).at([logs.seq])),
+            Some(number) => {
+                Err(Finding::new("log.number", Phrase::plain("expected.no-number"), *number).at([logs.seq]))
+            }
             None => Ok(()),
         }
     })

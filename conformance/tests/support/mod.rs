@@ -32,7 +32,8 @@ pub(crate) struct Ground {
 impl Ground {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let world = World::generate(&folder.path().join("world"), Plan { crowd: 10, ..Plan::new(1) }).unwrap();
+        let world =
+            World::generate(&folder.path().join("world"), Plan { crowd: 10, ..Plan::new(1) }).unwrap();
         Self { folder, world }
     }
 
@@ -45,7 +46,13 @@ impl Ground {
     }
 
     /// Plays what the patterns select against a mock party with faults.
-    pub(crate) fn play(&self, (profile, party): (&str, &str), faults: &[&str], patterns: &[&str], seed: u64) -> Transcript {
+    pub(crate) fn play(
+        &self,
+        (profile, party): (&str, &str),
+        faults: &[&str],
+        patterns: &[&str],
+        seed: u64,
+    ) -> Transcript {
         let options = Options {
             faults: Faults::named(faults).unwrap(),
             control: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -81,7 +88,12 @@ impl Ground {
         let url = world.endpoint(party, "soap").unwrap();
         endpoints.insert("soap".to_owned(), Endpoint::parse(&url).unwrap());
         let clock = if control.is_some() { Clock::virtual_from(EPOCH) } else { Clock::Machine };
-        let product = Product { vendor: "Chukei".into(), name: "TEST".into(), party: party.into(), ..Product::default() };
+        let product = Product {
+            vendor: "Chukei".into(),
+            name: "TEST".into(),
+            party: party.into(),
+            ..Product::default()
+        };
         let header = conformance::header(profile, &claims, &product, &world, (seed, clock.now()), &cases);
         let target = Target { party: party.to_owned(), endpoints, control };
         let recorder = Recorder::new(header, None).unwrap();
@@ -114,12 +126,21 @@ pub(crate) fn blemishes(model: &Model) -> String {
     let mut text = String::new();
     for sentence in &model.sentences {
         for result in sentence.results.iter().filter(|result| result.outcome != Outcome::Pass) {
-            text += &format!("{} {} [{}]: {:?}\n", result.outcome.name(), sentence.id, result.case, result.verdict);
+            text += &format!(
+                "{} {} [{}]: {:?}\n",
+                result.outcome.name(),
+                sentence.id,
+                result.case,
+                result.verdict
+            );
         }
     }
     for broken in &model.broken {
         text += &format!("broken [{}]: {}\n", broken.case, broken.what);
     }
-    text += &format!("not selected: {:?}\nelsewhere: {:?}\n{:?}\n", model.not_selected, model.elsewhere, model.standing);
+    text += &format!(
+        "not selected: {:?}\nelsewhere: {:?}\n{:?}\n",
+        model.not_selected, model.elsewhere, model.standing
+    );
     text
 }

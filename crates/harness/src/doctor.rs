@@ -77,9 +77,10 @@ impl Sut {
         let face = Face::open(world, target, Clock::Machine, 1, limits, recorder)?;
         found.sound.push(Phrase::plain("doctor.ports"));
         if self.profile.name.starts_with("requester") && self.control.is_none() {
-            found.faults.push(Setup::new("setup.control.needed", [self.profile.name]).fix(Fix::Write(
-                "[control]\nurl = \"http://127.0.0.1:9900/v1\"".into(),
-            )));
+            found.faults.push(
+                Setup::new("setup.control.needed", [self.profile.name])
+                    .fix(Fix::Write("[control]\nurl = \"http://127.0.0.1:9900/v1\"".into())),
+            );
         }
         self.look_at_control(&face, found);
         if !self.profile.name.starts_with("requester") {
@@ -142,9 +143,9 @@ impl Sut {
         let act = serde_json::json!({ "act": format!("x{:08x}", ids.seed() & 0xffff_ffff) });
         for answer in [face.control("POST", &verb, None), face.control("POST", "act", Some(&act))] {
             if !matches!(answer, Err(Broken::Lacking(_))) {
-                found.faults.push(
-                    Setup::new("setup.control.dishonest", [&base.url]).fix(Fix::AnswerNotOffered),
-                );
+                found
+                    .faults
+                    .push(Setup::new("setup.control.dishonest", [&base.url]).fix(Fix::AnswerNotOffered));
                 return;
             }
         }
@@ -158,4 +159,3 @@ pub fn clock_fault(created: i64, now: i64) -> Option<Setup> {
     let ahead = created - now;
     (ahead.abs() > SKEW).then(|| Setup::new("setup.clock", [ahead.to_string()]).fix(Fix::SetClock(-ahead)))
 }
-

@@ -20,18 +20,20 @@ impl<'t> Scene<'t> {
     /// One run of a case.
     #[must_use]
     pub fn of(transcript: &'t Transcript, run: &Run<'_>) -> Self {
+        Self::among(transcript, run, &transcript.cases())
+    }
+
+    fn among(transcript: &'t Transcript, run: &Run<'_>, runs: &[Run<'_>]) -> Self {
         let all = transcript.events();
         let events = all.get(run.events.clone()).unwrap_or_default();
         let twin = match events.first().map(|event| &event.what) {
-            Some(What::CaseStart { twin: Some(twin), .. }) => {
-                transcript.cases().into_iter().find(|other| other.case == twin)
-            }
+            Some(What::CaseStart { twin: Some(twin), .. }) => runs.iter().find(|other| other.case == twin),
             _ => None,
         };
         Self {
             header: Cow::Borrowed(transcript.header()),
             events: Cow::Borrowed(events),
-            twin: twin.and_then(|twin| all.get(twin.events)).map(Cow::Borrowed),
+            twin: twin.and_then(|twin| all.get(twin.events.clone())).map(Cow::Borrowed),
             run: Some(all),
         }
     }
@@ -107,13 +109,12 @@ impl<'t> Scene<'t> {
         if any { vec![self.with(events)] } else { Vec::new() }
     }
 
-    /// Scenes of a transcript that a judge with these cases looks at, at most `most`.
+    /// Scenes of a transcript that a judge with these cases looks at.
     #[must_use]
     pub(super) fn seen_by(
         transcript: &'t Transcript,
         cases: Cases,
         declared: &dyn Fn(&str) -> bool,
-        most: usize,
     ) -> Vec<Self> {
         let runs = transcript.cases();
         let wanted = |run: &&Run<'_>| match cases {
@@ -127,7 +128,7 @@ impl<'t> Scene<'t> {
             let sizes = std::iter::successors(Some(2_usize), |size| (*size < runs.len()).then_some(size * 2));
             return sizes.map(|size| Self::beginning(transcript, size)).collect();
         }
-        runs.iter().filter(wanted).map(|run| Self::of(transcript, run)).take(most).collect()
+        runs.iter().filter(wanted).map(|run| Self::among(transcript, run, &runs)).collect()
     }
 }
 

@@ -132,7 +132,11 @@ impl Draft {
                 let wrapped = wrapped.map(Element::content).unwrap_or_default();
                 // A bent seal may not open with the key that went into it.
                 if envelope.mutation.is_none() && envelope.seal.is_empty() {
-                    self.keys.push((envelope.sealed_for.clone(), wrapped, encode_base64(&envelope.content_key)));
+                    self.keys.push((
+                        envelope.sealed_for.clone(),
+                        wrapped,
+                        encode_base64(&envelope.content_key),
+                    ));
                 }
                 block = block.child(assertion);
             }

@@ -14,12 +14,21 @@ impl World {
     /// The parties that mutations speak of: relay, requester (`insurer-a`), responder (`insurer-b`) and an attacker.
     #[must_use]
     pub fn forge(&self, seed: u64, now: i64) -> specimen::World {
-        let parties = self.forge_parties().get_or_init(|| {
-            ["relay", "insurer-a", "insurer-b", NOBODY].map(|name| self.forge_party(name))
-        });
+        let parties = self
+            .forge_parties()
+            .get_or_init(|| ["relay", "insurer-a", "insurer-b", NOBODY].map(|name| self.forge_party(name)));
         let [relay, requester, responder, attacker] = parties.clone();
         let authority = self.authority();
-        specimen::World { suite: specimen::Suite::Rsa, seed, now, relay, requester, responder, attacker, authority }
+        specimen::World {
+            suite: specimen::Suite::Rsa,
+            seed,
+            now,
+            relay,
+            requester,
+            responder,
+            attacker,
+            authority,
+        }
     }
 
     /// What stands in for the private key of the product, which is not at hand, is nobody's.
