@@ -30,8 +30,8 @@ pub(crate) fn to_der(signature: &[u8]) -> Option<Vec<u8>> {
     Some(der)
 }
 
-/// DER that our own key made, as `r‖s`.
-pub(crate) fn from_der(der: &[u8]) -> Option<Vec<u8>> {
+/// `r‖s` of a P-256 signature in DER. Messages carry no DER; keys make it, and so do faulty signers.
+pub fn ecdsa_from_der(der: &[u8]) -> Option<Vec<u8>> {
     let mut sequence = Der::only(der, SEQUENCE)?;
     let mut signature = Vec::with_capacity(2 * SCALAR);
     for _ in 0..2 {
@@ -63,7 +63,7 @@ mod tests {
                 let library = openssl::ecdsa::EcdsaSig::from_der(&der).unwrap();
                 assert_eq!(library.to_der().unwrap(), der, "shortest DER");
                 assert_eq!(library.r().to_vec_padded(32).unwrap(), r);
-                assert_eq!(from_der(&der).unwrap(), raw);
+                assert_eq!(ecdsa_from_der(&der).unwrap(), raw);
             }
         }
     }

@@ -74,6 +74,7 @@ pub use certificate::{Certificate, UnixTime};
 pub use content::ContentKey;
 pub use crl::Crl;
 pub use digest::{Sha256, same_bytes, sha256};
+pub use ecdsa::ecdsa_from_der;
 pub use error::{CertificateError, CryptoError, DecryptError, KeyError, VerifyError};
 pub use path::{CertificatePath, Purpose, Revocation, TrustAnchors};
 pub use private::{Identity, PrivateKey};

@@ -66,7 +66,7 @@ impl Signer for KeySigner {
         )?;
         signature.truncate(length);
         if self.algorithm == SignatureAlgorithm::EcdsaSha256 {
-            return ecdsa::from_der(&signature).ok_or(CryptoError::OwnSignature);
+            return ecdsa::ecdsa_from_der(&signature).ok_or(CryptoError::OwnSignature);
         }
         Ok(signature)
     }

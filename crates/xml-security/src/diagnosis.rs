@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, fmt};
 
-use chukei_crypto::{Certificate, SignatureAlgorithm, sha256};
+use chukei_crypto::{Certificate, SignatureAlgorithm, ecdsa_from_der, sha256};
 use chukei_reason::Reason;
 use chukei_xml::{
     Canonical, Document, Element, Limits, Position, Sink,
@@ -135,7 +135,7 @@ impl Diagnosis {
             Cause::KeyNotTrusted(certificate.subject(), certificate.sha256())
         } else if everyone.is_empty() {
             Cause::NoKeyForAlgorithm
-        } else if raw_ecdsa(&signature.value).is_some_and(|raw| verifies(&digest, &raw).is_some()) {
+        } else if ecdsa_from_der(&signature.value).is_some_and(|raw| verifies(&digest, &raw).is_some()) {
             Cause::EcdsaDer
         } else if verifies(&sha256(&octets(&form.all_inclusive())), &signature.value).is_some() {
             Cause::InclusiveCanonicalization
@@ -267,25 +267,6 @@ fn without_space_between_tags(text: &str) -> String {
         result.push_str(if only_space { piece.trim_start() } else { piece });
     }
     result
-}
-
-/// r‖s of a DER-encoded ECDSA signature over P-256.
-fn raw_ecdsa(der: &[u8]) -> Option<Vec<u8>> {
-    let [0x30, length, body @ ..] = der else { return None };
-    if usize::from(*length) != body.len() {
-        return None;
-    }
-    let mut raw = Vec::with_capacity(64);
-    let mut rest = body;
-    for _ in 0..2 {
-        let [0x02, length, tail @ ..] = rest else { return None };
-        let (number, after) = tail.split_at_checked(usize::from(*length))?;
-        let digits = number.strip_prefix(&[0]).unwrap_or(number);
-        raw.extend(std::iter::repeat_n(0, 32usize.checked_sub(digits.len())?));
-        raw.extend_from_slice(digits);
-        rest = after;
-    }
-    Some(raw)
 }
 
 impl fmt::Display for Diagnosis {

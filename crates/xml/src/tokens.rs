@@ -12,7 +12,7 @@ use quick_xml::parser::{CommentParser, ElementParser, Parser, PiParser};
 
 use crate::{
     budget::{Budget, within},
-    build::{Builder, Failure, Outcome, over},
+    build::{Builder, Failure, Outcome, over, refuse},
     chars::{self, TEXT_SPECIAL, VALUE_SPECIAL, is_space},
     document::{AttributeData, QName, Slice, Tree},
 };
@@ -29,11 +29,6 @@ pub(crate) fn parse(source: &str, budget: &mut Budget) -> Outcome<Tree> {
         };
     }
     tokens.builder.finish()
-}
-
-#[cold]
-fn not_well_formed(expected: &'static str, span: Range<usize>) -> Failure {
-    Failure::new(Reason::NotWellFormed, expected, span)
 }
 
 /// Stands for the end of a tag in which something is wrong before it; see [`Tokens::in_tag`].
@@ -95,7 +90,7 @@ impl<'s> Tokens<'s, '_> {
         if rest.get(..9).is_some_and(|word| word.eq_ignore_ascii_case(b"<!doctype")) {
             return Failure::new(Reason::Doctype, "no document type declaration", start..start + length);
         }
-        not_well_formed("complete markup", start..start + length)
+        Failure::new(Reason::NotWellFormed, "complete markup", start..start + length)
     }
 
     /// §2.4 CharData.
@@ -114,7 +109,7 @@ impl<'s> Tokens<'s, '_> {
             }
             if rest.get(..end).is_some_and(|before| before.ends_with(b"]]")) {
                 let at = start + end;
-                return Err(not_well_formed("`]]>` only as the end of a CDATA section", at..at + 1));
+                return refuse(Reason::NotWellFormed, "`]]>` only as the end of a CDATA section", at..at + 1);
             }
             (end, plain) = (end + 1, false);
         }
@@ -126,7 +121,9 @@ impl<'s> Tokens<'s, '_> {
         let end = memchr2(b'<', b'&', rest).unwrap_or(rest.len());
         match rest.iter().take(end).position(|b| !is_space(*b)) {
             None => Ok(start + end),
-            Some(at) => Err(not_well_formed("no text outside the root element", start + at..start + end)),
+            Some(at) => {
+                refuse(Reason::NotWellFormed, "no text outside the root element", start + at..start + end)
+            }
         }
     }
 
@@ -135,7 +132,7 @@ impl<'s> Tokens<'s, '_> {
         let Some(length) = CommentParser::Seen0.feed(inner) else { return Err(self.broken(start)) };
         let end = start + 4 + length;
         if memmem::find(inner, b"--") != Some(length - 3) {
-            return Err(not_well_formed("complete markup", start..end));
+            return refuse(Reason::NotWellFormed, "complete markup", start..end);
         }
         self.builder.comment(start);
         Ok(end)
@@ -146,7 +143,7 @@ impl<'s> Tokens<'s, '_> {
         let Some(length) = memmem::find(inner, b"]]>") else { return Err(self.broken(start)) };
         let (from, end) = (start + 9, start + 9 + length + 3);
         if !self.builder.is_open() {
-            return Err(not_well_formed("no CDATA section outside the root element", start..end));
+            return refuse(Reason::NotWellFormed, "no CDATA section outside the root element", start..end);
         }
         let text = self.slice(from..from + length);
         // Taken as decoded text even when it is the first piece, so that the text's place starts at the section.
@@ -159,11 +156,11 @@ impl<'s> Tokens<'s, '_> {
         let rest = self.bytes(start + 1..self.source.len());
         let end = start + 1 + memchr3(b';', b'&', b'<', rest).unwrap_or(rest.len());
         if self.byte(end) != b';' {
-            return Err(not_well_formed("complete markup", start..end));
+            return refuse(Reason::NotWellFormed, "complete markup", start..end);
         }
         let span = start..end + 1;
         if !self.builder.is_open() {
-            return Err(not_well_formed("no reference outside the root element", span));
+            return refuse(Reason::NotWellFormed, "no reference outside the root element", span);
         }
         let c = decode_reference(self.slice(span.clone()))
             .map_err(|reason| reference_failure(reason, span.clone()))?;
@@ -186,15 +183,15 @@ impl<'s> Tokens<'s, '_> {
             return self.xml_declaration(span);
         }
         if target.eq_ignore_ascii_case(b"xml") {
-            return Err(Failure::new(Reason::XmlDecl, "the XML declaration at the very start, once", span));
+            return refuse(Reason::XmlDecl, "the XML declaration at the very start, once", span);
         }
-        Err(Failure::new(Reason::Pi, "no processing instruction", span))
+        refuse(Reason::Pi, "no processing instruction", span)
     }
 
     /// §2.8: `version`, then `encoding`, then `standalone`.
     #[cold]
     fn xml_declaration(&self, span: Range<usize>) -> Outcome<usize> {
-        let failure = |reason, expected| Err(Failure::new(reason, expected, span.clone()));
+        let failure = |reason, expected| refuse(reason, expected, span.clone());
         if span.start != 0 {
             return failure(Reason::XmlDecl, "the XML declaration at the very start, once");
         }
@@ -240,7 +237,7 @@ impl<'s> Tokens<'s, '_> {
                     return Ok(next + 2);
                 }
                 _ if next == at => {
-                    return Err(not_well_formed("white space before an attribute", at..OPEN_END));
+                    return refuse(Reason::NotWellFormed, "white space before an attribute", at..OPEN_END);
                 }
                 _ => at = self.attribute(next)?,
             }
@@ -270,7 +267,7 @@ impl<'s> Tokens<'s, '_> {
         let ends = matches!(rest, [b' ' | b'\t' | b'\n' | b'=' | b'>', ..] | [b'/', b'>', ..]);
         if first == 0 || length == local || !ends {
             let expected = "a name (letters, digits, `-`, `.`, `_`; one colon)";
-            return Err(Failure::new(Reason::Name, expected, at..OPEN_END));
+            return refuse(Reason::Name, expected, at..OPEN_END);
         }
         let prefix = if local == 0 { 0 } else { self.builder.prefix_id(Slice::source(at..at + first))? };
         let name = self.builder.qname(prefix, local, Slice::source(at..at + length))?;
@@ -285,19 +282,20 @@ impl<'s> Tokens<'s, '_> {
         let (name, at) = self.name(if prefixed { start + 6 } else { start })?;
         let at = self.spaces(at);
         if self.byte(at) != b'=' {
-            return Err(not_well_formed(
+            return refuse(
+                Reason::NotWellFormed,
                 "`=` and a quoted value after the name of an attribute",
                 at..OPEN_END,
-            ));
+            );
         }
         let at = self.spaces(at + 1);
         let quote = self.byte(at);
         if !matches!(quote, b'"' | b'\'') {
-            return Err(not_well_formed("a quoted value", at..OPEN_END));
+            return refuse(Reason::NotWellFormed, "a quoted value", at..OPEN_END);
         }
         let (value, plain, stop) = self.value(at + 1, quote)?;
         if prefixed && name.local != 0 {
-            return Err(Failure::new(Reason::Name, "one colon in a name", start..at));
+            return refuse(Reason::Name, "one colon in a name", start..at);
         }
         if prefixed || (declares.is_some() && self.bytes(name.text.range()) == b"xmlns") {
             let prefix = if prefixed { self.builder.prefix_id(name.text)? } else { 0 };
@@ -338,7 +336,7 @@ impl<'s> Tokens<'s, '_> {
             at = special + 1;
             let decoded = match self.byte(special) {
                 _ if special == span.end => break,
-                b'<' => return Err(not_well_formed("no `<` in an attribute value", special..at)),
+                b'<' => return refuse(Reason::NotWellFormed, "no `<` in an attribute value", special..at),
                 b'\t' | b'\n' => ' ',
                 b'&' => {
                     let rest = self.bytes(special..span.end);
@@ -369,7 +367,11 @@ impl<'s> Tokens<'s, '_> {
             }
         }
         let last = ElementParser::Outside.feed(tag).ok_or_else(|| self.broken(start))?;
-        Err(not_well_formed("the end tag of the innermost open element", start..start + 2 + last + 1))
+        refuse(
+            Reason::NotWellFormed,
+            "the end tag of the innermost open element",
+            start..start + 2 + last + 1,
+        )
     }
 }
 

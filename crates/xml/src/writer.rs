@@ -4,7 +4,7 @@ use chukei_reason::Reason;
 
 use crate::{
     budget::{Budget, Limits},
-    build::{Builder, Failure, Outcome, check},
+    build::{Builder, Failure, Outcome, check, refuse},
     chars,
     document::{AttributeData, Document, NodeId, QName, Slice, offset},
     element::{Element, Node},
@@ -51,12 +51,12 @@ impl Writer<'_> {
         let mut writer = Writer { builder, pending: None, usual: [None; ns::TABLE.len()], failure: None };
         content(&mut writer);
         writer.settle();
+        let tree = writer.failure.map_or_else(|| writer.builder.finish(), Err);
         let input = Input::default();
-        let tree = match writer.failure {
-            Some(failure) => Err(failure),
-            None => writer.builder.finish(),
-        };
-        tree.map(|tree| Document { input: Input::default(), tree }).map_err(|failure| failure.at(&input))
+        match tree {
+            Ok(tree) => Ok(Document { input, tree }),
+            Err(failure) => Err(failure.at(&input)),
+        }
     }
 
     /// Opens an element.
@@ -104,7 +104,7 @@ impl Writer<'_> {
     pub fn declare(&mut self, namespace: Namespace) -> &mut Self {
         self.attempt(|this| match this.pending {
             Some(_) => this.usual_prefix(namespace).map(|_| ()),
-            None => Err(Failure::new(Reason::Internal, "a declaration before any content", 0..0)),
+            None => refuse(Reason::Internal, "a declaration before any content", 0..0),
         })
     }
 
@@ -113,7 +113,7 @@ impl Writer<'_> {
         self.settle();
         self.attempt(|this| {
             if !this.builder.is_open() {
-                return Err(Failure::new(Reason::NotWellFormed, "no text outside the root element", 0..0));
+                return refuse(Reason::NotWellFormed, "no text outside the root element", 0..0);
             }
             let plain = check(text)? & chars::TEXT_SPECIAL == 0;
             this.builder.text_decoded(text, plain, 0..0)
@@ -199,7 +199,7 @@ impl Writer<'_> {
 
     fn push_attribute(&mut self, prefix: PrefixId, written: &str, local: &str, value: &str) -> Outcome {
         if self.pending.is_none() {
-            return Err(Failure::new(Reason::Internal, "an attribute before any content", 0..0));
+            return refuse(Reason::Internal, "an attribute before any content", 0..0);
         }
         let plain = check(value)? & chars::VALUE_SPECIAL == 0;
         // As it stands in a canonical form, so that it can be put there in one piece.
@@ -220,7 +220,7 @@ impl Writer<'_> {
 
     fn qname(&mut self, prefix: PrefixId, written: &str, local: &str) -> Outcome<QName> {
         if !chars::is_ncname(local) {
-            return Err(Failure::new(Reason::Name, "an NCName", 0..0));
+            return refuse(Reason::Name, "an NCName", 0..0);
         }
         let decoded = &mut self.builder.tree.decoded;
         let start = decoded.len();
@@ -254,7 +254,7 @@ impl Writer<'_> {
     /// Numbers `prefix`, and declares it unless it already means `namespace` here.
     fn bind(&mut self, prefix: &str, namespace: &str) -> Outcome<PrefixId> {
         if !(prefix.is_empty() || chars::is_ncname(prefix)) {
-            return Err(Failure::new(Reason::Name, "an NCName as prefix", 0..0));
+            return refuse(Reason::Name, "an NCName as prefix", 0..0);
         }
         let prefix = self.push(prefix);
         let prefix = self.builder.prefix_id(prefix)?;
@@ -268,7 +268,7 @@ impl Writer<'_> {
         if self.builder.scope.get(prefix) != namespace {
             // A name of this tag that already uses the prefix would move to another namespace.
             if self.pending.is_some_and(|name| name.prefix == prefix) || self.builder.attribute_uses(prefix) {
-                return Err(Failure::new(Reason::Namespace, "one meaning of a prefix on one element", 0..0));
+                return refuse(Reason::Namespace, "one meaning of a prefix on one element", 0..0);
             }
             self.builder.declare(prefix, namespace, 0..0)?;
         }
