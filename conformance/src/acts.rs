@@ -32,6 +32,14 @@ pub(crate) fn usual(face: &Face, kind: Kind) -> Result<(), Broken> {
 pub(crate) fn bent(face: &Face, kind: Kind, bend: Bend) -> Result<(), Broken> {
     match kind {
         Kind::MappingAnswer => bent_answer(face, "relay", "IdentityMappingRequest", bend),
+        Kind::RelayedAnswer => {
+            face.bend("insurer-b", "LinkageQuery", move |draft| bend.apply(draft));
+            let draft = draft(face, Kind::Relayed)?;
+            face.send(endpoint(kind), draft);
+            face.unscript();
+            probe(face, kind);
+            Ok(())
+        }
         Kind::LinkageAnswer => bent_answer(face, "insurer-b", "LinkageQuery", bend),
         _ => {
             let mut draft = draft(face, kind)?;
@@ -88,7 +96,7 @@ pub(crate) fn draft(face: &Face, kind: Kind) -> Result<Draft, Broken> {
             face.kit().notice("insurer-b", &id)
         }
         Kind::History => face.kit().history("portal", USUAL_PERSON, "portal"),
-        Kind::Relayed => relayed(face)?,
+        Kind::Relayed | Kind::RelayedAnswer => relayed(face)?,
         Kind::MappingAnswer | Kind::LinkageAnswer => {
             return Err(Broken::Suite("answers are bent on the way".into()));
         }

@@ -48,6 +48,8 @@ pub enum Kind {
     History,
     /// ※ to a relay.
     Relayed,
+    /// ⑥ to a relay that carries a query.
+    RelayedAnswer,
     /// ③ to a requester.
     MappingAnswer,
     /// ⑥ to a requester.
@@ -94,7 +96,7 @@ impl Kind {
     pub const fn role(self) -> Role {
         match self {
             Self::Query | Self::RelayedIn => Role::Responder,
-            Self::Mapping | Self::Notice | Self::History | Self::Relayed => Role::Relay,
+            Self::Mapping | Self::Notice | Self::History | Self::Relayed | Self::RelayedAnswer => Role::Relay,
             Self::MappingAnswer | Self::LinkageAnswer => Role::Requester,
         }
     }
@@ -108,7 +110,8 @@ impl Kind {
             Self::Mapping => "mapping",
             Self::Notice => "notice",
             Self::History => "history",
-            Self::Relayed => "relayed",
+            // An answer is bent on the way of a query, so that they have one twin.
+            Self::Relayed | Self::RelayedAnswer => "relayed",
             Self::MappingAnswer => "mapping-answer",
             Self::LinkageAnswer => "linkage-answer",
         }
@@ -116,7 +119,7 @@ impl Kind {
 
     const fn feature(self) -> Option<&'static str> {
         match self {
-            Self::RelayedIn | Self::Relayed => Some("relayed"),
+            Self::RelayedIn | Self::Relayed | Self::RelayedAnswer => Some("relayed"),
             _ => None,
         }
     }

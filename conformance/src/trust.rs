@@ -8,7 +8,7 @@ use std::{
 
 use chukei_crypto::{Certificate, UnixTime, sha256};
 use chukei_evidence::{Body, Phrase, World};
-use chukei_xml::{Budget, Document, Element, Sink, XmlError};
+use chukei_xml::{Budget, Document, Element, Limits, Sink, XmlError};
 use chukei_xml_security::{FromSigned, Shape, Signed, TrustStore, TrustedKey, Unverified};
 
 use crate::read::{ASSERTION, REMEMBERED};
@@ -90,7 +90,8 @@ fn verify(world: &World, bytes: Vec<u8>, is_message: bool) -> Result<String, Vec
 
 fn verify_anew(known: &Known, bytes: Vec<u8>, shape: &Shape) -> Result<String, Vec<Phrase>> {
     let refused = |error: XmlError| vec![Phrase::from(error.to_string())];
-    let mut budget = Budget::default();
+    // A relay may answer 32 inputs with as many envelopes, beside its own signature.
+    let mut budget = Budget::new(Limits { operations: 256, ..Limits::message() });
     let document = Document::parse_within(bytes, &mut budget).map_err(refused)?;
     let located = Unverified::<Nothing>::locate(document, shape, &mut budget).map_err(refused)?;
     let verified = located.verify_by(ANYBODY, &known.store, UnixTime(0), &mut budget).map_err(|refusal| {

@@ -155,7 +155,7 @@ const ROWS: &[Row] = bends![
     "envelope/audience/missing" "envelope.audience.self" "Envelope/Conditions/AudienceRestriction=missing" ["ENV-01"]
         |d| d.envelope().audiences.clear();
     "envelope/audience/longer" "envelope.audience.self" "Envelope/Conditions/AudienceRestriction=prefix" ["ENV-01"]
-        |d| d.envelope().audiences.iter_mut().for_each(|audience| audience.push_str("x"));
+        |d| d.envelope().audiences.iter_mut().for_each(|audience| audience.push('x'));
     "envelope/condition/no-one-time-use" "envelope.one-time-use.present" "Envelope/Conditions/OneTimeUse=missing" ["ENV-03"]
         |d| d.envelope().one_time_use = false;
     "envelope/condition/unknown" "envelope.one-time-use.present" "Envelope/Conditions/Unknown=unknown" []

@@ -36,6 +36,9 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
             cases.push(Case::row(Kind::MappingAnswer, &at));
         }
     }
+    for row in REQUESTS.iter().filter(|row| row.id.ends_with("third-party")) {
+        cases.push(Case::row(Kind::LinkageAnswer, row));
+    }
     for row in ANSWERS {
         cases.push(Case::row(Kind::LinkageAnswer, row));
     }

@@ -21,6 +21,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.extend(NOTICES.iter().map(|row| Case::row(Kind::Notice, row)));
     cases.extend(HISTORY.iter().map(|row| Case::row(Kind::History, row)));
     cases.extend(RELAYED.iter().map(|row| Case::row(Kind::Relayed, row)));
+    cases.extend(CARRIED.iter().map(|row| Case::row(Kind::RelayedAnswer, row)));
     for (id, sentences, scene) in SCENES {
         cases.push(Case::scene(Role::Relay, id, (None, ""), sentences(), *scene));
     }
@@ -100,7 +101,7 @@ const INPUTS: &[Row] = bends![
 
 const NOTICES: &[Row] = bends![
     "disclosure/notice/unknown-envelope" "disclosure.notice.foreign" "Body/DisclosureNotice@envelope=unknown" []
-        |d| d.body.set("envelope", "_00000000000000000000000000000000");
+        |d| d.body.set("envelope", "_unknown");
     "disclosure/notice/body-not-covered" "message.signature.covers" "Header/Security/Signature+signer=body-not-covered" ["SOAP-09"]
         |d| d.uncovered.push("Body");
     "disclosure/notice/other-client" "message.sender.is-tls-client" "tls=insurer-c" ["TLS-04"]
@@ -127,6 +128,8 @@ const RELAYED: &[Row] = bends![
         |d| d.carried.iter_mut().for_each(|envelope| {
             drop(envelope.remove("saml:Subject/saml:SubjectConfirmation[2]"));
         });
+    "signature/signer/of-message" "signature.signer.one" "Envelope+signer=signed-by-requester" ["ENV-05"]
+        |d| homemade(d, "insurer-a");
     "relayed/forward/holder-changed" "relayed.forward.holder" "Envelope+signer=holder-insurer-d" ["ENV-05", "ENV-06"]
         |d| {
             let other = d.entity("insurer-d");
@@ -134,6 +137,39 @@ const RELAYED: &[Row] = bends![
                 envelope.find_mut("saml:Subject/saml:SubjectConfirmation/saml:NameID").set_content(&other);
             });
         };
+];
+
+/// What the relay cannot have issued: an envelope of the requester's own making.
+fn homemade(draft: &mut chukei_harness::Draft, signer: &str) {
+    let world = std::sync::Arc::clone(&draft.world);
+    let mut ids = chukei_harness::Ids::new(draft.seed, "homemade");
+    let number = world.public.person(USUAL_PERSON).and_then(|person| person.number_at("insurer-b"));
+    let number = number.map(|number| (number.scheme.as_str(), number.value.as_str())).unwrap_or_default();
+    let purpose = draft.purpose.clone().unwrap_or_default();
+    let parties = ("insurer-a", "insurer-b");
+    let mut envelope =
+        chukei_harness::Envelope::new(&world, &mut ids, parties, number, &purpose, "urn:example:test:1");
+    let relay = draft.entity("relay");
+    let second = chukei_harness::message::Confirmation {
+        entity: Some(relay),
+        holder: Some("relay".into()),
+        ..envelope.confirmation().clone()
+    };
+    envelope.confirmations.push(second);
+    envelope.signer = Some(signer.into());
+    draft.carried = vec![envelope.build(&world, draft.now)];
+}
+
+/// The responder's answer to what the relay carries, bent.
+const CARRIED: &[Row] = bends![
+    "relayed/answer/relates-to-other" "message.relates-to.answered" "Header/RelatesTo=other" ["ENV-15", "WSA-04"]
+        |d| d.relates_to = Some("urn:example:test:another-request".into());
+    "relayed/answer/relates-to-missing" "message.relates-to.answered" "Header/RelatesTo+Header/Security/Signature=missing" ["WSA-04"]
+        |d| d.relates_to = None;
+    "relayed/answer/unsigned" "signature.presence.required" "Header/Security/Signature+signer=unsigned" ["SOAP-11"]
+        |d| d.tamper(|root| drop(root.remove("soap:Header/wsse:Security/ds:Signature")));
+    "relayed/answer/by-another" "message.sender.is-signer" "speaker=insurer-c" ["ENV-05"]
+        |d| d.speak_as("insurer-c");
 ];
 
 type Scene = (&'static str, fn() -> &'static [&'static Sentence], fn(&Face) -> Result<(), Broken>);

@@ -60,6 +60,18 @@ const ENVELOPES: &[Row] = bends![
         |d| envelope(d, |e| e.set("purpose", &format!("{PURPOSE}eligibility-check")));
     "requester/envelope/other-request" "requester.envelope.check" "Envelope/AttributeStatement=another-request" ["ENV-15"]
         |d| envelope(d, |e| e.set("request", "urn:example:test:another-request#1"));
+    "signature/presence/envelope-changed" "signature.presence.all" "Envelope+signer=changed-after-signing" ["ENV-06"]
+        |d| envelope(d, |e| e.after.push(|root| root.find_mut("saml:Conditions").set("NotOnOrAfter", "2035-01-01T00:00:00Z")));
+    "signature/signer/of-message" "signature.signer.one" "Envelope+signer=signed-by-insurer-c" ["ENV-05"]
+        |d| envelope(d, |e| e.signer = Some("insurer-c".into()));
+    "signature/assertion/two" "signature.position.one-assertion" "Body+signer=second-Assertion" ["XSW-12"]
+        |d| {
+            let token = d.body.find_mut("ims:MappingOutput/sec:Token");
+            let mut second = token.find("saml:Assertion").clone();
+            second.set("ID", "_second");
+            drop(second.remove("ds:Signature"));
+            token.children.push(second.into());
+        };
     "requester/envelope/other-req-ref" "requester.envelope.check" "Body/IdentityMappingResponse/MappingOutput@reqRef=another" ["ENV-15"]
         |d| d.body.find_mut("ims:MappingOutput").set("reqRef", "another");
 ];
@@ -77,6 +89,10 @@ const ANSWERS: &[Row] = bends![
         |d| d.speak_as("relay");
     "requester/answer/by-stranger" "requester.answer.verified" "speaker=stranger" ["ENV-05"]
         |d| d.speak_as("stranger");
+    "xml/schema/attribute" "xml.schema.closed" "Body/LinkageAnswer/Benefit@name=attribute" []
+        |d| d.body.find_mut("ck:Benefit").set("name", "x");
+    "xml/schema/element" "xml.schema.closed" "Body/LinkageAnswer/Name=element" []
+        |d| d.body.children.push(Element::new("ck:Name").text("x").into());
     "requester/status/no-data-with-data" "requester.answer.fault" "Body/LinkageAnswer/Status@code=NoData" ["SOAP-11"]
         |d| d.body.find_mut("lu:Status").set("code", "NoData");
     "requester/status/failed" "requester.answer.fault" "Body/LinkageAnswer/Status@code=Failed" ["SOAP-11"]

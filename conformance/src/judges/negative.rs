@@ -43,7 +43,7 @@ judges! {
         "encryption.open.one-answer" "encryption.plaintext.one-element" "envelope.open.one-answer"
         "key.trust.metadata-only" "key.info.hint-only"
         "limit.depth" "limit.nodes" "limit.attributes" "limit.namespaces" "limit.token" "limit.references"
-        "limit.encryption-depth" "limit.bytes"
+        "limit.encryption-depth"
         "requester.envelope.check" "requester.answer.verified" "requester.answer.fault";
     not_understood => "message.header.understood";
     wrong_framework => "message.framework.version";
@@ -57,6 +57,7 @@ judges! {
     forbidden => "mapping.input.own-number" "mapping.loop.none";
     not_forwarded => "relayed.forward.holder";
     no_receipt => "linkage.disclosure.required";
+    turned_away => "limit.bytes";
     not_opened => "encryption.open.after-verify";
     read_whole => "xml.text.whole";
 }
@@ -108,6 +109,10 @@ fn not_posted(exchange: &Exchange<'_>) -> Verdict {
         (true, false) => refuse::turned_away_with(exchange, &[404]),
         _ => refuse::turned_away_with(exchange, &[405]),
     }
+}
+
+fn turned_away(exchange: &Exchange<'_>) -> Verdict {
+    if is_requester(exchange) { refused(exchange) } else { refuse::turned_away(exchange) }
 }
 
 fn body_overlong(exchange: &Exchange<'_>) -> Verdict {

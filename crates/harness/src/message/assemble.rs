@@ -37,7 +37,7 @@ impl Draft {
         let mut headers = Vec::new();
         headers.extend(self.http.content_type.iter().map(|value| ("content-type".into(), value.clone())));
         let action = match &self.http.soap_action {
-            SoapAction::Same if self.relates_to.is_some() => None,
+            SoapAction::Same if self.http.is_answer => None,
             SoapAction::Same => self.action.as_ref().map(|action| format!("\"{action}\"")),
             SoapAction::Text(text) => Some(text.clone()),
             SoapAction::Missing => None,

@@ -98,6 +98,8 @@ pub struct Http {
     pub path: Option<String>,
     /// Status, of answers.
     pub status: u16,
+    /// Whether it is an answer.
+    pub is_answer: bool,
     /// `Content-Type`.
     pub content_type: Option<String>,
     /// `SOAPAction` without quotes; by default what `wsa:Action` says.
@@ -146,6 +148,7 @@ impl Draft {
             method: "POST".into(),
             path: None,
             status: 200,
+            is_answer: false,
             content_type: Some("text/xml; charset=utf-8".into()),
             soap_action: SoapAction::Same,
             fields: Vec::new(),
@@ -193,7 +196,8 @@ impl Draft {
         relates_to: &str,
         body: Element,
     ) -> Self {
-        let request = Self::request(world, ids, now, from, ANONYMOUS, body);
+        let mut request = Self::request(world, ids, now, from, ANONYMOUS, body);
+        request.http.is_answer = true;
         Self { relates_to: Some(relates_to.into()), tls: None, ..request }
     }
 

@@ -1,7 +1,7 @@
 //! Checks a folder of chapters, writes its lock, or lists its sentences or the reasons of `chukei-reason` with the sentence
 //! that demands the refusal. Without a folder: `spec/` of this repository.
 //!
-//! usage: spec check|lock|list|reasons [FOLDER]
+//! usage: `spec check|lock|list|reasons [FOLDER]`
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command")]
 
