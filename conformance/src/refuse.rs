@@ -71,10 +71,11 @@ pub(crate) fn input_refused(exchange: &Exchange<'_>, code: &str) -> Verdict {
     Finding::new("mapping.other-status", code, codes.join(", ")).at([answer.seq])
 }
 
-/// The exchange that the case is about: the deviating one, else the last that the suite began and that was no probe.
+/// The exchange that the case is about: the deviating one, else the last that the suite began and that was no probe. So
+/// what a party of the suite answers wrongly to a call shows in what the product answers to whoever asked it.
 pub(crate) fn subject(exchange: &Exchange<'_>) -> Option<u32> {
-    let deviating = exchange.delivered().map(|(exchange, _)| exchange);
-    deviating.or_else(|| last_sent(exchange).map(|sent| sent.exchange))
+    let deviating = exchange.sent().find(|sent| sent.deviates);
+    deviating.or_else(|| last_sent(exchange)).map(|sent| sent.exchange)
 }
 
 /// The last message of the suite that was no probe.

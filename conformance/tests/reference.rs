@@ -13,19 +13,16 @@ fn passes(role: (&str, &str)) {
 }
 
 #[test]
-#[ignore = "not yet: a few sentences are still unreached or in dispute, see the assertion"]
 fn the_responder_passes_everything() {
     passes(RESPONDER);
 }
 
 #[test]
-#[ignore = "not yet: a few sentences are still unreached or in dispute, see the assertion"]
 fn the_relay_passes_everything() {
     passes(RELAY);
 }
 
 #[test]
-#[ignore = "not yet: a few sentences are still unreached or in dispute, see the assertion"]
 fn the_requester_passes_everything() {
     passes(REQUESTER);
 }

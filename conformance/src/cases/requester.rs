@@ -64,7 +64,7 @@ const ENVELOPES: &[Row] = bends![
         |d| envelope(d, |e| e.after.push(|root| root.find_mut("saml:Conditions").set("NotOnOrAfter", "2035-01-01T00:00:00Z")));
     "signature/signer/of-message" "signature.signer.one" "Envelope+signer=signed-by-insurer-c" ["ENV-05"]
         |d| envelope(d, |e| e.signer = Some("insurer-c".into()));
-    "signature/assertion/two" "signature.position.one-assertion" "Body+signer=second-Assertion" ["XSW-12"]
+    "signature/assertion/two" "signature.position.one-assertion" "Envelope[2]+signer=second-Assertion" ["XSW-12"]
         |d| {
             let token = d.body.find_mut("ims:MappingOutput/sec:Token");
             let mut second = token.find("saml:Assertion").clone();

@@ -1,12 +1,16 @@
 //! Chapter 20, refusals: what faults look like, and what they do not tell.
 
 use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
+use chukei_forge::mutation::Change;
 use chukei_reason::{Answer as Group, Reason};
 use chukei_spec::req;
 use chukei_xml::{Document, Node, ns};
 
 use super::{each, whole};
-use crate::read::{self, Message, text};
+use crate::{
+    case::{Bend, Play},
+    read::{self, Message, text},
+};
 
 pub(super) const JUDGES: &[Judge] = &[
     whole(req!("message.fault.shape"), shape),
@@ -114,13 +118,18 @@ fn values(exchange: &Exchange<'_>, sent: Sent<'_>) -> Vec<String> {
 }
 
 /// The group to which a case's refusals belong, if all its sentences agree. What is wrong with the form of a ciphertext
-/// may be seen before it is opened or after, so it belongs to none.
+/// may be seen before it is opened or after, so it belongs to none; so does what is signed in a strange form.
 fn group(case: &str) -> Option<Group> {
     let whole = crate::cases().iter().find(|other| other.about.id == case)?;
     let case = whole.about;
-    let is_form_of_ciphertext = |group: Option<Group>| {
-        group == Some(Group::Auth) && whole.rows.iter().any(|row| row.starts_with("ENC-"))
+    // DOS-17 is a loop of EncryptedKeys.
+    let is_before_signing = |change: &Change| matches!(change, Change::Seal(_) | Change::Before(_));
+    let is_signed_form = match whole.play {
+        Play::Bent(_, Bend::Envelope(mutation)) => mutation.changes.iter().all(is_before_signing),
+        _ => false,
     };
+    let is_form = is_signed_form || whole.rows.iter().any(|row| row.starts_with("ENC-"));
+    let is_form_of_ciphertext = |group: Option<Group>| group == Some(Group::Auth) && is_form;
     let mut groups = case
         .sentences
         .iter()
