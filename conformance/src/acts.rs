@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chukei_forge::raw::parse;
+use chukei_forge::raw::{Element, parse};
 use chukei_harness::{
     Broken, Draft, Exchanged, Face, Scripted,
     face::answer,
-    kit::{USUAL_PERSON, USUAL_PURPOSE, find},
-    message::{Confirmation, PURPOSE, SCHEME, body},
+    kit::{USUAL_PERSON, USUAL_PURPOSE, find, local},
+    message::{PURPOSE, SCHEME, body},
 };
 use serde_json::{Value, json};
 
@@ -110,10 +110,7 @@ fn relayed_in(face: &Face) -> Draft {
     let requester = draft.entity("insurer-a");
     draft.body.set("onBehalfOf", &requester);
     let relay = draft.entity("relay");
-    let envelope = draft.envelope();
-    let second =
-        Confirmation { entity: Some(relay), holder: Some("relay".into()), ..envelope.confirmation().clone() };
-    envelope.confirmations.push(second);
+    draft.envelope().list_relay(&relay);
     draft.speak_as("relay");
     draft
 }
@@ -125,8 +122,12 @@ fn relayed(face: &Face) -> Result<Draft, Broken> {
     let relay = request.entity("relay");
     request.change(move |root| root.find_mut("//sec:TokenPolicy").set("issueTo", &relay));
     let answer = answered(face.send("mapping", request))?;
+    let is_presenter = |element: &&&Element| local(&element.name) == "SubjectConfirmation";
     let envelope = find(&answer, "Assertion").cloned();
-    let envelope = envelope.ok_or_else(|| Broken::Lacking("an envelope of the product".into()))?;
+    let envelope =
+        envelope.filter(|envelope| envelope.descendants().iter().filter(is_presenter).count() == 2);
+    let lacking = || Broken::Lacking("an envelope of the product that lists the relay".into());
+    let envelope = envelope.ok_or_else(lacking)?;
     let body = body::relayed_query(&kit.world.entity("insurer-b"), &ITEMS);
     let mut draft = kit.request("insurer-a", "mapping", body).for_purpose(USUAL_PURPOSE);
     draft.carried.push(envelope);
@@ -134,13 +135,13 @@ fn relayed(face: &Face) -> Result<Draft, Broken> {
 }
 
 /// The answer to a valid mapping request about the usual person.
-pub(crate) fn mapped(face: &Face) -> Result<chukei_forge::raw::Element, Broken> {
+pub(crate) fn mapped(face: &Face) -> Result<Element, Broken> {
     let draft = face.kit().mapping(&[USUAL_PERSON], "insurer-b");
     answered(face.send("mapping", draft))
 }
 
 /// The message in an answer.
-pub(crate) fn answered(exchanged: Exchanged) -> Result<chukei_forge::raw::Element, Broken> {
+pub(crate) fn answered(exchanged: Exchanged) -> Result<Element, Broken> {
     let lacking = || Broken::Lacking("a readable answer of the product".into());
     let answer = exchanged.answer.map_err(|_| lacking())?;
     let text = String::from_utf8(answer.body).map_err(|_| lacking())?;
@@ -148,7 +149,7 @@ pub(crate) fn answered(exchanged: Exchanged) -> Result<chukei_forge::raw::Elemen
 }
 
 /// `ID` of the envelope in an answer; empty for none.
-pub(crate) fn envelope_id(answer: &chukei_forge::raw::Element) -> String {
+pub(crate) fn envelope_id(answer: &Element) -> String {
     find(answer, "Assertion").and_then(|envelope| envelope.value("ID")).unwrap_or_default().to_owned()
 }
 

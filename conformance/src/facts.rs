@@ -1,8 +1,12 @@
 //! What a message of the suite says, one fact per place, with everything that is fresh in each message made equal: so
 //! that the difference between a case and its twin can be seen in the delivered bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
+use chukei_crypto::sha256;
 use chukei_evidence::{Answer, Body, Exchange, Phrase, Sent, What};
 use chukei_xml::{Document, Element, Node, ns};
 
@@ -26,6 +30,50 @@ enum Subject<'t> {
 /// others follow from it and may show it too. `forge=NAME`, a named mutation of the forge, and `bytes=WHAT`, which leaves no
 /// message that could be read, may change anything, but something.
 pub(crate) fn undeclared(exchange: &Exchange<'_>) -> Option<Phrase> {
+    thread_local! {
+        static FOUND: RefCell<HashMap<[u8; 32], Option<Phrase>>> = RefCell::default();
+    }
+    let question = question(exchange);
+    if let Some(found) = FOUND.with_borrow(|found| found.get(&question).cloned()) {
+        return found;
+    }
+    let answer = undeclared_anew(exchange);
+    FOUND.with_borrow_mut(|found| {
+        if found.len() >= read::REMEMBERED {
+            found.clear();
+        }
+        found.insert(question, answer.clone());
+    });
+    answer
+}
+
+/// What [`undeclared`] is a function of: mutants of a transcript ask it again and again about what the suite sent.
+fn question(exchange: &Exchange<'_>) -> [u8; 32] {
+    let mut asked = format!("{} {}", exchange.deviation(), exchange.run().len());
+    let twin = exchange.twin();
+    for (own, events) in [(true, exchange.events()), (false, twin.as_ref().map_or(&[][..], Exchange::events))]
+    {
+        for event in events {
+            let mut add = |what: &dyn std::fmt::Debug| asked += &format!(" {own} {} {what:?}", event.at);
+            match &event.what {
+                // Beside the deviating message, it matters only what was sent before it.
+                What::Sent { body, deviates: false, .. } if own => asked += &format!(" {:?}", body.digest()),
+                What::Sent { exchange, from, tls_client, url_role, method, headers, body, deviates } => {
+                    add(&(exchange, from, tls_client, url_role, method, headers, body.digest(), deviates));
+                }
+                What::Replied { exchange, status, headers, body, deviates } => {
+                    add(&(exchange, status, headers, body.digest(), deviates));
+                }
+                What::Called { exchange, to, .. } => asked += &format!(" {exchange} {to}"),
+                What::Alive { .. } | What::NotAlive { .. } if !own => add(&event.what),
+                _ => {}
+            }
+        }
+    }
+    sha256(asked.as_bytes())
+}
+
+fn undeclared_anew(exchange: &Exchange<'_>) -> Option<Phrase> {
     let (places, what) = exchange.deviation().split_once('=')?;
     let twin = exchange.twin()?;
     if places == "receipt" || places == "reply" {
@@ -131,13 +179,13 @@ fn fields(facts: &mut Facts, fields: &[(String, String)]) {
     }
 }
 
-/// Whether the same message, or the same envelope, was sent before in the run.
+/// Whether the same message, or the same envelope, was sent before in the case.
 fn repeats(facts: &mut Facts, exchange: &Exchange<'_>, seq: u32, body: &Body) {
     let mut seen = (false, false);
     let own = read::Message::of(body);
     let message_id = own.as_ref().and_then(|own| own.header_text(ns::WSA.name("MessageID")));
     let envelope = own.as_ref().and_then(|own| Some(attribute(*own.envelopes().first()?, "ID")));
-    for event in exchange.run().iter().filter(|event| event.seq < seq) {
+    for event in exchange.events().iter().filter(|event| event.seq < seq) {
         let What::Sent { body: earlier, .. } = &event.what else { continue };
         let contains = |text: Option<&str>| {
             let text = text.filter(|text| !text.is_empty());
@@ -151,10 +199,10 @@ fn repeats(facts: &mut Facts, exchange: &Exchange<'_>, seq: u32, body: &Body) {
 }
 
 fn message(facts: &mut Facts, exchange: &Exchange<'_>, (at, opens): (i64, bool), body: &Body) {
-    let document = match Document::parse(body.bytes()) {
+    let document = match read::document(body) {
         Ok(document) => document,
-        Err(error) => {
-            facts.insert("bytes".into(), error.reason().to_string());
+        Err(reason) => {
+            facts.insert("bytes".into(), reason.to_string());
             return;
         }
     };

@@ -2,8 +2,9 @@
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
-use chukei_crypto::{ContentKey, sha256};
+use chukei_crypto::ContentKey;
 use chukei_evidence::{Body, Exchange};
+use chukei_reason::Reason;
 use chukei_xml::{Document, Element, Name, lexical::DateTime, lexical::decode_base64, ns};
 
 const HEADER: Name = ns::SOAP.name("Header");
@@ -21,25 +22,25 @@ pub(crate) struct Message {
 /// Messages that are remembered by their digest: every judge of a whole run looks at all of them.
 pub(crate) const REMEMBERED: usize = 1 << 14;
 
-/// The envelope in these bytes, if they are one. A function of the bytes, which is remembered.
-fn envelope(bytes: &[u8]) -> Option<Arc<Document>> {
+/// The document in a body, if it is one. A function of the bytes, which is remembered.
+pub(crate) fn document(body: &Body) -> Result<Arc<Document>, Reason> {
     thread_local! {
-        static READ: RefCell<HashMap<[u8; 32], Option<Arc<Document>>>> = RefCell::default();
+        static READ: RefCell<HashMap<[u8; 32], Result<Arc<Document>, Reason>>> = RefCell::default();
     }
     READ.with_borrow_mut(|read| {
         if read.len() >= REMEMBERED {
             read.clear();
         }
-        let parse =
-            || Document::parse(bytes).ok().filter(|document| document.root().is(ns::SOAP.name("Envelope")));
-        read.entry(sha256(bytes)).or_insert_with(|| parse().map(Arc::new)).clone()
+        let parse = || Document::parse(body.bytes()).map(Arc::new).map_err(|error| error.reason());
+        read.entry(body.digest()).or_insert_with(parse).clone()
     })
 }
 
 impl Message {
     /// The message in a body, when it is well-formed and has an Envelope.
     pub(crate) fn of(body: &Body) -> Option<Self> {
-        envelope(body.bytes()).map(|document| Self { document })
+        let document = document(body).ok().filter(|document| document.root().is(ns::SOAP.name("Envelope")));
+        document.map(|document| Self { document })
     }
 
     pub(crate) fn root(&self) -> Element<'_> {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use chukei_forge::raw::Element;
 use chukei_harness::{
     Broken, Draft, Face, Reply, Scripted,
+    kit::USUAL_PERSON,
     message::{PURPOSE, body},
 };
 use chukei_spec::{Role, Sentence, req};
 
 use crate::{
-    acts::{Inquiry, link},
+    acts::{ITEMS, Inquiry, link},
     case::{Case, Kind, Row, bends},
 };
 
@@ -35,7 +36,21 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         scene("link/not-member", |face| {
             link(face, &Inquiry { person: "not-member", ..Inquiry::default() }).map(drop)
         }),
+        scene("relayed/link", |face| link(face, &VIA_RELAY).map(drop)).of_feature("relayed"),
+        scene("relayed/not-listed", not_listed).of_feature("relayed").covering(&["ENV-05"]),
     ]);
+}
+
+const VIA_RELAY: Inquiry = Inquiry { person: USUAL_PERSON, items: &ITEMS, via: "relay" };
+
+/// The relay gives an envelope that does not list it as presenter: the requester may not send it there.
+fn not_listed(face: &Face) -> Result<(), Broken> {
+    face.bend("relay", "IdentityMappingRequest", |draft| {
+        draft.reissue(|envelope| envelope.confirmations.truncate(1));
+    });
+    link(face, &VIA_RELAY)?;
+    face.unscript();
+    link(face, &VIA_RELAY).map(drop)
 }
 
 /// Changes the envelope in the relay's answer. It is signed before, by the relay: so what is changed here is made anew.

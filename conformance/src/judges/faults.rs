@@ -1,6 +1,8 @@
 //! Chapter 20, refusals: what faults look like, and what they do not tell.
 
-use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
+use std::collections::BTreeMap;
+
+use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict, What};
 use chukei_forge::mutation::Change;
 use chukei_reason::{Answer as Group, Reason};
 use chukei_spec::req;
@@ -23,25 +25,20 @@ pub(super) const JUDGES: &[Judge] = &[
 
 /// Refusals of the run, with the request and the case.
 fn refusals<'t>(exchange: &Exchange<'t>) -> Vec<(&'t str, Sent<'t>, Answer<'t>)> {
-    let whole = exchange.whole();
     let mut case = "";
-    let mut found = Vec::new();
+    let mut cases = BTreeMap::new();
     for event in exchange.run() {
         match &event.what {
-            chukei_evidence::What::CaseStart { case: started, .. } => case = started,
-            chukei_evidence::What::Answered { exchange: number, .. } => {
-                let Some(answer) = whole.answer(*number) else { continue };
-                let is_fault = Message::of(answer.body).is_some_and(|message| message.fault().is_some());
-                if answer.status >= 400 || is_fault {
-                    found.extend(
-                        whole.sent().find(|sent| sent.exchange == *number).map(|sent| (case, sent, answer)),
-                    );
-                }
-            }
+            What::CaseStart { case: started, .. } => case = started,
+            What::Sent { exchange, .. } => drop(cases.insert(*exchange, case)),
             _ => {}
         }
     }
-    found
+    let is_refusal = |answer: &Answer<'_>| {
+        answer.status >= 400 || Message::of(answer.body).is_some_and(|message| message.fault().is_some())
+    };
+    let refused = exchange.whole().answered().filter(|(_, answer)| is_refusal(answer));
+    refused.filter_map(|(sent, answer)| Some((*cases.get(&sent.exchange)?, sent, answer))).collect()
 }
 
 fn shape(exchange: &Exchange<'_>) -> Verdict {
@@ -98,7 +95,7 @@ fn values(exchange: &Exchange<'_>, sent: Sent<'_>) -> Vec<String> {
     let is_own = |value: &str| {
         !value.contains("://www.") && !value.contains("://docs.") && !value.contains("://schemas.")
     };
-    if let Ok(document) = Document::parse(sent.body.bytes()) {
+    if let Ok(document) = read::document(sent.body) {
         for element in document.root().descendants() {
             values.extend(element.attributes().map(|attribute| attribute.value().to_owned()));
             values.extend(element.nodes().filter_map(|node| match node {

@@ -98,7 +98,7 @@ impl Ground {
         let target = Target { party: party.to_owned(), endpoints, control };
         let recorder = Recorder::new(header, None).unwrap();
         let limits = Limits { answer: Duration::from_secs(5), ..Limits::default() };
-        let face = Face::open(world, target, clock, seed, limits, recorder).unwrap();
+        let face = Face::open(world.into(), target, clock, seed, limits, recorder).unwrap();
         if face.clock().is_virtual() {
             face.set_product_clock().unwrap();
         }

@@ -2,7 +2,10 @@
 
 use std::{
     io::Write,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,6 +41,7 @@ pub(crate) fn chosen(sut: &Sut, select: &[String]) -> Result<Vec<&'static Case>,
 /// A fault of the set-up, or of the recording. A run that was stopped gives an incomplete transcript.
 pub(crate) fn play(
     sut: &Sut,
+    world: &Arc<World>,
     order: &Order<'_>,
     cases: &[&'static Case],
     (level, sets_clock): (u8, bool),
@@ -45,8 +49,7 @@ pub(crate) fn play(
     progress: &dyn Fn(usize, usize),
 ) -> Result<Transcript, Failure> {
     let setup = |fault: Setup| Failure::setup(&fault, "sut.toml");
-    let world = World::load(&sut.world).map_err(setup)?;
-    let target = sut.target(&world).map_err(setup)?;
+    let target = sut.target(world).map_err(setup)?;
     let clock = match (sets_clock, order.epoch) {
         (true, Some(epoch)) => Clock::virtual_from(epoch),
         (true, None) => Clock::virtual_from(Clock::Machine.now()),
@@ -54,9 +57,10 @@ pub(crate) fn play(
     };
     let product = Product { control: level, ..sut.product.clone() };
     let seed_and_epoch = (order.seed, clock.now());
-    let header = conformance::header(sut.profile, &sut.claims, &product, &world, seed_and_epoch, cases);
+    let header = conformance::header(sut.profile, &sut.claims, &product, world, seed_and_epoch, cases);
     let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
-    let face = Face::open(world, target, clock, order.seed, order.limits, recorder).map_err(setup)?;
+    let face =
+        Face::open(Arc::clone(world), target, clock, order.seed, order.limits, recorder).map_err(setup)?;
     if sets_clock {
         // A product that lacks the verb after all shows so in the cases that need it.
         let _ = face.set_product_clock();

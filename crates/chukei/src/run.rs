@@ -9,7 +9,7 @@ use std::{
 use chukei_evidence::{
     Baseline, BundleKey, Date, Measured, Model, Secrets, Transcript, Trust, judge, pack, sha256_hex,
 };
-use chukei_harness::Sut;
+use chukei_harness::{Sut, World};
 use chukei_report::Report;
 
 use crate::{
@@ -90,8 +90,10 @@ fn run_order(
     engine::listen_for_stop();
     let progress = |done, all| say.progress(done, all);
     let sink = Box::new(BufWriter::new(sink));
-    let transcript =
-        engine::play(sut, order, &cases, (health.level, health.sets_clock), Some(sink), &progress)?;
+    let world =
+        World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()))?;
+    let level = (health.level, health.sets_clock);
+    let transcript = engine::play(sut, &world.into(), order, &cases, level, Some(sink), &progress)?;
     if !transcript.complete() {
         return Err(Failure::new(Exit::Empty, "run.stopped", [partial.display().to_string()]));
     }

@@ -1,9 +1,13 @@
 //! What happened: one [`Event`] per line of a transcript.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use chukei_xml::lexical::{decode_base64, encode_base64};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest, Sha256};
 
 /// One thing that happened, with its number and its (virtual) time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,31 +242,48 @@ impl NoAnswer {
 }
 
 /// The bytes of a message. Written as a JSON string where that is readable, else as `{"base64": …}`.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Body(Content);
+///
+/// Copies share the bytes and their digest: judges are shown each message many times.
+#[derive(Clone)]
+pub struct Body(Arc<Shared>);
+
+struct Shared {
+    content: Content,
+    digest: OnceLock<[u8; 32]>,
+}
 
 /// Decided once: judges ask for the text of a body many times.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq)]
 enum Content {
     Readable(String),
     Octets(Vec<u8>),
 }
 
 impl Body {
+    fn new(content: Content) -> Self {
+        Self(Arc::new(Shared { content, digest: OnceLock::new() }))
+    }
+
     /// The bytes.
     #[must_use]
-    pub const fn bytes(&self) -> &[u8] {
-        match &self.0 {
+    pub fn bytes(&self) -> &[u8] {
+        match &self.0.content {
             Content::Readable(text) => text.as_bytes(),
-            Content::Octets(bytes) => bytes.as_slice(),
+            Content::Octets(bytes) => bytes,
         }
+    }
+
+    /// SHA-256 of the bytes.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        *self.0.digest.get_or_init(|| Sha256::digest(self.bytes()).into())
     }
 
     /// The text, when the bytes are UTF-8 without control characters but line feed, carriage return and tab.
     #[must_use]
-    pub const fn text(&self) -> Option<&str> {
-        match &self.0 {
-            Content::Readable(text) => Some(text.as_str()),
+    pub fn text(&self) -> Option<&str> {
+        match &self.0.content {
+            Content::Readable(text) => Some(text),
             Content::Octets(_) => None,
         }
     }
@@ -275,7 +296,7 @@ impl Body {
 
     /// Whether there are no bytes.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.bytes().is_empty()
     }
 }
@@ -293,9 +314,17 @@ fn is_readable(text: &str) -> bool {
     })
 }
 
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.content == other.0.content
+    }
+}
+
+impl Eq for Body {}
+
 impl Default for Body {
     fn default() -> Self {
-        Self(Content::Readable(String::new()))
+        Self::new(Content::Readable(String::new()))
     }
 }
 
@@ -303,7 +332,7 @@ impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
             Ok(text) => Self::from(text),
-            Err(error) => Self(Content::Octets(error.into_bytes())),
+            Err(error) => Self::new(Content::Octets(error.into_bytes())),
         }
     }
 }
@@ -322,7 +351,11 @@ impl From<&str> for Body {
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        Self(if is_readable(&text) { Content::Readable(text) } else { Content::Octets(text.into_bytes()) })
+        Self::new(if is_readable(&text) {
+            Content::Readable(text)
+        } else {
+            Content::Octets(text.into_bytes())
+        })
     }
 }
 
@@ -334,7 +367,7 @@ impl AsRef<[u8]> for Body {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.0.content {
             Content::Readable(text) => write!(f, "{text:?}"),
             Content::Octets(bytes) => write!(f, "base64 {}", encode_base64(bytes)),
         }
@@ -356,7 +389,7 @@ enum Written {
 
 impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
+        match &self.0.content {
             Content::Readable(text) => serializer.serialize_str(text),
             Content::Octets(bytes) => Base64 { base64: encode_base64(bytes) }.serialize(serializer),
         }

@@ -1,10 +1,13 @@
 //! What is wrong with a set-up, before anything is judged. Nothing found here touches a verdict.
 
 use chukei_evidence::{Header, NoAnswer, Phrase, Recorder};
+use chukei_forge::raw::parse;
+use chukei_xml::lexical::DateTime;
 
 use crate::{
     clock::Clock,
     face::{Broken, Face, Target},
+    kit::{USUAL_PERSON, find, text_of},
     seed::Ids,
     setup::{Fix, Setup},
     sut::Sut,
@@ -74,7 +77,7 @@ impl Sut {
         let own = world.certificate(&target.party);
         let recorder = Recorder::new(Header::default(), None)
             .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
-        let face = Face::open(world, target, Clock::Machine, 1, limits, recorder)?;
+        let face = Face::open(world.into(), target, Clock::Machine, 1, limits, recorder)?;
         found.sound.push(Phrase::plain("doctor.ports"));
         if self.profile.name.starts_with("requester") && self.control.is_none() {
             found.faults.push(
@@ -85,6 +88,9 @@ impl Sut {
         self.look_at_control(&face, found);
         if !self.profile.name.starts_with("requester") {
             self.look_at_endpoints(&face, &own, found);
+            if found.faults.is_empty() && !found.sets_clock {
+                self.look_at_clock(&face, found);
+            }
         }
         let _ = face.close(false);
         Ok(())
@@ -110,6 +116,27 @@ impl Sut {
                     .fix(Fix::StartProduct(url_text)),
             };
             found.faults.push(fault);
+        }
+    }
+
+    /// Asks something valid. What the product does with it is not looked at, but for the time that it names.
+    fn look_at_clock(&self, face: &Face, found: &mut Examination) {
+        let mut kit = face.kit();
+        let (role, draft) = if self.profile.name.starts_with("relay") {
+            ("mapping", kit.mapping(&[USUAL_PERSON], "insurer-b"))
+        } else {
+            ("linkage", kit.query(USUAL_PERSON, &["eligibility"]))
+        };
+        let answer =
+            face.send(role, draft).answer.ok().and_then(|answer| String::from_utf8(answer.body).ok());
+        let Some(answer) = answer.and_then(|text| parse(&text).ok()) else { return };
+        let created = text_of(&answer, "Created").and_then(|created| DateTime::parse(&created));
+        let is_stale = find(&answer, "Status").and_then(|status| status.value("code")) == Some("StaleMsg");
+        match created.map(|created| clock_fault(created.seconds, face.clock().now())) {
+            Some(Some(fault)) => found.faults.push(fault),
+            Some(None) => found.sound.push(Phrase::plain("doctor.clock")),
+            None if is_stale => found.faults.push(Setup::plain("setup.clock.stale").fix(Fix::CheckClock)),
+            None => {}
         }
     }
 
@@ -154,8 +181,7 @@ impl Sut {
 }
 
 /// How far the product's clock is from ours, as a fault, from the `Created` of something that it has signed.
-#[must_use]
-pub fn clock_fault(created: i64, now: i64) -> Option<Setup> {
+fn clock_fault(created: i64, now: i64) -> Option<Setup> {
     let ahead = created - now;
     (ahead.abs() > SKEW).then(|| Setup::new("setup.clock", [ahead.to_string()]).fix(Fix::SetClock(-ahead)))
 }

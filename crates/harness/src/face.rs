@@ -113,7 +113,7 @@ impl Face {
     /// # Errors
     /// A port that is in use, or a missing key.
     pub fn open(
-        world: World,
+        world: Arc<World>,
         target: Target,
         clock: Clock,
         seed: u64,
@@ -127,7 +127,7 @@ impl Face {
             .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
         let product = target.endpoints.iter().map(|(role, url)| (role.clone(), url.url.clone())).collect();
         let shared = Arc::new(Shared {
-            world: Arc::new(world),
+            world,
             clock,
             seed,
             product,

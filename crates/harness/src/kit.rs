@@ -146,6 +146,12 @@ impl Kit {
         let body = match local(&content.name) {
             "DisclosureNotice" => body::disclosure_receipt(content.value("envelope").unwrap_or_default()),
             "LinkageQuery" => self.answer_query(party, &content, call),
+            // ※ As the insurer would have answered the relay.
+            "RelayedQuery" => {
+                let to = content.value("to").and_then(|entity| self.world.public.entity(entity));
+                let to = to.map_or("insurer-b", |to| &to.name).to_owned();
+                self.answer_query(&to, find(&content, "LinkageQuery")?, call)
+            }
             _ => return None,
         };
         let ids = self.branch();
@@ -180,6 +186,10 @@ impl Kit {
                 let mut envelope =
                     Envelope::new(&world, &mut self.ids, parties, number, &purpose, message_id);
                 envelope.set("request", &format!("{message_id}#{id}"));
+                let presenter = find(input, "TokenPolicy").and_then(|policy| policy.value("issueTo"));
+                if let Some(relay) = presenter {
+                    envelope.list_relay(relay);
+                }
                 (id, Ok(envelope))
             })
             .collect()

@@ -30,6 +30,8 @@ pub enum Fix {
     UseIdentity(String),
     /// Set the clock by so many seconds.
     SetClock(i64),
+    /// Set the clock.
+    CheckClock,
     /// Stop whoever uses this port, or make the world with other ports.
     FreePort(u16),
     /// Write this instead.
@@ -48,6 +50,12 @@ impl Setup {
     /// A fault with its arguments.
     pub fn new<S: Into<String>>(code: &'static str, with: impl IntoIterator<Item = S>) -> Self {
         Self { code, with: with.into_iter().map(Into::into).collect(), fix: None, place: None }
+    }
+
+    /// A fault that needs no arguments.
+    #[must_use]
+    pub const fn plain(code: &'static str) -> Self {
+        Self { code, with: Vec::new(), fix: None, place: None }
     }
 
     /// The same with what to do about it.
@@ -81,6 +89,7 @@ impl Fix {
             Self::StartProduct(url) => Phrase::key("fix.start-product", [url]),
             Self::UseIdentity(party) => Phrase::key("fix.use-identity", [party]),
             Self::SetClock(seconds) => Phrase::key("fix.set-clock", [seconds.to_string()]),
+            Self::CheckClock => Phrase::plain("fix.check-clock"),
             Self::FreePort(port) => Phrase::key("fix.free-port", [port.to_string()]),
             Self::Write(text) => Phrase::key("fix.write", [text]),
             Self::OneOf(known) => Phrase::key("fix.one-of", [known]),

@@ -76,18 +76,18 @@ faults! {
     /// Sends faults with HTTP status 200.
     FaultAsSuccess => ["message.fault.shape"], "fault を HTTP 200 で返す";
     /// Repeats the request in its faults.
-    EchoesInFaults => ["message.fault.no-echo"], "fault に要求の内容を入れる";
+    EchoesInFaults => ["message.fault.no-echo", "answer.coarse", "encryption.open.after-verify", "message.fault.auth-equal", "message.fault.dec-equal", "envelope.open.one-answer"], "fault に要求の内容を入れる";
     /// Tells by error text why a message was not authenticated.
-    TellsAuthApart => ["message.fault.auth-equal"], "認証の失敗の理由をエラー文で区別する";
+    TellsAuthApart => ["message.fault.auth-equal", "answer.coarse", "encryption.open.after-verify"], "認証の失敗の理由をエラー文で区別する";
     /// Tells by error text why a ciphertext was not accepted.
-    LeaksByErrorText => ["message.fault.dec-equal", "envelope.open.one-answer"], "復号の失敗の理由をエラー文で区別する";
+    LeaksByErrorText => ["message.fault.dec-equal", "envelope.open.one-answer", "answer.coarse"], "復号の失敗の理由をエラー文で区別する";
     /// Leaves lu:Status out of faults.
     OmitsFaultStatus => ["message.fault.status"], "fault に lu:Status を入れない";
 
     /// Leaves the last input of a mapping request unanswered.
-    OmitsInput => ["mapping.input.each-answered"], "最後の MappingInput に答えない";
+    OmitsInput => ["mapping.input.each-answered", "history.complete", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct"], "最後の MappingInput に答えない";
     /// Makes an envelope for a number that it does not know.
-    InventsPerson => ["mapping.input.known"], "知らない番号に封筒を発行する";
+    InventsPerson => ["mapping.input.known", "envelope.issue.name-id", "mapping.no-transient"], "知らない番号に封筒を発行する";
     /// Makes a transient identifier for a person who has none with the target.
     TransientFallback => ["mapping.no-transient", "mapping.target.member"], "相手に番号がない人に一時的な識別子を作る";
     /// Answers OK although an input failed.
@@ -100,13 +100,13 @@ faults! {
     /// Issues envelopes without a signature.
     UnsignedEnvelope => ["envelope.issue.signed"], "封筒に署名しない";
     /// Tells the number in clear beside the ciphertext.
-    TellsNumber => ["envelope.issue.encrypted"], "暗号文の横に番号を平文で入れる";
+    TellsNumber => ["envelope.issue.encrypted", "privacy.ciphertext.unlinkable"], "暗号文の横に番号を平文で入れる";
     /// Uses the content key, and the whole ciphertext, of the first envelope again.
-    ReusesContentKey => ["envelope.issue.fresh", "privacy.ciphertext.unlinkable"], "内容暗号鍵と暗号文を使い回す";
+    ReusesContentKey => ["envelope.issue.fresh", "privacy.ciphertext.unlinkable", "encryption.key.fresh"], "内容暗号鍵と暗号文を使い回す";
     /// Gives the same envelope for the same person again.
-    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.bound"], "同じ人に同じ封筒を渡す";
+    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.bound", "encryption.key.fresh", "privacy.ciphertext.unlinkable"], "同じ人に同じ封筒を渡す";
     /// Leaves the padding out.
-    NoPadding => ["envelope.issue.padded", "privacy.ciphertext.size"], "平文の長さを揃えない";
+    NoPadding => ["envelope.issue.padded", "privacy.ciphertext.size", "encryption.plaintext.padded"], "平文の長さを揃えない";
     /// Names itself as audience and recipient.
     WrongAudience => ["envelope.issue.audience"], "Audience と Recipient を中継DB自身にする";
     /// Leaves the holder's certificate out.
@@ -127,39 +127,39 @@ faults! {
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
     /// Puts the number into histories.
-    TellsNumberInHistory => ["history.no-number"], "履歴に番号を入れる";
+    TellsNumberInHistory => ["history.no-number", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
     /// Changes the date of a query that it forwards.
     AltersRelayedQuery => ["relayed.forward.unchanged"], "転送する照会の基準日を変える";
     /// Leaves the benefits out of an answer that it returns.
     AltersRelayedAnswer => ["relayed.answer.unchanged"], "返す応答から給付を落とす";
 
     /// Folds full-width characters of a number to half width.
-    FoldsNumber => ["envelope.exact-number"], "番号の全角文字を半角に変える";
+    FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
     /// Answers about somebody else.
-    AnswersForAnotherPerson => ["linkage.answer.person"], "別の人について答える";
+    AnswersForAnotherPerson => ["linkage.answer.person", "envelope.exact-number", "linkage.answer.as-of", "linkage.answer.items"], "別の人について答える";
     /// Puts its number into the answer.
     EchoesNumber => ["linkage.answer.no-number"], "応答に自分の番号を入れる";
     /// Puts the name into the answer.
     TellsName => ["linkage.answer.no-name"], "応答に氏名を入れる";
     /// Answers items that were not asked for.
-    AddsItems => ["linkage.answer.items"], "求められていない項目も答える";
+    AddsItems => ["linkage.answer.items", "linkage.answer.person"], "求められていない項目も答える";
     /// Leaves asOf out of the eligibility.
     OmitsAsOf => ["linkage.answer.as-of"], "資格に asOf を付けない";
     /// Answers with a fault about a person without data.
     FaultForNoData => ["linkage.answer.no-data"], "データのない人について fault を返す";
     /// Answers, and notifies the relay only then.
-    DisclosesAfterAnswer => ["linkage.disclosure.before-answer"], "答えた後で中継DBに通知する";
+    DisclosesAfterAnswer => ["linkage.disclosure.before-answer", "linkage.refusal.no-disclosure"], "答えた後で中継DBに通知する";
     /// Does not notify the relay.
     SkipsDisclosure => ["linkage.disclosure.before-answer"], "中継DBに通知しない";
     /// Names another requester in the notice.
     WrongNotice => ["linkage.disclosure.content"], "通知に別の照会元を書く";
     /// Answers although the relay gave no receipt.
-    IgnoresMissingReceipt => ["linkage.disclosure.required"], "受領がなくても答える";
+    IgnoresMissingReceipt => ["linkage.disclosure.required", "linkage.disclosure.before-answer", "message.relates-to.answered"], "受領がなくても答える";
     /// Notifies the relay of queries that it refused.
     NotifiesRefusals => ["linkage.refusal.no-disclosure"], "拒否した照会も答えたと通知する";
 
     /// Changes an envelope before forwarding it.
-    AltersEnvelope => ["requester.envelope.unchanged"], "封筒を変えて送る";
+    AltersEnvelope => ["requester.envelope.unchanged", "requester.query.headers"], "封筒を変えて送る";
     /// Sends an envelope to another party than its audience.
     SendsToOther => ["requester.envelope.only-target"], "封筒を Audience でない者に送る";
     /// States another purpose in the query.

@@ -2,23 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use chukei_idwsf::{PeerAnswer, Refusal, Request};
+use chukei_reason::Reason;
 use chukei_relay::{Outgoing, Reply, Step};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
-use crate::faults::Control as ControlFault;
+use crate::faults::{Control as ControlFault, Stub};
 use crate::folder::{PartyEntry, World};
 use crate::link::Outcome;
 use crate::log::{Log, Seen};
 use crate::party::Options;
 use crate::people::People;
 use crate::random::Ids;
-use crate::server::{Answer, Handler, Received};
+use crate::server::{Answer, Handler, Reaction, Received};
 use crate::state::{Beliefs, Fixed, Kind, State, Trust};
 use crate::tls::TlsIdentity;
 use crate::{Clock, WorldError};
@@ -42,6 +43,9 @@ pub(crate) struct Core {
     changed: watch::Sender<u64>,
     tasks: Mutex<JoinSet<()>>,
     handled: AtomicU64,
+    /// The first good answer, for the fault that repeats it; and how many messages came to be refused by turns.
+    first: OnceLock<Answer>,
+    turns: AtomicU64,
 }
 
 struct Provisioned {
@@ -102,6 +106,8 @@ impl Core {
             changed: watch::Sender::new(0),
             tasks: Mutex::default(),
             handled: AtomicU64::new(0),
+            first: OnceLock::new(),
+            turns: AtomicU64::new(0),
         })
     }
 
@@ -345,18 +351,48 @@ impl Core {
 pub(crate) struct Service(pub(crate) Arc<Core>);
 
 impl Handler for Service {
-    async fn handle(&self, received: Received) -> Answer {
+    async fn handle(&self, received: Received) -> Reaction {
+        if let Some(reaction) = self.stubbed().await {
+            return reaction;
+        }
         let received = Arc::new(received);
         let reply = match &self.0.state().kind {
             Kind::Relay(_) => self.0.relay(Arc::clone(&received)).await,
             Kind::Responder(_) | Kind::Requester(_) => self.0.respond(Arc::clone(&received)).await,
         };
         self.0.note(&received, &reply);
-        Answer { status: reply.status, body: reply.body }
+        let answer = Answer { status: reply.status, body: reply.body };
+        if answer.status == 200 {
+            let _ = self.0.first.set(answer.clone());
+        }
+        Reaction::Answer(answer)
     }
 
     fn refused(&self, refusal: &Refusal) {
         self.0.log.transport(refusal);
+    }
+}
+
+impl Service {
+    /// What a stub does instead of reading the message.
+    async fn stubbed(&self) -> Option<Reaction> {
+        let refusal = || {
+            let told = chukei_idwsf::fault(Reason::Structure);
+            Reaction::Answer(Answer { status: told.status, body: told.body })
+        };
+        match self.0.options().faults.stub()? {
+            Stub::AcceptsEverything => None,
+            Stub::RefusesEverything => Some(refusal()),
+            Stub::RefusesEverySecond => {
+                let turn = self.0.turns.fetch_add(1, Ordering::SeqCst);
+                (turn % 2 == 1).then(refusal)
+            }
+            Stub::AnswersAsBefore => self.0.first.get().cloned().map(Reaction::Answer),
+            Stub::AnswersNothing => std::future::pending().await,
+            Stub::ClosesAtOnce => Some(Reaction::Close),
+            Stub::AnswersGarbage => Some(Reaction::Answer(Answer { status: 200, body: vec![0xff; 100] })),
+            Stub::AnswersEndlessly => Some(Reaction::Endless),
+        }
     }
 }
 

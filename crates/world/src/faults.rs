@@ -45,6 +45,69 @@ impl Control {
     }
 }
 
+/// What a party does whatever it is sent: products that a suite has to see through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stub {
+    /// Makes no check that can be skipped.
+    AcceptsEverything,
+    /// Refuses every message.
+    RefusesEverything,
+    /// Refuses every second message.
+    RefusesEverySecond,
+    /// Gives its first good answer again.
+    AnswersAsBefore,
+    /// Takes messages and says nothing.
+    AnswersNothing,
+    /// Closes the connection when the message is there.
+    ClosesAtOnce,
+    /// Answers with something that is no message.
+    AnswersGarbage,
+    /// Answers with 1 GiB.
+    AnswersEndlessly,
+}
+
+impl Stub {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::AcceptsEverything,
+        Self::RefusesEverything,
+        Self::RefusesEverySecond,
+        Self::AnswersAsBefore,
+        Self::AnswersNothing,
+        Self::ClosesAtOnce,
+        Self::AnswersGarbage,
+        Self::AnswersEndlessly,
+    ];
+
+    const fn describe(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::AcceptsEverything => {
+                ("AcceptsEverything", "省ける検査をすべて省く", "Makes no check that can be skipped.")
+            }
+            Self::RefusesEverything => {
+                ("RefusesEverything", "すべての電文を拒否する", "Refuses every message.")
+            }
+            Self::RefusesEverySecond => {
+                ("RefusesEverySecond", "電文を一つおきに拒否する", "Refuses every second message.")
+            }
+            Self::AnswersAsBefore => {
+                ("AnswersAsBefore", "最初の正しい応答を繰り返す", "Gives its first good answer again.")
+            }
+            Self::AnswersNothing => {
+                ("AnswersNothing", "電文を受けて何も答えない", "Takes messages and says nothing.")
+            }
+            Self::ClosesAtOnce => (
+                "ClosesAtOnce",
+                "電文が届くと接続を閉じる",
+                "Closes the connection when the message is there.",
+            ),
+            Self::AnswersGarbage => {
+                ("AnswersGarbage", "電文でないものを返す", "Answers with something that is no message.")
+            }
+            Self::AnswersEndlessly => ("AnswersEndlessly", "1 GiB を返す", "Answers with 1 GiB."),
+        }
+    }
+}
+
 /// The sentences whose check can be skipped, by who makes it.
 const SKIPPABLE: &[&str] = &[
     // Transport.
@@ -109,14 +172,38 @@ const SKIPPABLE: &[&str] = &[
 const ALSO: &[(&str, &[&str])] = &[
     // An answer relates to an id that is none.
     ("message.id.form", &["message.answer.headers"]),
+    // One block of two is read, and not the one that was meant.
+    (
+        "message.header.once",
+        &["linkage.disclosure.before-answer", "linkage.disclosure.content", "message.answer.headers"],
+    ),
     // The reason comes from deeper inside, and its answer from another group.
-    ("message.token.certificate", &["answer.coarse", "message.fault.auth-equal"]),
+    (
+        "message.token.certificate",
+        &[
+            "answer.coarse",
+            "message.fault.auth-equal",
+            "limit.references",
+            "message.signature.covers",
+            "signature.algorithm.closed",
+            "signature.canonical.exists",
+            "signature.coverage.all-parts",
+            "signature.reference.parent",
+            "signature.structure.one-shape",
+            "signature.transform.closed",
+        ],
+    ),
+    // A receipt for another notice is a receipt.
+    ("message.relates-to.answered", &["linkage.disclosure.required"]),
     // A notice is sent about what should have been refused, and does not fit the query.
     ("message.usage-directive.purpose", &["linkage.disclosure.content"]),
     ("envelope.use.once", &["linkage.disclosure.content"]),
     ("linkage.query.form", &["linkage.disclosure.content"]),
     // The answer to a request with no sense has none either.
-    ("mapping.input.count", &["mapping.input.each-answered", "message.answer.signed"]),
+    (
+        "mapping.input.count",
+        &["mapping.input.each-answered", "mapping.status.levels", "message.answer.signed"],
+    ),
     ("mapping.unambiguous", &["envelope.issue.name-id"]),
     // An envelope for another purpose is forwarded.
     ("requester.envelope.check", &["requester.query.purpose"]),
@@ -127,7 +214,7 @@ const ALSO: &[(&str, &[&str])] = &[
 pub struct FaultName {
     /// What turns it on.
     pub name: String,
-    /// The sentences that a party with it breaks, the one that it is for first.
+    /// The sentences that a party with it breaks, the one that it is for first. None for one that is about no message.
     pub sentences: Vec<&'static str>,
     /// What it does, in Japanese.
     pub ja: String,
@@ -154,7 +241,11 @@ pub fn fault_names() -> Vec<FaultName> {
         let (name, sentence, ja, en) = fault.describe();
         FaultName { name: name.to_owned(), sentences: vec![sentence], ja: ja.to_owned(), en: en.to_owned() }
     });
-    skipped.chain(sent).chain(control).collect()
+    let stubs = Stub::ALL.iter().map(|stub| {
+        let (name, ja, en) = stub.describe();
+        FaultName { name: name.to_owned(), sentences: Vec::new(), ja: ja.to_owned(), en: en.to_owned() }
+    });
+    skipped.chain(sent).chain(control).chain(stubs).collect()
 }
 
 fn also(sentence: &str) -> impl Iterator<Item = &'static str> {
@@ -168,6 +259,7 @@ pub struct Faults {
     skipped: BTreeSet<&'static str>,
     sent: BTreeSet<Sent>,
     control: BTreeSet<Control>,
+    stub: Option<Stub>,
 }
 
 impl Faults {
@@ -182,7 +274,13 @@ impl Faults {
             let skipped = name.strip_prefix("skips:");
             let skipped = skipped.and_then(|id| SKIPPABLE.iter().find(|&&sentence| sentence == id));
             let control = Control::ALL.into_iter().find(|control| control.describe().0 == name);
-            if let Some(sentence) = skipped {
+            let stub = Stub::ALL.into_iter().find(|stub| stub.describe().0 == name);
+            if let Some(stub) = stub {
+                faults.stub = Some(stub);
+                if stub == Stub::AcceptsEverything {
+                    faults.skipped.extend(SKIPPABLE);
+                }
+            } else if let Some(sentence) = skipped {
                 faults.skipped.insert(sentence);
             } else if let Some(sent) = Sent::from_name(name) {
                 faults.sent.insert(sent);
@@ -207,6 +305,10 @@ impl Faults {
 
     pub(crate) fn sent(&self) -> SentFaults {
         SentFaults::new(self.sent.iter().copied())
+    }
+
+    pub(crate) const fn stub(&self) -> Option<Stub> {
+        self.stub
     }
 
     pub(crate) fn has(&self, fault: Control) -> bool {

@@ -6,13 +6,15 @@
 //! reading.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chukei_idwsf::{Checks, Refusal, fault};
 use chukei_reason::{LimitKind, Reason};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Bytes, Incoming};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -93,10 +95,21 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// What comes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// An answer.
+    Answer(Answer),
+    /// The connection is closed: by a fault of a mock party.
+    Close,
+    /// An answer of 1 GiB: by a fault of a mock party.
+    Endless,
+}
+
 /// What answers.
 pub trait Handler: Send + Sync + 'static {
     /// Answers a request.
-    fn handle(&self, received: Received) -> impl Future<Output = Answer> + Send;
+    fn handle(&self, received: Received) -> impl Future<Output = Reaction> + Send;
 
     /// Is told what the transport refused by itself.
     fn refused(&self, refusal: &Refusal);
@@ -255,7 +268,7 @@ async fn connection<H: Handler>(
 
     let service = service_fn(|request| {
         let client = client.clone();
-        async move { Ok::<_, std::convert::Infallible>(answer(request, client, shared).await) }
+        async move { answer(request, client, shared).await.ok_or(Closed) }
     });
     let lax_head = shared.serve.checks.skips("transport.header.limit");
     let mut builder = http1::Builder::new();
@@ -299,20 +312,57 @@ async fn answer<H: Handler>(
     request: Request<Incoming>,
     client: Option<Arc<[u8]>>,
     shared: &Shared<H>,
-) -> Response<Full<Bytes>> {
+) -> Option<Response<Told>> {
     match receive(request, client, &shared.serve).await {
-        Ok(received) => response(shared.handler.handle(received).await, false),
+        Ok(received) => match shared.handler.handle(received).await {
+            Reaction::Answer(answer) => Some(response(answer, false)),
+            Reaction::Close => None,
+            Reaction::Endless => Some(Response::new(Either::Right(Endless { left: 1 << 14 }))),
+        },
         Err((refusal, status)) => {
             shared.handler.refused(&refusal);
             let told = fault(refusal.reason());
-            response(Answer { status: status.unwrap_or(told.status), body: told.body }, true)
+            Some(response(Answer { status: status.unwrap_or(told.status), body: told.body }, true))
         }
     }
 }
 
+/// Ends a connection without an answer.
+#[derive(Debug)]
+struct Closed;
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("closed by a fault")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+type Told = Either<Full<Bytes>, Endless>;
+
+/// Zeros, in pieces of 64 KiB of which so many are left.
+struct Endless {
+    left: u32,
+}
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+        self.left = self.left.saturating_sub(1);
+        Poll::Ready((self.left > 0).then(|| Ok(Frame::data(Bytes::from_static(&ZEROS)))))
+    }
+}
+
 /// Refusals of the transport close the connection: what follows on it may not be what it seems.
-fn response(told: Answer, refused: bool) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(told.body)));
+fn response(told: Answer, refused: bool) -> Response<Told> {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(told.body))));
     *response.status_mut() = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/xml; charset=utf-8"));

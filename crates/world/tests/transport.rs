@@ -18,7 +18,7 @@ use std::time::Duration;
 use chukei_idwsf::{Checks, Refusal};
 use chukei_world::TlsIdentity;
 use chukei_world::client::{Client, ClientError};
-use chukei_world::server::{Answer, Handler, Limits, Received, Serve, Server};
+use chukei_world::server::{Answer, Handler, Limits, Reaction, Received, Serve, Server};
 use support::*;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -37,11 +37,11 @@ enum Event {
 }
 
 impl Handler for Echo {
-    async fn handle(&self, received: Received) -> Answer {
+    async fn handle(&self, received: Received) -> Reaction {
         let event = Event::Received(received.body.len(), received.soap_action, received.client.is_some());
         self.events.send(event).unwrap();
         self.gate.acquire().await.unwrap().forget();
-        Answer { status: 200, body: received.body.len().to_string().into_bytes() }
+        Reaction::Answer(Answer { status: 200, body: received.body.len().to_string().into_bytes() })
     }
 
     fn refused(&self, refusal: &Refusal) {

@@ -81,7 +81,8 @@ pub fn matrix(golden: &Transcript, registry: &Registry<'_>, more: &[Mutator]) ->
             let case = registry.case(id);
             case.is_some_and(|case| case.sentences.iter().any(|sentence| sentence.id == judge.sentence.id))
         };
-        let all = Scene::seen_by(golden, judge.cases, &declared);
+        let mut all = Scene::seen_by(golden, judge.cases, &declared);
+        all.sort_by_key(Scene::size); // of several as good the one that takes the least time
         let passed = all.iter().filter(|scene| (judge.rule)(&scene.exchange()).is_pass());
         let most = if judge.cases == crate::Cases::Whole { 1 } else { SCENES };
         let scenes: Vec<&Scene<'_>> = passed.take(most).collect();

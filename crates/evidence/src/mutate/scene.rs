@@ -51,6 +51,18 @@ impl<'t> Scene<'t> {
         }
     }
 
+    /// Octets of all bodies.
+    pub(super) fn size(&self) -> usize {
+        let body = |event: &Event| match &event.what {
+            What::Sent { body, .. }
+            | What::Answered { body, .. }
+            | What::Called { body, .. }
+            | What::Replied { body, .. } => body.bytes().len(),
+            _ => 0,
+        };
+        self.events.iter().map(body).sum()
+    }
+
     /// As a judge sees it.
     #[must_use]
     pub fn exchange(&self) -> Exchange<'_> {

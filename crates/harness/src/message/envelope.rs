@@ -150,6 +150,16 @@ impl Envelope {
         self.confirmations.first_mut().expect("a confirmation in this envelope")
     }
 
+    /// ※ Lists the relay, by its entity id, as a second presenter.
+    pub fn list_relay(&mut self, entity: &str) {
+        let second = Confirmation {
+            entity: Some(entity.to_owned()),
+            holder: Some("relay".into()),
+            ..self.confirmation().clone()
+        };
+        self.confirmations.push(second);
+    }
+
     /// Sets an attribute.
     pub fn set(&mut self, name: &str, value: &str) {
         self.attributes.retain(|(own, _)| own != name);

@@ -1,0 +1,90 @@
+//! What the doctor finds in a set-up, and that it finds nothing in a sound one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    time::SystemTime,
+};
+
+use chukei_crypto::UnixTime;
+use chukei_evidence::Product;
+use chukei_harness::{Endpoint, Examination, Limits, Sut};
+use chukei_spec::Index;
+use chukei_world::{Clock, Options, Party};
+use support::{Ground, RELAY, RESPONDER};
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
+}
+
+/// The set-up of a product that runs as `runs` and is described as `role`.
+fn examined(ground: &Ground, (profile, party): (&str, &str), runs: Option<(&str, Clock)>) -> Examination {
+    let handle = runs.map(|(runs, clock)| {
+        let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let options = Options { clock, listen, ..Options::default() };
+        Party::start(ground.world(), runs, options).unwrap()
+    });
+    let sut = Sut {
+        profile: Index::profile(profile).unwrap(),
+        claims: Vec::new(),
+        product: Product { party: party.into(), ..Product::default() },
+        endpoints: handle
+            .as_ref()
+            .and_then(|handle| handle.endpoint())
+            .and_then(Endpoint::parse)
+            .map_or_else(BTreeMap::new, |url| BTreeMap::from([("soap".to_owned(), url)])),
+        world: ground.dir(),
+        control: None,
+        text: String::new(),
+    };
+    let found = sut.examine(Limits::default());
+    if let Some(handle) = handle {
+        handle.stop();
+    }
+    found
+}
+
+fn codes(found: &Examination) -> Vec<&str> {
+    found.faults.iter().map(|fault| fault.code).collect()
+}
+
+#[test]
+fn a_sound_set_up_has_no_faults() {
+    let ground = Ground::new();
+    for role in [RESPONDER, RELAY] {
+        let found = examined(&ground, role, Some((role.1, Clock::default())));
+        assert_eq!(codes(&found), [""; 0], "{found:?}");
+        assert!(found.sound.iter().any(|sound| format!("{sound:?}").contains("doctor.clock")), "{found:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_off_is_found() {
+    let ground = Ground::new();
+    for role in [RESPONDER, RELAY] {
+        for off in [-7200, 7200] {
+            let clock = Clock::fixed(UnixTime(now() + off));
+            assert_eq!(
+                codes(&examined(&ground, role, Some((role.1, clock)))),
+                ["setup.clock.stale"],
+                "{off}"
+            );
+        }
+        let clock = Clock::fixed(UnixTime(now() - 100));
+        assert_eq!(codes(&examined(&ground, role, Some((role.1, clock)))), ["setup.clock"]);
+    }
+}
+
+#[test]
+fn who_is_not_there_or_is_somebody_else_is_found() {
+    let ground = Ground::new();
+    assert_eq!(codes(&examined(&ground, RESPONDER, None)), ["setup.endpoint.unreachable"]);
+    let other = examined(&ground, RESPONDER, Some(("insurer-c", Clock::default())));
+    assert_eq!(codes(&other), ["setup.endpoint.certificate"]);
+    assert_eq!(codes(&examined(&ground, ("responder@1.0", "nobody-x"), None)), ["setup.party.unknown"]);
+    assert_eq!(codes(&examined(&ground, ("responder@1.0", "relay"), None)), ["setup.party.role"]);
+}

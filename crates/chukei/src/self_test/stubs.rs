@@ -1,0 +1,128 @@
+//! Products that the suite has to see through, with the outcomes of every sentence for each.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use chukei_conformance as conformance;
+use chukei_evidence::{Cases, Model, Outcome, Standing, judge};
+use chukei_harness::Limits;
+use chukei_world::Faults;
+
+use super::{ROLES, Scratch, lost};
+use crate::{engine, say::Failure};
+
+/// Name, and the fault switch that makes it.
+const STUBS: [(&str, &str); 10] = [
+    ("accept-all", "AcceptsEverything"),
+    ("reject-all", "RefusesEverything"),
+    ("silent", "AnswersNothing"),
+    ("crash-first", "ClosesAtOnce"),
+    ("garbage", "AnswersGarbage"),
+    ("endless", "AnswersEndlessly"),
+    ("replays-last", "AnswersAsBefore"),
+    ("order-dependent", "RefusesEverySecond"),
+    ("lying-adapter", "AnswersUnknownVerbs"),
+    ("logs-plaintext", "LogsNumber"),
+];
+/// How many there are.
+pub(super) const COUNT: usize = STUBS.len();
+/// Stubs that do nothing that a twin asks for: no refusal of theirs may count.
+const MUTE: [&str; 5] = ["reject-all", "silent", "crash-first", "garbage", "endless"];
+/// What they are shown: something of every kind.
+const SELECT: [&str; 6] =
+    ["query", "linkage", "envelope/audience", "envelope/opening", "message/timestamp", "control"];
+
+/// Plays every stub as responder. Gives the table that is committed.
+pub(super) fn run(scratch: &Scratch, faults: &mut Vec<String>) -> Result<String, Failure> {
+    let mut models: Vec<Option<Result<Model, Failure>>> = Vec::new();
+    std::thread::scope(|scope| {
+        let chunks = STUBS.chunks(STUBS.len().div_ceil(super::WORKERS)).enumerate();
+        let work = |(worker, stubs): (usize, &'static [(&'static str, &'static str)])| {
+            scope.spawn(move || stubs.iter().map(|stub| play(scratch, worker, stub.1, 1)).collect::<Vec<_>>())
+        };
+        let threads: Vec<_> = chunks.map(work).collect();
+        for thread in threads {
+            models.extend(thread.join().unwrap_or_default().into_iter().map(Some));
+        }
+    });
+    let mut columns = Vec::new();
+    for (index, (name, _)) in STUBS.iter().enumerate() {
+        let model = models.get_mut(index).and_then(Option::take).unwrap_or_else(|| Err(lost()))?;
+        columns.push((*name, model));
+    }
+    for (name, model) in &columns {
+        if model.standing == Standing::Conformant {
+            faults.push(format!("stub {name} conforms"));
+        }
+        let negative = |id: &str| {
+            let judges = conformance::registry().judges;
+            judges.iter().any(|judge| judge.id == id && judge.cases == Cases::Declared)
+        };
+        let passed =
+            model.with(Outcome::Pass).filter(|one| negative(&one.id) && !one.id.starts_with("control."));
+        let passed: Vec<&str> = passed.map(|one| one.id.as_str()).collect();
+        if MUTE.contains(name) && !passed.is_empty() {
+            faults.push(format!("stub {name} passes {passed:?}"));
+        }
+    }
+    // In another order it does otherwise, which is how it shows.
+    let again = play(scratch, 0, "RefusesEverySecond", 2)?;
+    if columns.iter().any(|(name, model)| *name == "order-dependent" && outcomes(model) == outcomes(&again)) {
+        faults.push("stub order-dependent does the same in another order".to_owned());
+    }
+    if !is_stopped_by_doctor(scratch)? {
+        faults.push("stub lying-adapter passes the doctor".to_owned());
+    }
+    Ok(table(&columns))
+}
+
+/// Who says yes to everything would also say yes to what it does not do.
+fn is_stopped_by_doctor(scratch: &Scratch) -> Result<bool, Failure> {
+    let [responder, ..] = ROLES;
+    let faults = Faults::named(["AnswersUnknownVerbs"]).map_err(|_| lost())?;
+    let (handle, sut) = scratch.start(0, responder, faults)?;
+    let found = sut.examine(engine::limits());
+    handle.stop();
+    Ok(found.faults.iter().any(|fault| fault.code == "setup.control.dishonest"))
+}
+
+fn play(scratch: &Scratch, worker: usize, switch: &str, seed: u64) -> Result<Model, Failure> {
+    let [responder, ..] = ROLES;
+    let select = SELECT.map(str::to_owned);
+    let limits = Limits { answer: Duration::from_millis(500), bytes: 1 << 20, ..engine::limits() };
+    let faults = Faults::named([switch]).map_err(|_| lost())?;
+    let played = scratch.play_within(worker, responder, faults, &select, (seed, limits))?;
+    Ok(judge(&played, conformance::registry()))
+}
+
+fn outcomes(model: &Model) -> BTreeMap<&str, Outcome> {
+    model.sentences.iter().map(|one| (one.id.as_str(), one.outcome)).collect()
+}
+
+fn table(columns: &[(&str, Model)]) -> String {
+    let mut text = String::from(
+        "# Sentences by stubs, products that a suite has to see through. Generated; do not edit.\n\
+         # P: passed. F: violated. W: a SHOULD that is violated. u: not reached. -: not judged.\n",
+    );
+    let vectors: Vec<BTreeMap<&str, Outcome>> = columns.iter().map(|(_, model)| outcomes(model)).collect();
+    let ids: std::collections::BTreeSet<&str> =
+        vectors.iter().flat_map(|vector| vector.keys().copied()).collect();
+    let width = ids.iter().map(|id| id.len()).max().unwrap_or(0);
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let _ = writeln!(text, "{:width$}  {}", "#", names.join(" "));
+    for id in ids {
+        let _ = write!(text, "{id:width$} ");
+        for (name, vector) in names.iter().zip(&vectors) {
+            let letter = match vector.get(id) {
+                Some(Outcome::Pass | Outcome::Info) => 'P',
+                Some(Outcome::Fail) => 'F',
+                Some(Outcome::Warn) => 'W',
+                Some(Outcome::Unreached) => 'u',
+                _ => '-',
+            };
+            let _ = write!(text, " {letter:<0$}", name.len());
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
+    }
+    text
+}
