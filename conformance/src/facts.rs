@@ -60,6 +60,9 @@ fn question(exchange: &Exchange<'_>) -> [u8; 32] {
                 What::Sent { body, deviates: false, .. } if own => asked += &format!(" {:?}", body.digest()),
                 What::Sent { exchange, from, tls_client, url_role, method, headers, body, deviates } => {
                     add(&(exchange, from, tls_client, url_role, method, headers, body.digest(), deviates));
+                    if *deviates {
+                        break;
+                    }
                 }
                 What::Replied { exchange, status, headers, body, deviates } => {
                     add(&(exchange, status, headers, body.digest(), deviates));

@@ -79,6 +79,8 @@ def _algorithm(element, name, allowed):
 
 def shape(signature):
     """Structure and algorithms of a ds:Signature; no key has been used yet."""
+    if any(not isinstance(inner.tag, str) for inner in signature.iter()):
+        raise not_authentic("signature.structure.one-shape")
     parts = _expect(signature, q(DS, "Signature"))
     if not 2 <= len(parts) <= 3:
         raise not_authentic("signature.structure.one-shape")
