@@ -149,6 +149,13 @@ fn a_selection_says_nothing_about_the_rest() {
     assert_eq!(both.standing.exit_code(), 0);
     let twin = selected(&[TWIN], twin_case(GOOD));
     assert_eq!(twin.sentence("envelope.audience.self").unwrap().results.len(), 1);
+    // What only the whole run shows, here that anything is said, was not asked for.
+    let silent: Vec<What> =
+        twin_case(GOOD).into_iter().filter(|what| !matches!(what, What::Answered { .. })).collect();
+    let said = |model: &Model| model.sentence("message.answer.fresh").map(|sentence| sentence.outcome);
+    assert_eq!(said(&twin), Some(Outcome::Pass));
+    assert_eq!(said(&selected(&[TWIN], silent.clone())), None);
+    assert_eq!(said(&selected(&[], silent)), Some(Outcome::Unreached));
     let none = selected(&["linkage/other"], twin_case(GOOD));
     assert_eq!(none.sentence("envelope.audience.self"), None);
     assert!(none.not_selected.contains(&"envelope.audience.self".to_owned()));
