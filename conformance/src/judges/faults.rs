@@ -155,12 +155,17 @@ fn equal(exchange: &Exchange<'_>, wanted: Group) -> Verdict {
         if other.body == first.body && other.status == first.status {
             return Ok(());
         }
-        let told = |answer: &Answer<'_>| {
-            answer.body.text().unwrap_or_default().chars().take(400).collect::<String>()
+        let (one, two) = (first.body.text().unwrap_or_default(), other.body.text().unwrap_or_default());
+        // From a little before the first difference.
+        let equal = one.chars().zip(two.chars()).take_while(|(one, two)| one == two).count();
+        let from = equal.saturating_sub(40);
+        let told = |status: u16, text: &str| {
+            let shown: String = text.chars().skip(from).take(200).collect();
+            format!("HTTP {status} {}{shown}", if from > 0 { "…" } else { "" })
         };
         let places = [Place::from(other.seq), Place::from(first.seq)];
-        let finding = Finding::new("refusal.told-apart", told(first), told(other));
-        Err(finding.with(format!("{case}, {other_case}")).at(places))
+        let finding = Finding::new("refusal.told-apart", told(first.status, one), told(other.status, two));
+        Err(finding.with(Phrase::key("observed.apart", [*case, *other_case])).at(places))
     })
 }
 

@@ -125,6 +125,8 @@ impl Face {
             .enable_all()
             .build()
             .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
+        // A second run with the same seed shall not look like a replay of the first.
+        let seed = Ids::new(seed, &format!("epoch/{}", clock.now())).seed();
         let product = target.endpoints.iter().map(|(role, url)| (role.clone(), url.url.clone())).collect();
         let shared = Arc::new(Shared {
             world,
