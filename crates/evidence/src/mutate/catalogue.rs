@@ -1,6 +1,6 @@
 //! The mutators.
 
-use super::{Mutator, Scene};
+use super::{Mutator, Scene, scene::spread};
 use crate::{Body, Event, NoAnswer, What};
 
 /// Every mutator, in the order of the matrix.
@@ -84,7 +84,7 @@ fn drop_one<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
         events.remove(index);
         scene.with(events)
     };
-    inner(scene).into_iter().map(without).collect()
+    spread(inner(scene)).into_iter().map(without).collect()
 }
 
 fn double_one<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
@@ -94,17 +94,17 @@ fn double_one<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
         events.insert(index, again);
         Some(scene.with(events))
     };
-    inner(scene).into_iter().filter_map(doubled).collect()
+    spread(inner(scene)).into_iter().filter_map(doubled).collect()
 }
 
 fn reorder<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
     let inner = inner(scene);
-    let swapped = |(one, other): (&usize, &usize)| {
+    let swapped = |at: usize| {
         let mut events = scene.events.to_vec();
-        events.swap(*one, *other);
-        scene.with(events)
+        events.swap(*inner.get(at)?, *inner.get(at.checked_add(1)?)?);
+        Some(scene.with(events))
     };
-    inner.iter().zip(inner.iter().skip(1)).map(swapped).collect()
+    spread((0..inner.len()).collect()).into_iter().filter_map(swapped).collect()
 }
 
 fn truncate<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
@@ -113,7 +113,7 @@ fn truncate<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
         let kept = scene.events.iter().take(index).cloned().chain(end.clone());
         scene.with(kept.collect())
     };
-    inner(scene).into_iter().map(cut).collect()
+    spread(inner(scene)).into_iter().map(cut).collect()
 }
 
 fn party<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {

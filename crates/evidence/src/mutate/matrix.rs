@@ -83,9 +83,12 @@ pub fn matrix(golden: &Transcript, registry: &Registry<'_>, more: &[Mutator]) ->
         };
         let mut all = Scene::seen_by(golden, judge.cases, &declared);
         all.sort_by_key(Scene::size); // of several as good the one that takes the least time
-        let passed = all.iter().filter(|scene| (judge.rule)(&scene.exchange()).is_pass());
-        let most = if judge.cases == crate::Cases::Whole { 1 } else { SCENES };
-        let scenes: Vec<&Scene<'_>> = passed.take(most).collect();
+        let passed = all.into_iter().filter(|scene| (judge.rule)(&scene.exchange()).is_pass());
+        let scenes: Vec<Scene<'_>> = if judge.cases == crate::Cases::Whole {
+            Scene::passed_by(golden, judge).into_iter().collect()
+        } else {
+            passed.take(SCENES).collect()
+        };
         let cell = |mutator: &Mutator| {
             let mut cell = Cell::default();
             let verdicts = scenes.iter().flat_map(|scene| mutator.verdicts(judge, scene));

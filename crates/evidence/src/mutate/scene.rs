@@ -1,8 +1,8 @@
 //! What a judge is shown, in a form that can be bent.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
-use crate::{Cases, Event, Exchange, Header, Run, Transcript, What};
+use crate::{Cases, Event, Exchange, Header, Judge, Run, Transcript, What};
 
 /// One case with its twin, or the first part of a run, taken out of a transcript.
 #[derive(Clone, Debug)]
@@ -38,14 +38,34 @@ impl<'t> Scene<'t> {
         }
     }
 
-    /// The run up to the end of its `cases`-th case, for judges of [`Cases::Whole`].
-    #[must_use]
-    pub fn beginning(transcript: &'t Transcript, cases: usize) -> Self {
-        let end = transcript.cases().get(cases.saturating_sub(1)).map_or(usize::MAX, |run| run.events.end);
+    /// A part of a run that a judge of [`Cases::Whole`] passes, made small; none if there is no such part.
+    pub(super) fn passed_by(transcript: &'t Transcript, judge: &Judge) -> Option<Self> {
+        let cases = transcript.cases().len();
+        let is_passed =
+            |cases: &Range<usize>| (judge.rule)(&Self::part(transcript, cases.clone()).exchange()).is_pass();
+        let sizes = std::iter::successors(Some(2_usize), |size| (*size < cases).then_some(size * 2));
+        let mut passed = sizes.map(|size| 0..size.min(cases)).find(is_passed)?;
+        let mut step = passed.len() / 2;
+        while step > 0 {
+            let smaller = passed.start + step..passed.end;
+            if !smaller.is_empty() && is_passed(&smaller) {
+                passed = smaller;
+            } else {
+                step /= 2;
+            }
+        }
+        Some(Self::part(transcript, passed))
+    }
+
+    /// Some cases of a run, as if there had been no others.
+    fn part(transcript: &'t Transcript, cases: Range<usize>) -> Self {
+        let runs = transcript.cases();
         let all = transcript.events();
+        let start = runs.get(cases.start).filter(|_| cases.start > 0).map_or(0, |run| run.events.start);
+        let end = runs.get(cases.end.saturating_sub(1)).map_or(all.len(), |run| run.events.end);
         Self {
             header: Cow::Borrowed(transcript.header()),
-            events: Cow::Borrowed(all.get(..end).unwrap_or(all)),
+            events: Cow::Borrowed(all.get(start..end).unwrap_or(all)),
             twin: None,
             run: None,
         }
@@ -95,14 +115,14 @@ impl<'t> Scene<'t> {
         Self { events: Cow::Borrowed(&[]), twin: None, run: Some(&[]), header: self.header.clone() }
     }
 
-    /// One scene for every event on which `bend` has an effect, with that event bent.
+    /// One scene for every event on which `bend` has an effect, with that event bent; of many, [`spread`].
     pub fn each(&self, bend: impl Fn(&What) -> Option<What>) -> Vec<Self> {
-        let bent = self.events.iter().enumerate().filter_map(|(index, event)| {
-            let what = bend(&event.what)?;
+        let affects = |(index, event): (usize, &Event)| bend(&event.what).map(|_| index);
+        let indices = spread(self.events.iter().enumerate().filter_map(affects).collect());
+        let bent = indices.into_iter().filter_map(|index| {
             let mut events = self.events.to_vec();
-            if let Some(event) = events.get_mut(index) {
-                event.what = what;
-            }
+            let event = events.get_mut(index)?;
+            event.what = bend(&event.what)?;
             Some(self.with(events))
         });
         bent.collect()
@@ -135,13 +155,17 @@ impl<'t> Scene<'t> {
             Cases::Any(beginning) => run.case.starts_with(beginning),
             Cases::Whole => false,
         };
-        if cases == Cases::Whole {
-            // Small beginnings first: a mutant of a small one takes less time.
-            let sizes = std::iter::successors(Some(2_usize), |size| (*size < runs.len()).then_some(size * 2));
-            return sizes.map(|size| Self::beginning(transcript, size)).collect();
-        }
         runs.iter().filter(wanted).map(|run| Self::among(transcript, run, &runs)).collect()
     }
+}
+
+/// Events that are bent one by one, at most: mutants of a run of thousands of events are not better for being thousands.
+const MOST: usize = 64;
+
+/// Of many places, [`MOST`] that lie evenly between the first and the last.
+pub(super) fn spread(places: Vec<usize>) -> Vec<usize> {
+    let step = places.len().div_ceil(MOST).max(1);
+    places.into_iter().step_by(step).collect()
 }
 
 fn numbered(mut events: Vec<Event>, first: u32) -> Vec<Event> {
