@@ -63,6 +63,9 @@ pub struct Content {
     pub envelope: Option<String>,
 }
 
+/// First line of every content.
+const FIRST_LINE: &str = "chukei-ledger content 1";
+
 /// A value has a control character, so it could pass for two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unprintable {
@@ -84,44 +87,59 @@ impl Content {
     /// # Errors
     /// [`Unprintable`].
     pub fn octets(&self) -> Result<Vec<u8>, Unprintable> {
-        let mut text = String::from("chukei-ledger content 1\n");
-        let mut line = |field: &'static str, value: &str| {
+        let mut text = FIRST_LINE.to_owned();
+        let mut line = |field: &'static str, value: Option<&str>| {
+            let Some(value) = value else { return Ok(()) };
             if value.contains(char::is_control) {
                 return Err(Unprintable { field });
             }
-            text.push_str(field);
-            text.push(' ');
-            text.push_str(value);
-            text.push('\n');
+            text.extend(["\n", field, " ", value]);
             Ok(())
         };
-        let number = |value: Option<i64>| value.map(|value| value.to_string());
-        line("kind", &self.kind)?;
-        line("requester", &self.requester)?;
-        for (field, value) in [
-            ("provider", self.provider.as_deref()),
-            ("operator", self.operator.as_deref()),
-            ("requestedAt", number(Some(self.requested_at)).as_deref()),
-            ("answeredAt", number(self.answered_at).as_deref()),
-        ] {
-            value.map_or(Ok(()), |value| line(field, value))?;
-        }
-        self.items.iter().try_for_each(|item| line("item", item))?;
-        line("purpose", &self.purpose)?;
-        value_line(&mut line, "authentication", self.authentication.as_deref())?;
-        line("outcome", &self.outcome)?;
-        value_line(&mut line, "asOf", self.as_of.as_deref())?;
-        value_line(&mut line, "envelope", self.envelope.as_deref())?;
+        line("kind", Some(&self.kind))?;
+        line("requester", Some(&self.requester))?;
+        line("provider", self.provider.as_deref())?;
+        line("operator", self.operator.as_deref())?;
+        line("requestedAt", Some(&self.requested_at.to_string()))?;
+        line("answeredAt", self.answered_at.map(|at| at.to_string()).as_deref())?;
+        self.items.iter().try_for_each(|item| line("item", Some(item)))?;
+        line("purpose", Some(&self.purpose))?;
+        line("authentication", self.authentication.as_deref())?;
+        line("outcome", Some(&self.outcome))?;
+        line("asOf", self.as_of.as_deref())?;
+        line("envelope", self.envelope.as_deref())?;
+        text.push('\n');
         Ok(text.into_bytes())
     }
-}
 
-fn value_line(
-    line: &mut impl FnMut(&'static str, &str) -> Result<(), Unprintable>,
-    field: &'static str,
-    value: Option<&str>,
-) -> Result<(), Unprintable> {
-    value.map_or(Ok(()), |value| line(field, value))
+    /// Reads what [`Content::octets`] gives; `None` for anything else.
+    #[must_use]
+    pub fn parse(octets: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(octets).ok()?;
+        let mut lines = text.strip_suffix('\n')?.split('\n').peekable();
+        lines.next_if_eq(&FIRST_LINE)?;
+        let mut line = |field: &str| {
+            let value = lines.peek()?.strip_prefix(field)?.strip_prefix(' ')?;
+            lines.next();
+            Some(value.to_owned())
+        };
+        let read = Self {
+            kind: line("kind")?,
+            requester: line("requester")?,
+            provider: line("provider"),
+            operator: line("operator"),
+            requested_at: line("requestedAt")?.parse().ok()?,
+            answered_at: line("answeredAt").map(|at| at.parse()).transpose().ok()?,
+            items: std::iter::from_fn(|| line("item")).collect(),
+            purpose: line("purpose")?,
+            authentication: line("authentication"),
+            outcome: line("outcome")?,
+            as_of: line("asOf"),
+            envelope: line("envelope"),
+        };
+        // Nothing is left over, and each number is in its one spelling.
+        (read.octets().as_deref() == Ok(octets)).then_some(read)
+    }
 }
 
 /// A hash that says nothing without the salt, which is new for every entry, and everything with it.
@@ -258,8 +276,21 @@ mod tests {
             Content { envelope: text("x"), ..base.clone() },
         ] {
             let octets = changed.octets().unwrap();
+            assert_eq!(Content::parse(&octets), Some(changed.clone()));
             assert!(!seen.contains(&octets), "{changed:?}");
             seen.push(octets);
+        }
+        let sound = String::from_utf8(base.octets().unwrap()).unwrap();
+        for wrong in [
+            sound.trim_end().to_owned(),
+            sound.replace("content 1", "content 2"),
+            sound.replace("1790000000", "01790000000"),
+            sound.replace("kind mapping\n", ""),
+            sound.replace("purpose", "purposes"),
+            format!("{sound}more x\n"),
+            format!("{sound}\n"),
+        ] {
+            assert_eq!(Content::parse(wrong.as_bytes()), None, "{wrong}");
         }
         let split = Content { outcome: "granted\nenvelope x".to_owned(), ..base };
         assert_eq!(split.octets(), Err(Unprintable { field: "outcome" }));

@@ -9,7 +9,6 @@ use crate::{Hash, Head, Part, VerifierKey, tree};
 
 /// A ground for not believing a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Finding {
     /// There is no checkpoint, or not one proof of consistency for each after the first.
     Checkpoints,
