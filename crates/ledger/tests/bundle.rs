@@ -161,6 +161,24 @@ fn book() -> Book {
     book
 }
 
+/// The bundle of `example.json`: few entries, one of them withheld, one younger than the map of heads.
+fn example() -> Bundle {
+    let mut book = Book::default();
+    for turn in 0..7 {
+        book.record([1, 2, 3][turn % 3], "granted", 0);
+    }
+    book.sign();
+    book.record(1, "granted", T + 2000);
+    (0..6).for_each(|turn| book.record([1, 2, 4][turn % 3], "NotMember", 0));
+    book.commit(T + 1000);
+    book.record(1, "granted", 0);
+    book.sign();
+    let mut bundle = book.bundle(1);
+    bundle.chain.entries[3].salt = None;
+    bundle.chain.entries[3].content = None;
+    bundle
+}
+
 fn sound() -> Bundle {
     book().bundle(1)
 }
@@ -188,6 +206,19 @@ fn a_sound_bundle_verifies_and_survives_its_file() {
     // Somebody about whom nothing is recorded.
     let nobody = book().bundle(9);
     assert_eq!(judged(&nobody).unwrap().entries, 0);
+}
+
+/// `ci/gate-ledger` reads this file with a verifier of its own. `CHUKEI_BLESS=1` writes it anew.
+#[test]
+fn the_example_is_what_this_release_writes_and_reads() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example.json");
+    let json = example().json().unwrap();
+    if std::env::var_os("CHUKEI_BLESS").is_some() {
+        std::fs::write(path, &json).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), json);
+    let shown = judged(&example()).unwrap();
+    assert_eq!((shown.entries, shown.withheld), (7, 1));
 }
 
 #[test]

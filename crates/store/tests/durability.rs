@@ -100,6 +100,7 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
     let check: String =
         Connection::open(&path).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
+    assert!(store.fsck(None).unwrap().is_ok());
 }
 
 #[test]
