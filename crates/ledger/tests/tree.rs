@@ -1,6 +1,13 @@
 //! Roots and proofs against three others: the definition of RFC 6962 §2.1 written out, the known roots of Certificate
 //! Transparency's test data, and the crate `ct-merkle`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -30,16 +30,23 @@ const NOW: UnixTime = UnixTime(1_790_000_000);
 const PERSONS: i64 = 4;
 /// Rounds on one file.
 const ROUNDS: usize = 10;
+/// Whether a writer answers after it has recorded, or before.
+const HONEST: &str = "honest";
+const LYING: &str = "lying";
 /// What a relay may take until it answers again.
 const RECOVERY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let [child, path, point, pass] = words.as_slice()
+    if let [child, path, point, pass, manner] = words.as_slice()
         && child == "child"
     {
-        write(Path::new(path), point, pass.parse().unwrap());
+        write(Path::new(path), point, pass.parse().unwrap(), manner == LYING);
+    }
+    if !liar_is_caught() {
+        println!("crash: the self-test failed: answers before their entries were not noticed");
+        return ExitCode::FAILURE;
     }
     let rounds = words.first().map_or(10, |rounds| rounds.parse().expect("a number of rounds"));
     let mut seen = Seen::default();
@@ -69,6 +76,14 @@ fn main() -> ExitCode {
     if seen.faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// A writer that answers before it has recorded is noticed, else nothing that follows would mean anything.
+fn liar_is_caught() -> bool {
+    let (mut seen, scratch) = (Seen::default(), tempfile::tempdir().unwrap());
+    let path = scratch.path().join("state.db");
+    seen.kill(&path, Some("appended"), 5, Duration::ZERO, LYING).unwrap();
+    seen.look(&path).is_err_and(|fault| fault.contains("is not recorded"))
+}
+
 fn key() -> SignerKey {
     let key = Ed25519PrivateKey::from_seed(&[1; 32]).unwrap();
     SignerKey::new("relay.example.test/ledger", KeyUse::Log, key).unwrap()
@@ -94,7 +109,7 @@ fn say(line: &str) {
 }
 
 /// A relay under load: writers, checkpoints, and entries whose time is over.
-fn write(path: &Path, point: &str, pass: u64) -> ! {
+fn write(path: &Path, point: &str, pass: u64, is_lying: bool) -> ! {
     if let Some(point) = danger::POINTS.into_iter().find(|known| *known == point) {
         danger::stop_at(point, pass);
     }
@@ -106,6 +121,9 @@ fn write(path: &Path, point: &str, pass: u64) -> ! {
                 for turn in 0.. {
                     let id = format!("_{}-{writer}-{turn}", std::process::id());
                     let both = [entry(writer, NOW, Some(&id)), entry((writer + 1) % PERSONS, NOW, None)];
+                    if is_lying {
+                        say(&format!("answered {id}"));
+                    }
                     store.append(&both).unwrap();
                     danger::point("answered");
                     say(&format!("answered {id}"));
@@ -157,7 +175,7 @@ impl Seen {
         let often = matches!(point, Some("appended" | "committed" | "answered"));
         let pass = 1 + u64::from(chance) % if often { 200 } else { 4 };
         let moment = Duration::from_millis(u64::from(chance) * 2 + u64::from(more) % 2);
-        self.kill(path, point, pass, moment)?;
+        self.kill(path, point, pass, moment, HONEST)?;
         self.look(path)
     }
 
@@ -168,9 +186,10 @@ impl Seen {
         point: Option<&'static str>,
         pass: u64,
         moment: Duration,
+        manner: &str,
     ) -> Result<(), String> {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["child", path.to_str().unwrap(), point.unwrap_or("-"), &pass.to_string()])
+            .args(["child", path.to_str().unwrap(), point.unwrap_or("-"), &pass.to_string(), manner])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -44,7 +44,9 @@ fn main() {
     let folder = folder.unwrap();
     let path = folder.path().join("state.db");
     let store = Store::open(&path).unwrap();
-    let key = SignerKey::new("relay.example.test/ledger", KeyUse::Log, Ed25519PrivateKey::generate().unwrap()).unwrap();
+    let key =
+        SignerKey::new("relay.example.test/ledger", KeyUse::Log, Ed25519PrivateKey::generate().unwrap())
+            .unwrap();
     let mut figures = vec![("entries", entries as f64)];
 
     // Persons come in an order that has nothing to do with their number.
@@ -54,7 +56,8 @@ fn main() {
     let mut turn = 0;
     while turn < entries {
         let until = entries.min(turn + i64::try_from(BATCH).unwrap());
-        let person = |turn: i64| if turn % every == 0 { -1 - turn / every } else { turn * 7919 % persons + 1 };
+        let person =
+            |turn: i64| if turn % every == 0 { -1 - turn / every } else { turn * 7919 % persons + 1 };
         let batch: Vec<NewEntry> = (turn..until).map(|turn| entry(person(turn))).collect();
         recording += timed(|| store.append(&batch).unwrap());
         if (until / 100_000) != (turn / 100_000) {
@@ -81,7 +84,11 @@ fn main() {
         whole.push(timed(|| drop(store.bundle(person, &[], key.verifier()).unwrap())));
     }
     quantiles(&mut figures, ["proof_made_us_p50", "proof_made_us_p99", "proof_made_us_max"], made);
-    quantiles(&mut figures, ["proof_verified_us_p50", "proof_verified_us_p99", "proof_verified_us_max"], verified);
+    quantiles(
+        &mut figures,
+        ["proof_verified_us_p50", "proof_verified_us_p99", "proof_verified_us_max"],
+        verified,
+    );
     quantiles(&mut figures, ["history_of_20_us_p50", "history_of_20_us_p99", "history_of_20_us_max"], whole);
 
     // Answers wait for their entry; do they wait longer while checkpoints are made?
@@ -92,7 +99,8 @@ fn main() {
     figures.push(("recorded_per_second_with_checkpoints", busy.len() as f64 / LOAD.as_secs_f64()));
     quantiles(&mut figures, ["record_busy_us_p50", "record_busy_us_p99", "record_busy_us_max"], busy);
 
-    let lines: Vec<String> = figures.iter().map(|(name, value)| format!("  \"{name}\": {value:.1}")).collect();
+    let lines: Vec<String> =
+        figures.iter().map(|(name, value)| format!("  \"{name}\": {value:.1}")).collect();
     let json = format!("{{\n{}\n}}\n", lines.join(",\n"));
     print!("{json}");
     if let Some(file) = value("--json") {

@@ -1,6 +1,6 @@
 //! The ledger's checkpoints: entries are booked in the map of heads, tiles are made, and the tree is signed. It happens
 //! beside the recording of entries, in small transactions, so that no answer waits for it; after a crash the next one
-//! goes on where it was.
+//! goes on where it was. The last leaf of a signed tree is always that of a map of heads.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -153,7 +153,7 @@ pub(crate) fn last(connection: &Connection) -> rusqlite::Result<Option<(Checkpoi
 }
 
 impl Store {
-    /// Commits to everything that is recorded until now: books it in the map of heads, makes its tiles, and signs the
+    /// Commits to everything that is recorded when it begins: books it in the map of heads, makes its tiles, and signs the
     /// tree with each of the keys, the first of which names the log. Gives the signed checkpoint; the last one again if
     /// nothing was recorded since.
     ///
@@ -163,14 +163,14 @@ impl Store {
         let origin = keys.first().ok_or(LedgerError::Key)?.verifier().name();
         let mut edge = self.edge.lock().unwrap_or_else(PoisonError::into_inner);
         let root = self.book_all()?;
-        self.commit_heads(root, at)?;
+        let size = self.commit_heads(root, at)?;
         let mut grown = match edge.take() {
             Some(edge) => edge,
             None => self
                 .ask(|connection| Edge::load(tiled(connection)?, &Reader(connection))?.ok_or_else(damaged))?,
         };
-        self.grow(&mut grown)?;
-        let (size, root) = (grown.size(), grown.root());
+        self.grow(&mut grown, size)?;
+        let root = grown.root();
         *edge = Some(grown);
 
         if let Some((known, note)) = self.ask(last)? {
@@ -219,13 +219,14 @@ impl Store {
         answer.map_err(|_| if is_damaged { LedgerError::Damaged } else { LedgerError::Unavailable })
     }
 
-    /// Books every entry that is not in the map of heads yet, and gives the map's root.
+    /// Books every entry that is there when it begins, and gives the map's root.
     fn book_all(&self) -> Result<Part, LedgerError> {
+        let until = self.ask(size)?;
         loop {
             let step = self.ask(|connection| {
                 let (booked, _) = state(connection)?;
-                let end = size(connection)?.min(booked.saturating_add(STEP));
-                if booked == end {
+                let end = until.min(booked.saturating_add(STEP));
+                if booked >= end {
                     return heads::root(&Reader(connection)).map_err(heads_error).map(Err);
                 }
                 let heads = heads_between(connection, booked, end)?;
@@ -261,36 +262,34 @@ impl Store {
         Ok(())
     }
 
-    /// Puts the map's root into the tree, unless it is there.
-    fn commit_heads(&self, root: Part, at: UnixTime) -> Result<(), LedgerError> {
+    /// Puts the map's root into the tree, unless it is there. Gives the size of the tree that ends with it.
+    fn commit_heads(&self, root: Part, at: UnixTime) -> Result<u64, LedgerError> {
         let (covered, newest) = self.ask(state)?;
-        if newest.is_some_and(|(_, heads)| heads.root == root.hash) {
-            return Ok(());
+        if let Some((leaf, _)) = newest.filter(|(_, heads)| heads.root == root.hash) {
+            return Ok(leaf.saturating_add(1));
         }
         // A clock that was set back does not take the ledger with it.
         let at = newest.map_or(at.0, |(_, heads)| heads.at.max(at.0));
         let leaf = HeadsLeaf { at, covered, total: root.total, root: root.hash };
-        self.writer.write(move |connection| {
+        let leaf = self.writer.write(move |connection| {
             let mut insert = connection.prepare_cached(
                 "INSERT INTO leaf (leaf, data) VALUES ((SELECT coalesce(max(leaf) + 1, 0) FROM leaf), ?1)",
             )?;
             let leaf = insert.insert([leaf.leaf()])?;
-            connection.execute("UPDATE ledger SET heads = ?1", [leaf]).map(drop)
+            connection.execute("UPDATE ledger SET heads = ?1", [leaf])?;
+            Ok(leaf.unsigned_abs())
         })?;
         crash_point!("headed");
-        Ok(())
+        Ok(leaf.saturating_add(1))
     }
 
-    /// Puts every leaf that is there into tiles.
-    fn grow(&self, edge: &mut Edge) -> Result<(), LedgerError> {
-        loop {
-            let from = edge.size();
-            let more = self.ask(|connection| {
-                let end = size(connection)?.min(from.saturating_add(STEP));
-                leaves(connection, from.cast_signed(), end.cast_signed())
-            })?;
+    /// Puts the leaves before `size` into tiles.
+    fn grow(&self, edge: &mut Edge, size: u64) -> Result<(), LedgerError> {
+        while edge.size() < size {
+            let (from, end) = (edge.size(), size.min(edge.size().saturating_add(STEP)));
+            let more = self.ask(|connection| leaves(connection, from.cast_signed(), end.cast_signed()))?;
             if more.is_empty() {
-                return Ok(());
+                return Err(LedgerError::Damaged);
             }
             let mut tiles: Vec<Tile> = more.into_iter().flat_map(|leaf| edge.push(leaf)).collect();
             if tiles.is_empty() {
@@ -307,6 +306,7 @@ impl Store {
             })?;
             crash_point!("tiled");
         }
+        Ok(())
     }
 }
 
