@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn a_signature_of_the_rfc_comes_out_and_verifies() {
         let octets = |hex: &str| -> Vec<u8> {
-            (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+            let pairs = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+            pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
         };
         let seed = octets("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
         let public = octets("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");

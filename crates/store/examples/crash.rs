@@ -170,7 +170,8 @@ impl Seen {
 
     fn round(&mut self, path: &Path, round: usize) -> Result<(), String> {
         // One round in three at a random moment, the others at each place in turn.
-        let point = (round % 3 > 0).then(|| danger::POINTS[(round - round / 3 - 1) % danger::POINTS.len()]);
+        let point = (!round.is_multiple_of(3))
+            .then(|| danger::POINTS[(round - round / 3 - 1) % danger::POINTS.len()]);
         let [chance, more, ..] = random_bytes::<8>().unwrap();
         let often = matches!(point, Some("appended" | "committed" | "answered"));
         let pass = 1 + u64::from(chance) % if often { 200 } else { 4 };
