@@ -13,7 +13,7 @@ use chukei_ledger::tiles::{Edge, ProofError, Prover, Tile, Tiles};
 use chukei_ledger::{Checkpoint, Hash, Head, HeadsLeaf, Note, Part, SignerKey};
 use chukei_relay::Unavailable;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
 use crate::Store;
 use crate::ledger::octets;
@@ -107,6 +107,13 @@ fn leaves(connection: &Connection, first: i64, end: i64) -> rusqlite::Result<Vec
 /// What is stored is not what was stored.
 pub(crate) fn damaged() -> rusqlite::Error {
     rusqlite::Error::InvalidColumnType(0, String::new(), Type::Blob)
+}
+
+/// Whether an error says that what is stored is wrong, and not that it cannot be had now.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    matches!(error, InvalidColumnType(..) | FromSqlConversionFailure(..) | IntegralValueOutOfRange(..))
+        || matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 pub(crate) fn heads_error(error: HeadsError<rusqlite::Error>) -> rusqlite::Error {
@@ -213,7 +220,7 @@ impl Store {
             // One state of the file, whatever is recorded meanwhile.
             let snapshot = connection.unchecked_transaction()?;
             let answer = query(&snapshot);
-            is_damaged = matches!(answer, Err(rusqlite::Error::InvalidColumnType(..)));
+            is_damaged = answer.as_ref().is_err_and(is_damage);
             answer
         });
         answer.map_err(|_| if is_damaged { LedgerError::Damaged } else { LedgerError::Unavailable })

@@ -91,16 +91,19 @@ impl Store {
     /// policy, the signatures too. Entries may be recorded meanwhile; a checkpoint may not be made.
     ///
     /// # Errors
-    /// `Ok(Err)`: what was found, at least one and at most 100. `Err`: the store does not answer.
+    /// `Ok(Err)`: what was found, at least one and at most 100. `Err`: the file cannot be opened at all.
     pub fn fsck(&self, policy: Option<&Policy>) -> Result<Result<Sound, Vec<Damage>>, LedgerError> {
         self.ask(|connection| {
             let mut check = Check { policy, ..Check::default() };
-            check.file(connection)?;
-            check.leaves(connection)?;
-            check.chains(connection)?;
-            check.tiles(connection)?;
-            check.heads(connection)?;
-            check.entries(connection)?;
+            type Stage<'p> = fn(&mut Check<'p>, &Connection) -> rusqlite::Result<()>;
+            let stages: [Stage<'_>; 6] =
+                [Check::file, Check::leaves, Check::chains, Check::tiles, Check::heads, Check::entries];
+            for stage in stages {
+                // What cannot be read is damaged, and the rest is worth looking at.
+                if let Err(error) = stage(&mut check, connection) {
+                    check.damage.push(Damage::File { says: error.to_string() });
+                }
+            }
             check.damage.truncate(LIMIT);
             Ok(if check.damage.is_empty() { Ok(check.sound()) } else { Err(check.damage) })
         })
@@ -148,7 +151,8 @@ impl Check<'_> {
 
     /// Every leaf in its order, with the row of the history that belongs to it.
     fn leaves(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let newest = state(connection)?.1.map(|(_, heads)| heads.covered);
+        // A map's leaf that cannot be read is found below, where its turn comes.
+        let newest = state(connection).ok().and_then(|(_, newest)| newest).map(|(_, heads)| heads.covered);
         let mut select = connection.prepare(
             "SELECT leaf.leaf, data, chain, leaf.number, previous, keep_until, withheld_until, commitment, salt, content,
                  person, access.number, at, actor, kind, outcome, purpose, envelope
@@ -166,7 +170,11 @@ impl Check<'_> {
             }
             let data = row.get_ref(1)?.as_blob()?;
             match row.get::<_, Option<i64>>(2)? {
-                Some(chain) => self.entry(row, leaf, data, chain)?,
+                // A column of another length or type than was written.
+                Some(chain) if self.entry(row, leaf, data, chain).is_err() => {
+                    self.damage.push(Damage::Leaf { leaf })
+                }
+                Some(_) => {}
                 None => self.committed(leaf, data),
             }
             for tile in self.edge.push(Hash::of_leaf(data)) {

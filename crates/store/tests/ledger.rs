@@ -1,6 +1,7 @@
 //! The ledger in the store: what is recorded is committed to, proved, destroyed in time, and missed when it is gone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -220,7 +221,7 @@ fn nobody_rewrites_the_ledger() {
 
 #[test]
 fn fsck_finds_what_a_hand_has_changed() {
-    let cases: [(&str, Damage); 13] = [
+    let cases: [(&str, Damage); 16] = [
         (
             "UPDATE leaf SET content = CAST(replace(CAST(content AS TEXT), 'NotMember', 'granted') AS BLOB) WHERE leaf = 3",
             Damage::Content { leaf: 3 },
@@ -232,6 +233,9 @@ fn fsck_finds_what_a_hand_has_changed() {
             "UPDATE access SET leaf = NULL WHERE leaf = 599; DELETE FROM leaf WHERE leaf = 599",
             Damage::Leaf { leaf: 599 },
         ),
+        ("UPDATE leaf SET previous = zeroblob(31) WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
+        ("UPDATE leaf SET data = x'02' WHERE leaf = 600", Damage::Heads { leaf: 600 }),
+        ("UPDATE leaf SET data = x'' WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
         ("UPDATE access SET outcome = 'granted' WHERE leaf = 3", Damage::History { leaf: 3 }),
         ("UPDATE access SET number = 1000 WHERE leaf = 3", Damage::History { leaf: 3 }),
         ("DELETE FROM access WHERE leaf = 3", Damage::Entries { history: 599, ledger: 600 }),
@@ -252,6 +256,25 @@ fn fsck_finds_what_a_hand_has_changed() {
         let found = scratch.damage();
         assert!(found.contains(&expected), "{sql}: {found:?}");
     }
+}
+
+#[test]
+fn a_page_that_rots_is_found() {
+    let scratch = filled(3000);
+    scratch.checkpoint().unwrap();
+    let Scratch { store, path, _folder } = scratch;
+    drop(store);
+    let hand = Connection::open(&path).unwrap();
+    hand.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(hand);
+    let mut octets = fs::read(&path).unwrap();
+    let place = octets.windows(9).rposition(|window| window == b"NotMember").unwrap();
+    let page = place / 4096 * 4096;
+    octets[page..page + 4096].fill(0x55);
+    fs::write(&path, octets).unwrap();
+    let store = Store::open(&path).unwrap();
+    let found = store.fsck(Some(&policy())).unwrap().unwrap_err();
+    assert!(matches!(found[0], Damage::File { .. }), "{found:?}");
 }
 
 /// A relay that takes the newest entries back cannot get its log signed again, even by itself.
