@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Explain(Explain),
     Matrix(Matrix),
     SelfTest(SelfTest),
+    #[command(subcommand)]
+    Ledger(Ledger),
 }
 
 #[derive(Args)]
@@ -144,6 +146,58 @@ pub(crate) struct SelfTest {
     pub(crate) out: Option<PathBuf>,
 }
 
+#[derive(Subcommand)]
+pub(crate) enum Ledger {
+    Verify(LedgerVerify),
+    Prove(LedgerProve),
+    Fsck(LedgerFsck),
+    Key(LedgerKey),
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerVerify {
+    #[arg(value_name = "FILE")]
+    pub(crate) bundle: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seen: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerProve {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) origin: String,
+    #[arg(long, value_name = "ENTITY")]
+    pub(crate) party: String,
+    #[arg(long, value_name = "URI")]
+    pub(crate) scheme: String,
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) since: Vec<u64>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerFsck {
+    #[arg(value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerKey {
+    #[arg(long, value_name = "NAME")]
+    pub(crate) origin: String,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
 /// Reads the command line, or has said what is wrong with it.
 pub(crate) fn parse() -> Result<(Arguments, Say), Exit> {
     let given: Vec<_> = std::env::args_os().collect();
@@ -184,16 +238,22 @@ fn localised(command: clap::Command, lang: Lang) -> clap::Command {
     for name in ["lang", "quiet"] {
         command = command.mut_arg(name, |arg| arg.help(help(format!("global.{name}"))));
     }
+    with_help(command, "", &help)
+}
+
+/// Texts of all commands below one, and of their options.
+fn with_help(mut command: clap::Command, above: &str, help: &dyn Fn(String) -> String) -> clap::Command {
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     for name in names {
         command = command.mut_subcommand(&name, |sub| {
+            let key = format!("{above}{name}");
             let ids: Vec<String> = sub.get_arguments().map(|arg| arg.get_id().to_string()).collect();
-            let about = help(format!("{name}.about"));
-            let sub = sub.about(about).after_help(help(format!("{name}.after")));
-            ids.into_iter().fold(sub, |sub, id| {
-                let text = help(format!("{name}.{id}"));
+            let sub = sub.about(help(format!("{key}.about"))).after_help(help(format!("{key}.after")));
+            let sub = ids.into_iter().fold(sub, |sub, id| {
+                let text = help(format!("{key}.{id}"));
                 sub.mut_arg(id, |arg| arg.help(text))
-            })
+            });
+            with_help(sub, &format!("{key}."), help)
         });
     }
     command
@@ -209,16 +269,15 @@ mod tests {
     fn every_command_and_option_has_a_help_text_in_both_languages() {
         Arguments::command().debug_assert();
         for lang in Lang::ALL {
-            let command = localised(Arguments::command(), lang);
-            for sub in command.get_subcommands() {
-                assert!(!sub.get_about().unwrap().to_string().is_empty(), "{}", sub.get_name());
-                for arg in sub.get_arguments() {
-                    assert!(
-                        !arg.get_help().unwrap().to_string().is_empty(),
-                        "{} {}",
-                        sub.get_name(),
-                        arg.get_id()
-                    );
+            let mut waiting = vec![localised(Arguments::command(), lang)];
+            while let Some(command) = waiting.pop() {
+                for sub in command.get_subcommands() {
+                    assert!(!sub.get_about().unwrap().to_string().is_empty(), "{}", sub.get_name());
+                    for arg in sub.get_arguments() {
+                        let help = arg.get_help().unwrap().to_string();
+                        assert!(!help.is_empty(), "{} {}", sub.get_name(), arg.get_id());
+                    }
+                    waiting.push(sub.clone());
                 }
             }
         }

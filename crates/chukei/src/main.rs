@@ -6,6 +6,7 @@
 mod args;
 mod engine;
 mod explain;
+mod ledger;
 mod list;
 mod mock;
 mod run;
@@ -39,6 +40,7 @@ fn dispatch(arguments: Arguments, say: &Say) -> Result<Exit, say::Failure> {
         Command::Replay(asked) => run::replay(&asked, say),
         Command::Explain(asked) => explain::explain(&asked, say),
         Command::Matrix(asked) => show::matrix(&asked, say),
+        Command::Ledger(asked) => ledger::run(&asked, say),
         Command::SelfTest(asked) => self_test::run(&asked, say),
     }
 }

@@ -127,8 +127,13 @@ pub(crate) fn catalogue() -> &'static Catalogue {
     static ALL: OnceLock<Catalogue> = OnceLock::new();
     ALL.get_or_init(|| {
         let own = Catalogue::parse(include_str!("../messages/ja.toml"), include_str!("../messages/en.toml"));
-        // A test reads both files; if they could not be read, keys would be shown in place of texts.
-        Catalogue::builtin().clone().and(chukei_conformance::catalogue()).and(&own.unwrap_or_default())
+        let ledger = Catalogue::parse(
+            include_str!("../messages/ledger.ja.toml"),
+            include_str!("../messages/ledger.en.toml"),
+        );
+        // A test reads the files; if they could not be read, keys would be shown in place of texts.
+        let suite = Catalogue::builtin().clone().and(chukei_conformance::catalogue());
+        suite.and(&own.unwrap_or_default()).and(&ledger.unwrap_or_default())
     })
 }
 

@@ -28,6 +28,11 @@
 //! | GCM tags below 16 octets | OpenSSL accepts a tag of one octet: 256 guesses |
 //! | certificates above 16 KiB, paths above six certificates | time of ours for bytes of a stranger |
 //!
+//! # One more key, for one more thing
+//!
+//! Checkpoints of the access ledger are signed with Ed25519, because C2SP's formats name it. [`Ed25519PrivateKey`]
+//! and [`Ed25519PublicKey`] are types of their own: no message can be signed or verified with them.
+//!
 //! # Signing elsewhere
 //!
 //! [`Signer`] and [`Unwrapper`] are what the rest of Chukei asks of a private key. [`KeySigner`] holds the
@@ -54,6 +59,7 @@ mod crl;
 mod der;
 mod digest;
 mod ecdsa;
+mod ed25519;
 mod error;
 mod name;
 mod path;
@@ -75,6 +81,7 @@ pub use content::ContentKey;
 pub use crl::Crl;
 pub use digest::{Sha256, same_bytes, sha256};
 pub use ecdsa::ecdsa_from_der;
+pub use ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 pub use error::{CertificateError, CryptoError, DecryptError, KeyError, VerifyError};
 pub use path::{CertificatePath, Purpose, Revocation, TrustAnchors};
 pub use private::{Identity, PrivateKey};

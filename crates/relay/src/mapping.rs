@@ -41,6 +41,10 @@ impl Relay {
                 kind: Kind::Mapping,
                 outcome: GRANTED.to_owned(),
                 purpose,
+                items: Scheme::from_uri(&input.wanted)
+                    .map(|scheme| scheme.uri().to_owned())
+                    .into_iter()
+                    .collect(),
                 envelope: None,
                 target: None,
             };

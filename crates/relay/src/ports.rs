@@ -58,6 +58,8 @@ pub struct NewEntry {
     pub outcome: String,
     /// What for.
     pub purpose: Purpose,
+    /// What was asked for or disclosed: URI of a scheme of numbers, or names of items of information.
+    pub items: Vec<String>,
     /// `ID` of the envelope, if there is one.
     pub envelope: Option<String>,
     /// Whom a new envelope was issued for; `None` for everything else.

@@ -127,6 +127,7 @@ impl Relay {
                 kind: Kind::Disclosure,
                 outcome: notice.outcome.name().to_owned(),
                 purpose: notice.purpose,
+                items: notice.items.iter().map(|item| item.name().to_owned()).collect(),
                 envelope: Some(notice.envelope.clone()),
                 target: None,
             }])?;
@@ -165,6 +166,7 @@ impl Relay {
             kind: Kind::History,
             outcome: SHOWN.to_owned(),
             purpose: Purpose::History,
+            items: Vec::new(),
             envelope: None,
             target: None,
         }])?;

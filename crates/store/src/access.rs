@@ -1,4 +1,4 @@
-//! The access history, and with it the envelopes that were issued.
+//! The access history with its leaves in the ledger, and with it the envelopes that were issued.
 
 use chukei_profile::Purpose;
 use chukei_profile::history::{Entry, Kind};
@@ -7,6 +7,7 @@ use chukei_xml::lexical::DateTime;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::Store;
+use crate::ledger::{Access, book};
 
 impl AccessLog for Store {
     fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
@@ -14,28 +15,28 @@ impl AccessLog for Store {
         self.writer.write(move |connection| {
             let mut known = connection
                 .prepare_cached("SELECT 1 FROM access WHERE kind = 'disclosure' AND envelope = ?1")?;
-            // A person's last number is found through the key on person and number.
             let mut insert = connection.prepare_cached(
-                "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, envelope, target)
-                 VALUES (
-                     ?1, CASE WHEN ?1 IS NOT NULL THEN
-                         1 + (SELECT coalesce(max(number), 0) FROM access WHERE person = ?1) END,
-                     ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, envelope, target, leaf)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?;
             for entry in &entries {
                 // A second notice about one envelope is no second disclosure.
                 if entry.kind == Kind::Disclosure && known.exists([&entry.envelope])? {
                     continue;
                 }
+                let access = access(entry);
+                let place = book(connection, &access)?;
                 insert.execute((
-                    entry.person.map(|person| person.0),
-                    entry.at.0,
-                    &entry.actor,
-                    entry.kind.name(),
-                    &entry.outcome,
-                    entry.purpose.uri(),
-                    &entry.envelope,
-                    &entry.target,
+                    access.person,
+                    access.person.map(|_| place.number),
+                    access.at,
+                    access.actor,
+                    access.kind.name(),
+                    access.outcome,
+                    access.purpose,
+                    access.envelope,
+                    access.target,
+                    place.leaf,
                 ))?;
             }
             Ok(())
@@ -68,6 +69,20 @@ impl AccessLog for Store {
             select.query_row([envelope], issuance).optional()
         })?;
         row.map(|issuance| issuance.ok_or(Unavailable)).transpose()
+    }
+}
+
+fn access(entry: &NewEntry) -> Access<'_> {
+    Access {
+        person: entry.person.map(|person| person.0),
+        at: entry.at.0,
+        actor: &entry.actor,
+        kind: entry.kind,
+        outcome: &entry.outcome,
+        purpose: entry.purpose.uri(),
+        items: &entry.items,
+        envelope: entry.envelope.as_deref(),
+        target: entry.target.as_deref(),
     }
 }
 

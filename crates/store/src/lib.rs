@@ -4,6 +4,8 @@
 //!   is waiting together.
 //! * What was not committed was never acknowledged, and leaves nothing behind.
 //! * The access history is append-only, by triggers, and numbered for each person from 1 without a gap, by a key.
+//! * Each entry is a leaf of the ledger (`chukei-ledger`), in the same transaction. [`Store::checkpoint`] commits to all of
+//!   them and to every person's last one, [`Store::bundle`] is what a person gets, [`Store::fsck`] recomputes everything.
 //! * There is no column for a name, an address, eligibility or a benefit.
 //!
 //! ```no_run
@@ -15,9 +17,23 @@
 
 #![forbid(unsafe_code)]
 
+/// A place where the crash tests end the process; nothing without their feature.
+macro_rules! crash_point {
+    ($name:literal) => {
+        #[cfg(feature = "danger-crash-points")]
+        $crate::danger::point($name)
+    };
+}
+
 mod access;
 mod agreements;
+mod checkpoint;
+#[cfg(feature = "danger-crash-points")]
+pub mod danger;
+mod fsck;
+mod ledger;
 mod mappings;
+mod proof;
 mod replay;
 mod schema;
 mod writer;
@@ -27,10 +43,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chukei_ledger::tiles::Edge;
 use chukei_relay::Unavailable;
 use rusqlite::{Connection, OpenFlags};
 
 pub use agreements::Agreement;
+pub use checkpoint::LedgerError;
+pub use fsck::{Damage, Sound};
 pub use mappings::MappingRow;
 
 /// How long a statement waits for another process that holds the file.
@@ -43,6 +62,8 @@ pub struct Store {
     path: PathBuf,
     writer: writer::Writer,
     readers: Mutex<Vec<Connection>>,
+    /// End of the tree up to the last checkpoint that was made here; who holds it makes the next.
+    edge: Mutex<Option<Edge>>,
 }
 
 /// A state that cannot be opened.
@@ -94,7 +115,7 @@ impl Store {
             Err(error) => return Err(file(&error)),
         }
         let writer = writer::Writer::start(connection).map_err(|error| file(&error))?;
-        Ok(Self { path: path.to_owned(), writer, readers: Mutex::default() })
+        Ok(Self { path: path.to_owned(), writer, readers: Mutex::default(), edge: Mutex::default() })
     }
 
     /// The file.

@@ -59,7 +59,88 @@ const STEPS: &[&str] = &["
     CREATE TRIGGER access_follows BEFORE INSERT ON access
         WHEN NEW.number <> 1 + (SELECT coalesce(max(number), 0) FROM access WHERE person = NEW.person)
         BEGIN SELECT RAISE (ABORT, 'the access history has no gap'); END;
+", "
+    -- The ledger (chukei-ledger). A chain holds all entries about one person, or about nobody that the relay knows.
+    CREATE TABLE chain (
+        chain  INTEGER PRIMARY KEY,
+        person INTEGER UNIQUE,
+        key    BLOB    NOT NULL CHECK (length(key) = 32),
+        number INTEGER NOT NULL,
+        hash   BLOB    NOT NULL CHECK (length(hash) = 32)
+    ) STRICT;
+    CREATE UNIQUE INDEX chain_about_nobody ON chain (person IS NULL) WHERE person IS NULL;
+    CREATE TRIGGER chain_grows BEFORE UPDATE ON chain
+        WHEN NEW.number <> OLD.number + 1 OR NEW.key <> OLD.key OR NEW.person IS NOT OLD.person
+        BEGIN SELECT RAISE (ABORT, 'a chain grows by one entry at a time'); END;
+    CREATE TRIGGER chain_stays BEFORE DELETE ON chain
+        BEGIN SELECT RAISE (ABORT, 'a chain is never deleted'); END;
+
+    -- The tree: a leaf for each entry, and for each map of heads, which has no chain. Salt and content are destroyed when
+    -- they have been kept long enough; the rest stays.
+    CREATE TABLE leaf (
+        leaf           INTEGER PRIMARY KEY CHECK (leaf >= 0),
+        data           BLOB    NOT NULL,
+        chain          INTEGER REFERENCES chain (chain),
+        number         INTEGER,
+        previous       BLOB,
+        keep_until     INTEGER,
+        withheld_until INTEGER,
+        commitment     BLOB,
+        salt           BLOB,
+        content        BLOB CHECK ((content IS NULL) = (salt IS NULL))
+    ) STRICT;
+    CREATE INDEX leaf_destroyed ON leaf (chain, number) WHERE chain IS NOT NULL AND salt IS NULL;
+    CREATE TRIGGER leaf_follows BEFORE INSERT ON leaf
+        WHEN NEW.leaf <> (SELECT coalesce(max(leaf) + 1, 0) FROM leaf)
+        BEGIN SELECT RAISE (ABORT, 'the tree has no gap'); END;
+    CREATE TRIGGER leaf_keeps BEFORE UPDATE ON leaf
+        WHEN NEW.salt IS NOT NULL OR NEW.leaf <> OLD.leaf OR NEW.data <> OLD.data OR NEW.chain IS NOT OLD.chain
+            OR NEW.number IS NOT OLD.number OR NEW.previous IS NOT OLD.previous
+            OR NEW.keep_until IS NOT OLD.keep_until OR NEW.withheld_until IS NOT OLD.withheld_until
+            OR NEW.commitment IS NOT OLD.commitment
+        BEGIN SELECT RAISE (ABORT, 'the tree is append-only'); END;
+    CREATE TRIGGER leaf_stays BEFORE DELETE ON leaf
+        BEGIN SELECT RAISE (ABORT, 'the tree is append-only'); END;
+
+    -- Made from the leaves: full tiles of level 0, all of the levels above, and the map of heads.
+    CREATE TABLE tile (
+        level  INTEGER NOT NULL,
+        tile   INTEGER NOT NULL,
+        hashes BLOB    NOT NULL,
+        PRIMARY KEY (level, tile)
+    ) STRICT;
+    CREATE TABLE heads_page (path BLOB PRIMARY KEY, page BLOB NOT NULL) STRICT;
+    -- Leaves before booked are in the map; the newest leaf of a map.
+    CREATE TABLE ledger (one INTEGER PRIMARY KEY CHECK (one = 1), booked INTEGER NOT NULL, heads INTEGER) STRICT;
+    INSERT INTO ledger VALUES (1, 0, NULL);
+    CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
+    CREATE TRIGGER checkpoint_keeps BEFORE UPDATE ON checkpoint
+        BEGIN SELECT RAISE (ABORT, 'what was signed stays'); END;
+    CREATE TRIGGER checkpoint_stays BEFORE DELETE ON checkpoint
+        BEGIN SELECT RAISE (ABORT, 'what was signed stays'); END;
+
+    -- Each entry of the history has its leaf, and goes with its content.
+    ALTER TABLE access ADD COLUMN leaf INTEGER REFERENCES leaf (leaf);
+    CREATE UNIQUE INDEX access_leaf ON access (leaf);
+    DROP TRIGGER access_keeps;
+    DROP TRIGGER access_stays;
+    DROP TRIGGER access_follows;
 "];
+
+/// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.
+const GUARDS: &str = "
+    CREATE TRIGGER IF NOT EXISTS access_keeps BEFORE UPDATE ON access
+        BEGIN SELECT RAISE (ABORT, 'the access history is append-only'); END;
+    CREATE TRIGGER IF NOT EXISTS access_stays BEFORE DELETE ON access
+        WHEN (SELECT salt FROM leaf WHERE leaf = OLD.leaf) IS NOT NULL
+        BEGIN SELECT RAISE (ABORT, 'the access history is append-only'); END;
+    CREATE TRIGGER IF NOT EXISTS access_follows BEFORE INSERT ON access
+        WHEN NEW.leaf IS NULL OR NOT EXISTS (
+            SELECT 1 FROM leaf JOIN chain USING (chain)
+            WHERE leaf.leaf = NEW.leaf AND chain.person IS NEW.person
+                AND (NEW.person IS NULL OR leaf.number = NEW.number))
+        BEGIN SELECT RAISE (ABORT, 'the access history has no gap'); END;
+";
 
 /// Brings the file up to date. A version that is newer than this program is returned, and nothing is done.
 pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
@@ -71,7 +152,50 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<Option<i6
     for step in due {
         transaction.execute_batch(step)?;
     }
+    if !due.is_empty() {
+        crate::ledger::adopt(&transaction)?;
+        transaction.execute_batch(GUARDS)?;
+    }
     transaction.pragma_update(None, "user_version", STEPS.len())?;
     transaction.commit()?;
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use chukei_relay::{AccessLog, Person};
+
+    use super::*;
+    use crate::Store;
+
+    #[test]
+    fn a_file_of_before_the_ledger_gets_its_leaves() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("state.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(STEPS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        for (person, number, kind, envelope, target) in [
+            (Some(1), Some(1), "mapping", Some("_e1"), Some("https://insurer-b.example.test/")),
+            (None, None, "mapping", None, None),
+            (Some(2), Some(1), "history", None, None),
+            (Some(1), Some(2), "disclosure", Some("_e1"), None),
+        ] {
+            old.execute(
+                "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, envelope, target)
+                 VALUES (?1, ?2, 1790000000, 'https://insurer-a.example.test/', ?3, 'OK', 'urn:chukei:1.0:purpose:history', ?4, ?5)",
+                (person, number, kind, envelope, target),
+            )
+            .unwrap();
+        }
+        drop(old);
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.history(Person(1)).unwrap().len(), 2);
+        let sound = store.fsck(None).unwrap().unwrap();
+        assert_eq!((sound.leaves, sound.entries, sound.chains), (4, 4, 3));
+        drop(store);
+        assert!(Store::open(&path).unwrap().fsck(None).unwrap().is_ok());
+        let hand = Connection::open(&path).unwrap();
+        hand.execute("UPDATE access SET outcome = 'x'", []).unwrap_err();
+    }
 }

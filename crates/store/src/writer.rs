@@ -96,7 +96,9 @@ fn work(mut connection: Connection, waiting: &Receiver<Job>) {
             }
         }
         had_company = tells.len() > 1;
+        crash_point!("appended");
         let committed = transaction.commit().is_ok();
+        crash_point!("committed");
         for tell in tells {
             tell(committed);
         }

@@ -40,6 +40,7 @@ fn entry(person: i64, kind: Kind) -> NewEntry {
         kind,
         outcome: "OK".to_owned(),
         purpose: Purpose::CombinedHighCost,
+        items: vec!["eligibility".to_owned()],
         envelope: None,
         target: None,
     }

@@ -26,6 +26,7 @@ fn entry(envelope: &str) -> NewEntry {
         kind: Kind::Mapping,
         outcome: "OK".to_owned(),
         purpose: Purpose::CombinedHighCost,
+        items: vec!["eligibility".to_owned()],
         envelope: Some(envelope.to_owned()),
         target: Some("https://insurer-b.example.test/".to_owned()),
     }
@@ -99,6 +100,7 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
     let check: String =
         Connection::open(&path).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
+    assert!(store.fsck(None).unwrap().is_ok());
 }
 
 #[test]
@@ -173,6 +175,7 @@ fn there_is_no_column_for_what_a_relay_must_not_know() {
             "access.at",
             "access.envelope",
             "access.kind",
+            "access.leaf",
             "access.number",
             "access.outcome",
             "access.person",
@@ -183,6 +186,28 @@ fn there_is_no_column_for_what_a_relay_must_not_know() {
             "agreement.requester",
             "agreement.target",
             "agreement.via_relay",
+            "chain.chain",
+            "chain.hash",
+            "chain.key",
+            "chain.number",
+            "chain.person",
+            "checkpoint.note",
+            "checkpoint.size",
+            "heads_page.page",
+            "heads_page.path",
+            "leaf.chain",
+            "leaf.commitment",
+            "leaf.content",
+            "leaf.data",
+            "leaf.keep_until",
+            "leaf.leaf",
+            "leaf.number",
+            "leaf.previous",
+            "leaf.salt",
+            "leaf.withheld_until",
+            "ledger.booked",
+            "ledger.heads",
+            "ledger.one",
             "mapping.number",
             "mapping.party",
             "mapping.person",
@@ -191,6 +216,9 @@ fn there_is_no_column_for_what_a_relay_must_not_know() {
             "mapping.valid_until",
             "out_of_service.party",
             "portal.party",
+            "tile.hashes",
+            "tile.level",
+            "tile.tile",
             "used.id",
             "used.owner",
             "used.until",

@@ -1,0 +1,241 @@
+//! `chukei ledger`: proofs for persons, and the whole ledger for operators.
+
+use std::{
+    io::{Read, Write},
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use chukei_crypto::{Ed25519PrivateKey, UnixTime};
+use chukei_ledger::{Bundle, BundleError, Distrust, Finding, KeyUse, Policy, SignerKey, Trust};
+use chukei_profile::{Identifier, Scheme};
+use chukei_relay::MappingStore;
+use chukei_store::{Damage, Store};
+use chukei_xml::lexical::DateTime;
+
+use crate::{
+    args::{Ledger, LedgerFsck, LedgerKey, LedgerProve, LedgerVerify},
+    say::{Exit, Failure, Say},
+};
+
+/// Octets of the largest number that is read from standard input.
+const NUMBER: u64 = 4096;
+
+/// Does what was asked of the ledger.
+pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
+    match asked {
+        Ledger::Verify(asked) => verify(asked, say),
+        Ledger::Prove(asked) => prove(asked, say),
+        Ledger::Fsck(asked) => fsck(asked, say),
+        Ledger::Key(asked) => key(asked, say),
+    }
+}
+
+fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
+    let bundle = bundle(&asked.bundle, &read(&asked.bundle)?)?;
+    let policy = asked.policy.as_deref().map(policy).transpose()?;
+    let mut seen = Vec::new();
+    for path in &asked.seen {
+        let octets = read(path)?;
+        // A checkpoint as it was published, or a whole bundle.
+        match String::from_utf8(octets) {
+            Ok(text) if !text.trim_start().starts_with('{') => seen.push(text),
+            Ok(text) => seen.extend(bundle_of(path, text)?),
+            Err(error) => return Err(Failure::read(path, &error).usage()),
+        }
+    }
+    let trust = policy.as_ref().map_or(Trust::Named, Trust::Policy);
+    let shown = match chukei_ledger::verify(&bundle, trust, &seen) {
+        Ok(shown) => shown,
+        Err(findings) => {
+            findings.iter().for_each(|finding| say.result(finding_text(finding, say)));
+            return Err(Failure::new(Exit::Unverified, "ledger.refused", [findings.len().to_string()])
+                .fix("ledger.refused-fix", [""; 0]));
+        }
+    };
+    let checkpoint = &shown.trusted.checkpoint;
+    let until = DateTime { seconds: shown.complete_until, nanoseconds: 0 }.format();
+    let (size, entries) = (checkpoint.size.to_string(), shown.entries.to_string());
+    say.result(say.text("ledger.holds", [checkpoint.origin.clone(), size, entries, until]));
+    for (key, count) in [("ledger.withheld", shown.withheld), ("ledger.destroyed", shown.destroyed)] {
+        if count > 0 {
+            say.result(say.text(key, [count.to_string()]));
+        }
+    }
+    if !shown.trusted.witnesses.is_empty() {
+        let names: Vec<&str> = shown.trusted.witnesses.keys().map(String::as_str).collect();
+        say.result(say.text("ledger.witnesses", [names.join(", ")]));
+    }
+    if policy.is_none() {
+        say.result(say.text("ledger.named-key", [""; 0]));
+    }
+    Ok(Exit::Conformant)
+}
+
+/// The last checkpoint of a bundle that was seen before.
+fn bundle_of(path: &Path, text: String) -> Result<Option<String>, Failure> {
+    bundle(path, text.as_bytes()).map(|mut bundle| bundle.checkpoints.pop())
+}
+
+fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
+    let key = signer(&asked.key, &asked.origin)?;
+    let mut number = String::new();
+    let stdin = std::io::stdin().lock();
+    stdin.take(NUMBER).read_to_string(&mut number).map_err(|error| Failure::read(Path::new("-"), &error))?;
+    let bad_number =
+        || Failure::new(Exit::Usage, "ledger.bad-number", [""; 0]).fix("ledger.bad-number-fix", [""; 0]);
+    let scheme = Scheme::from_uri(&asked.scheme).ok_or_else(bad_number)?;
+    let number = Identifier::new(scheme, number.trim_end_matches(['\r', '\n'])).map_err(|_| bad_number())?;
+
+    let store = open(&asked.state)?;
+    let fails = |error: &dyn std::fmt::Display| unusable(&asked.state, error);
+    let now = now();
+    let persons = store.persons(&asked.party, &number, now).map_err(|error| fails(&error))?;
+    let [person] = persons.as_slice() else {
+        return Err(Failure::new(Exit::Usage, "ledger.nobody", [""; 0]).fix("ledger.nobody-fix", [""; 0]));
+    };
+    store.checkpoint(std::slice::from_ref(&key), now).map_err(|error| fails(&error))?;
+    let bundle = store.bundle(*person, &asked.since, key.verifier()).map_err(|error| fails(&error))?;
+    let json = bundle.json().map_err(|error| Failure::write(&asked.out, &error))?;
+    std::fs::write(&asked.out, json).map_err(|error| Failure::write(&asked.out, &error))?;
+    let size = store.last_checkpoint().map(|(checkpoint, _)| checkpoint.size).unwrap_or_default();
+    let (out, entries) = (asked.out.display().to_string(), bundle.chain.entries.len().to_string());
+    say.result(say.text("ledger.made", [out, entries, size.to_string()]));
+    Ok(Exit::Conformant)
+}
+
+fn fsck(asked: &LedgerFsck, say: &Say) -> Result<Exit, Failure> {
+    // A slip of the pen must not make an empty ledger and find it sound.
+    std::fs::metadata(&asked.state).map_err(|error| Failure::read(&asked.state, &error))?;
+    let policy = asked.policy.as_deref().map(policy).transpose()?;
+    let store = open(&asked.state)?;
+    match store.fsck(policy.as_ref()).map_err(|error| unusable(&asked.state, &error))? {
+        Ok(sound) => {
+            let counts = [sound.leaves, sound.entries, sound.destroyed, sound.chains, sound.checkpoints];
+            say.result(say.text("ledger.sound", counts.map(|count| count.to_string())));
+            Ok(Exit::Conformant)
+        }
+        Err(damage) => {
+            damage.iter().for_each(|damage| say.result(damage_text(damage, say)));
+            Err(Failure::new(Exit::Unverified, "ledger.unsound", [damage.len().to_string()])
+                .fix("ledger.unsound-fix", [""; 0]))
+        }
+    }
+}
+
+fn key(asked: &LedgerKey, say: &Say) -> Result<Exit, Failure> {
+    let out = asked.out.display().to_string();
+    let fails = |error: &dyn std::fmt::Display| Failure::write(&asked.out, error);
+    let key = Ed25519PrivateKey::generate().map_err(|error| fails(&error))?;
+    let pem = key.to_pkcs8_pem().map_err(|error| fails(&error))?;
+    let signer = SignerKey::new(&asked.origin, KeyUse::Log, key).ok_or_else(|| bad_origin(&asked.origin))?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&asked.out).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::new(Exit::Setup, "ledger.key-exists", [out.clone()])
+            .fix("ledger.key-exists-fix", [""; 0]),
+        _ => fails(&error),
+    })?;
+    file.write_all(pem.as_bytes()).map_err(|error| fails(&error))?;
+    say.note(say.text("ledger.key-made", [out]));
+    say.result(format_args!("log {}", signer.verifier()));
+    Ok(Exit::Conformant)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::read(path, &error))
+}
+
+fn bundle(path: &Path, json: &[u8]) -> Result<Bundle, Failure> {
+    Bundle::parse(json).map_err(|error: BundleError| {
+        Failure::new(Exit::Usage, "ledger.unreadable", [path.display().to_string(), error.to_string()])
+            .fix("ledger.unreadable-fix", [""; 0])
+    })
+}
+
+fn policy(path: &Path) -> Result<Policy, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    Policy::parse(&text).map_err(|error| {
+        Failure::new(Exit::Usage, "ledger.bad-policy", [error.line.to_string(), error.expected.to_owned()])
+            .fix("ledger.bad-policy-fix", [""; 0])
+    })
+}
+
+fn signer(path: &Path, origin: &str) -> Result<SignerKey, Failure> {
+    let pem = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    let key = Ed25519PrivateKey::from_pem(&pem).map_err(|error| {
+        let path = path.display().to_string();
+        Failure::new(Exit::Usage, "ledger.bad-key", [path.clone(), error.to_string()])
+            .fix("ledger.bad-key-fix", [path])
+    })?;
+    SignerKey::new(origin, KeyUse::Log, key).ok_or_else(|| bad_origin(origin))
+}
+
+fn bad_origin(origin: &str) -> Failure {
+    Failure::new(Exit::Usage, "ledger.bad-origin", [origin]).fix("ledger.bad-origin-fix", [""; 0])
+}
+
+fn open(path: &Path) -> Result<Store, Failure> {
+    Store::open(path).map_err(|error| unusable(path, &error))
+}
+
+fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    let path = path.display().to_string();
+    Failure::new(Exit::Setup, "ledger.store", [path.clone(), error.to_string()])
+        .fix("ledger.store-fix", [path])
+}
+
+fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn finding_text(finding: &Finding, say: &Say) -> String {
+    let one = |key, number: &dyn ToString| (key, vec![number.to_string()]);
+    let two =
+        |key, first: &dyn ToString, second: &dyn ToString| (key, vec![first.to_string(), second.to_string()]);
+    let (key, with) = match finding {
+        Finding::Checkpoints => ("checkpoints", vec![]),
+        Finding::Distrusted { place, why: Distrust::Form } => one("form", place),
+        Finding::Distrusted { place, why: Distrust::NoKey } => one("no-key", place),
+        Finding::Distrusted { place, why: Distrust::Signature { name } } => two("signature", place, name),
+        Finding::Distrusted { place, why: Distrust::Quorum { signed } } => {
+            two("quorum", place, &signed.join(", "))
+        }
+        Finding::Origin { place } => one("origin", place),
+        Finding::Fork { size } => one("fork", size),
+        Finding::Inconsistent { from, to } => two("inconsistent", from, to),
+        Finding::Unconnected { size } => one("unconnected", size),
+        Finding::Gap { expected, found } => two("gap", expected, found),
+        Finding::Link { number } => one("link", number),
+        Finding::Content { number } => one("content", number),
+        Finding::Missing { number } => one("missing", number),
+        Finding::Inclusion { number } => one("inclusion", number),
+        Finding::Order { number } => one("order", number),
+        Finding::HeadsInclusion => ("heads-inclusion", vec![]),
+        Finding::HeadsProof => ("heads-proof", vec![]),
+        Finding::Omitted { shown, committed } => two("omitted", shown, committed),
+        Finding::Head { number } => one("head", number),
+        Finding::Unbooked { number } => one("unbooked", number),
+    };
+    say.text(&format!("ledger.finding.{key}"), with)
+}
+
+fn damage_text(damage: &Damage, say: &Say) -> String {
+    let one = |key, value: &dyn ToString| (key, vec![value.to_string()]);
+    let (key, with) = match damage {
+        Damage::File { says } => one("file", says),
+        Damage::Leaf { leaf } => one("leaf", leaf),
+        Damage::Content { leaf } => one("content", leaf),
+        Damage::History { leaf } => one("history", leaf),
+        Damage::Entries { history, ledger } => ("entries", vec![history.to_string(), ledger.to_string()]),
+        Damage::Chain { number } => one("chain", number),
+        Damage::Tile { level, index } => ("tile", vec![level.to_string(), index.to_string()]),
+        Damage::Heads { leaf } => one("heads", leaf),
+        Damage::Map => ("map", vec![]),
+        Damage::Checkpoint { size } => one("checkpoint", size),
+    };
+    say.text(&format!("ledger.damage.{key}"), with)
+}

@@ -1,0 +1,207 @@
+//! `chukei ledger` as a person and an operator use it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use chukei_crypto::UnixTime;
+use chukei_profile::history::Kind;
+use chukei_profile::{Identifier, Purpose, Scheme};
+use chukei_relay::{AccessLog, NewEntry, Person};
+use chukei_store::{MappingRow, Store};
+
+const A: &str = "https://insurer-a.example.test/";
+const ORIGIN: &str = "relay.example.test/ledger";
+const NUMBER: &str = "1234567890";
+
+struct Desk {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    /// A relay's state with ten entries about one person.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = Self { path: folder.path().to_owned(), _folder: folder };
+        let store = desk.store();
+        let row = MappingRow {
+            person: Person(1),
+            party: A.to_owned(),
+            number: Identifier::new(Scheme::CareInsured, NUMBER).unwrap(),
+            from: UnixTime(0),
+            until: UnixTime(i64::MAX),
+        };
+        store.add_mappings(vec![row]).unwrap();
+        desk.record(10);
+        desk
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&self.path.join("relay.db")).unwrap()
+    }
+
+    fn record(&self, entries: i64) {
+        let entry = |turn| NewEntry {
+            person: Some(Person(1 + turn % 2)),
+            at: UnixTime(1_790_000_000 + turn),
+            actor: A.to_owned(),
+            kind: Kind::Mapping,
+            outcome: "NotMember".to_owned(),
+            purpose: Purpose::CombinedHighCost,
+            items: vec![],
+            envelope: None,
+            target: None,
+        };
+        self.store().append(&(0..entries * 2).map(entry).collect::<Vec<_>>()).unwrap();
+    }
+
+    fn run(&self, lang: &str, words: &[&str], stdin: &str) -> Said {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chukei"))
+            .args(["--lang", lang, "ledger"])
+            .args(words)
+            .current_dir(&self.path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads nothing may be gone by now.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |octets| String::from_utf8(octets).unwrap();
+        Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    fn prove(&self, out: &str, more: &[&str], number: &str) -> Said {
+        let scheme = Scheme::CareInsured.uri();
+        let words = [
+            "prove", "--state", "relay.db", "--key", "log.pem", "--origin", ORIGIN, "--party", A, "--scheme",
+            scheme, "--out", out,
+        ];
+        self.run("en", &[&words, more].concat(), number)
+    }
+
+    /// A key, a policy that trusts it, and the person's bundle.
+    fn proved() -> Self {
+        let desk = Self::new();
+        let made = desk.run("en", &["key", "--origin", ORIGIN, "--out", "log.pem"], "");
+        assert_eq!(made.code, 0, "{}", made.err);
+        fs::write(desk.path.join("policy.txt"), format!("{}quorum none\n", made.out)).unwrap();
+        let proved = desk.prove("history.json", &[], &format!("{NUMBER}\n"));
+        assert_eq!(proved.code, 0, "{}", proved.err);
+        desk
+    }
+
+    fn verify(&self, lang: &str, file: &str) -> Said {
+        self.run(lang, &["verify", file, "--policy", "policy.txt"], "")
+    }
+
+    fn change(&self, file: &str, from: &str, to: &str) {
+        let path: &Path = &self.path.join(file);
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+    }
+}
+
+#[test]
+fn a_person_checks_their_history_and_its_growth() {
+    let desk = Desk::proved();
+    let shown = desk.verify("en", "history.json");
+    assert_eq!(shown.code, 0, "{}", shown.err);
+    assert!(shown.out.contains("size 21: 10 entries"), "{}", shown.out);
+    assert!(desk.verify("ja", "history.json").out.contains("項目 10 件"));
+    // Without a policy it says what that does not show.
+    let named = desk.run("en", &["verify", "history.json"], "");
+    assert!(named.code == 0 && named.out.contains("--policy"), "{}", named.out);
+
+    desk.record(5);
+    assert_eq!(desk.prove("later.json", &["--since", "21"], NUMBER).code, 0);
+    let seen = |file: &str| {
+        desk.run("en", &["verify", file, "--policy", "policy.txt", "--seen", "history.json"], "")
+    };
+    assert_eq!(seen("later.json").code, 0);
+    assert_eq!(desk.prove("alone.json", &[], NUMBER).code, 0);
+    let alone = seen("alone.json");
+    assert!(alone.code == 7 && alone.out.contains("--since 21"), "{} {}", alone.code, alone.out);
+}
+
+#[test]
+fn a_lie_is_explained_in_both_languages() {
+    let desk = Desk::proved();
+    let sound = fs::read_to_string(desk.path.join("history.json")).unwrap();
+    desk.change("history.json", "NotMember", "granted");
+    for (lang, words) in [
+        ("ja", "項目 1 の内容は、記録されたときのものではありません"),
+        ("en", "The content of entry 1 is not what was recorded"),
+    ] {
+        let found = desk.verify(lang, "history.json");
+        assert_eq!(found.code, 7, "{lang}");
+        assert!(found.out.contains(words) && found.err.contains("→"), "{lang}: {} {}", found.out, found.err);
+    }
+    fs::write(desk.path.join("history.json"), sound).unwrap();
+    assert_eq!(desk.verify("en", "history.json").code, 0);
+    // Another log's key.
+    let other = desk.run("en", &["key", "--origin", ORIGIN, "--out", "other.pem"], "");
+    fs::write(desk.path.join("policy.txt"), format!("{}quorum none\n", other.out)).unwrap();
+    let found = desk.verify("en", "history.json");
+    assert!(found.code == 7 && found.out.contains("not signed by a log that you trust"), "{}", found.out);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_its_place() {
+    let desk = Desk::proved();
+    desk.change("history.json", "\"salt\"", "\"salty\"");
+    let found = desk.verify("en", "history.json");
+    assert_eq!(found.code, 2);
+    assert!(found.err.contains("history.json is no proof bundle: "), "{}", found.err);
+    assert_eq!(desk.verify("en", "absent.json").code, 2);
+    fs::write(desk.path.join("policy.txt"), "log x\n").unwrap();
+    let found = desk.verify("ja", "history.json");
+    assert_eq!(found.code, 2);
+    assert_eq!(desk.run("en", &["verify", "log.pem"], "").code, 2);
+}
+
+#[test]
+fn what_is_asked_wrongly_is_refused() {
+    let desk = Desk::proved();
+    assert_eq!(desk.prove("x.json", &[], "1234567891").code, 2, "nobody has this number");
+    assert_eq!(desk.prove("x.json", &[], "").code, 2);
+    assert_eq!(
+        desk.run("en", &["key", "--origin", ORIGIN, "--out", "log.pem"], "").code,
+        3,
+        "never overwritten"
+    );
+    assert_eq!(desk.run("en", &["key", "--origin", "a b", "--out", "b.pem"], "").code, 2);
+    fs::write(desk.path.join("log.pem"), "no key").unwrap();
+    assert_eq!(desk.prove("x.json", &[], NUMBER).code, 2);
+    assert!(!desk.path.join("x.json").exists() && !desk.path.join("b.pem").exists());
+}
+
+#[test]
+fn an_operator_checks_the_whole_ledger() {
+    let desk = Desk::proved();
+    let words = ["fsck", "relay.db", "--policy", "policy.txt"];
+    let sound = desk.run("en", &words, "");
+    assert!(sound.code == 0 && sound.out.contains("21 leaves, 20 entries"), "{} {}", sound.out, sound.err);
+    let hand = rusqlite::Connection::open(desk.path.join("relay.db")).unwrap();
+    hand.execute_batch("DROP TRIGGER access_keeps; UPDATE access SET outcome = 'granted' WHERE leaf = 3")
+        .unwrap();
+    let found = desk.run("ja", &words, "");
+    assert!(
+        found.code == 7 && found.out.contains("葉 3 の項目は、アクセス履歴と食い違います"),
+        "{}",
+        found.out
+    );
+    assert_eq!(desk.run("en", &["fsck", "absent.db"], "").code, 2);
+    assert!(!desk.path.join("absent.db").exists());
+}

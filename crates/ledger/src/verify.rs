@@ -1,0 +1,289 @@
+//! Whether a bundle shows what it says: the person's whole history, in a log that was only ever added to.
+
+use chukei_crypto::same_bytes;
+
+use crate::bundle::{Bundle, Entry};
+use crate::chain::{commitment, label};
+use crate::checkpoint::{Checkpoint, Distrust, Policy, Trusted};
+use crate::{Hash, Head, Part, VerifierKey, tree};
+
+/// A ground for not believing a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// There is no checkpoint, or not one proof of consistency for each after the first.
+    Checkpoints,
+    /// A checkpoint is not believed.
+    Distrusted {
+        /// Its place in the bundle, from 1.
+        place: usize,
+        /// Why.
+        why: Distrust,
+    },
+    /// A checkpoint is of another log than the last.
+    Origin {
+        /// Its place in the bundle, from 1.
+        place: usize,
+    },
+    /// Two checkpoints of one size have different roots: the log has shown different people different histories.
+    Fork {
+        /// Their size.
+        size: u64,
+    },
+    /// The newer tree does not begin with the older: something was changed or taken away.
+    Inconsistent {
+        /// Size of the older.
+        from: u64,
+        /// Size of the newer.
+        to: u64,
+    },
+    /// A checkpoint that was seen before is not among those of the bundle, so nothing connects them.
+    Unconnected {
+        /// Its size.
+        size: u64,
+    },
+    /// The numbers of the entries have a gap, or one stands twice.
+    Gap {
+        /// The number that was due.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// An entry does not name the one before it.
+    Link {
+        /// Its number.
+        number: u64,
+    },
+    /// Salt and content of an entry are not what was committed to.
+    Content {
+        /// Its number.
+        number: u64,
+    },
+    /// The content of an entry is missing, though it is neither withheld nor old enough to be destroyed.
+    Missing {
+        /// Its number.
+        number: u64,
+    },
+    /// An entry does not stand in the tree where it says.
+    Inclusion {
+        /// Its number.
+        number: u64,
+    },
+    /// An entry stands in the tree before one with a lower number.
+    Order {
+        /// Its number.
+        number: u64,
+    },
+    /// The map of heads does not stand in the tree where it says.
+    HeadsInclusion,
+    /// The chain's place in the map of heads is not proved.
+    HeadsProof,
+    /// The map of heads commits to more entries than are shown: the newest are left out.
+    Omitted {
+        /// Entries that are shown.
+        shown: u64,
+        /// Entries that were committed to.
+        committed: u64,
+    },
+    /// The last entry that the map of heads commits to is another one than is shown.
+    Head {
+        /// Its number.
+        number: u64,
+    },
+    /// An entry is older than the map of heads, and not booked in it.
+    Unbooked {
+        /// Its number.
+        number: u64,
+    },
+}
+
+/// What a bundle shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The last checkpoint.
+    pub trusted: Trusted,
+    /// When the heads were committed to, in seconds since 1970: until then the history is complete.
+    pub complete_until: i64,
+    /// Entries, and those among them whose content is withheld, and destroyed.
+    pub entries: usize,
+    /// Entries without content that are withheld.
+    pub withheld: usize,
+    /// Entries without content that are older than the time for which they are kept.
+    pub destroyed: usize,
+}
+
+/// Whose signature counts.
+#[derive(Clone, Copy, Debug)]
+pub enum Trust<'p> {
+    /// That of the key which the bundle itself names: shows that the bundle is of one piece, not who made it.
+    Named,
+    /// Those of a policy.
+    Policy(&'p Policy),
+}
+
+/// Verifies a bundle, and that its log has grown from each checkpoint that was `seen` before.
+///
+/// # Errors
+/// Every ground that was found, at least one.
+pub fn verify(bundle: &Bundle, trust: Trust<'_>, seen: &[String]) -> Result<Shown, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let shown = judge(bundle, trust, seen, &mut findings);
+    match shown {
+        Some(shown) if findings.is_empty() => Ok(shown),
+        _ => Err(findings),
+    }
+}
+
+/// `None` where nothing further can be judged.
+fn judge(bundle: &Bundle, trust: Trust<'_>, seen: &[String], findings: &mut Vec<Finding>) -> Option<Shown> {
+    let trusted = checkpoints(bundle, trust, seen, findings)?;
+    let last = &trusted.checkpoint;
+    let heads = &bundle.heads;
+    let label = label(&bundle.chain.key);
+
+    let leaf = Hash::of_leaf(&heads.values.leaf());
+    let stands = tree::includes(&leaf, heads.leaf, last.size, &heads.inclusion, &last.root);
+    if !stands || heads.values.covered > heads.leaf {
+        findings.push(Finding::HeadsInclusion);
+    }
+    let root = Part { hash: heads.values.root, total: heads.values.total };
+    let head = heads.proof.verify(&label, &root);
+    if head.is_none() {
+        findings.push(Finding::HeadsProof);
+    }
+    let mut shown = Shown {
+        complete_until: heads.values.at,
+        entries: bundle.chain.entries.len(),
+        withheld: 0,
+        destroyed: 0,
+        trusted: trusted.clone(),
+    };
+    entries(bundle, label, last, findings, &mut shown);
+    if let Some(head) = head {
+        complete(&bundle.chain.entries, label, head, heads.values.covered, findings);
+    }
+    Some(shown)
+}
+
+/// The last checkpoint, believed and connected with all others.
+fn checkpoints(
+    bundle: &Bundle,
+    trust: Trust<'_>,
+    seen: &[String],
+    findings: &mut Vec<Finding>,
+) -> Option<Trusted> {
+    let named;
+    let policy = match trust {
+        Trust::Policy(policy) => policy,
+        Trust::Named => {
+            let Some(key) = VerifierKey::parse(&bundle.log) else {
+                findings.push(Finding::Distrusted { place: 1, why: Distrust::NoKey });
+                return None;
+            };
+            named = Policy::of_log(key);
+            &named
+        }
+    };
+    let Some((newest, older)) = bundle.checkpoints.split_last() else {
+        findings.push(Finding::Checkpoints);
+        return None;
+    };
+    if bundle.consistency.len() != older.len() {
+        findings.push(Finding::Checkpoints);
+    }
+    let mut believe = |place, believed: Result<Trusted, Distrust>| {
+        believed.map_err(|why| findings.push(Finding::Distrusted { place, why })).ok()
+    };
+    let last = believe(bundle.checkpoints.len(), policy.trust(newest))?;
+    // Witnesses vouch for the last, and the last for those before it.
+    let older: Option<Vec<Trusted>> =
+        (1..).zip(older).map(|(place, note)| believe(place, policy.trust_log(note))).collect();
+    let older = older?;
+    let all: Vec<&Checkpoint> = older.iter().chain([&last]).map(|trusted| &trusted.checkpoint).collect();
+    for (place, checkpoint) in (1..).zip(&all) {
+        if checkpoint.origin != last.checkpoint.origin {
+            findings.push(Finding::Origin { place });
+        }
+    }
+    for (pair, proof) in all.windows(2).zip(&bundle.consistency) {
+        if let [old, new] = pair {
+            connect(old, new, proof, findings);
+        }
+    }
+    for note in seen {
+        match policy.trust_log(note) {
+            Err(why) => findings.push(Finding::Distrusted { place: 0, why }),
+            Ok(seen) => {
+                let seen = seen.checkpoint;
+                match all.iter().find(|checkpoint| checkpoint.size == seen.size) {
+                    Some(same) => connect(&seen, same, &[], findings),
+                    None => findings.push(Finding::Unconnected { size: seen.size }),
+                }
+            }
+        }
+    }
+    Some(last)
+}
+
+fn connect(old: &Checkpoint, new: &Checkpoint, proof: &[Hash], findings: &mut Vec<Finding>) {
+    let (from, to) = (old.size, new.size);
+    if from == to && old.root != new.root {
+        findings.push(Finding::Fork { size: from });
+    } else if !tree::extends((from, &old.root), (to, &new.root), proof) {
+        findings.push(Finding::Inconsistent { from, to });
+    }
+}
+
+/// Each entry for itself, and behind the one before it.
+fn entries(bundle: &Bundle, label: Hash, last: &Checkpoint, findings: &mut Vec<Finding>, shown: &mut Shown) {
+    let mut previous = Hash::ZERO;
+    let mut leaf_before = None;
+    for (expected, entry) in (1..).zip(&bundle.chain.entries) {
+        let number = entry.number;
+        let link = entry.link(label);
+        if number != expected {
+            findings.push(Finding::Gap { expected, found: number });
+        }
+        if entry.previous != previous {
+            findings.push(Finding::Link { number });
+        }
+        previous = link.hash();
+        if !tree::includes(&previous, entry.leaf, last.size, &entry.inclusion, &last.root) {
+            findings.push(Finding::Inclusion { number });
+        }
+        if leaf_before.is_some_and(|before| before >= entry.leaf) {
+            findings.push(Finding::Order { number });
+        }
+        leaf_before = Some(entry.leaf);
+        match (&entry.salt, &entry.content) {
+            (Some(salt), Some(content)) => {
+                let opened = content.octets().map(|octets| commitment(salt, &octets));
+                if !opened.is_ok_and(|opened| same_bytes(&opened.0, &entry.commitment.0)) {
+                    findings.push(Finding::Content { number });
+                }
+            }
+            (None, None) if entry.withheld_until > shown.complete_until => shown.withheld += 1,
+            (None, None) if entry.keep_until <= shown.complete_until => shown.destroyed += 1,
+            _ => findings.push(Finding::Missing { number }),
+        }
+    }
+}
+
+/// No entry is left out: up to the head all are there, and whatever follows is younger than the map.
+fn complete(entries: &[Entry], label: Hash, head: Option<Head>, covered: u64, findings: &mut Vec<Finding>) {
+    let shown = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+    let committed = head.map_or(0, |head| head.number);
+    if committed > shown {
+        findings.push(Finding::Omitted { shown, committed });
+        return;
+    }
+    let (booked, younger) = entries.split_at(usize::try_from(committed).unwrap_or(entries.len()));
+    if let (Some(head), Some(last)) = (head, booked.last())
+        && last.link(label).hash() != head.hash
+    {
+        findings.push(Finding::Head { number: last.number });
+    }
+    // Booked entries stand before the map's end, the others behind it.
+    let wrong = booked.iter().filter(|entry| entry.leaf >= covered);
+    let wrong = wrong.chain(younger.iter().filter(|entry| entry.leaf < covered));
+    findings.extend(wrong.map(|entry| Finding::Unbooked { number: entry.number }));
+}

@@ -1,0 +1,167 @@
+//! What a person gets: all entries about them, proved. And what becomes of entries that have been kept long enough.
+
+use std::collections::BTreeSet;
+
+use chukei_crypto::UnixTime;
+use chukei_ledger::bundle::{Bundle, Chain, Entry, FORMAT, Heads, VERSION};
+use chukei_ledger::chain::label;
+use chukei_ledger::tiles::Prover;
+use chukei_ledger::{Content, Hash, HeadsLeaf, VerifierKey, heads};
+use chukei_relay::{Person, Unavailable};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::Store;
+use crate::checkpoint::{LedgerError, Reader, damaged, heads_error, last, proof_error, state};
+use crate::ledger::octets;
+
+/// Entries that are destroyed in one transaction.
+const STEP: usize = 256;
+
+impl Store {
+    /// All entries about the person, proved in the tree of the last checkpoint; with the earlier checkpoints of these
+    /// sizes, as far as there are such, and the proofs that the tree grew from each to the next.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoCheckpoint`] unless a checkpoint covers the newest map of heads; else the others.
+    pub fn bundle(&self, person: Person, since: &[u64], log: &VerifierKey) -> Result<Bundle, LedgerError> {
+        let ready = self.ask(|connection| {
+            let reader = Reader(connection);
+            let (Some((checkpoint, note)), (_, Some((leaf, values)))) =
+                (last(connection)?, state(connection)?)
+            else {
+                return Ok(None);
+            };
+            let root = heads::root(&reader).map_err(heads_error)?;
+            if leaf >= checkpoint.size || root.hash != values.root {
+                return Ok(None);
+            }
+            let prover = Prover::new(&reader, checkpoint.size);
+            let mut chain = connection.prepare_cached("SELECT chain, key FROM chain WHERE person = ?1")?;
+            let chain = chain.query_row([person.0], |row| Ok((row.get::<_, i64>(0)?, octets(row, 1)?)));
+            let chain = chain.optional()?;
+            // Somebody about whom nothing is recorded: any label that is nobody's shows it.
+            let key = chain.map_or(Hash::ZERO, |(_, key)| key);
+            let mut entries = Vec::new();
+            for leaf in chain.map_or(Ok(Vec::new()), |(chain, _)| leaves_of(connection, chain, person))? {
+                if leaf.unsigned_abs() < checkpoint.size {
+                    let inclusion = prover.inclusion(leaf.unsigned_abs()).map_err(proof_error)?;
+                    entries.push(entry(connection, leaf, inclusion, &values)?);
+                }
+            }
+            let heads = Heads {
+                values,
+                leaf,
+                inclusion: prover.inclusion(leaf).map_err(proof_error)?,
+                proof: heads::prove(&reader, &label(&key)).map_err(heads_error)?,
+            };
+            let mut checkpoints = earlier(connection, since, checkpoint.size)?;
+            checkpoints.push((checkpoint.size, note));
+            let mut consistency = Vec::new();
+            for pair in checkpoints.windows(2) {
+                if let [(old, _), (new, _)] = pair {
+                    consistency.push(Prover::new(&reader, *new).consistency(*old).map_err(proof_error)?);
+                }
+            }
+            Ok(Some(Bundle {
+                format: FORMAT.to_owned(),
+                version: VERSION,
+                log: log.to_string(),
+                checkpoints: checkpoints.into_iter().map(|(_, note)| note).collect(),
+                consistency,
+                chain: Chain { key, entries },
+                heads,
+            }))
+        })?;
+        ready.ok_or(LedgerError::NoCheckpoint)
+    }
+
+    /// Destroys salt and content of entries whose time was over before `now`, and takes them out of the access history.
+    /// Leaves and links stay, so every proof of the others holds. Gives their number.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn destroy_before(&self, now: UnixTime) -> Result<usize, Unavailable> {
+        let mut destroyed = 0;
+        loop {
+            let step = self.writer.write(move |connection| {
+                let mut due = connection.prepare_cached(
+                    "SELECT leaf FROM leaf WHERE keep_until <= ?1 AND salt IS NOT NULL ORDER BY leaf LIMIT ?2",
+                )?;
+                let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
+                let due = due.query_map((now.0, limit), |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+                let mut destroy =
+                    connection.prepare_cached("UPDATE leaf SET salt = NULL, content = NULL WHERE leaf = ?1")?;
+                let mut forget = connection.prepare_cached("DELETE FROM access WHERE leaf = ?1")?;
+                for leaf in &due {
+                    destroy.execute([leaf])?;
+                    forget.execute([leaf])?;
+                }
+                Ok(due.len())
+            })?;
+            crash_point!("destroyed");
+            destroyed += step;
+            if step < STEP {
+                return Ok(destroyed);
+            }
+        }
+    }
+}
+
+/// A person's leaves, oldest first: those whose content is destroyed have left the access history.
+fn leaves_of(connection: &Connection, chain: i64, person: Person) -> rusqlite::Result<Vec<i64>> {
+    let mut leaves = Vec::new();
+    for (sql, key) in [
+        ("SELECT number, leaf FROM leaf WHERE chain = ?1 AND salt IS NULL ORDER BY number", chain),
+        ("SELECT number, leaf FROM access WHERE person = ?1 ORDER BY number", person.0),
+    ] {
+        let mut select = connection.prepare_cached(sql)?;
+        let found = select.query_map([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        leaves.extend(found.collect::<rusqlite::Result<Vec<(i64, i64)>>>()?);
+    }
+    leaves.sort_unstable();
+    Ok(leaves.into_iter().map(|(_, leaf)| leaf).collect())
+}
+
+fn entry(
+    connection: &Connection,
+    leaf: i64,
+    inclusion: Vec<Hash>,
+    heads: &HeadsLeaf,
+) -> rusqlite::Result<Entry> {
+    let mut select = connection.prepare_cached(
+        "SELECT number, previous, keep_until, withheld_until, commitment, salt, content FROM leaf WHERE leaf = ?1",
+    )?;
+    select.query_row([leaf], |row| {
+        let withheld_until = row.get(3)?;
+        let (salt, content) = if withheld_until > heads.at { (None, None) } else { opening(row)? };
+        Ok(Entry {
+            number: row.get::<_, i64>(0)?.unsigned_abs(),
+            previous: octets(row, 1)?,
+            keep_until: row.get(2)?,
+            withheld_until,
+            commitment: octets(row, 4)?,
+            salt,
+            content,
+            leaf: leaf.unsigned_abs(),
+            inclusion,
+        })
+    })
+}
+
+fn opening(row: &Row<'_>) -> rusqlite::Result<(Option<Hash>, Option<Content>)> {
+    let Some(content) = row.get_ref(6)?.as_blob_or_null()? else { return Ok((None, None)) };
+    let content = Content::parse(content).ok_or_else(damaged)?;
+    Ok((Some(octets(row, 5)?), Some(content)))
+}
+
+/// Checkpoints of these sizes that are smaller than the last one.
+fn earlier(connection: &Connection, since: &[u64], last: u64) -> rusqlite::Result<Vec<(u64, String)>> {
+    let sizes: BTreeSet<u64> = since.iter().copied().filter(|size| *size < last).collect();
+    let mut select = connection.prepare_cached("SELECT note FROM checkpoint WHERE size = ?1")?;
+    let mut found = Vec::new();
+    for size in sizes {
+        let note: Option<String> = select.query_row([size.cast_signed()], |row| row.get(0)).optional()?;
+        found.extend(note.map(|note| (size, note)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,345 @@
+//! The ledger in the store: what is recorded is committed to, proved, destroyed in time, and missed when it is gone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chukei_crypto::{Ed25519PrivateKey, UnixTime};
+use chukei_ledger::{KeyUse, Policy, SignerKey, Trust, verify};
+use chukei_profile::Purpose;
+use chukei_profile::history::Kind;
+use chukei_relay::{AccessLog, NewEntry, Person};
+use chukei_store::{Damage, LedgerError, Store};
+use rusqlite::Connection;
+
+const A: &str = "https://insurer-a.example.test/";
+const B: &str = "https://insurer-b.example.test/";
+const T: UnixTime = UnixTime(1_790_000_000);
+const YEARS: i64 = 8 * 366 * 86_400;
+
+fn key(seed: u8) -> SignerKey {
+    let key = Ed25519PrivateKey::from_seed(&[seed; 32]).unwrap();
+    SignerKey::new("relay.example.test/ledger", KeyUse::Log, key).unwrap()
+}
+
+fn policy() -> Policy {
+    Policy::of_log(key(1).verifier().clone())
+}
+
+fn entry(person: i64, at: UnixTime) -> NewEntry {
+    NewEntry {
+        person: (person > 0).then_some(Person(person)),
+        at,
+        actor: A.to_owned(),
+        kind: Kind::Mapping,
+        outcome: "NotMember".to_owned(),
+        purpose: Purpose::CombinedHighCost,
+        items: vec!["urn:chukei:1.0:scheme:medical-insured".to_owned()],
+        envelope: None,
+        target: None,
+    }
+}
+
+struct Scratch {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    store: Store,
+}
+
+fn scratch() -> Scratch {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let store = Store::open(&path).unwrap();
+    Scratch { _folder: folder, path, store }
+}
+
+impl Scratch {
+    /// Somebody with the file in hand and no respect for triggers.
+    fn hand(&self, sql: &str) {
+        let hand = Connection::open(&self.path).unwrap();
+        let triggers = "SELECT group_concat('DROP TRIGGER ' || name || ';', ' ') FROM sqlite_schema WHERE type = 'trigger'";
+        let drop: Option<String> = hand.query_row(triggers, [], |row| row.get(0)).unwrap();
+        hand.execute_batch(&format!("{} {sql}", drop.unwrap_or_default())).unwrap();
+    }
+
+    fn checkpoint(&self) -> Result<String, LedgerError> {
+        self.store.checkpoint(&[key(1)], UnixTime(T.0 + 60))
+    }
+
+    fn shown(&self, person: i64, since: &[u64], seen: &[String]) -> (usize, usize) {
+        let bundle = self.store.bundle(Person(person), since, key(1).verifier()).unwrap();
+        let shown = verify(&bundle, Trust::Policy(&policy()), seen).unwrap();
+        (shown.entries, shown.destroyed)
+    }
+
+    fn damage(&self) -> Vec<Damage> {
+        self.store.fsck(Some(&policy())).unwrap().unwrap_err()
+    }
+}
+
+/// Entries about three persons and about nobody: more than a tile, and than a step of booking.
+fn filled(entries: i64) -> Scratch {
+    let scratch = scratch();
+    let all: Vec<NewEntry> = (0..entries).map(|turn| entry(turn % 4, T)).collect();
+    all.chunks(1000).for_each(|some| scratch.store.append(some).unwrap());
+    scratch
+}
+
+#[test]
+fn everybody_gets_a_bundle_that_verifies() {
+    let scratch = filled(10_000);
+    assert_eq!(scratch.store.bundle(Person(1), &[], key(1).verifier()), Err(LedgerError::NoCheckpoint));
+    let first = scratch.checkpoint().unwrap();
+    assert_eq!(scratch.checkpoint().unwrap(), first, "nothing was recorded since");
+    assert_eq!(scratch.shown(1, &[], &[]), (2500, 0));
+
+    scratch.store.append(&[entry(1, T), entry(9, T)]).unwrap();
+    // Not committed to yet, so not shown yet.
+    assert_eq!(scratch.shown(1, &[], &[]), (2500, 0));
+    let second = scratch.checkpoint().unwrap();
+    assert_ne!(second, first);
+    assert_eq!(scratch.shown(1, &[10_001], std::slice::from_ref(&first)), (2501, 0));
+    assert_eq!(scratch.shown(9, &[10_001, 77, u64::MAX], &[first, second]), (1, 0));
+    assert_eq!(scratch.shown(8, &[], &[]), (0, 0), "nothing is recorded about this person");
+
+    let sound = scratch.store.fsck(Some(&policy())).unwrap().unwrap();
+    assert_eq!((sound.leaves, sound.entries, sound.chains, sound.checkpoints), (10_004, 10_002, 5, 2));
+    let other = Policy::of_log(key(2).verifier().clone());
+    assert_eq!(
+        scratch.store.fsck(Some(&other)).unwrap(),
+        Err(vec![Damage::Checkpoint { size: 10_001 }, Damage::Checkpoint { size: 10_004 }])
+    );
+    // Another process goes on with the same file.
+    let again = Store::open(&scratch.path).unwrap();
+    again.append(&[entry(1, T)]).unwrap();
+    again.checkpoint(&[key(1)], T).unwrap();
+    scratch.store.append(&[entry(1, T)]).unwrap();
+    scratch.checkpoint().unwrap();
+    assert_eq!(scratch.shown(1, &[10_001, 10_006], &[]), (2503, 0));
+    assert!(again.fsck(Some(&policy())).unwrap().is_ok());
+}
+
+#[test]
+fn the_record_names_who_asked_and_who_provided() {
+    let scratch = scratch();
+    let (envelope, target) = (Some("_e1".to_owned()), Some(B.to_owned()));
+    let issued = NewEntry { outcome: "granted".to_owned(), envelope, target, ..entry(1, T) };
+    let told = NewEntry {
+        at: UnixTime(T.0 + 5),
+        actor: B.to_owned(),
+        kind: Kind::Disclosure,
+        outcome: "answered".to_owned(),
+        items: vec!["eligibility".to_owned(), "benefits".to_owned()],
+        envelope: Some("_e1".to_owned()),
+        ..entry(1, T)
+    };
+    scratch.store.append(&[issued]).unwrap();
+    let told = [told];
+    scratch.store.append(&told).unwrap();
+    scratch.store.append(&told).unwrap();
+    scratch.checkpoint().unwrap();
+    let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
+    let contents: Vec<_> = bundle.chain.entries.iter().map(|entry| entry.content.clone().unwrap()).collect();
+    assert_eq!(contents.len(), 2, "a second notice is no second disclosure");
+    let both = (A, Some(B));
+    assert!(contents.iter().all(|content| (content.requester.as_str(), content.provider.as_deref()) == both));
+    assert_eq!((contents[0].requested_at, contents[0].answered_at), (T.0, None));
+    assert_eq!((contents[1].requested_at, contents[1].answered_at), (T.0, Some(T.0 + 5)));
+    assert_eq!(contents[1].items, ["eligibility", "benefits"]);
+    assert!(scratch.store.fsck(None).unwrap().is_ok());
+}
+
+#[test]
+fn old_entries_are_destroyed_and_the_proofs_of_the_others_hold() {
+    let scratch = filled(1200);
+    let before = scratch.checkpoint().unwrap();
+    let later = UnixTime(T.0 + YEARS);
+    scratch.store.append(&[entry(1, later), entry(5, later)]).unwrap();
+    assert_eq!(scratch.store.destroy_before(T), Ok(0));
+    assert_eq!(scratch.store.destroy_before(later), Ok(1200));
+    assert_eq!(scratch.store.destroy_before(later), Ok(0));
+    scratch.store.checkpoint(&[key(1)], later).unwrap();
+
+    assert_eq!(scratch.shown(1, &[1201], &[before]), (301, 300));
+    assert_eq!(scratch.shown(2, &[], &[]), (300, 300));
+    assert_eq!(scratch.shown(5, &[], &[]), (1, 0));
+    assert_eq!(scratch.store.history(Person(1)).unwrap()[0].number, 301);
+    let sound = scratch.store.fsck(Some(&policy())).unwrap().unwrap();
+    assert_eq!((sound.entries, sound.destroyed), (1202, 1200));
+    // Nothing of them is left in the file.
+    scratch.store.append(&[entry(2, later)]).unwrap();
+    assert_eq!(scratch.store.history(Person(2)).unwrap()[0].number, 301);
+    let hand = Connection::open(&scratch.path).unwrap();
+    let sql = "SELECT count(*) FROM leaf WHERE content IS NOT NULL";
+    assert_eq!(hand.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 3);
+}
+
+#[test]
+fn without_its_leaf_no_entry_is_recorded() {
+    let scratch = filled(8);
+    let twoline = NewEntry { outcome: "OK\nmore".to_owned(), ..entry(1, T) };
+    scratch.store.append(&[entry(1, T), twoline]).unwrap_err();
+    let hand = Connection::open(&scratch.path).unwrap();
+    hand.execute_batch(
+        "CREATE TRIGGER broken BEFORE INSERT ON leaf BEGIN SELECT RAISE (ABORT, 'the ledger does not answer'); END",
+    )
+    .unwrap();
+    scratch.store.append(&[entry(1, T)]).unwrap_err();
+    assert_eq!(scratch.store.history(Person(1)).unwrap().len(), 2);
+    // Positive case: when the cause is gone, it goes on where it was.
+    hand.execute_batch("DROP TRIGGER broken").unwrap();
+    scratch.store.append(&[entry(1, T)]).unwrap();
+    assert_eq!(scratch.store.history(Person(1)).unwrap().len(), 3);
+    assert!(scratch.store.fsck(None).unwrap().is_ok());
+}
+
+#[test]
+fn nobody_rewrites_the_ledger() {
+    let scratch = filled(600);
+    scratch.checkpoint().unwrap();
+    let hand = Connection::open(&scratch.path).unwrap();
+    for sql in [
+        "UPDATE leaf SET data = x'00' WHERE leaf = 3",
+        "UPDATE leaf SET salt = zeroblob(32)",
+        "UPDATE leaf SET keep_until = 0, salt = NULL, content = NULL",
+        "DELETE FROM leaf WHERE leaf = 600",
+        "INSERT INTO leaf (leaf, data) VALUES (700, x'00')",
+        "UPDATE chain SET number = number - 1",
+        "UPDATE chain SET key = zeroblob(32)",
+        "DELETE FROM chain",
+        "UPDATE checkpoint SET note = ''",
+        "DELETE FROM checkpoint",
+        "DELETE FROM access WHERE number = 1",
+        "INSERT INTO access (person, number, at, actor, kind, outcome, purpose) VALUES (1, 151, 0, 'a', 'mapping', 'OK', 'p')",
+        "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, leaf) VALUES (1, 151, 0, 'a', 'mapping', 'OK', 'p', 1)",
+    ] {
+        hand.execute(sql, []).expect_err(sql);
+    }
+    assert!(scratch.store.fsck(Some(&policy())).unwrap().is_ok());
+}
+
+#[test]
+fn fsck_finds_what_a_hand_has_changed() {
+    let cases: [(&str, Damage); 16] = [
+        (
+            "UPDATE leaf SET content = CAST(replace(CAST(content AS TEXT), 'NotMember', 'granted') AS BLOB) WHERE leaf = 3",
+            Damage::Content { leaf: 3 },
+        ),
+        ("UPDATE leaf SET salt = zeroblob(32) WHERE leaf = 3", Damage::Content { leaf: 3 }),
+        ("UPDATE leaf SET keep_until = 0 WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
+        ("UPDATE leaf SET data = x'01' WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
+        (
+            "UPDATE access SET leaf = NULL WHERE leaf = 599; DELETE FROM leaf WHERE leaf = 599",
+            Damage::Leaf { leaf: 599 },
+        ),
+        ("UPDATE leaf SET previous = zeroblob(31) WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
+        ("UPDATE leaf SET data = x'02' WHERE leaf = 600", Damage::Heads { leaf: 600 }),
+        ("UPDATE leaf SET data = x'' WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
+        ("UPDATE access SET outcome = 'granted' WHERE leaf = 3", Damage::History { leaf: 3 }),
+        ("UPDATE access SET number = 1000 WHERE leaf = 3", Damage::History { leaf: 3 }),
+        ("DELETE FROM access WHERE leaf = 3", Damage::Entries { history: 599, ledger: 600 }),
+        ("UPDATE chain SET number = number - 1 WHERE person = 1", Damage::Chain { number: 150 }),
+        (
+            "UPDATE tile SET hashes = zeroblob(8192) WHERE level = 0 AND tile = 1",
+            Damage::Tile { level: 0, index: 1 },
+        ),
+        ("UPDATE tile SET hashes = zeroblob(64) WHERE level = 1", Damage::Tile { level: 1, index: 0 }),
+        ("UPDATE heads_page SET page = zeroblob(16) WHERE path = x''", Damage::Map),
+        ("UPDATE checkpoint SET note = replace(note, 'ledger', 'ladder')", Damage::Checkpoint { size: 601 }),
+    ];
+    for (sql, expected) in cases {
+        let scratch = filled(600);
+        scratch.checkpoint().unwrap();
+        assert!(scratch.store.fsck(Some(&policy())).unwrap().is_ok());
+        scratch.hand(sql);
+        let found = scratch.damage();
+        assert!(found.contains(&expected), "{sql}: {found:?}");
+    }
+}
+
+#[test]
+fn a_page_that_rots_is_found() {
+    let scratch = filled(3000);
+    scratch.checkpoint().unwrap();
+    let Scratch { store, path, _folder } = scratch;
+    drop(store);
+    let hand = Connection::open(&path).unwrap();
+    hand.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(hand);
+    let mut octets = fs::read(&path).unwrap();
+    let place = octets.windows(9).rposition(|window| window == b"NotMember").unwrap();
+    let page = place / 4096 * 4096;
+    octets[page..page + 4096].fill(0x55);
+    fs::write(&path, octets).unwrap();
+    let store = Store::open(&path).unwrap();
+    let found = store.fsck(Some(&policy())).unwrap().unwrap_err();
+    assert!(matches!(found[0], Damage::File { .. }), "{found:?}");
+}
+
+/// A relay that takes the newest entries back cannot get its log signed again, even by itself.
+#[test]
+fn nothing_is_signed_that_does_not_begin_with_what_was_signed() {
+    for sql in [
+        "DELETE FROM access WHERE leaf > 500; DELETE FROM leaf WHERE leaf > 500; UPDATE ledger SET booked = 500, heads = NULL",
+        "UPDATE leaf SET data = x'01' WHERE leaf = 599",
+    ] {
+        let scratch = filled(600);
+        let signed = scratch.checkpoint().unwrap();
+        let Scratch { store, path, _folder } = scratch;
+        drop(store);
+        let scratch = Scratch { store: Store::open(&path).unwrap(), path, _folder };
+        scratch.hand(sql);
+        let refused = scratch.checkpoint().unwrap_err();
+        assert!(
+            matches!(refused, LedgerError::Diverged { size: 601 } | LedgerError::Damaged),
+            "{sql}: {refused:?}"
+        );
+        assert_eq!(scratch.store.last_checkpoint().unwrap().1, signed);
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_breaks_nothing() {
+    let scratch = filled(8);
+    scratch.checkpoint().unwrap();
+    scratch.store.append(&[entry(1, UnixTime(5))]).unwrap();
+    scratch.store.checkpoint(&[key(1)], UnixTime(5)).unwrap();
+    let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
+    assert_eq!(bundle.heads.values.at, T.0 + 60);
+    assert_eq!(scratch.shown(1, &[9], &[]), (3, 0));
+}
+
+#[test]
+fn entries_are_recorded_while_checkpoints_are_made() {
+    let scratch = filled(4);
+    let (stop, store) = (AtomicBool::new(false), &scratch.store);
+    let signed = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let stop = &stop;
+                scope.spawn(move || {
+                    let mut turns = 0;
+                    while !stop.load(Ordering::SeqCst) {
+                        store.append(&[entry(writer, T), entry(turns % 50, T)]).unwrap();
+                        turns += 1;
+                    }
+                })
+            })
+            .collect();
+        let once_more = |_| {
+            store.append(&[entry(3, T)]).unwrap();
+            scratch.checkpoint().unwrap()
+        };
+        let signed: Vec<String> = (0..20).map(once_more).collect();
+        stop.store(true, Ordering::SeqCst);
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        signed
+    });
+    scratch.checkpoint().unwrap();
+    let sizes: Vec<u64> = signed.iter().map(|note| note.lines().nth(1).unwrap().parse().unwrap()).collect();
+    let shown = scratch.shown(2, &sizes, &signed).0;
+    assert_eq!(shown, scratch.store.history(Person(2)).unwrap().len());
+    let sound = scratch.store.fsck(Some(&policy())).unwrap().unwrap();
+    assert!(sound.checkpoints >= 20);
+}
