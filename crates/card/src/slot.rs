@@ -9,6 +9,7 @@ use crate::{Card, Command, Fault, Instruction, Mishap};
 pub struct Slot {
     card: Option<Card>,
     is_in: bool,
+    is_dead: bool,
     other: Option<Card>,
     faults: Vec<Fault>,
 }
@@ -106,11 +107,17 @@ impl Slot {
         }
     }
 
-    /// Power on: answer to reset, or none when there is no card or a dead one.
-    pub fn power_on(&mut self) -> Option<Vec<u8>> {
+    /// Power on: gives the answer to reset, or none when there is no card or a dead one.
+    pub fn power_on(&mut self) -> Option<&[u8]> {
         self.reset();
-        let is_dead = self.is_in && self.strike(None, true) == Some(Mishap::Dead);
-        self.card.as_ref().filter(|_| self.is_in && !is_dead).map(|card| card.atr().to_vec())
+        self.is_dead = self.is_in && self.strike(None, true) == Some(Mishap::Dead);
+        self.atr()
+    }
+
+    /// The answer to the last reset.
+    #[must_use]
+    pub fn atr(&self) -> Option<&[u8]> {
+        self.card.as_ref().filter(|_| self.is_in && !self.is_dead).map(Card::atr)
     }
 
     /// Carries a command to the card.
