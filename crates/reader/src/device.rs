@@ -17,7 +17,7 @@ use crate::trace::Trace;
 
 /// How often a driver that is not there yet is looked for.
 const RETRY: Duration = Duration::from_millis(20);
-/// How long a card that was taken out stays out at least: pcscd looks every 400 ms.
+/// How long a card that was taken out of vpcd stays out at least: pcscd looks every 400 ms. Our driver needs no look.
 const OUT: Duration = Duration::from_millis(500);
 
 /// A reader with its card. One thread serves it, others move it.
@@ -128,7 +128,9 @@ impl Device {
                 let _ = self.converse(&mut link); // a broken connection is a removed card or a driver that is gone
             }
             self.lock().hang_up();
-            thread::sleep(OUT);
+            if matches!(address, Address::Vpcd(_)) {
+                thread::sleep(OUT);
+            }
         }
     }
 
@@ -167,7 +169,10 @@ impl Device {
                     let atr = self.lock().slot.atr().map(<[u8]>::to_vec);
                     match atr {
                         Some(atr) => link.write(&atr, atr.len())?,
-                        None => return self.give_up(), // a dead chip is no card to vpcd
+                        None => match link {
+                            Link::Unix(_) => link.write(&[], 0)?,
+                            Link::Tcp(_) => return self.give_up(), // to vpcd a dead chip is no card
+                        },
                     }
                 }
                 _ => {
