@@ -3,7 +3,7 @@
 //! ```text
 //! WHERE [after N] [once] WHAT
 //!
-//! WHERE   any, power, or the name of a command: select, read-binary, verify, sign, …
+//! WHERE   any, power, or the name of a command: select, read-binary, verify (with a PIN), sign, …
 //! after N lets the first N of them pass
 //! once    goes wrong a single time; else every time
 //! WHAT    status SW     answers with this status word and does nothing

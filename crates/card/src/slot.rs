@@ -134,8 +134,12 @@ impl Slot {
         if !self.is_in {
             return Contact::Removed;
         }
-        let instruction =
-            Command::parse(command).ok().and_then(|parsed| Instruction::of(parsed.class, parsed.ins).ok());
+        let parsed = Command::parse(command).ok();
+        // The question for the tries left is no VERIFY with a PIN: clients ask it before they know what to do.
+        let asks = |parsed: &Command| parsed.ins == 0x20 && parsed.data.is_empty();
+        let instruction = parsed
+            .filter(|parsed| !asks(parsed))
+            .and_then(|parsed| Instruction::of(parsed.class, parsed.ins).ok());
         let mishap = self.strike(instruction, false);
         match mishap {
             Some(Mishap::Status(status)) => return Contact::Answer(status.octets().to_vec()),

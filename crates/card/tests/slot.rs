@@ -73,6 +73,11 @@ fn the_other_ways_to_go_wrong() {
     assert_eq!(send(&mut flipped, "00b0860002"), answer("4a529000"));
     assert_eq!(send(&mut flipped, "00b0860002"), answer("4a509000"));
 
+    let mut locked = slot("verify status 6983");
+    assert_eq!(send(&mut locked, SELECT_JPKI), answer("9000"));
+    assert_eq!(send(&mut locked, "00200098"), answer("63c3"), "the question for the tries left");
+    assert_eq!(send(&mut locked, "00200098 04 31323334"), answer("6983"));
+
     let mut dead = slot("power once dead");
     assert_eq!(dead.power_on(), None);
     assert!(dead.power_on().is_some());
