@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use chukei_evidence::Lang;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::card::{CardArgs, MockCard};
 use crate::say::{Exit, Say, catalogue};
 
 #[derive(Parser)]
@@ -28,6 +29,7 @@ enum Language {
 pub(crate) enum Command {
     World(World),
     Mock(Mock),
+    Card(CardArgs),
     Doctor(Doctor),
     List(List),
     Run(Run),
@@ -64,6 +66,8 @@ pub(crate) struct Mock {
     pub(crate) control: Option<SocketAddr>,
     #[arg(long)]
     pub(crate) faults: bool,
+    #[command(flatten)]
+    pub(crate) card: MockCard,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,6 +76,7 @@ pub(crate) enum Who {
     Relay,
     Requester,
     Responder,
+    Card,
 }
 
 #[derive(Args)]

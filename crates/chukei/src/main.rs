@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err, reason = "a failure is made once, before the command ends")]
 
 mod args;
+mod card;
 mod engine;
 mod explain;
 mod ledger;
@@ -33,6 +34,7 @@ fn dispatch(arguments: Arguments, say: &Say) -> Result<Exit, say::Failure> {
     match arguments.command {
         Command::World(asked) => world::make(&asked, say),
         Command::Mock(asked) => mock::run(asked, say),
+        Command::Card(asked) => card::run(&asked, say),
         Command::Doctor(asked) => run::doctor(&asked, say),
         Command::List(asked) => list::list(&asked, say),
         Command::Run(asked) => run::run(&asked, say),

@@ -18,6 +18,9 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     if asked.faults {
         return Ok(list_faults(say));
     }
+    if asked.who == Who::Card {
+        return crate::card::mock(&asked.card, say);
+    }
     let Some(folder) = &asked.world else {
         return Err(Failure::new(Exit::Usage, "mock.no-world", [""; 0]).fix("mock.no-world-fix", [""; 0]));
     };
@@ -43,7 +46,7 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
 
 const fn role(who: Who) -> Option<(Role, &'static str)> {
     match who {
-        Who::World => None,
+        Who::World | Who::Card => None,
         Who::Relay => Some((Role::Relay, "relay")),
         Who::Requester => Some((Role::Requester, "insurer-a")),
         Who::Responder => Some((Role::Responder, "insurer-b")),

@@ -87,6 +87,12 @@ impl Failure {
         self
     }
 
+    /// With the place in a file that is at fault.
+    pub(crate) fn at(mut self, file: &std::path::Path, line: usize, column: usize) -> Self {
+        self.place = Some(format!("{}:{line}:{column}", file.display()));
+        self
+    }
+
     /// A set-up fault; one with a place in `file` is a mistake in it.
     pub(crate) fn setup(fault: &Setup, file: &str) -> Self {
         Self {

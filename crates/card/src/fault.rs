@@ -1,0 +1,218 @@
+//! Faults as data: what goes wrong, at which command, how often. One line each, in scripts and on the control socket.
+//!
+//! ```text
+//! WHERE [after N] [once] WHAT
+//!
+//! WHERE   any, power, or the name of a command: select, read-binary, verify (with a PIN), sign, …
+//! after N lets the first N of them pass
+//! once    goes wrong a single time; else every time
+//! WHAT    status SW     answers with this status word and does nothing
+//!         slow MS       answers after so many milliseconds
+//!         mute          never answers
+//!         half          breaks off in the middle of the answer: the card is gone
+//!         remove        the card is gone before the answer
+//!         swap          another card is there, without notice
+//!         reset         the card has lost its state, silently
+//!         flip N        bit N of the answer's data is wrong, from 0 on, counted round
+//!         dead          no answer to reset (with WHERE power)
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::{Instruction, Status};
+
+/// A fault of a card or of its contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where.
+    pub at: Place,
+    /// How many pass first.
+    pub after: u32,
+    /// Whether it happens a single time.
+    pub once: bool,
+    /// What.
+    pub what: Mishap,
+}
+
+/// Where a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At every command.
+    Any,
+    /// When the card gets power.
+    Power,
+    /// At this command.
+    Command(Instruction),
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// This status word, without data and without effect.
+    Status(Status),
+    /// The right answer, late.
+    Slow(Duration),
+    /// No answer.
+    Mute,
+    /// Half an answer, then the card is gone.
+    Half,
+    /// The card is gone.
+    Remove,
+    /// Another card is there.
+    Swap,
+    /// The state of the card is lost before the command.
+    Reset,
+    /// One bit of the data is wrong.
+    Flip(usize),
+    /// No answer to reset.
+    Dead,
+}
+
+/// A line that is no fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoFault {
+    /// Column in characters of the word at fault, from 1.
+    pub column: usize,
+    /// What was expected there.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for NoFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}", self.column, self.expected)
+    }
+}
+
+impl std::error::Error for NoFault {}
+
+impl Fault {
+    /// Whether it strikes now, at this command or (none) at power on. Counts.
+    pub(crate) fn strikes(&mut self, instruction: Option<Instruction>, power: bool) -> bool {
+        let here = match self.at {
+            Place::Any => !power,
+            Place::Power => power,
+            Place::Command(command) => instruction == Some(command),
+        };
+        if here && self.after > 0 {
+            self.after -= 1;
+            return false;
+        }
+        here
+    }
+}
+
+impl FromStr for Fault {
+    type Err = NoFault;
+
+    fn from_str(line: &str) -> Result<Self, NoFault> {
+        let mut words = Words::of(line);
+        let at = match words.next() {
+            "any" => Place::Any,
+            "power" => Place::Power,
+            name => match Instruction::named(name) {
+                Some(instruction) => Place::Command(instruction),
+                None => return Err(words.expected("any, power or the name of a command")),
+            },
+        };
+        let (mut after, mut once) = (0, false);
+        let what = loop {
+            match words.next() {
+                "after" => after = words.number()?,
+                "once" => once = true,
+                "status" => {
+                    let status = u16::from_str_radix(words.next(), 16).ok().filter(|word| *word >= 0x6100);
+                    break Mishap::Status(Status(
+                        status.ok_or_else(|| words.expected("a status word such as 6F00"))?,
+                    ));
+                }
+                "slow" => break Mishap::Slow(Duration::from_millis(words.number()?.into())),
+                "mute" => break Mishap::Mute,
+                "half" => break Mishap::Half,
+                "remove" => break Mishap::Remove,
+                "swap" => break Mishap::Swap,
+                "reset" => break Mishap::Reset,
+                "flip" => break Mishap::Flip(usize::try_from(words.number()?).unwrap_or_default()),
+                "dead" => break Mishap::Dead,
+                _ => {
+                    let known = "after, once, status, slow, mute, half, remove, swap, reset, flip or dead";
+                    return Err(words.expected(known));
+                }
+            }
+        };
+        if (what == Mishap::Dead) != (at == Place::Power) {
+            return Err(words.expected("dead together with power, and only there"));
+        }
+        match words.next() {
+            "" => Ok(Self { at, after, once, what }),
+            _ => Err(words.expected("the end of the line")),
+        }
+    }
+}
+
+/// The words of a line, and where the last one began.
+struct Words<'a> {
+    line: &'a str,
+    rest: &'a str,
+    last: usize,
+}
+
+impl<'a> Words<'a> {
+    const fn of(line: &'a str) -> Self {
+        Self { line, rest: line, last: 0 }
+    }
+
+    /// The next word; empty at the end.
+    fn next(&mut self) -> &'a str {
+        let rest = self.rest.trim_start();
+        self.last = self.line.len() - rest.len();
+        let (word, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        self.rest = rest;
+        word
+    }
+
+    fn number(&mut self) -> Result<u32, NoFault> {
+        let word = self.next();
+        word.parse().map_err(|_| self.expected("a number"))
+    }
+
+    fn expected(&self, expected: &'static str) -> NoFault {
+        let before = self.line.get(..self.last).unwrap_or(self.line);
+        NoFault { column: before.chars().count() + 1, expected }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_fault_or_says_where_it_is_none() {
+        let fault = |at, after, once, what| Ok(Fault { at, after, once, what });
+        let sign = Place::Command(Instruction::Sign);
+        for (line, expected) in [
+            ("sign status 6F00", fault(sign, 0, false, Mishap::Status(Status(0x6f00)))),
+            (" any  after 3 once remove ", fault(Place::Any, 3, true, Mishap::Remove)),
+            ("sign slow 200", fault(sign, 0, false, Mishap::Slow(Duration::from_millis(200)))),
+            ("power once dead", fault(Place::Power, 0, true, Mishap::Dead)),
+            ("sign flip 9", fault(sign, 0, false, Mishap::Flip(9))),
+        ] {
+            assert_eq!(line.parse::<Fault>(), expected, "{line}");
+        }
+        for (line, column) in [
+            ("", 1),
+            ("sing mute", 1),
+            ("sign", 5),
+            ("sign mite", 6),
+            ("sign after x mute", 12),
+            ("sign status 1234", 13),
+            ("sign status 6f000", 13),
+            ("sign mute mute", 11),
+            ("sign dead", 6),
+            ("power mute", 7),
+        ] {
+            assert_eq!(line.parse::<Fault>().map_err(|error| error.column), Err(column), "{line}");
+        }
+    }
+}

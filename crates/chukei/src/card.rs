@@ -1,0 +1,247 @@
+//! `chukei card`: TEST cards as files. `chukei mock card`: a card in a reader.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chukei_card::{Card, Image, LifeCycle, Slot};
+use chukei_reader::{ATTRIBUTES, Address, Deviation, Device, Holder, Issued, OpenSsl, Order, Trace, control};
+use chukei_world::World;
+use clap::{Args, ValueEnum};
+
+use crate::say::{Exit, Failure, Say};
+
+#[derive(Args)]
+pub(crate) struct CardArgs {
+    #[arg(value_enum)]
+    what: What,
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    #[arg(long, value_name = "DIR", requires = "person")]
+    world: Option<PathBuf>,
+    #[arg(long, value_name = "ID")]
+    person: Option<String>,
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    #[arg(long, value_name = "NAME=VALUE")]
+    pin: Vec<String>,
+    #[arg(long, value_name = "NUMBER")]
+    serial: Option<u64>,
+    #[arg(long, value_name = "SECONDS", default_value_t = ISSUED)]
+    issued: i64,
+    #[arg(long, value_name = "NAME")]
+    deviation: Vec<String>,
+    #[arg(long, value_name = "STATE", default_value = "activated")]
+    state: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    Issue,
+    Types,
+}
+
+#[derive(Args)]
+pub(crate) struct MockCard {
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    #[arg(long, value_name = "FILE", conflicts_with = "kind")]
+    image: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    #[arg(long, value_name = "ADDRESS|PATH", default_value = "127.0.0.1:35963")]
+    reader: Address,
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+/// 2026-01-01T00:00:00Z, when the mock world begins.
+const ISSUED: i64 = 1_767_225_600;
+
+/// Issues a card, or lists what can be issued.
+pub(crate) fn run(asked: &CardArgs, say: &Say) -> Result<Exit, Failure> {
+    match asked.what {
+        What::Types => {
+            say.result(say.text("card.types", [chukei_card::types().collect::<Vec<_>>().join(" ")]));
+            say.result(say.text("card.attributes", [ATTRIBUTES.join(" ")]));
+            say.result(say.text("card.deviations", [Deviation::ALL.map(|(_, name)| name).join(" ")]));
+        }
+        What::Issue => {
+            let issued = issue(asked)?;
+            match &asked.out {
+                None => say.result(toml_of(&issued.image)?.trim_end()),
+                Some(folder) => {
+                    write(folder, &issued)?;
+                    say.note(say.text("card.issued", [folder.display().to_string()]));
+                }
+            }
+        }
+    }
+    Ok(Exit::Conformant)
+}
+
+/// Puts a card into a reader of pcscd until told to stop.
+pub(crate) fn mock(asked: &MockCard, say: &Say) -> Result<Exit, Failure> {
+    let card = match (&asked.image, &asked.kind) {
+        (Some(path), _) => load(path)?,
+        (None, kind) => {
+            let order = order(type_of(kind.as_deref())?, Holder::synthetic(1, ""), 1);
+            let Issued { mut image, .. } = chukei_reader::issue(&order).map_err(|error| failed(&error))?;
+            image.state = LifeCycle::Activated;
+            Card::new(image, &OpenSsl).map_err(|error| failed(&error))?
+        }
+    };
+    let script = asked.script.as_deref().map(read_script).transpose()?.unwrap_or_default();
+    let device = Arc::new(Device::new(Slot::with(card)));
+    if let Some(path) = &asked.trace {
+        device.trace(Trace::to(path).map_err(|error| Failure::write(path, &error))?);
+    }
+    let to_stop = Arc::clone(&device);
+    let _ = ctrlc::set_handler(move || to_stop.stop());
+    if let Some(path) = &asked.socket {
+        control::listen(&device, path).map_err(|error| Failure::write(path, &error))?;
+    }
+    say.note(say.text("card.serving", [asked.reader.to_string()]));
+    let result = std::thread::scope(|scope| {
+        let server = scope.spawn(|| device.serve(&asked.reader));
+        let script = script.iter().try_for_each(|verb| control::obey(&device, verb).map(|_| ()));
+        if script.is_err() {
+            device.stop();
+        }
+        let _ = server.join(); // it has no way to fail
+        script
+    });
+    if let Some(path) = &asked.socket {
+        let _ = fs::remove_file(path);
+    }
+    result.map_err(|why| Failure::new(Exit::Setup, "card.script-stopped", [why]))?;
+    Ok(Exit::Conformant)
+}
+
+fn issue(asked: &CardArgs) -> Result<Issued, Failure> {
+    let unknown = |key: &str, given: &str, known: String| {
+        Failure::new(Exit::Usage, key, [given.to_owned()]).fix("card.known", [known])
+    };
+    let mut holder = match (&asked.world, &asked.person) {
+        (Some(folder), Some(id)) => person(folder, id, asked.seed)?,
+        (_, id) => Holder::synthetic(asked.seed, id.as_deref().unwrap_or_default()),
+    };
+    for given in &asked.set {
+        let known = given.split_once('=').is_some_and(|(name, value)| holder.set(name, value));
+        if !known {
+            return Err(unknown("card.no-attribute", given, ATTRIBUTES.join(" ")));
+        }
+    }
+    let named = |name: &String| {
+        let known = || Deviation::ALL.map(|(_, name)| name).join(" ");
+        Deviation::named(name).ok_or_else(|| unknown("card.no-deviation", name, known()))
+    };
+    let deviations = asked.deviation.iter().map(named).collect::<Result<_, _>>()?;
+    let state = LifeCycle::named(&asked.state).ok_or_else(|| {
+        unknown("card.no-state", &asked.state, "personalised activated suspended terminated".into())
+    })?;
+    let mut image = type_of(asked.kind.as_deref())?;
+    for given in &asked.pin {
+        let set = given.split_once('=').is_some_and(|(name, value)| image.set_pin(name, value));
+        if !set {
+            let pins = image.applications.iter().flat_map(|application| &application.pins);
+            let named = |pin: &chukei_card::Pin| format!("{} ({}–{})", pin.name.get_ref(), pin.min, pin.max);
+            return Err(unknown("card.no-pin", given, pins.map(named).collect::<Vec<_>>().join(", ")));
+        }
+    }
+    let order =
+        Order { serial: asked.serial, issued: asked.issued, deviations, ..order(image, holder, asked.seed) };
+    let mut issued = chukei_reader::issue(&order).map_err(|error| failed(&error))?;
+    issued.image.state = state;
+    Ok(issued)
+}
+
+const fn order(image: Image, holder: Holder, seed: u64) -> Order {
+    Order { image, holder, seed, issued: ISSUED, serial: None, deviations: Vec::new() }
+}
+
+/// A person of the mock world: her name, birth date and 44-digit id; the rest is made up.
+fn person(folder: &Path, id: &str, seed: u64) -> Result<Holder, Failure> {
+    let people = World::open(folder).and_then(|world| world.people()).map_err(|error| {
+        Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
+            .fix("mock.world-fix", [folder.display().to_string()])
+    })?;
+    let person = people.person(id).ok_or_else(|| {
+        let some =
+            people.people.iter().take(5).map(|person| person.id.as_str()).collect::<Vec<_>>().join(" ");
+        Failure::new(Exit::Usage, "card.no-person", [id.to_owned()]).fix("card.known", [some + " …"])
+    })?;
+    let mut holder = Holder::synthetic(seed, id);
+    holder.set("name", &person.name);
+    holder.set("born", &person.born);
+    if let Some(number) = person.numbers.iter().find(|number| number.scheme == "kamogawa") {
+        holder.set("kamogawa-id", &number.value);
+    }
+    Ok(holder)
+}
+
+fn type_of(name: Option<&str>) -> Result<Image, Failure> {
+    let known = || chukei_card::types().collect::<Vec<_>>().join(" ");
+    let Some(name) = name else {
+        return Err(Failure::new(Exit::Usage, "card.without-type", [""; 0]).fix("card.known", [known()]));
+    };
+    if name.contains('/') || Path::new(name).extension().is_some_and(|end| end == "toml") {
+        let path = Path::new(name);
+        let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+        return Image::parse(&text).map_err(|error| misread(path, &error));
+    }
+    chukei_card::named(name).ok_or_else(|| {
+        Failure::new(Exit::Usage, "card.no-type", [name.to_owned()]).fix("card.known", [known()])
+    })
+}
+
+fn load(path: &Path) -> Result<Card, Failure> {
+    control::load(path).map_err(|error| match error {
+        control::LoadError::Image(error) => misread(path, &error),
+        other => Failure::read(path, &other),
+    })
+}
+
+fn read_script(path: &Path) -> Result<Vec<control::Verb>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    control::script(&text).map_err(|error| {
+        Failure::new(Exit::Usage, "card.expected", [error.expected])
+            .at(path, error.line, error.column)
+            .fix("card.script-fix", [""; 0])
+    })
+}
+
+fn misread(path: &Path, error: &chukei_card::ImageError) -> Failure {
+    Failure::new(Exit::Usage, "card.misread", [error.message.as_str()])
+        .at(path, error.line, error.column)
+        .fix("card.misread-fix", [""; 0])
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Setup, "card.failed", [error.to_string()])
+}
+
+fn toml_of(image: &Image) -> Result<String, Failure> {
+    image.to_toml().map_err(|error| failed(&error))
+}
+
+fn write(folder: &Path, issued: &Issued) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| Failure::write(folder, &error))?;
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|error| Failure::write(&path, &error))
+    };
+    write("card.toml", &toml_of(&issued.image)?)?;
+    for made in &issued.certificates {
+        write(&format!("{}.pem", made.name), &made.certificate)?;
+        write(&format!("{}-authority.pem", made.name), &made.authority)?;
+        write(&format!("{}-crl.pem", made.name), &made.revocation_list)?;
+    }
+    Ok(())
+}
