@@ -1,6 +1,13 @@
 //! A person's bundle, and what is found when a relay, or whoever passes it on, lies in it. Every lie is the sound bundle
 //! with one thing changed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
