@@ -7,7 +7,11 @@ use std::{
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{ReplayStore, Unavailable};
-use chukei_profile::{Date, Identifier, Purpose, Scheme, history::Entry, linkage::eligibility_on};
+use chukei_profile::{
+    Date, Identifier, Purpose, Scheme,
+    history::{Entry, Kind},
+    linkage::eligibility_on,
+};
 use chukei_xml::lexical::DateTime;
 
 use crate::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Records};
@@ -118,7 +122,14 @@ impl MemoryLog {
 
 impl AccessLog for MemoryLog {
     fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
-        locked(&self.entries)?.extend_from_slice(entries);
+        let mut kept = locked(&self.entries)?;
+        for entry in entries {
+            // [disclosure.notice.recorded] A second notice about one envelope is no second disclosure.
+            let is_same = |old: &NewEntry| old.kind == Kind::Disclosure && old.envelope == entry.envelope;
+            if entry.kind != Kind::Disclosure || !kept.iter().any(is_same) {
+                kept.push(entry.clone());
+            }
+        }
         Ok(())
     }
 
