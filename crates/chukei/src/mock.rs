@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use chukei_world::{
-    Faults, Options, World, fault_names,
+    Faults, Options, Plan, World, fault_names,
     folder::{PartyEntry, Role},
     run::{mock, mock_world},
 };
@@ -12,6 +12,9 @@ use crate::{
     args::{Mock, Who},
     say::{Exit, Failure, Say},
 };
+
+/// Seed of a world that is made on the way, as `chukei world` has it.
+const SEED: u64 = 1;
 
 /// Starts a party, or all of them, and runs until told to stop.
 pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
@@ -24,10 +27,16 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     let Some(folder) = &asked.world else {
         return Err(Failure::new(Exit::Usage, "mock.no-world", [""; 0]).fix("mock.no-world-fix", [""; 0]));
     };
-    let world = World::open(folder).map_err(|error| {
-        Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
-            .fix("mock.world-fix", [folder.display().to_string()])
-    })?;
+    let world = if asked.who == Who::World && !folder.join("world.toml").exists() {
+        let made = World::generate(folder, Plan::new(SEED)).map_err(|error| Failure::write(folder, &error))?;
+        say.note(say.text("world.made", [folder.display().to_string()]));
+        made
+    } else {
+        World::open(folder).map_err(|error| {
+            Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
+                .fix("mock.world-fix", [folder.display().to_string()])
+        })?
+    };
     let faults = Faults::named(&asked.fault).map_err(|error| {
         Failure::new(Exit::Usage, "mock.fault", [error.to_string()]).fix("mock.fault-fix", [""; 0])
     })?;

@@ -192,7 +192,7 @@ mod access {
         let told =
             NewEntry { actor: B.to_owned(), envelope: Some("_e1".to_owned()), ..entry(1, Kind::Disclosure) };
         // A second notice about one envelope is no second disclosure.
-        log.append(&[told.clone()]).unwrap();
+        log.append(std::slice::from_ref(&told)).unwrap();
         log.append(&[told]).unwrap();
 
         let seen = log.history(Person(1)).unwrap();
