@@ -28,7 +28,8 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, "mock.no-world", [""; 0]).fix("mock.no-world-fix", [""; 0]));
     };
     let world = if asked.who == Who::World && !folder.join("world.toml").exists() {
-        let made = World::generate(folder, Plan::new(SEED)).map_err(|error| Failure::write(folder, &error))?;
+        let made =
+            World::generate(folder, Plan::new(SEED)).map_err(|error| Failure::write(folder, &error))?;
         say.note(say.text("world.made", [folder.display().to_string()]));
         made
     } else {

@@ -104,7 +104,7 @@ faults! {
     /// Uses the content key, and the whole ciphertext, of the first envelope again.
     ReusesContentKey => ["envelope.issue.fresh", "privacy.ciphertext.unlinkable", "encryption.key.fresh"], "内容暗号鍵と暗号文を使い回す";
     /// Gives the same envelope for the same person again.
-    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.bound", "encryption.key.fresh", "privacy.ciphertext.unlinkable"], "同じ人に同じ封筒を渡す";
+    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.bound", "disclosure.notice.recorded", "history.complete", "encryption.key.fresh", "privacy.ciphertext.unlinkable"], "同じ人に同じ封筒を渡す";
     /// Leaves the padding out.
     NoPadding => ["envelope.issue.padded", "privacy.ciphertext.size", "encryption.plaintext.padded"], "平文の長さを揃えない";
     /// Names itself as audience and recipient.
