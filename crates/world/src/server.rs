@@ -416,6 +416,8 @@ async fn receive(
     let most = if checks.skips("transport.body.limit") { 32 * serve.limits.body } else { serve.limits.body };
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > most {
+        // Closed with octets unread, the connection would be reset, and the answer with it.
+        let _ = timeout(DRAIN_TIME, drain(body, serve.limits.body.saturating_mul(2))).await;
         return Err((large("transport.body.limit"), None));
     }
     let whole = timeout(serve.limits.body_time, Limited::new(body, most).collect()).await;
@@ -439,6 +441,19 @@ async fn receive(
         _ => None,
     };
     Ok(Received { path: head.uri.path().to_owned(), soap_action, body, client })
+}
+
+/// How long what is too large may still come in.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// Reads and forgets so many octets.
+async fn drain(mut body: Incoming, mut most: usize) {
+    while let Some(Ok(frame)) = body.frame().await {
+        most = most.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if most == 0 {
+            return;
+        }
+    }
 }
 
 /// One `Content-Type`: `text/xml`, alone or with `charset=utf-8`.

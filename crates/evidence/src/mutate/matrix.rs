@@ -70,6 +70,8 @@ pub struct Matrix {
     pub rows: Vec<Row>,
 }
 
+/// Octets by which scenes differ when one takes more time.
+const COARSE: usize = 1 << 18;
 /// Mutants are made from at most so many scenes of a judge.
 const SCENES: usize = 3;
 
@@ -82,7 +84,8 @@ pub fn matrix(golden: &Transcript, registry: &Registry<'_>, more: &[Mutator]) ->
             case.is_some_and(|case| case.sentences.iter().any(|sentence| sentence.id == judge.sentence.id))
         };
         let mut all = Scene::seen_by(golden, judge.cases, &declared);
-        all.sort_by_key(Scene::size); // of several as good the one that takes the least time
+        // Of several as good, those that take less time; a few octets, which differ from world to world, decide nothing.
+        all.sort_by_key(|scene| scene.size() / COARSE);
         let passed = all.into_iter().filter(|scene| (judge.rule)(&scene.exchange()).is_pass());
         let scenes: Vec<Scene<'_>> = if judge.cases == crate::Cases::Whole {
             Scene::passed_by(golden, judge).into_iter().collect()
