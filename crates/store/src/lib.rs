@@ -34,6 +34,7 @@ mod fsck;
 mod ledger;
 mod mappings;
 mod proof;
+mod publish;
 mod replay;
 mod schema;
 mod writer;
