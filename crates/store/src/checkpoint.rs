@@ -258,10 +258,10 @@ impl Store {
 
     /// Pages below before those above; what was written when it ends early is written once more.
     fn write_pages(&self, update: Update, booked: u64) -> Result<(), LedgerError> {
-        let mut rest = update.pages;
-        while !rest.is_empty() {
-            let behind = rest.split_off(rest.len().min(PAGES));
-            let (pages, is_last) = (std::mem::replace(&mut rest, behind), rest.is_empty());
+        let mut rest = update.pages.into_iter();
+        while rest.len() > 0 {
+            let pages: Vec<_> = rest.by_ref().take(PAGES).collect();
+            let is_last = rest.len() == 0;
             self.writer.write(move |connection| {
                 let mut put = connection.prepare_cached(
                     "INSERT INTO heads_page VALUES (?1, ?2) ON CONFLICT DO UPDATE SET page = excluded.page",
