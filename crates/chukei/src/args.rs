@@ -155,6 +155,7 @@ pub(crate) struct SelfTest {
 pub(crate) enum Ledger {
     Verify(LedgerVerify),
     Prove(LedgerProve),
+    Publish(LedgerPublish),
     Fsck(LedgerFsck),
     Key(LedgerKey),
 }
@@ -184,6 +185,18 @@ pub(crate) struct LedgerProve {
     #[arg(long, value_name = "SIZE")]
     pub(crate) since: Vec<u64>,
     #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerPublish {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) origin: String,
+    #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 }
 

@@ -10,11 +10,11 @@ use chukei_crypto::{Ed25519PrivateKey, UnixTime};
 use chukei_ledger::{Bundle, BundleError, Distrust, Finding, KeyUse, Policy, SignerKey, Trust};
 use chukei_profile::{Identifier, Scheme};
 use chukei_relay::MappingStore;
-use chukei_store::{Damage, Store};
+use chukei_store::{Damage, LedgerError, Store};
 use chukei_xml::lexical::DateTime;
 
 use crate::{
-    args::{Ledger, LedgerFsck, LedgerKey, LedgerProve, LedgerVerify},
+    args::{Ledger, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerVerify},
     say::{Exit, Failure, Say},
 };
 
@@ -26,6 +26,7 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
     match asked {
         Ledger::Verify(asked) => verify(asked, say),
         Ledger::Prove(asked) => prove(asked, say),
+        Ledger::Publish(asked) => publish(asked, say),
         Ledger::Fsck(asked) => fsck(asked, say),
         Ledger::Key(asked) => key(asked, say),
     }
@@ -87,7 +88,7 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     let scheme = Scheme::from_uri(&asked.scheme).ok_or_else(bad_number)?;
     let number = Identifier::new(scheme, number.trim_end_matches(['\r', '\n'])).map_err(|_| bad_number())?;
 
-    let store = open(&asked.state)?;
+    let store = existing(&asked.state)?;
     let fails = |error: &dyn std::fmt::Display| unusable(&asked.state, error);
     let now = now();
     let persons = store.persons(&asked.party, &number, now).map_err(|error| fails(&error))?;
@@ -104,11 +105,24 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     Ok(Exit::Conformant)
 }
 
+fn publish(asked: &LedgerPublish, say: &Say) -> Result<Exit, Failure> {
+    let key = signer(&asked.key, &asked.origin)?;
+    let store = existing(&asked.state)?;
+    let fails = |error: LedgerError| match error {
+        LedgerError::Folder { error } => Failure::write(&asked.out, &error),
+        error => unusable(&asked.state, &error),
+    };
+    store.checkpoint(&[key], now()).map_err(fails)?;
+    let files = store.publish(&asked.out).map_err(fails)?;
+    let (checkpoint, _) = store.last_checkpoint().map_err(fails)?;
+    let counts = [files.to_string(), checkpoint.size.to_string()];
+    say.result(say.text("ledger.published", [asked.out.display().to_string()].into_iter().chain(counts)));
+    Ok(Exit::Conformant)
+}
+
 fn fsck(asked: &LedgerFsck, say: &Say) -> Result<Exit, Failure> {
-    // A slip of the pen must not make an empty ledger and find it sound.
-    std::fs::metadata(&asked.state).map_err(|error| Failure::read(&asked.state, &error))?;
     let policy = asked.policy.as_deref().map(policy).transpose()?;
-    let store = open(&asked.state)?;
+    let store = existing(&asked.state)?;
     match store.fsck(policy.as_ref()).map_err(|error| unusable(&asked.state, &error))? {
         Ok(sound) => {
             let counts = [sound.leaves, sound.entries, sound.destroyed, sound.chains, sound.checkpoints];
@@ -177,7 +191,9 @@ fn bad_origin(origin: &str) -> Failure {
     Failure::new(Exit::Usage, "ledger.bad-origin", [origin]).fix("ledger.bad-origin-fix", [""; 0])
 }
 
-fn open(path: &Path) -> Result<Store, Failure> {
+/// A slip of the pen must not make an empty ledger and find it sound.
+fn existing(path: &Path) -> Result<Store, Failure> {
+    std::fs::metadata(path).map_err(|error| Failure::read(path, &error))?;
     Store::open(path).map_err(|error| unusable(path, &error))
 }
 

@@ -188,6 +188,22 @@ fn what_is_asked_wrongly_is_refused() {
 }
 
 #[test]
+fn an_operator_publishes_the_tree() {
+    let desk = Desk::proved();
+    let words = ["publish", "--state", "relay.db", "--key", "log.pem", "--origin", ORIGIN, "--out"];
+    let published = desk.run("en", &[&words, ["public"].as_slice()].concat(), "");
+    assert_eq!(published.code, 0, "{}", published.err);
+    let seen = desk.run(
+        "en",
+        &["verify", "history.json", "--policy", "policy.txt", "--seen", "public/checkpoint"],
+        "",
+    );
+    assert_eq!(seen.code, 0, "{}", seen.out);
+    assert!(desk.path.join("public/tile/0/000.p/21").exists());
+    assert_eq!(desk.run("en", &[&words, ["log.pem"].as_slice()].concat(), "").code, 3);
+}
+
+#[test]
 fn an_operator_checks_the_whole_ledger() {
     let desk = Desk::proved();
     let words = ["fsck", "relay.db", "--policy", "policy.txt"];

@@ -18,8 +18,10 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use crate::Store;
 use crate::ledger::octets;
 
-/// Leaves that are booked, or put into tiles, in one step.
-const STEP: u64 = 4096;
+/// Leaves that are booked in one step: the more, the fewer pages for each.
+const BOOKED: u64 = 16_384;
+/// Leaves that are put into tiles in one step.
+const TILED: u64 = 4096;
 /// Pages of the map that are written in one transaction.
 const PAGES: usize = 64;
 
@@ -30,6 +32,11 @@ pub enum LedgerError {
     Unavailable,
     /// There is no checkpoint that covers the map of heads: make one.
     NoCheckpoint,
+    /// What is published cannot be written.
+    Folder {
+        /// Which file, and what the system says.
+        error: String,
+    },
     /// There is no key to sign with, or it cannot sign.
     Key,
     /// What is stored contradicts itself; `fsck` says where.
@@ -46,6 +53,7 @@ impl fmt::Display for LedgerError {
         match self {
             Self::Unavailable => f.write_str("the store does not answer"),
             Self::NoCheckpoint => f.write_str("no checkpoint covers the ledger as it is; make one"),
+            Self::Folder { error } => f.write_str(error),
             Self::Key => f.write_str("there is no key that can sign"),
             Self::Damaged => f.write_str("the ledger contradicts itself; fsck says where"),
             Self::Diverged { size } => {
@@ -232,7 +240,7 @@ impl Store {
         loop {
             let step = self.ask(|connection| {
                 let (booked, _) = state(connection)?;
-                let end = until.min(booked.saturating_add(STEP));
+                let end = until.min(booked.saturating_add(BOOKED));
                 if booked >= end {
                     return heads::root(&Reader(connection)).map_err(heads_error).map(Err);
                 }
@@ -250,12 +258,14 @@ impl Store {
 
     /// Pages below before those above; what was written when it ends early is written once more.
     fn write_pages(&self, update: Update, booked: u64) -> Result<(), LedgerError> {
-        let mut rest = update.pages;
-        while !rest.is_empty() {
-            let behind = rest.split_off(rest.len().min(PAGES));
-            let (pages, is_last) = (std::mem::replace(&mut rest, behind), rest.is_empty());
+        let mut rest = update.pages.into_iter();
+        while rest.len() > 0 {
+            let pages: Vec<_> = rest.by_ref().take(PAGES).collect();
+            let is_last = rest.len() == 0;
             self.writer.write(move |connection| {
-                let mut put = connection.prepare_cached("REPLACE INTO heads_page VALUES (?1, ?2)")?;
+                let mut put = connection.prepare_cached(
+                    "INSERT INTO heads_page VALUES (?1, ?2) ON CONFLICT DO UPDATE SET page = excluded.page",
+                )?;
                 for (path, page) in &pages {
                     put.execute((path, page.octets()))?;
                 }
@@ -293,7 +303,7 @@ impl Store {
     /// Puts the leaves before `size` into tiles.
     fn grow(&self, edge: &mut Edge, size: u64) -> Result<(), LedgerError> {
         while edge.size() < size {
-            let (from, end) = (edge.size(), size.min(edge.size().saturating_add(STEP)));
+            let (from, end) = (edge.size(), size.min(edge.size().saturating_add(TILED)));
             let more = self.ask(|connection| leaves(connection, from.cast_signed(), end.cast_signed()))?;
             if more.is_empty() {
                 return Err(LedgerError::Damaged);
@@ -305,7 +315,9 @@ impl Store {
             // Level 0 is read from the leaves until its tile is full.
             tiles.extend(edge.partial().into_iter().filter(|tile| tile.level > 0));
             self.writer.write(move |connection| {
-                let mut put = connection.prepare_cached("REPLACE INTO tile VALUES (?1, ?2, ?3)")?;
+                let mut put = connection.prepare_cached(
+                    "INSERT INTO tile VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET hashes = excluded.hashes",
+                )?;
                 for tile in &tiles {
                     put.execute((tile.level, tile.index.cast_signed(), tile.octets()))?;
                 }

@@ -34,6 +34,7 @@ mod fsck;
 mod ledger;
 mod mappings;
 mod proof;
+mod publish;
 mod replay;
 mod schema;
 mod writer;
@@ -54,6 +55,9 @@ pub use mappings::MappingRow;
 
 /// How long a statement waits for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
+/// Memory of the writing connection for pages, in KiB: entries about many persons touch many pages, and one that has to be
+/// read again, or is written twice in a transaction, costs more than the entry.
+const CACHE: i64 = 64 * 1024;
 /// Read connections that are kept open.
 const READERS: usize = 64;
 
@@ -160,6 +164,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
     // What is deleted (replay memory, mappings that were withdrawn) is overwritten, not only forgotten.
     connection.pragma_update(None, "secure_delete", true)
 }

@@ -109,7 +109,8 @@ const STEPS: &[&str] = &["
         hashes BLOB    NOT NULL,
         PRIMARY KEY (level, tile)
     ) STRICT;
-    CREATE TABLE heads_page (path BLOB PRIMARY KEY, page BLOB NOT NULL) STRICT;
+    -- Pages of the map lie in the order of labels, in which they are changed.
+    CREATE TABLE heads_page (path BLOB PRIMARY KEY, page BLOB NOT NULL) STRICT, WITHOUT ROWID;
     -- Leaves before booked are in the map; the newest leaf of a map.
     CREATE TABLE ledger (one INTEGER PRIMARY KEY CHECK (one = 1), booked INTEGER NOT NULL, heads INTEGER) STRICT;
     INSERT INTO ledger VALUES (1, 0, NULL);

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{KeyUse, Policy, SignerKey, Trust, verify};
+use chukei_ledger::tiles::{Prover, Tile, Tiles};
+use chukei_ledger::{Hash, KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, NewEntry, Person};
@@ -256,6 +257,52 @@ fn fsck_finds_what_a_hand_has_changed() {
         let found = scratch.damage();
         assert!(found.contains(&expected), "{sql}: {found:?}");
     }
+}
+
+/// What was published, read as a monitor reads it.
+struct Published(PathBuf);
+
+impl Tiles for Published {
+    type Error = std::io::Error;
+
+    fn tile(&self, level: u8, index: u64, width: u16) -> std::io::Result<Vec<Hash>> {
+        let tile = Tile { level, index, hashes: vec![Hash::ZERO; usize::from(width)] };
+        Ok(Tile::hashes_of(&fs::read(self.0.join(tile.path()))?).unwrap())
+    }
+}
+
+impl Published {
+    /// Size of the published tree, if its files give the root that is signed.
+    fn size(&self) -> u64 {
+        let checkpoint =
+            policy().trust(&fs::read_to_string(self.0.join("checkpoint")).unwrap()).unwrap().checkpoint;
+        let prover = Prover::new(self, checkpoint.size);
+        assert_eq!(prover.root().unwrap(), checkpoint.root);
+        checkpoint.size
+    }
+}
+
+#[test]
+fn what_is_published_gives_the_root_that_is_signed() {
+    let scratch = filled(70_000);
+    let published = Published(scratch.path.with_file_name("published"));
+    assert_eq!(scratch.store.publish(&published.0), Err(LedgerError::NoCheckpoint));
+    scratch.checkpoint().unwrap();
+    // Tiles of levels 0 to 2, and as many bundles of leaves as there are tiles at level 0.
+    assert_eq!(scratch.store.publish(&published.0), Ok(274 + 2 + 1 + 274));
+    assert_eq!(published.size(), 70_001);
+    scratch.store.append(&[entry(1, T)]).unwrap();
+    scratch.checkpoint().unwrap();
+    assert_eq!(scratch.store.publish(&published.0), Ok(2), "what is full stays as it is");
+    assert_eq!(published.size(), 70_003);
+    let leaves = fs::read(published.0.join("tile/entries/000")).unwrap();
+    assert_eq!((leaves.len(), &leaves[..3]), (256 * 35, [0, 33, 1].as_slice()));
+    let tile = published.tile(0, 0, 256).unwrap();
+    assert!(leaves.chunks(35).zip(tile).all(|(leaf, hash)| Hash::of_leaf(&leaf[2..]) == hash));
+
+    let file = scratch.path.with_file_name("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(scratch.store.publish(&file), Err(LedgerError::Folder { .. })));
 }
 
 #[test]

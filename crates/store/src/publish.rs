@@ -1,0 +1,79 @@
+//! The ledger as static files (C2SP tlog-tiles), for monitors, witnesses and whoever wants a copy. They tell nothing about
+//! anybody: leaves are hashes.
+
+use std::fs;
+use std::path::Path;
+
+use chukei_ledger::tiles::{Tile, Tiles, entries_octets, entries_path, width_of};
+use rusqlite::Connection;
+
+use crate::Store;
+use crate::checkpoint::{LedgerError, Reader};
+
+impl Store {
+    /// Writes the tree of the last checkpoint into a folder: tiles and leaves that are not there yet, then `checkpoint`.
+    /// Gives the number of files that are new.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the published checkpoint stays the old one then, and all of its files are there.
+    pub fn publish(&self, folder: &Path) -> Result<usize, LedgerError> {
+        let (checkpoint, note) = self.last_checkpoint()?;
+        let mut written = 0;
+        for level in 0_u8.. {
+            let mut tiles = (0..).map(|index| (index, width_of(level, index, checkpoint.size)));
+            let mut any = false;
+            while let Some((index, width)) = tiles.next().filter(|(_, width)| *width > 0) {
+                any = true;
+                written += self.publish_tile(folder, level, index, width)?;
+            }
+            if !any {
+                break;
+            }
+        }
+        put(&folder.join("checkpoint"), note.as_bytes())?;
+        Ok(written)
+    }
+
+    fn publish_tile(&self, folder: &Path, level: u8, index: u64, width: u16) -> Result<usize, LedgerError> {
+        let wide = usize::from(width);
+        let mut tile = Tile { level, index, hashes: vec![chukei_ledger::Hash::ZERO; wide] };
+        let (path, entries) = (folder.join(tile.path()), folder.join(entries_path(index, wide)));
+        let mut written = 0;
+        // What was published under a name never changes.
+        if !path.exists() {
+            tile.hashes = self.ask(|connection| Reader(connection).tile(level, index, width))?;
+            if tile.hashes.len() != wide {
+                return Err(LedgerError::Damaged);
+            }
+            put(&path, &tile.octets())?;
+            written += 1;
+        }
+        if level == 0 && !entries.exists() {
+            let leaves = self.ask(|connection| data(connection, index, width))?;
+            put(&entries, &entries_octets(&leaves).ok_or(LedgerError::Damaged)?)?;
+            written += 1;
+        }
+        Ok(written)
+    }
+}
+
+/// The leaves of a tile of level 0.
+fn data(connection: &Connection, index: u64, width: u16) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let first = index.saturating_mul(256);
+    let end = first.saturating_add(u64::from(width));
+    let mut select =
+        connection.prepare_cached("SELECT data FROM leaf WHERE leaf >= ?1 AND leaf < ?2 ORDER BY leaf")?;
+    select.query_map([first.cast_signed(), end.cast_signed()], |row| row.get(0))?.collect()
+}
+
+/// Writes a file at once or not at all.
+fn put(path: &Path, octets: &[u8]) -> Result<(), LedgerError> {
+    let fails = |error: std::io::Error| LedgerError::Folder { error: format!("{}: {error}", path.display()) };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(fails)?;
+    }
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    fs::write(&draft, octets).map_err(fails)?;
+    fs::rename(&draft, path).map_err(fails)
+}
