@@ -1,5 +1,7 @@
 //! A card answers whatever it is sent, raises no counter by itself, and a reset leaves nothing but counters.
 
+use std::sync::OnceLock;
+
 use chukei_card::{Card, CardKey, Image, LifeCycle, PrivateOperation};
 
 /// Keys that give back the block turned round.
@@ -42,9 +44,6 @@ pub fn run(data: &[u8]) {
     for probe in PROBES {
         assert_eq!(card.transmit(probe), fresh.transmit(probe), "after a reset");
     }
-    let text = card.image().to_toml().expect("an image is written");
-    let again = Image::parse(&text).expect("what was written is read");
-    assert_eq!(again.to_toml().as_deref(), Ok(text.as_str()), "an image survives a file");
 }
 
 const PROBES: [&[u8]; 7] = [
@@ -58,8 +57,15 @@ const PROBES: [&[u8]; 7] = [
 ];
 
 fn card(kind: u8) -> Card {
-    let names: Vec<_> = chukei_card::types().collect();
-    let mut image = chukei_card::named(names[usize::from(kind) % names.len()]).expect("a type");
+    static IMAGES: OnceLock<Vec<Image>> = OnceLock::new();
+    let images = IMAGES.get_or_init(|| chukei_card::types().map(filled).collect());
+    let image = images[usize::from(kind) % images.len()].clone();
+    Card::new(image, &Mirror).expect("keys that need nothing")
+}
+
+/// A card of this type in its holder's hands.
+fn filled(name: &str) -> Image {
+    let mut image = chukei_card::named(name).expect("a type");
     image.state = LifeCycle::Activated;
     for plan in image.certificates.clone() {
         assert!(image.install_key(plan.key.get_ref(), &[0]));
@@ -67,7 +73,7 @@ fn card(kind: u8) -> Card {
     for file in image.applications.iter_mut().flat_map(|application| &mut application.files) {
         file.content.get_or_insert_default().0.resize(300, 7);
     }
-    Card::new(image, &Mirror).expect("keys that need nothing")
+    image
 }
 
 fn tries(card: &Card) -> Vec<u8> {
