@@ -57,6 +57,7 @@ targets! {
     certificate, "der", 300_000;
     diagnosis, "signed", 30_000;
     crypto_open, "gcm", 200_000;
+    card, "apdu", 100_000;
     #[cfg(feature = "oracle")]
     c14n_differential, "xml", 150_000;
     #[cfg(feature = "oracle")]

@@ -86,6 +86,23 @@ fn command() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![12 => sound, 2 => changed, 1 => prop::collection::vec(any::<u8>(), 0..300)]
 }
 
+/// Commands that only together get somewhere, and single ones.
+fn commands(longest: usize) -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let scene = |commands: &[&str]| Just(commands.iter().map(|command| hex(command)).collect::<Vec<_>>());
+    let (jpki, piv) = ("00a4040c0ad392f000260100000001", "00a4040005a00000030800");
+    let scenes = prop_oneof![
+        6 => command().prop_map(|command| vec![command]),
+        1 => scene(&[jpki, "0020009b06414243313233"]),
+        1 => scene(&[jpki, "002000980431323334"]),
+        1 => scene(&[jpki, "0020009d1039393939303030303131313132323232"]),
+        1 => scene(&["00a4020c02001a", "802a008003010203 00"]),
+        1 => scene(&["00a4020c020017", "802a008003010203 00"]),
+        1 => scene(&[piv, "0020008008313233343536ffff"]),
+        1 => scene(&[&format!("1087079aff7c820106820081820100{}", "05".repeat(245)), &format!("0087079a0b{}00", "05".repeat(11))]),
+    ];
+    prop::collection::vec(scenes, 1..longest).prop_map(|scenes| scenes.concat())
+}
+
 /// What the model remembers: the application, the selected identifier, the verified PINs.
 #[derive(Default)]
 struct Model {
@@ -196,7 +213,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_card_does_what_the_model_may(name in prop::sample::select(&CARDS[..]), commands in prop::collection::vec(command(), 1..60)) {
+    fn a_card_does_what_the_model_may(name in prop::sample::select(&CARDS[..]), commands in commands(60)) {
         let mut card = Card::new(image(name), &Mirror).unwrap();
         let mut model = Model::default();
         for octets in commands {
@@ -214,16 +231,24 @@ proptest! {
     #[test]
     fn a_reset_card_is_a_fresh_one_with_its_counters(
         name in prop::sample::select(&CARDS[..]),
-        first in prop::collection::vec(command(), 1..40),
-        second in prop::collection::vec(command(), 1..40),
+        first in commands(40),
+        waiting in 0..4_usize,
+        second in commands(40),
     ) {
         let mut card = Card::new(image(name), &Mirror).unwrap();
-        for octets in first {
-            card.transmit(&octets);
+        // The end: half of a chained command, or half of an answer, is waiting.
+        let begun = [
+            hex("00a4040005a00000030800"),
+            hex("0020008008313233343536ffff"),
+            hex(&format!("1087079aff7c820106820081820100{}", "05".repeat(245))),
+            hex(&format!("0087079a0b{}00", "05".repeat(11))),
+        ];
+        for octets in first.iter().chain(begun.iter().take(waiting + 1)) {
+            card.transmit(octets);
         }
         card.reset();
         let mut fresh = again(&card);
-        for octets in second {
+        for octets in [&[hex("00c0000000"), begun[3].clone()], &second[..]].concat() {
             prop_assert_eq!(card.transmit(&octets), fresh.transmit(&octets));
         }
     }

@@ -41,5 +41,6 @@ fn myna_makes_a_cms_signature() {
 
 #[test]
 fn opensc_probes_a_card_that_it_does_not_know() {
-    replay("juki-jpki+kokuho", include_str!("transcripts/opensc-probes.txt"));
+    replay("kokuho-only", include_str!("transcripts/opensc-probes.txt"));
+    replay("juki-2010", include_str!("transcripts/opensc-probes.txt"));
 }

@@ -4,6 +4,7 @@ pub mod base64;
 #[cfg(feature = "oracle")]
 pub mod c14n_differential;
 pub mod c14n_idempotent;
+pub mod card;
 pub mod certificate;
 pub mod crypto_open;
 pub mod date_time;
