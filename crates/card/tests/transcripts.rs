@@ -1,4 +1,4 @@
-//! What foreign clients send, line by line, and what they have to get. No daemon is needed.
+//! What foreign clients send, line by line, and what they have to get. No daemon is needed. A line `# power on` resets.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -22,6 +22,8 @@ fn replay(name: &str, text: &str) {
             assert_eq!(last.1.len(), any + hex(expected).len(), "line {}", last.0);
             assert!(last.1.ends_with(&hex(expected)), "line {}: {:02x?}", last.0, last.1);
             compared += 1;
+        } else if line == "# power on" {
+            card.reset();
         } else {
             assert!(line.is_empty() || line.starts_with('#'), "line {}", number + 1);
         }
@@ -43,4 +45,9 @@ fn myna_makes_a_cms_signature() {
 fn opensc_probes_a_card_that_it_does_not_know() {
     replay("kokuho-only", include_str!("transcripts/opensc-probes.txt"));
     replay("juki-2010", include_str!("transcripts/opensc-probes.txt"));
+}
+
+#[test]
+fn jpki_cli_asks_for_tries_reads_a_certificate_and_signs() {
+    replay("mynumber-like", include_str!("transcripts/jpki-cli.txt"));
 }
