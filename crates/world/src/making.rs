@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chukei_crypto::{Certificate, PrivateKey, SignatureAlgorithm, UnixTime};
 use chukei_saml::metadata::Entity;
@@ -173,22 +175,28 @@ fn metadata(dir: &Path, parties: &[PartyEntry], issued: &[(String, Use, Issued)]
     Ok(())
 }
 
-/// One port for each party. Free ports are all held at once while they are chosen, so that they differ.
+/// Ports that the kernel gives to no outgoing connection: one of those could take a port before the world is started.
+const FREE: Range<u16> = 10_000..32_000;
+
+/// One port for each party. Free ports are all held at once while they are chosen, so that they differ, and each world of
+/// a process, and most processes, look for them elsewhere.
 fn ports(base: Option<u16>) -> Result<Vec<u16>, WorldError> {
     if let Some(base) = base {
         let last = u16::try_from(PARTIES.len() - 1).ok().and_then(|more| base.checked_add(more));
         return last.map(|last| (base..=last).collect()).ok_or(WorldError::Ports { base });
     }
-    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let bind = || TcpListener::bind(local).map_err(|error| WorldError::io(Path::new("127.0.0.1:0"), error));
-    let held: Vec<TcpListener> = PARTIES.iter().map(|_| bind()).collect::<Result<_, _>>()?;
-    let port = |listener: &TcpListener| {
-        listener
-            .local_addr()
-            .map(|at| at.port())
-            .map_err(|error| WorldError::io(Path::new("127.0.0.1:0"), error))
-    };
-    held.iter().map(port).collect()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut held = Vec::new();
+    for _ in FREE {
+        let place = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::SeqCst));
+        let place = place % u32::from(FREE.end - FREE.start);
+        let port = u16::try_from(place).map_or(FREE.start, |place| FREE.start + place);
+        held.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok().map(|listener| (port, listener)));
+        if held.len() == PARTIES.len() {
+            return Ok(held.into_iter().map(|(port, _)| port).collect());
+        }
+    }
+    Err(WorldError::Ports { base: FREE.start })
 }
 
 /// Writes a file; keys so that only their owner reads them.
