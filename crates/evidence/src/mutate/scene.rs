@@ -115,7 +115,7 @@ impl<'t> Scene<'t> {
         Self { events: Cow::Borrowed(&[]), twin: None, run: Some(&[]), header: self.header.clone() }
     }
 
-    /// One scene for every event on which `bend` has an effect, with that event bent; of many, [`spread`].
+    /// One scene for every event on which `bend` has an effect, with that event bent; of many, 64 that lie evenly.
     pub fn each(&self, bend: impl Fn(&What) -> Option<What>) -> Vec<Self> {
         let affects = |(index, event): (usize, &Event)| bend(&event.what).map(|_| index);
         let indices = spread(self.events.iter().enumerate().filter_map(affects).collect());
