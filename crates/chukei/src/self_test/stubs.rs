@@ -88,7 +88,9 @@ fn is_stopped_by_doctor(scratch: &Scratch) -> Result<bool, Failure> {
 fn play(scratch: &Scratch, worker: usize, switch: &str, seed: u64) -> Result<Model, Failure> {
     let [responder, ..] = ROLES;
     let select = SELECT.map(str::to_owned);
-    let limits = Limits { answer: Duration::from_millis(500), bytes: 1 << 20, ..engine::limits() };
+    // Who answers nothing is not worth waiting for.
+    let patience = if switch == "AnswersNothing" { 100 } else { 500 };
+    let limits = Limits { answer: Duration::from_millis(patience), bytes: 1 << 20, ..engine::limits() };
     let faults = Faults::named([switch]).map_err(|_| lost())?;
     let played = scratch.play_within(worker, responder, faults, &select, (seed, limits))?;
     Ok(judge(&played, conformance::registry()))
