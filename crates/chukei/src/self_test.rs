@@ -50,13 +50,23 @@ pub(crate) fn run(asked: &args::SelfTest, say: &Say) -> Result<Exit, Failure> {
         std::fs::write(&path, &text).map_err(|error| Failure::write(&path, &error))?;
     }
     say.note(say.text("self-test.mutants", [conformance::registry().judges.len().to_string()]));
-    let stubs = stubs::run(&scratch, &mut faults)?;
+    // Stubs mostly wait, which leaves time for switches.
+    let (stubs, tried) = std::thread::scope(|scope| {
+        let stubs = scope.spawn(|| {
+            let mut faults = Vec::new();
+            Ok((stubs::run(&scratch, &mut faults)?, faults))
+        });
+        let tried = switches(&scratch, &mut killed, &mut faults, say);
+        (stubs.join().unwrap_or_else(|_| Err(lost())), tried)
+    });
+    let (stubs, surprising) = stubs?;
+    faults.extend(surprising);
     if let Some(out) = &asked.out {
         let path = out.join("stubs.golden");
         std::fs::write(&path, &stubs).map_err(|error| Failure::write(&path, &error))?;
     }
     say.note(say.text("self-test.stubs", [stubs::COUNT.to_string()]));
-    let switches = switches(&scratch, &mut killed, &mut faults, say)?;
+    let switches = tried?;
     for judge in conformance::registry().judges.iter().filter(|judge| !killed.contains(judge.sentence.id)) {
         faults.push(format!("no mutant of a transcript and no fault switch kills {}", judge.id));
     }
@@ -251,7 +261,7 @@ fn features(profile: &chukei_spec::Profile) -> Vec<&'static str> {
     profile.features.iter().map(|feature| feature.name).collect()
 }
 
-/// A folder with a world for each worker, gone when dropped.
+/// A folder with a world for each worker and one for stubs, gone when dropped.
 struct Scratch {
     folder: tempfile::TempDir,
     /// As the mock parties see it, and as the suite does: its keys are read once.
@@ -262,7 +272,7 @@ impl Scratch {
     fn new() -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("chukei-self-test-").tempdir();
         let folder = folder.map_err(|error| Failure::write(Path::new("TMPDIR"), &error))?;
-        let worlds = (0..WORKERS).map(|worker| {
+        let worlds = (0..=WORKERS).map(|worker| {
             let dir = folder.path().join(format!("world-{worker}"));
             let world = World::generate(&dir, Plan::new(1)).map_err(|error| Failure::write(&dir, &error))?;
             let own = chukei_harness::World::load(&dir);
