@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +42,7 @@ def cargo(*arguments, **environment):
     return subprocess.run(command, env={**os.environ, "CARGO_NET_OFFLINE": "true", **environment}).returncode == 0
 
 
+@cache
 def built(package, binary):
     """Builds a program, offline on the lock file as it is, and returns its path: to be called often without cargo."""
     import json

@@ -150,12 +150,7 @@ fn homemade(draft: &mut chukei_harness::Draft, signer: &str) {
     let mut envelope =
         chukei_harness::Envelope::new(&world, &mut ids, parties, number, &purpose, "urn:example:test:1");
     let relay = draft.entity("relay");
-    let second = chukei_harness::message::Confirmation {
-        entity: Some(relay),
-        holder: Some("relay".into()),
-        ..envelope.confirmation().clone()
-    };
-    envelope.confirmations.push(second);
+    envelope.list_relay(&relay);
     envelope.signer = Some(signer.into());
     draft.carried = vec![envelope.build(&world, draft.now)];
 }

@@ -119,7 +119,7 @@ fn values(exchange: &Exchange<'_>, sent: Sent<'_>) -> Vec<String> {
 fn group(case: &str) -> Option<Group> {
     let whole = crate::cases().iter().find(|other| other.about.id == case)?;
     let case = whole.about;
-    // DOS-17 is a loop of EncryptedKeys.
+    // The signature over it is in order: what is strange was there before it was signed.
     let is_before_signing = |change: &Change| matches!(change, Change::Seal(_) | Change::Before(_));
     let is_signed_form = match whole.play {
         Play::Bent(_, Bend::Envelope(mutation)) => mutation.changes.iter().all(is_before_signing),

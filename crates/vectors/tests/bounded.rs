@@ -57,7 +57,8 @@ fn the_worst_inputs_stay_within_bounds() {
 fn memory_is_really_counted() {
     let _turn = turn();
     let hoard = |octets: usize| move || drop(std::hint::black_box(vec![1u8; octets]));
-    assert!(memory(hoard(17 * MIB)) >= 17 * MIB);
+    // What another test's thread lays down at its end counts against it: less than a MiB.
+    assert!(memory(hoard(17 * MIB)) >= 16 * MIB);
     // Positive case: little stays little.
     assert!(memory(hoard(1024)) < MIB);
 }

@@ -355,8 +355,9 @@ impl Body for Endless {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
-        self.left = self.left.saturating_sub(1);
-        Poll::Ready((self.left > 0).then(|| Ok(Frame::data(Bytes::from_static(&ZEROS)))))
+        let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+        self.left = left;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&ZEROS)))))
     }
 }
 
