@@ -43,17 +43,37 @@ def cargo(*arguments, **environment):
 
 
 @cache
-def built(package, binary):
-    """Builds a program, offline on the lock file as it is, and returns its path: to be called often without cargo."""
+def built(binary):
+    """Builds a program as the whole workspace has it, so that gates share their builds; returns its path."""
+    told = messages("build", "--workspace", "--bin", binary)
+    paths = [message["executable"] for message in told if message.get("executable")]
+    if not paths:
+        sys.exit(f"{binary} does not build")
+    return paths[-1]
+
+
+@cache
+def tests():
+    """Builds every test of the workspace; (package, target) → its program. The tests of a library are called lib."""
+    found = {}
+    for message in messages("test", "--workspace", "--all-targets", "--no-run"):
+        if message.get("executable") and message["profile"]["test"]:
+            package = message["manifest_path"].split("/")[-2]
+            name = "lib" if "lib" in message["target"]["kind"] else message["target"]["name"]
+            found[package, name] = message["executable"]
+    if not found:
+        sys.exit("the tests do not build")
+    return found
+
+
+def messages(*arguments):
+    """What cargo tells about what it has built, offline on the lock file as it is; nothing when it failed."""
     import json
 
-    command = ["cargo", "build", "--quiet", "--locked", "--message-format=json", "-p", package, "--bin", binary]
-    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "CARGO_NET_OFFLINE": "true"})
-    made = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-    paths = [message["executable"] for message in made if message.get("executable")]
-    if run.returncode != 0 or not paths:
-        sys.exit(f"{binary} of {package} does not build:\n{run.stderr.strip()}")
-    return paths[-1]
+    command = ["cargo", *arguments, "--quiet", "--locked", "--message-format=json"]
+    print("+", " ".join(command), flush=True)
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "CARGO_NET_OFFLINE": "true"})
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")] if run.returncode == 0 else []
 
 
 def metadata():
