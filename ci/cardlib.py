@@ -36,10 +36,11 @@ def want(what, run, code=0, says=""):
 class Place:
     """A folder that the plain user owns, programs copied into it, and what runs there."""
 
-    def __init__(self, chukei, driver):
+    def __init__(self, chukei, driver, client=None):
         self.folder = Path(tempfile.mkdtemp(prefix="chukei-cards-"))
         self.chukei = str(shutil.copy(chukei, self.folder / "chukei"))
         self.driver = str(shutil.copy(driver, self.folder / "driver.so"))
+        self.client = client and str(shutil.copy(client, self.folder / "client"))
         (self.folder / "home").mkdir()
         for path in [self.folder, self.folder / "home"]:
             path.chmod(0o755)

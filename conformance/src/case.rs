@@ -5,10 +5,10 @@
 
 use chukei_evidence as evidence;
 use chukei_forge::mutation::Mutation;
-use chukei_harness::{Broken, Draft, Face};
+use chukei_harness::{Broken, Draft, Face, Terminal};
 use chukei_spec::{Role, Sentence};
 
-use crate::acts;
+use crate::{acts, run::Stage};
 
 /// A case: what is known of it, and what it does.
 pub struct Case {
@@ -31,6 +31,8 @@ pub enum Play {
     Bent(Kind, Bend),
     /// Anything else.
     Scene(fn(&Face) -> Result<(), Broken>),
+    /// Commands to a card.
+    Card(fn(&Terminal) -> Result<(), Broken>),
 }
 
 /// The kinds of messages that the suite sends to a product, or answers it with.
@@ -176,6 +178,15 @@ impl Case {
         Self::new(role, id, twin.map(|twin| full(role, twin)), deviation, sentences, Play::Scene(scene), None)
     }
 
+    /// Commands to a card.
+    pub(crate) fn card(
+        id: &str,
+        sentences: &[&'static Sentence],
+        scene: fn(&Terminal) -> Result<(), Broken>,
+    ) -> Self {
+        Self::new(Role::Card, id, None, "", sentences, Play::Card(scene), None)
+    }
+
     /// The same with rows of the catalogue of attacks.
     pub(crate) const fn covering(mut self, rows: &'static [&'static str]) -> Self {
         self.rows = rows;
@@ -211,11 +222,13 @@ impl Case {
     ///
     /// # Errors
     /// What the product lacks.
-    pub fn play(&self, face: &Face) -> Result<(), Broken> {
-        match self.play {
-            Play::Usual(kind) => acts::usual(face, kind),
-            Play::Bent(kind, bend) => acts::bent(face, kind, bend),
-            Play::Scene(scene) => scene(face),
+    pub fn play(&self, stage: Stage<'_>) -> Result<(), Broken> {
+        match (self.play, stage) {
+            (Play::Usual(kind), Stage::Face(face)) => acts::usual(face, kind),
+            (Play::Bent(kind, bend), Stage::Face(face)) => acts::bent(face, kind, bend),
+            (Play::Scene(scene), Stage::Face(face)) => scene(face),
+            (Play::Card(scene), Stage::Terminal(terminal)) => scene(terminal),
+            _ => Err(Broken::Suite(format!("{} is played on the wrong stage", self.about.id))),
         }
     }
 }

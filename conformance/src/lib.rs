@@ -16,6 +16,7 @@
 )]
 
 mod acts;
+mod card;
 mod case;
 mod cases;
 mod facts;
@@ -30,7 +31,7 @@ use std::sync::OnceLock;
 use chukei_evidence::{self as evidence, Catalogue, Registry};
 
 pub use case::{Bend, Case, Kind, Play};
-pub use run::{SelectError, header, run, select};
+pub use run::{SelectError, Stage, header, run, select};
 
 /// Version of the suite.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

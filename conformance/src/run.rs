@@ -7,7 +7,7 @@ use std::{
 };
 
 use chukei_evidence as evidence;
-use chukei_harness::{Broken, Face, Ids, World};
+use chukei_harness::{Broken, Face, Ids, Record, Terminal};
 use chukei_spec::{Index, Profile};
 
 use crate::case::{Case, Play};
@@ -85,7 +85,7 @@ pub fn header(
     profile: &Profile,
     claims: &[&str],
     product: &evidence::Product,
-    world: &World,
+    world: &evidence::World,
     (seed, epoch): (u64, i64),
     selection: &[&Case],
 ) -> evidence::Header {
@@ -100,13 +100,32 @@ pub fn header(
         features: claims.iter().map(|&claim| claim.to_owned()).collect(),
         selection: named.iter().map(|case| case.about.id.to_owned()).collect(),
         product: product.clone(),
-        world: world.public.clone(),
+        world: world.clone(),
     }
 }
 
-/// Plays cases in an order of the seed. `false` when it was told to stop before the end, or recording failed.
+/// What a product is faced from: its counterparts for a party, a terminal for a card.
+#[derive(Clone, Copy)]
+pub enum Stage<'s> {
+    /// The counterparts of a party.
+    Face(&'s Face),
+    /// The terminal that a card is in.
+    Terminal(&'s Terminal),
+}
+
+impl Stage<'_> {
+    fn record(&self) -> &Record {
+        match self {
+            Self::Face(face) => face.record(),
+            Self::Terminal(terminal) => terminal.record(),
+        }
+    }
+}
+
+/// Plays cases in an order of the seed; what cannot be undone comes last. `false` when it was told to stop before the end,
+/// or recording failed.
 pub fn run(
-    face: &Face,
+    stage: Stage<'_>,
     cases: &[&Case],
     seed: u64,
     stop: &AtomicBool,
@@ -114,28 +133,36 @@ pub fn run(
 ) -> bool {
     let mut order: Vec<&Case> = cases.to_vec();
     Ids::new(seed, "order").shuffle(&mut order);
+    order.sort_by_key(|case| case.feature == Some("blocking"));
     for (done, case) in order.iter().enumerate() {
         progress(done, order.len());
-        if stop.load(Ordering::SeqCst) || face.has_failed() {
+        if stop.load(Ordering::SeqCst) || stage.record().has_failed() {
             return false;
         }
-        play(face, case);
+        play(stage, case);
     }
     progress(order.len(), order.len());
-    !face.has_failed()
+    !stage.record().has_failed()
 }
 
 /// Plays one case between its brackets. A mistake of the case voids the run, and does not end it.
-fn play(face: &Face, case: &Case) {
-    face.begin(case.about.id, case.about.twin, case.about.deviation);
-    let broken = match catch_unwind(AssertUnwindSafe(|| case.play(face))) {
+fn play(stage: Stage<'_>, case: &Case) {
+    let (id, twin, deviation) = (case.about.id, case.about.twin, case.about.deviation);
+    match stage {
+        Stage::Face(face) => face.begin(id, twin, deviation),
+        Stage::Terminal(terminal) => terminal.begin(id, twin, deviation),
+    }
+    let broken = match catch_unwind(AssertUnwindSafe(|| case.play(stage))) {
         Ok(played) => played.err(),
         Err(panic) => Some(Broken::Suite(said(panic.as_ref()))),
     };
     if let Some(broken) = broken {
-        face.broken(broken);
+        stage.record().broken(broken);
     }
-    face.end(case.about.id);
+    match stage {
+        Stage::Face(face) => face.end(id),
+        Stage::Terminal(terminal) => terminal.end(id),
+    }
 }
 
 fn said(panic: &(dyn Any + Send)) -> String {

@@ -38,6 +38,7 @@ fn examined(ground: &Ground, (profile, party): (&str, &str), runs: Option<(&str,
             .and_then(Endpoint::parse)
             .map_or_else(BTreeMap::new, |url| BTreeMap::from([("soap".to_owned(), url)])),
         world: ground.dir(),
+        card: None,
         control: None,
         text: String::new(),
     };

@@ -1,5 +1,6 @@
 //! The tables of cases.
 
+pub(crate) mod card;
 pub(crate) mod control;
 pub(crate) mod envelope;
 pub(crate) mod forged;
@@ -24,5 +25,6 @@ pub(crate) fn all() -> Vec<Case> {
     layers::add(&mut cases);
     forged::add(&mut cases);
     control::add(&mut cases);
+    card::add(&mut cases);
     cases
 }

@@ -1,6 +1,7 @@
 //! The judges: pure functions of what was recorded.
 
 mod answers;
+mod card;
 mod control;
 mod faults;
 mod issuing;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Judge> {
         mapping::JUDGES,
         requester::JUDGES,
         control::JUDGES,
+        card::JUDGES,
     ];
     tables.into_iter().flatten().copied().collect()
 }

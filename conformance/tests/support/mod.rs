@@ -94,7 +94,8 @@ impl Ground {
             party: party.into(),
             ..Product::default()
         };
-        let header = conformance::header(profile, &claims, &product, &world, (seed, clock.now()), &cases);
+        let header =
+            conformance::header(profile, &claims, &product, &world.public, (seed, clock.now()), &cases);
         let target = Target { party: party.to_owned(), endpoints, control };
         let recorder = Recorder::new(header, None).unwrap();
         let limits = Limits { answer: Duration::from_secs(5), ..Limits::default() };
@@ -102,7 +103,13 @@ impl Ground {
         if face.clock().is_virtual() {
             face.set_product_clock().unwrap();
         }
-        let whole = conformance::run(&face, &cases, seed, &AtomicBool::new(false), |_, _| ());
+        let whole = conformance::run(
+            conformance::Stage::Face(&face),
+            &cases,
+            seed,
+            &AtomicBool::new(false),
+            |_, _| (),
+        );
         face.close(whole).unwrap()
     }
 }

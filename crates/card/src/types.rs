@@ -18,6 +18,7 @@ card_types! {
     "kamogawa" = "kamogawa";
     "operator-token" = "operator-token";
     "mynumber-like" = "mynumber-like";
+    "mynumber-like+kokuho" = "mynumber-like" "kokuho-only";
 }
 
 /// Names of the card types.

@@ -111,6 +111,23 @@ pub(crate) struct Run {
     pub(crate) baseline: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) card: RunCard,
+}
+
+/// A card in place of a description.
+#[derive(Args)]
+pub(crate) struct RunCard {
+    #[arg(long, value_name = "PROFILE", conflicts_with = "sut")]
+    pub(crate) profile: Option<String>,
+    #[arg(long, value_name = "NAME", requires = "profile", conflicts_with = "image")]
+    pub(crate) reader: Option<String>,
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    pub(crate) image: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    pub(crate) pins: Option<PathBuf>,
+    #[arg(long, value_name = "FEATURE", requires = "profile")]
+    pub(crate) claim: Vec<String>,
 }
 
 #[derive(Args)]

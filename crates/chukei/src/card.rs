@@ -62,7 +62,7 @@ pub(crate) struct MockCard {
 }
 
 /// 2026-01-01T00:00:00Z, when the mock world begins.
-const ISSUED: i64 = 1_767_225_600;
+pub(crate) const ISSUED: i64 = 1_767_225_600;
 
 /// Issues a card, or lists what can be issued.
 pub(crate) fn run(asked: &CardArgs, say: &Say) -> Result<Exit, Failure> {
@@ -201,7 +201,7 @@ fn type_of(name: Option<&str>) -> Result<Image, Failure> {
     })
 }
 
-fn load(path: &Path) -> Result<Card, Failure> {
+pub(crate) fn load(path: &Path) -> Result<Card, Failure> {
     control::load(path).map_err(|error| match error {
         control::LoadError::Image(error) => misread(path, &error),
         other => Failure::read(path, &other),

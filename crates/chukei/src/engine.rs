@@ -10,9 +10,9 @@ use std::{
 };
 
 use crate::say::{Exit, Failure};
-use chukei_conformance::{self as conformance, Case, SelectError};
+use chukei_conformance::{self as conformance, Case, SelectError, Stage};
 use chukei_evidence::{Product, Recorder, Transcript};
-use chukei_harness::{Clock, Face, Limits, Setup, Sut, World};
+use chukei_harness::{Clock, Contacts, Face, Limits, Pins, Setup, Sut, Terminal, World};
 
 /// What to run.
 pub(crate) struct Order<'o> {
@@ -57,7 +57,8 @@ pub(crate) fn play(
     };
     let product = Product { control: level, ..sut.product.clone() };
     let seed_and_epoch = (order.seed, clock.now());
-    let header = conformance::header(sut.profile, &sut.claims, &product, world, seed_and_epoch, cases);
+    let header =
+        conformance::header(sut.profile, &sut.claims, &product, &world.public, seed_and_epoch, cases);
     let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
     let face =
         Face::open(Arc::clone(world), target, clock, order.seed, order.limits, recorder).map_err(setup)?;
@@ -65,9 +66,36 @@ pub(crate) fn play(
         // A product that lacks the verb after all shows so in the cases that need it.
         let _ = face.set_product_clock();
     }
-    let whole = conformance::run(&face, cases, order.seed, &STOP, progress);
-    let failure = face.failure();
+    let whole = conformance::run(Stage::Face(&face), cases, order.seed, &STOP, progress);
+    let failure = face.record().failure();
     let transcript = face.close(whole).map_err(|error| record(&error))?;
+    match failure {
+        Some(error) => Err(record(&error)),
+        None => Ok(transcript),
+    }
+}
+
+/// Plays the cases with a card and records what happens, as [`play`] does with a party.
+///
+/// # Errors
+/// A fault of the recording. A run that was stopped gives an incomplete transcript.
+pub(crate) fn play_card(
+    sut: &Sut,
+    (contacts, pins): (Box<dyn Contacts>, Pins),
+    order: &Order<'_>,
+    cases: &[&'static Case],
+    sink: Option<Box<dyn Write + Send>>,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Transcript, Failure> {
+    let clock = order.epoch.map_or(Clock::Machine, Clock::virtual_from);
+    let seed_and_epoch = (order.seed, clock.now());
+    let world = chukei_evidence::World::default();
+    let header = conformance::header(sut.profile, &sut.claims, &sut.product, &world, seed_and_epoch, cases);
+    let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
+    let terminal = Terminal::new(contacts, pins, clock, order.seed, recorder);
+    let whole = conformance::run(Stage::Terminal(&terminal), cases, order.seed, &STOP, progress);
+    let failure = terminal.record().failure();
+    let transcript = terminal.close(whole).map_err(|error| record(&error))?;
     match failure {
         Some(error) => Err(record(&error)),
         None => Ok(transcript),

@@ -9,11 +9,11 @@ use std::{
 use chukei_evidence::{
     Baseline, BundleKey, Date, Measured, Model, Secrets, Transcript, Trust, judge, pack, sha256_hex,
 };
-use chukei_harness::{Sut, World};
+use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, World};
 use chukei_report::Report;
 
 use crate::{
-    args,
+    args, contacts,
     engine::{self, Order},
     say::{Exit, Failure, Say, catalogue},
 };
@@ -25,7 +25,10 @@ const PARTIAL: &str = "evidence.chukei.partial";
 
 /// Runs the suite against a product.
 pub(crate) fn run(asked: &args::Run, say: &Say) -> Result<Exit, Failure> {
-    let sut = read(&asked.sut)?;
+    let sut = match described(asked)? {
+        Some(sut) => sut,
+        None => read(&asked.sut)?,
+    };
     let baseline = asked.baseline.as_deref().map(read_baseline).transpose()?;
     let key = key(asked.key.as_deref(), asked.seed)?;
     let order =
@@ -35,6 +38,38 @@ pub(crate) fn run(asked: &args::Run, say: &Say) -> Result<Exit, Failure> {
         say.note(say.text("run.test-key", [key.public().to_string()]));
     }
     Ok(exit)
+}
+
+/// The description of a card, from the command line. It is written beside the outputs, for `replay`.
+fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
+    let Some(profile) = &asked.card.profile else { return Ok(None) };
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let path = |path: &Path| {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        quoted(&absolute.display().to_string())
+    };
+    let (name, place) = match (&asked.card.reader, &asked.card.image) {
+        (Some(reader), _) => (format!("card in {reader}"), format!("reader = {}", quoted(reader))),
+        (None, Some(image)) => (format!("card {}", image.display()), format!("image = {}", path(image))),
+        (None, None) => {
+            return Err(Failure::new(Exit::Usage, "run.no-card", [""; 0]).fix("run.no-card-fix", [""; 0]));
+        }
+    };
+    let claims: Vec<String> = asked.card.claim.iter().map(|claim| quoted(claim)).collect();
+    let pins = asked.card.pins.as_deref().map(|pins| format!("pins = {}\n", path(pins)));
+    let text = format!(
+        "profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"–\"\nname = {}\nversion = \"–\"\n\n[card]\n{place}\n{}",
+        quoted(profile),
+        claims.join(", "),
+        quoted(&name),
+        pins.unwrap_or_default(),
+    );
+    let sut =
+        Sut::parse(&text, Path::new("")).map_err(|fault| Failure::setup(&fault, "--profile").usage())?;
+    fs::create_dir_all(&asked.out).map_err(|error| Failure::write(&asked.out, &error))?;
+    let file = asked.out.join("sut.toml");
+    fs::write(&file, text).map_err(|error| Failure::write(&file, &error))?;
+    Ok(Some(sut))
 }
 
 /// Runs the cases of a bundle again, with its seed.
@@ -53,6 +88,14 @@ pub(crate) fn replay(asked: &args::Replay, say: &Say) -> Result<Exit, Failure> {
 /// Looks at a set-up.
 pub(crate) fn doctor(asked: &args::Doctor, say: &Say) -> Result<Exit, Failure> {
     let sut = read(&asked.sut)?;
+    if let Some(place) = &sut.card {
+        let (mut contacts, _) = inserted(place)?;
+        let atr = contacts.reset().unwrap_or_default();
+        let atr: String = atr.iter().map(|octet| format!("{octet:02X}")).collect();
+        say.result(format_args!("✓ ATR {atr}"));
+        say.result(say.text("doctor.ready", [asked.sut.display().to_string()]));
+        return Ok(Exit::Conformant);
+    }
     let health = sut.examine(engine::limits());
     for line in &health.sound {
         say.result(format_args!("✓ {}", catalogue().say(line, say.lang)));
@@ -76,7 +119,8 @@ fn run_order(
     say: &Say,
 ) -> Result<Exit, Failure> {
     let cases = engine::chosen(sut, order.select)?;
-    let health = sut.examine(order.limits);
+    let card = sut.card.as_ref().map(inserted).transpose()?;
+    let health = if card.is_some() { Examination::default() } else { sut.examine(order.limits) };
     if let Some(fault) = health.faults.first() {
         for other in health.faults.iter().skip(1) {
             say.failure(&Failure::setup(other, &file.display().to_string()));
@@ -90,10 +134,14 @@ fn run_order(
     engine::listen_for_stop();
     let progress = |done, all| say.progress(done, all);
     let sink = Box::new(BufWriter::new(sink));
-    let world =
-        World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()))?;
-    let level = (health.level, health.sets_clock);
-    let transcript = engine::play(sut, &world.into(), order, &cases, level, Some(sink), &progress)?;
+    let transcript = if let Some(card) = card {
+        engine::play_card(sut, card, order, &cases, Some(sink), &progress)?
+    } else {
+        let world =
+            World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()))?;
+        let level = (health.level, health.sets_clock);
+        engine::play(sut, &world.into(), order, &cases, level, Some(sink), &progress)?
+    };
     if !transcript.complete() {
         return Err(Failure::new(Exit::Empty, "run.stopped", [partial.display().to_string()]));
     }
@@ -114,6 +162,11 @@ fn run_order(
         say.failure(&Failure::new(Exit::Baseline, "run.baseline", [name.to_owned(), problem.say(say.lang)]));
     }
     Ok(exit)
+}
+
+/// The card under test, and its PINs.
+fn inserted(place: &CardPlace) -> Result<(Box<dyn Contacts>, Pins), Failure> {
+    Ok((contacts::open(place)?, contacts::pins(place.pins.as_deref())?))
 }
 
 /// What a run leaves.

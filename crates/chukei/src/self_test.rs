@@ -1,6 +1,7 @@
 //! `chukei self-test`: the suite proves itself. The reference passes everything, every judge is killed by a mutant of a
 //! transcript, and every fault switch of the mock world is found by the sentence that it breaks.
 
+mod cards;
 mod stubs;
 
 use std::{
@@ -66,7 +67,7 @@ pub(crate) fn run(asked: &args::SelfTest, say: &Say) -> Result<Exit, Failure> {
         std::fs::write(&path, &stubs).map_err(|error| Failure::write(&path, &error))?;
     }
     say.note(say.text("self-test.stubs", [stubs::COUNT.to_string()]));
-    let switches = tried?;
+    let switches = tried? + cards::switches(&mut killed, &mut faults)?;
     for judge in conformance::registry().judges.iter().filter(|judge| !killed.contains(judge.sentence.id)) {
         faults.push(format!("no mutant of a transcript and no fault switch kills {}", judge.id));
     }
@@ -98,6 +99,11 @@ pub(crate) fn matrix(say: &Say) -> Result<String, Failure> {
     Ok(mutants(&golden, &mut Vec::new())?.0)
 }
 
+/// Profiles of the reference, in the order of its transcripts.
+fn profiles() -> impl Iterator<Item = &'static str> {
+    ROLES.into_iter().map(|(profile, _)| profile).chain([cards::PROFILE])
+}
+
 /// The reference in every role; it has to be conformant.
 fn reference(scratch: &Scratch, faults: &mut Vec<String>, say: &Say) -> Result<Vec<Transcript>, Failure> {
     let done = AtomicUsize::new(0);
@@ -111,8 +117,9 @@ fn reference(scratch: &Scratch, faults: &mut Vec<String>, say: &Say) -> Result<V
             ROLES.into_iter().enumerate().map(|role| scope.spawn(move || play(role))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(lost()))).collect()
     });
-    let golden = played.into_iter().collect::<Result<Vec<_>, _>>()?;
-    for (played, (profile, _)) in golden.iter().zip(ROLES) {
+    let mut golden = played.into_iter().collect::<Result<Vec<_>, _>>()?;
+    golden.push(cards::reference()?);
+    for (played, profile) in golden.iter().zip(profiles()) {
         let model = judge(played, conformance::registry());
         if model.standing != Standing::Conformant {
             faults.push(format!("reference as {profile}: {}: {}", model.standing.name(), unmet(&model)));
@@ -145,7 +152,7 @@ fn mutants(golden: &[Transcript], faults: &mut Vec<String>) -> Result<(String, B
     });
     let mut text = String::new();
     let mut killed = BTreeSet::new();
-    for (matrix, (profile, _)) in matrices?.iter().zip(ROLES) {
+    for (matrix, profile) in matrices?.iter().zip(profiles()) {
         for row in matrix.rows.iter().filter(|row| row.scenes > 0) {
             if row.is_killed() {
                 killed.insert(row.judge.to_owned());
@@ -342,6 +349,7 @@ impl Scratch {
             },
             endpoints: std::collections::BTreeMap::new(),
             world: self.folder.path().join(format!("world-{worker}")),
+            card: None,
             control: handle.control().and_then(|url| Endpoint::parse(&url)),
             text: String::new(),
         };

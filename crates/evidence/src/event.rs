@@ -121,6 +121,31 @@ pub enum What {
         /// What came back.
         answer: Body,
     },
+    /// The suite reset the card.
+    Reset {
+        /// Number of the exchange.
+        exchange: u32,
+        /// Its answer to reset (ATR), in hexadecimal digits; empty when none came.
+        atr: Body,
+    },
+    /// The suite sent a command to the card; [`Responded`](What::Responded) or [`NoAnswer`](What::NoAnswer) has the same
+    /// number.
+    Command {
+        /// Number of the exchange.
+        exchange: u32,
+        /// The command in hexadecimal digits. The octets of a PIN are not recorded: each is `**`.
+        apdu: Body,
+        /// What stands in their place: the right PIN or another one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pin: Option<Pin>,
+    },
+    /// What the card answered.
+    Responded {
+        /// Number of the exchange.
+        exchange: u32,
+        /// The answer in hexadecimal digits; its last two octets are the status word.
+        apdu: Body,
+    },
     /// A content key that a party of the suite unwrapped, so that a judge can open the ciphertext without a private key.
     Unwrapped {
         /// The party whose private key was used.
@@ -170,6 +195,9 @@ impl What {
             | Self::NoAnswer { exchange, .. }
             | Self::Called { exchange, .. }
             | Self::Replied { exchange, .. }
+            | Self::Reset { exchange, .. }
+            | Self::Command { exchange, .. }
+            | Self::Responded { exchange, .. }
             | Self::Alive { exchange } => Some(*exchange),
             Self::NotAlive { exchange, .. } => *exchange,
             _ => None,
@@ -183,6 +211,9 @@ impl What {
             | Self::NoAnswer { exchange, .. }
             | Self::Called { exchange, .. }
             | Self::Replied { exchange, .. }
+            | Self::Reset { exchange, .. }
+            | Self::Command { exchange, .. }
+            | Self::Responded { exchange, .. }
             | Self::Alive { exchange } => Some(exchange),
             Self::NotAlive { exchange, .. } => exchange.as_mut(),
             _ => None,
@@ -196,7 +227,10 @@ impl What {
             Self::Sent { body, .. }
             | Self::Answered { body, .. }
             | Self::Called { body, .. }
-            | Self::Replied { body, .. } => vec![body],
+            | Self::Replied { body, .. }
+            | Self::Reset { atr: body, .. }
+            | Self::Command { apdu: body, .. }
+            | Self::Responded { apdu: body, .. } => vec![body],
             Self::Control { request, answer, .. } => vec![request, answer],
             _ => Vec::new(),
         }
@@ -206,6 +240,16 @@ impl What {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_false(value: &bool) -> bool {
     !*value
+}
+
+/// Which PIN was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pin {
+    /// The one that the card's owner named.
+    Right,
+    /// Another one of the same length.
+    Wrong,
 }
 
 /// Why there was no complete answer.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chukei_xml::lexical::decode_base64;
 
-use crate::{Body, Event, Header, NoAnswer, Party, What, World};
+use crate::{Body, Event, Header, NoAnswer, Party, Pin, What, World};
 
 /// The slice of a transcript that a judge looks at.
 ///
@@ -112,6 +112,19 @@ pub struct Control<'t> {
     pub status: u16,
     /// What came back.
     pub answer: &'t Body,
+}
+
+/// A command to a card, or its reset, with what came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Apdu<'t> {
+    /// The event of the command or reset.
+    pub seq: u32,
+    /// The command in hexadecimal digits, `**` for each octet of a PIN; none for a reset.
+    pub command: Option<&'t str>,
+    /// Which PIN was entered.
+    pub pin: Option<Pin>,
+    /// The event of the answer, and the answer in hexadecimal digits; for a reset the answer to reset.
+    pub answer: Option<(u32, &'t str)>,
 }
 
 /// Something that the product said, wherever it said it.
@@ -345,6 +358,27 @@ impl<'t> Exchange<'t> {
         self.events.iter().filter_map(|event| match &event.what {
             What::Control { verb, request, status, answer } => {
                 Some(Control { seq: event.seq, at: event.at, verb, request, status: *status, answer })
+            }
+            _ => None,
+        })
+    }
+
+    /// Commands to the card and its resets, with what came back.
+    pub fn apdus(&self) -> impl Iterator<Item = Apdu<'t>> + use<'t> {
+        let events = self.events;
+        let answer = move |number: u32| {
+            events.iter().find_map(|event| match &event.what {
+                What::Responded { exchange, apdu } if *exchange == number => Some((event.seq, apdu.text()?)),
+                _ => None,
+            })
+        };
+        events.iter().filter_map(move |event| match &event.what {
+            What::Reset { atr, .. } => {
+                let answer = atr.text().filter(|atr| !atr.is_empty()).map(|atr| (event.seq, atr));
+                Some(Apdu { seq: event.seq, command: None, pin: None, answer })
+            }
+            What::Command { exchange, apdu, pin } => {
+                Some(Apdu { seq: event.seq, command: apdu.text(), pin: *pin, answer: answer(*exchange) })
             }
             _ => None,
         })

@@ -23,10 +23,10 @@ fn the_matrix_is_this() {
     let expected = "\
 # Judges by mutators of a recorded run. Generated; do not edit.
 # V: some mutant is a violation. u: some is unreached, none a violation. .: all pass. -: nothing to bend.
-#                       empty silence drop double reorder truncate party hour bit status bare stale echo refuse twin-refused like-twin dead
-envelope.audience.self  u     V       u    .      .       u        .     .    u   u      .    V     .    u      u            V         V
-message.answer.fresh    u     u       .    .      .       u        .     .    .   .      V    .     .    .      -            -         .
-message.fault.shape     u     u       u    .      .       u        .     .    .   .      V    .     .    .      .            .         .
+#                       empty silence drop double reorder truncate party hour bit status bare stale echo refuse twin-refused like-twin renamed counted dead
+envelope.audience.self  u     V       u    .      .       u        .     .    u   u      .    V     .    u      u            V         -       -       V
+message.answer.fresh    u     u       .    .      .       u        .     .    .   .      V    .     .    .      -            -         -       -       .
+message.fault.shape     u     u       u    .      .       u        .     .    .   .      V    .     .    .      .            .         -       -       .
 ";
     assert_eq!(matrix.to_text(), expected);
     assert!(matrix.rows.iter().all(|row| row.is_killed() && !row.passes_nothing() && row.scenes > 0));
@@ -62,11 +62,40 @@ fn behaving_like_in_the_twin_is_an_acceptance() {
     assert!(matches!(&like_twin.verdicts(&judge, &scene)[..], [Verdict::Violated { .. }]));
 }
 
+/// Every answer of a card is bent by the mutators for answers, its reset too.
+#[test]
+fn what_a_card_says_is_bent() {
+    let transcript = record(header(), card_case());
+    let scene = Scene::of(&transcript, &transcript.cases()[0]);
+    let answers = |id: &str| -> Vec<Vec<String>> {
+        let mutator = MUTATORS.iter().find(|mutator| mutator.id == id).unwrap();
+        let of = |scene: &Scene<'_>| {
+            let answers = scene
+                .exchange()
+                .apdus()
+                .map(|apdu| apdu.answer.map_or("-", |(_, text)| text).to_owned())
+                .collect();
+            answers
+        };
+        (mutator.bend)(&scene).iter().map(of).collect()
+    };
+    assert_eq!(answers("silence"), [["-", "-", "-"]]);
+    assert_eq!(answers("status"), [["3B", "0A6982", "63C3"], ["3B", "0A9000", "9000"]]);
+    assert_eq!(answers("renamed"), [["3B", "0A6F42", "63C3"], ["3B", "0A9000", "6F42"]]);
+    assert_eq!(answers("counted"), [["3B", "0A9000", "63C4"], ["3B", "0A9000", "63C2"]]);
+    assert_eq!(answers("stale"), [["3B", "0A9000", "0A9000"]]);
+    assert!(
+        answers("bit").iter().any(|one| one[0] != "3B") && answers("bit").iter().any(|one| one[2] != "63C3")
+    );
+}
+
 #[test]
 fn mutants_differ_from_what_was_recorded_and_are_named_once() {
     let transcript = run(GOOD);
-    let scene = Scene::of(&transcript, &transcript.cases()[1]);
+    let of_card = record(header(), card_case());
     for mutator in MUTATORS {
+        let transcript = if ["renamed", "counted"].contains(&mutator.id) { &of_card } else { &transcript };
+        let scene = Scene::of(transcript, transcript.cases().last().unwrap());
         let bent = (mutator.bend)(&scene);
         assert!(!bent.is_empty(), "{}", mutator.id);
         for variant in bent {

@@ -6,8 +6,9 @@ use chukei_xml::lexical::DateTime;
 
 use crate::{
     clock::Clock,
-    face::{Broken, Face, Target},
+    face::{Face, Target},
     kit::{USUAL_PERSON, find, text_of},
+    record::Broken,
     seed::Ids,
     setup::{Fix, Setup},
     sut::Sut,

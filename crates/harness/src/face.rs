@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32, atomic::Ordering},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     control::Control,
     kit::{Kit, find, local},
     message::{Draft, Finished},
+    record::{Broken, Record, lock},
     seed::Ids,
     setup::{Fix, Setup},
     wire::{Endpoint, Limits, Reply, Response, client, listener},
@@ -69,15 +70,6 @@ pub struct Exchanged {
     pub answer: Result<Response, NoAnswer>,
 }
 
-/// The case's author asked for something that the product does not offer, or made a mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Broken {
-    /// The product lacks what the case needs.
-    Lacking(String),
-    /// The suite failed.
-    Suite(String),
-}
-
 /// See the module.
 pub struct Face {
     shared: Arc<Shared>,
@@ -89,13 +81,10 @@ pub struct Face {
 
 struct Shared {
     world: Arc<World>,
-    clock: Clock,
+    record: Record,
     seed: u64,
     product: Vec<(String, String)>,
     plays: String,
-    recorder: Mutex<Option<Recorder>>,
-    failure: Mutex<Option<RecordError>>,
-    exchange: AtomicU32,
     scene: Mutex<Scene>,
 }
 
@@ -130,13 +119,10 @@ impl Face {
         let product = target.endpoints.iter().map(|(role, url)| (role.clone(), url.url.clone())).collect();
         let shared = Arc::new(Shared {
             world,
-            clock,
+            record: Record::new(clock, recorder),
             seed,
             product,
             plays: target.party.clone(),
-            recorder: Mutex::new(Some(recorder)),
-            failure: Mutex::new(None),
-            exchange: AtomicU32::new(0),
             scene: Mutex::new(Scene::default()),
         });
         let mut face = Self { shared, runtime, listeners: Vec::new(), target, limits };
@@ -183,7 +169,13 @@ impl Face {
     /// The run's clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.shared.clock
+        self.shared.record.clock()
+    }
+
+    /// What is recorded.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.shared.record
     }
 
     /// Valid messages of this moment.
@@ -197,25 +189,13 @@ impl Face {
     /// Begins a case.
     pub fn begin(&self, case: &str, twin: Option<&str>, deviation: &str) {
         *lock(&self.shared.scene) = Scene { scope: case.to_owned(), ..Scene::default() };
-        self.shared.record(What::CaseStart {
-            case: case.to_owned(),
-            twin: twin.map(str::to_owned),
-            deviation: deviation.to_owned(),
-        });
+        self.shared.record.begin(case, twin, deviation);
     }
 
     /// Ends a case, and forgets its scripts.
     pub fn end(&self, case: &str) {
         *lock(&self.shared.scene) = Scene::default();
-        self.shared.record(What::CaseEnd { case: case.to_owned() });
-    }
-
-    /// Records that the case cannot be run, or that the suite failed in it.
-    pub fn broken(&self, broken: Broken) {
-        self.shared.record(match broken {
-            Broken::Lacking(missing) => What::Lacking { missing },
-            Broken::Suite(what) => What::Broken { what },
-        });
+        self.shared.record.end(case);
     }
 
     /// Sends a message to an endpoint of the product.
@@ -235,8 +215,8 @@ impl Face {
 
     /// Sends finished bytes: for what is sent twice.
     pub fn deliver_bytes(&self, role: &str, from: &str, message: &Finished, deviates: bool) -> Exchanged {
-        let exchange = self.shared.next_exchange();
-        self.shared.record(What::Sent {
+        let exchange = self.shared.record.next_exchange();
+        self.shared.record.add(What::Sent {
             exchange,
             from: from.to_owned(),
             tls_client: message
@@ -250,7 +230,7 @@ impl Face {
             deviates,
         });
         for (party, wrapped, content_key) in message.keys.iter().cloned() {
-            self.shared.record(What::Unwrapped { party, wrapped, content_key });
+            self.shared.record.add(What::Unwrapped { party, wrapped, content_key });
         }
         let endpoint = self.target.endpoints.get(role).or_else(|| self.target.endpoints.values().next());
         let answer = match endpoint {
@@ -259,7 +239,7 @@ impl Face {
         };
         match &answer {
             Ok(response) => {
-                self.shared.record(What::Answered {
+                self.shared.record.add(What::Answered {
                     exchange,
                     status: response.status,
                     headers: response.headers.clone(),
@@ -267,7 +247,7 @@ impl Face {
                 });
                 self.shared.record_keys(&response.body);
             }
-            Err(how) => self.shared.record(What::NoAnswer { exchange, how: *how }),
+            Err(how) => self.shared.record.add(What::NoAnswer { exchange, how: *how }),
         }
         Exchanged { exchange, answer }
     }
@@ -275,7 +255,7 @@ impl Face {
     /// Sends something valid and records whether the product answered.
     pub fn probe(&self, role: &str, draft: Draft) {
         let Exchanged { exchange, answer } = self.send(role, draft);
-        self.shared.record(match answer {
+        self.shared.record.add(match answer {
             Ok(_) => What::Alive { exchange },
             Err(how) => What::NotAlive { exchange: Some(exchange), how },
         });
@@ -284,13 +264,13 @@ impl Face {
     /// How many exchanges there were so far.
     #[must_use]
     pub fn calls(&self) -> u32 {
-        self.shared.exchange.load(Ordering::SeqCst)
+        self.shared.record.exchanges()
     }
 
     /// Records whether the product, told to do something valid after `before` exchanges, has begun an exchange.
     pub fn probed(&self, before: u32) {
         let now = self.calls();
-        self.shared.record(if now > before {
+        self.shared.record.add(if now > before {
             What::Alive { exchange: now }
         } else {
             What::NotAlive { exchange: None, how: NoAnswer::Timeout }
@@ -348,7 +328,7 @@ impl Face {
         body: Vec<u8>,
     ) -> Result<serde_json::Value, Broken> {
         let answer = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
-        self.shared.record(What::Control {
+        self.shared.record.add(What::Control {
             verb: what.to_owned(),
             request: Body::from(request.map_or_else(String::new, ToString::to_string)),
             status,
@@ -385,7 +365,7 @@ impl Face {
     /// As [`Self::control`].
     pub fn reset(&self) -> Result<(), Broken> {
         self.control("POST", "reset", Some(&serde_json::json!({})))?;
-        if self.shared.clock.is_virtual() { self.set_product_clock() } else { Ok(()) }
+        if self.shared.record.clock().is_virtual() { self.set_product_clock() } else { Ok(()) }
     }
 
     /// Moves the clock of the run and of the product.
@@ -393,10 +373,10 @@ impl Face {
     /// # Errors
     /// [`Broken::Lacking`] when the product's clock cannot be set.
     pub fn advance(&self, seconds: i64) -> Result<(), Broken> {
-        if !self.shared.clock.is_virtual() {
+        if !self.shared.record.clock().is_virtual() {
             return Err(Broken::Lacking("control POST /clock".into()));
         }
-        self.shared.clock.advance(seconds);
+        self.shared.record.clock().advance(seconds);
         self.set_product_clock()
     }
 
@@ -405,7 +385,7 @@ impl Face {
     /// # Errors
     /// As [`Self::advance`].
     pub fn set_product_clock(&self) -> Result<(), Broken> {
-        let now = serde_json::json!({ "now": self.shared.clock.now() });
+        let now = serde_json::json!({ "now": self.shared.record.clock().now() });
         self.control("POST", "clock", Some(&now)).map(drop)
     }
 
@@ -417,34 +397,15 @@ impl Face {
         self.runtime.block_on(client::certificate(&self.shared.world, url, party, self.limits.connect))
     }
 
-    /// How many events there are so far.
-    #[must_use]
-    pub fn events(&self) -> usize {
-        lock(&self.shared.recorder).as_ref().map_or(0, |recorder| recorder.events().len())
-    }
-
-    /// Whether recording failed: then the run has to stop.
-    #[must_use]
-    pub fn has_failed(&self) -> bool {
-        lock(&self.shared.failure).is_some()
-    }
-
-    /// Why recording failed, if it did.
-    #[must_use]
-    pub fn failure(&self) -> Option<RecordError> {
-        lock(&self.shared.failure).take()
-    }
-
     /// Closes the suite's side. `whole` says that the run came to its end; else the transcript is marked incomplete.
     ///
     /// # Errors
     /// The transcript cannot be written.
     pub fn close(self, whole: bool) -> Result<Transcript, RecordError> {
         self.listeners.iter().for_each(JoinHandle::abort);
-        let recorder = lock(&self.shared.recorder).take();
+        let closed = self.shared.record.close(whole);
         self.runtime.shutdown_background();
-        let recorder = recorder.ok_or(RecordError::Full)?;
-        if whole { recorder.finish() } else { Ok(recorder.stop()) }
+        closed
     }
 }
 
@@ -453,20 +414,9 @@ impl Shared {
         Kit {
             world: Arc::clone(&self.world),
             ids: Ids::new(self.seed, scope),
-            now: self.clock.now(),
+            now: self.record.clock().now(),
             product: self.product.clone(),
             plays: self.plays.clone(),
-        }
-    }
-
-    fn next_exchange(&self) -> u32 {
-        self.exchange.fetch_add(1, Ordering::SeqCst).wrapping_add(1)
-    }
-
-    fn record(&self, what: What) {
-        let mut recorder = lock(&self.recorder);
-        if let Some(Err(error)) = recorder.as_mut().map(|recorder| recorder.record(self.clock.now(), what)) {
-            lock(&self.failure).get_or_insert(error);
         }
     }
 
@@ -478,7 +428,7 @@ impl Shared {
             let mut parties = self.world.names().filter(|party| *party != self.plays);
             let opened = parties.find_map(|party| Some((party, unwrap(&self.world, party, &wrapped)?)));
             if let Some((party, content_key)) = opened {
-                self.record(What::Unwrapped {
+                self.record.add(What::Unwrapped {
                     party: party.to_owned(),
                     wrapped: wrapped.split_ascii_whitespace().collect(),
                     content_key: encode_base64(&content_key),
@@ -488,13 +438,13 @@ impl Shared {
     }
 
     fn called(&self, call: listener::Call) -> Reply {
-        let exchange = self.next_exchange();
+        let exchange = self.record.next_exchange();
         let (scope, scripts) = {
             let mut scene = lock(&self.scene);
             scene.calls = scene.calls.wrapping_add(1);
             (format!("{}/call/{}", scene.scope, scene.calls), scene.scripts.clone())
         };
-        self.record(What::Called {
+        self.record.add(What::Called {
             exchange,
             to: call.to.clone(),
             tls_client: call.tls_client,
@@ -517,7 +467,7 @@ impl Shared {
         });
         if let Reply::Answer { status, headers, body } = &reply {
             let (status, headers, body) = (*status, headers.clone(), Body::from(body.clone()));
-            self.record(What::Replied { exchange, status, headers, body, deviates });
+            self.record.add(What::Replied { exchange, status, headers, body, deviates });
         }
         reply
     }
@@ -548,8 +498,4 @@ pub(crate) fn unwrap(world: &World, party: &str, wrapped: &str) -> Option<Vec<u8
     let wrapped: String = wrapped.split_ascii_whitespace().collect();
     let content_key = key.unwrap(KeyTransport::RsaOaepSha256, &decode_base64(&wrapped)?).ok()?;
     Some(fixed::content_key(&content_key))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

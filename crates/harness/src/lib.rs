@@ -2,6 +2,7 @@
 //!
 //! * [`message`]: the suite's own messages, valid by default, every part a field to bend; [`kit`]: where each starts.
 //! * [`face`]: the suite as all counterparts of the product, over mutual TLS; everything is recorded.
+//! * [`terminal`]: the suite as the terminal that a card is in.
 //! * [`world`] and [`people`]: the folder that `chukei world` makes.
 //! * [`sut`] and [`doctor`]: the description of a product, and what is wrong with a set-up ([`setup`]).
 //! * [`seed`] and [`clock`]: what would else be random.
@@ -17,19 +18,23 @@ pub mod face;
 pub mod kit;
 pub mod message;
 pub mod people;
+mod record;
 pub mod seed;
 pub mod setup;
 pub mod sut;
+pub mod terminal;
 pub mod wire;
 pub mod world;
 
 pub use clock::Clock;
 pub use doctor::Examination;
-pub use face::{Broken, Called, Exchanged, Face, Script, Scripted, Target};
+pub use face::{Called, Exchanged, Face, Script, Scripted, Target};
 pub use kit::Kit;
 pub use message::{Draft, Envelope, Input};
+pub use record::{Broken, Record};
 pub use seed::Ids;
 pub use setup::{Fix, Setup};
-pub use sut::Sut;
+pub use sut::{CardPlace, Sut};
+pub use terminal::{Contacts, Pins, Terminal};
 pub use wire::{Endpoint, Limits, Reply, Response};
 pub use world::World;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use chukei_evidence::Product;
-use chukei_spec::{Index, Profile};
+use chukei_spec::{Index, Profile, Role};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -29,17 +29,31 @@ pub struct Sut {
     pub product: Product,
     /// Endpoints that differ from the world's, by role of the URL.
     pub endpoints: BTreeMap<String, Endpoint>,
-    /// The world folder.
+    /// The world folder; empty for a card.
     pub world: PathBuf,
+    /// Where the card is, when the product is one.
+    pub card: Option<CardPlace>,
     /// Base of the test-control API, if it has one.
     pub control: Option<Endpoint>,
     /// The file as it is written: it holds no secrets, because there is no key for one.
     pub text: String,
 }
 
+/// Where a card is, and what its owner tells about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CardPlace {
+    /// Name of a PC/SC reader, or its beginning.
+    pub reader: Option<String>,
+    /// A TEST card as a file, which needs no reader.
+    pub image: Option<PathBuf>,
+    /// TOML file with the right PINs: `signature`, `authentication`.
+    pub pins: Option<PathBuf>,
+}
+
 /// Tables with their keys. A name that is not here is a mistake.
 const KEYS: &[(&str, &[&str])] = &[
-    ("", &["claims", "control", "endpoints", "product", "profile", "world"]),
+    ("", &["card", "claims", "control", "endpoints", "product", "profile", "world"]),
+    ("card", &["image", "pins", "reader"]),
     ("product", &["build", "name", "vendor", "version"]),
     ("endpoints", &["disclosure", "history", "linkage", "mapping"]),
     ("world", &["dir", "party"]),
@@ -78,7 +92,13 @@ impl Sut {
             file.unknown("setup.sut.profile", name.get_ref(), &known, name.span())
         })?;
         let product = root.table("product")?.ok_or_else(|| file.lacking("", "product", 0..0))?;
-        let world = root.table("world")?.ok_or_else(|| file.lacking("", "world", 0..0))?;
+        let card = card(&root, profile, folder)?;
+        let (party, dir) = if card.is_some() {
+            ("card".to_owned(), PathBuf::new())
+        } else {
+            let world = root.table("world")?.ok_or_else(|| file.lacking("", "world", 0..0))?;
+            (world.text("party")?.into_inner(), folder.join(world.text("dir")?.get_ref()))
+        };
         Ok(Self {
             profile,
             claims: claims(&root, profile)?,
@@ -87,11 +107,12 @@ impl Sut {
                 name: product.text("name")?.into_inner(),
                 version: product.text("version")?.into_inner(),
                 build: product.optional("build")?.map(Spanned::into_inner).unwrap_or_default(),
-                party: world.text("party")?.into_inner(),
+                party,
                 control: 0,
             },
             endpoints: endpoints(&root)?,
-            world: folder.join(world.text("dir")?.get_ref()),
+            world: dir,
+            card,
             control: match root.table("control")? {
                 Some(control) => Some(file.url(&control.text("url")?)?),
                 None => None,
@@ -110,6 +131,29 @@ fn claims(root: &Table<'_>, profile: &'static Profile) -> Result<Vec<&'static st
         claims.push(feature.ok_or_else(unknown)?.name);
     }
     Ok(claims)
+}
+
+/// A card has a place, and nothing else has one.
+fn card(root: &Table<'_>, profile: &Profile, folder: &Path) -> Result<Option<CardPlace>, Setup> {
+    let is_card = profile.roles.contains(&Role::Card);
+    let table = match root.table("card")? {
+        Some(table) if is_card => table,
+        None if !is_card => return Ok(None),
+        None => return Err(root.file.lacking("", "card", 0..0)),
+        Some(table) => {
+            return Err(root.file.unknown("setup.sut.key", "card", &["world"], table.span));
+        }
+    };
+    let path = |key| table.optional(key).map(|path| path.map(|path| folder.join(path.get_ref())));
+    let place = CardPlace {
+        reader: table.optional("reader")?.map(Spanned::into_inner),
+        image: path("image")?,
+        pins: path("pins")?,
+    };
+    if place.reader.is_some() == place.image.is_some() {
+        return Err(root.file.lacking("card", "reader", table.span.clone()));
+    }
+    Ok(Some(place))
 }
 
 fn endpoints(root: &Table<'_>) -> Result<BTreeMap<String, Endpoint>, Setup> {
@@ -146,6 +190,7 @@ impl File<'_> {
         let full = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
         let write = match (table, key) {
             ("", "product") => "[product]\nvendor = \"…\"\nname = \"…\"\nversion = \"…\"".to_owned(),
+            ("", "card") => "[card]\nreader = \"…\"".to_owned(),
             ("", "world") => "[world]\ndir = \"world\"\nparty = \"insurer-b\"".to_owned(),
             _ => format!("{key} = \"…\""),
         };
@@ -247,6 +292,22 @@ party = "insurer-b"
         assert_eq!((sut.profile.name, sut.claims.as_slice()), ("responder@1.0", &["test-control"][..]));
         assert_eq!((sut.world.as_path(), sut.product.party.as_str()), (Path::new("/x/world"), "insurer-b"));
         assert_eq!(sut.control.unwrap().port, 9900);
+    }
+
+    #[test]
+    fn a_card_has_a_place_in_place_of_a_world() {
+        let head = SOUND.split("[world]").next().unwrap().replace("responder@1.0", "card@1.0");
+        let sut =
+            Sut::parse(&format!("{head}[card]\nreader = \"R\"\npins = \"p\"\n"), Path::new("/x")).unwrap();
+        let place = CardPlace { reader: Some("R".into()), image: None, pins: Some("/x/p".into()) };
+        assert_eq!((sut.card, sut.product.party.as_str()), (Some(place), "card"));
+        assert_eq!(fault(&head).0, "setup.sut.lacking (card)");
+        assert_eq!(fault(&format!("{head}[card]\n")).0, "setup.sut.lacking (card.reader)");
+        assert_eq!(
+            fault(&format!("{head}[card]\nreader = \"R\"\nimage = \"i\"\n")).0,
+            "setup.sut.lacking (card.reader)"
+        );
+        assert_eq!(fault(&format!("{SOUND}[card]\nreader = \"R\"\n")).0, "setup.sut.key (card, world)");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chukei_evidence::{Event, Exchange, Place, What};
+use chukei_evidence::{Event, Exchange, Pin, Place, What};
 use serde::Serialize;
 
 use crate::{Words, escape::one_line, message::kind};
@@ -81,6 +81,28 @@ pub(crate) fn ladder(exchange: &Exchange<'_>, places: &[Place], words: &Words<'_
     Some(arrange(kept, product, words))
 }
 
+/// Who speaks to a card.
+const TERMINAL: &str = "terminal";
+/// Hexadecimal digits of a command that are shown beside its name.
+const HEX: usize = 24;
+
+/// The data of an answer, and its status word.
+fn halves(hex: &str) -> Option<(&str, &str)> {
+    hex.split_at_checked(hex.len().checked_sub(4)?)
+}
+
+/// The name of a command (ISO/IEC 7816-4 §5.4.2).
+fn command(hex: &str) -> &'static str {
+    match hex.get(2..4) {
+        Some("A4") => "SELECT",
+        Some("B0") => "READ BINARY",
+        Some("D6") => "UPDATE BINARY",
+        Some("20") => "VERIFY",
+        Some("2A") => "SIGN",
+        _ => "APDU",
+    }
+}
+
 struct Drawing<'a> {
     exchange: &'a Exchange<'a>,
     product: &'a str,
@@ -125,6 +147,7 @@ impl Drawing<'_> {
             What::NoAnswer { exchange, how } => {
                 let text = self.words.t("label.no-answer", &[how.name()]);
                 let to = partner(*exchange).unwrap_or_default();
+                let to = if to.is_empty() { TERMINAL } else { to };
                 self.arrow(event, self.product, to, "lost", text, String::new(), false)
             }
             What::Called { to, method, path, body, .. } => {
@@ -135,6 +158,25 @@ impl Drawing<'_> {
                 let text = named(body.bytes(), length(body.bytes()));
                 let from = callee(*exchange).unwrap_or_default();
                 self.arrow(event, from, self.product, "right", text, status.to_string(), *deviates)
+            }
+            What::Reset { atr, .. } => {
+                self.note(event, "RESET".to_owned(), atr.text().unwrap_or_default().to_owned())
+            }
+            What::Command { apdu, pin, .. } => {
+                let hex = apdu.text().unwrap_or_default();
+                let which = pin.map_or("", |pin| if pin == Pin::Right { " ✓" } else { " ✗" });
+                let aside = format!("{}{which}", hex.chars().take(HEX).collect::<String>());
+                self.arrow(event, TERMINAL, self.product, "right", command(hex).to_owned(), aside, false)
+            }
+            What::Responded { apdu, .. } => {
+                let (data, word) = apdu.text().and_then(halves).unwrap_or_default();
+                let text = if data.is_empty() {
+                    word.to_owned()
+                } else {
+                    length(data.as_bytes().get(..data.len() / 2).unwrap_or_default())
+                };
+                let aside = if data.is_empty() { "" } else { word };
+                self.arrow(event, self.product, TERMINAL, "right", text, aside.to_owned(), false)
             }
             What::Control { verb, status, .. } => self.note(event, verb.clone(), status.to_string()),
             What::Alive { .. } => self.note(event, self.words.t("label.alive", &[]), String::new()),

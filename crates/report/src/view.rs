@@ -462,6 +462,9 @@ impl Builder<'_> {
                 });
                 format!("{} → {product} · HTTP {status}", to.unwrap_or_default())
             }
+            What::Reset { .. } => format!("{product} · ATR"),
+            What::Command { .. } => format!("terminal → {product}"),
+            What::Responded { .. } => format!("{product} → terminal"),
             What::Control { verb, status, .. } => format!("{verb} · HTTP {status}"),
             _ => return None,
         };

@@ -15,12 +15,21 @@ pub enum Role {
     Responder,
     /// Who makes a product, or the product under test as such.
     Vendor,
+    /// A chip card.
+    Card,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::Receiver, Self::Sender, Self::Relay, Self::Requester, Self::Responder, Self::Vendor];
+    pub const ALL: [Self; 7] = [
+        Self::Receiver,
+        Self::Sender,
+        Self::Relay,
+        Self::Requester,
+        Self::Responder,
+        Self::Vendor,
+        Self::Card,
+    ];
 
     /// As chapters and profiles spell it.
     #[must_use]
@@ -32,6 +41,7 @@ impl Role {
             Self::Requester => "requester",
             Self::Responder => "responder",
             Self::Vendor => "vendor",
+            Self::Card => "card",
         }
     }
 

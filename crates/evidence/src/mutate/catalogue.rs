@@ -32,7 +32,8 @@ pub const MUTATORS: &[Mutator] = &[
     Mutator { id: "bit", about: "One bit of one thing that the product said is flipped.", bend: bit },
     Mutator {
         id: "status",
-        about: "One answer of the product has another HTTP status: 200 and 500 change places.",
+        about: "One answer of the product has another HTTP status: 200 and 500 change places. One answer of a card has another \
+                status word: 9000 becomes 6982, any other 9000.",
         bend: status,
     },
     Mutator { id: "bare", about: "One answer of the product comes without HTTP header fields.", bend: bare },
@@ -53,13 +54,26 @@ pub const MUTATORS: &[Mutator] = &[
         about: "The product does after the deviation what it did in the twin. RelatesTo is carried over.",
         bend: like_twin,
     },
+    Mutator {
+        id: "renamed",
+        about: "One answer of a card carries a status word that no sentence names.",
+        bend: renamed,
+    },
+    Mutator {
+        id: "counted",
+        about: "One answer of a card that counts tries counts one more; or one less.",
+        bend: counted,
+    },
     Mutator { id: "dead", about: "The product does not answer the probe.", bend: dead },
 ];
 
 fn silence<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
     let silent = |event: &Event| {
         let what = match &event.what {
-            What::Answered { exchange, .. } => What::NoAnswer { exchange: *exchange, how: NoAnswer::Timeout },
+            What::Answered { exchange, .. } | What::Responded { exchange, .. } => {
+                What::NoAnswer { exchange: *exchange, how: NoAnswer::Timeout }
+            }
+            What::Reset { exchange, .. } => What::Reset { exchange: *exchange, atr: Body::default() },
             What::Called { .. } | What::Replied { .. } => return None,
             What::Alive { exchange } => What::NotAlive { exchange: Some(*exchange), how: NoAnswer::Timeout },
             other => other.clone(),
@@ -163,7 +177,13 @@ fn bit<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
     let flipped = |place: usize| {
         move |what: &What| {
             let mut what = what.clone();
-            let (What::Answered { body, .. } | What::Called { body, .. }) = &mut what else { return None };
+            let (What::Answered { body, .. }
+            | What::Called { body, .. }
+            | What::Reset { atr: body, .. }
+            | What::Responded { apdu: body, .. }) = &mut what
+            else {
+                return None;
+            };
             let mut bytes = body.bytes().to_vec();
             let at = bytes.len().checked_mul(place)? / FLIPS;
             let byte = bytes.get_mut(at)?;
@@ -178,10 +198,40 @@ fn bit<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
 fn status<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
     scene.each(|what| {
         let mut what = what.clone();
-        let What::Answered { status, .. } = &mut what else { return None };
-        *status = if *status == 200 { 500 } else { 200 };
+        match &mut what {
+            What::Answered { status, .. } => *status = if *status == 200 { 500 } else { 200 },
+            What::Responded { apdu, .. } => {
+                let (data, word) = apdu.text()?.split_at_checked(apdu.text()?.len().checked_sub(4)?)?;
+                *apdu = Body::from(data.to_owned() + if word == "9000" { "6982" } else { "9000" });
+            }
+            _ => return None,
+        }
         Some(what)
     })
+}
+
+/// Gives one answer of a card another status word.
+fn reworded<'t>(scene: &Scene<'t>, other: impl Fn(&str) -> Option<String>) -> Vec<Scene<'t>> {
+    scene.each(|what| {
+        let What::Responded { exchange, apdu } = what else { return None };
+        let text = apdu.text()?;
+        let (data, word) = text.split_at_checked(text.len().checked_sub(4)?)?;
+        Some(What::Responded { exchange: *exchange, apdu: Body::from(data.to_owned() + &other(word)?) })
+    })
+}
+
+fn renamed<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
+    reworded(scene, |word| (word != "6F42").then(|| "6F42".to_owned()))
+}
+
+fn counted<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
+    let by = |step: i8| {
+        reworded(scene, move |word| {
+            let tries = u8::from_str_radix(word.strip_prefix("63C")?, 16).ok()?;
+            Some(format!("63C{:X}", tries.checked_add_signed(step).filter(|tries| *tries < 16)?))
+        })
+    };
+    [by(1), by(-1)].concat()
 }
 
 fn bare<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
@@ -196,6 +246,14 @@ fn bare<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
 fn stale<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
     let whole = scene.exchange().whole();
     scene.each(|what| {
+        if let What::Responded { exchange, apdu } = what {
+            let earlier = scene.events.iter().take_while(|event| event.what != *what);
+            let answers = earlier.filter_map(|event| match &event.what {
+                What::Responded { apdu: before, .. } if before != apdu => Some(before.clone()),
+                _ => None,
+            });
+            return Some(What::Responded { exchange: *exchange, apdu: answers.last()? });
+        }
         let What::Answered { exchange, body, .. } = what else { return None };
         let mut earlier = whole.answers().take_while(|answer| answer.exchange != *exchange);
         let before = earlier.by_ref().last().filter(|answer| answer.body != body)?;

@@ -177,3 +177,18 @@ pub fn record(header: Header, events: impl IntoIterator<Item = What>) -> Transcr
 pub fn run(product: Behaviour) -> Transcript {
     record(header(), [twin_case(product), negative_case(product)].concat())
 }
+
+/// A card is reset, read, and asked for tries.
+pub fn card_case() -> Vec<What> {
+    let command = |exchange, apdu: &str| What::Command { exchange, apdu: apdu.into(), pin: None };
+    let responded = |exchange, apdu: &str| What::Responded { exchange, apdu: apdu.into() };
+    vec![
+        start("card/x", None, ""),
+        What::Reset { exchange: 1, atr: "3B".into() },
+        command(2, "00B0000001"),
+        responded(2, "0A9000"),
+        command(3, "00200080"),
+        responded(3, "63C3"),
+        end("card/x"),
+    ]
+}

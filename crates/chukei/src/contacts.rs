@@ -1,0 +1,162 @@
+//! Where a card under test is: in a PC/SC reader, or, for a TEST card, in this process.
+
+use std::path::Path;
+
+use chukei_card::{Card, Contact, Slot};
+use chukei_evidence::NoAnswer;
+use chukei_harness::{CardPlace, Contacts, Pins};
+use serde::Deserialize;
+
+use crate::{
+    card,
+    say::{Exit, Failure},
+};
+
+/// Files of the PINs that a card's owner can name (chapter 60).
+const PINS: [(&str, u16); 2] = [("signature", 0x001b), ("authentication", 0x0018)];
+
+/// The card, with its contacts.
+pub(crate) fn open(place: &CardPlace) -> Result<Box<dyn Contacts>, Failure> {
+    match (&place.image, &place.reader) {
+        (Some(image), _) => Ok(Box::new(InProcess::new(card::load(image)?))),
+        (None, reader) => pcsc::open(reader.as_deref().unwrap_or_default()),
+    }
+}
+
+/// The right PINs, from a TOML file: `signature = "…"`, `authentication = "…"`.
+pub(crate) fn pins(file: Option<&Path>) -> Result<Pins, Failure> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        signature: Option<String>,
+        authentication: Option<String>,
+    }
+    let mut pins = Pins::default();
+    let Some(path) = file else { return Ok(pins) };
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    let file: File = toml::from_str(&text).map_err(|error| {
+        let known = PINS.map(|(name, _)| name).join(", ");
+        // The parser's own words could show a PIN.
+        let line =
+            error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().matches('\n').count());
+        Failure::new(Exit::Usage, "pins.misread", [path.display().to_string()])
+            .at(path, line + 1, 1)
+            .fix("pins.fix", [known])
+    })?;
+    for ((_, id), pin) in PINS.into_iter().zip([file.signature, file.authentication]) {
+        if let Some(pin) = pin {
+            pins.set(id, &pin);
+        }
+    }
+    Ok(pins)
+}
+
+/// A TEST card in this process.
+pub(crate) struct InProcess(Slot);
+
+impl InProcess {
+    /// A slot with this card in it.
+    pub(crate) fn new(card: Card) -> Self {
+        Self(Slot::with(card))
+    }
+}
+
+impl Contacts for InProcess {
+    fn reset(&mut self) -> Result<Vec<u8>, NoAnswer> {
+        self.0.power_on().map(<[u8]>::to_vec).ok_or(NoAnswer::Closed)
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+        match self.0.transmit(command).answer {
+            Contact::Answer(answer) => Ok(answer),
+            Contact::Silence => Err(NoAnswer::Timeout),
+            Contact::Broken(_) | Contact::Removed => Err(NoAnswer::Closed),
+        }
+    }
+}
+
+#[cfg(feature = "pcsc")]
+mod pcsc {
+    use std::ffi::CString;
+
+    use ::pcsc::{Card, Context, Disposition, Error, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode};
+    use chukei_evidence::NoAnswer;
+    use chukei_harness::Contacts;
+
+    use crate::say::{Exit, Failure};
+
+    /// A card in a PC/SC reader, for nobody else while the run goes on.
+    struct Reader {
+        card: Card,
+        // The connection ends when the context does.
+        _context: Context,
+    }
+
+    /// Connects to the card in the reader whose name is this or begins so.
+    pub(super) fn open(name: &str) -> Result<Box<dyn Contacts>, Failure> {
+        let failure = |key: &str, with: &[&str], fix: &str, known: String| {
+            Failure::new(Exit::Setup, key, with.iter().copied()).fix(fix, [known])
+        };
+        let context = Context::establish(Scope::User).map_err(|error| {
+            failure("pcsc.service", &[&error.to_string()], "pcsc.service-fix", String::new())
+        })?;
+        let readers: Vec<CString> = match context.list_readers_owned() {
+            Ok(readers) => readers,
+            Err(Error::NoReadersAvailable) => Vec::new(),
+            Err(error) => {
+                return Err(failure(
+                    "pcsc.service",
+                    &[&error.to_string()],
+                    "pcsc.service-fix",
+                    String::new(),
+                ));
+            }
+        };
+        let names: Vec<&str> = readers.iter().filter_map(|reader| reader.to_str().ok()).collect();
+        let known = || if names.is_empty() { "–".to_owned() } else { names.join(", ") };
+        let fitting = |reader: &&CString| reader.to_str().is_ok_and(|reader| reader == name);
+        let beginning = |reader: &&CString| reader.to_str().is_ok_and(|reader| reader.starts_with(name));
+        let reader = readers.iter().find(fitting).or_else(|| readers.iter().find(beginning));
+        let reader = reader.ok_or_else(|| failure("pcsc.reader", &[name], "pcsc.reader-fix", known()))?;
+        let card = context.connect(reader, ShareMode::Exclusive, Protocols::ANY).map_err(|error| {
+            failure("pcsc.card", &[name, &error.to_string()], "pcsc.card-fix", String::new())
+        })?;
+        Ok(Box::new(Reader { card, _context: context }))
+    }
+
+    impl Contacts for Reader {
+        fn reset(&mut self) -> Result<Vec<u8>, NoAnswer> {
+            self.card
+                .reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::ResetCard)
+                .and_then(|()| self.card.status2_owned())
+                .map(|status| status.atr().to_vec())
+                .map_err(why)
+        }
+
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+            let mut answer = vec![0; MAX_BUFFER_SIZE_EXTENDED];
+            self.card.transmit(command, &mut answer).map(<[u8]>::to_vec).map_err(why)
+        }
+    }
+
+    const fn why(error: Error) -> NoAnswer {
+        match error {
+            Error::Timeout => NoAnswer::Timeout,
+            Error::NoSmartcard | Error::RemovedCard | Error::ResetCard | Error::UnpoweredCard => {
+                NoAnswer::Closed
+            }
+            _ => NoAnswer::Refused,
+        }
+    }
+}
+
+#[cfg(not(feature = "pcsc"))]
+mod pcsc {
+    use chukei_harness::Contacts;
+
+    use crate::say::{Exit, Failure};
+
+    pub(super) fn open(name: &str) -> Result<Box<dyn Contacts>, Failure> {
+        Err(Failure::new(Exit::Usage, "pcsc.without", [name]).fix("pcsc.without-fix", [""; 0]))
+    }
+}

@@ -1,0 +1,214 @@
+//! The suite as the terminal that a card is in (chapter 60).
+//!
+//! A case speaks through a [`Terminal`]. Commands, answers and resets are recorded; the octets of a PIN never are.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    sync::Mutex,
+};
+
+use chukei_evidence::{Body, NoAnswer, Pin, RecordError, Recorder, Transcript, What};
+
+use crate::{
+    clock::Clock,
+    record::{Broken, Record, lock},
+    seed::Ids,
+};
+
+/// A card in a reader, wherever that is.
+pub trait Contacts: Send {
+    /// Resets the card.
+    ///
+    /// # Errors
+    /// Why there is no answer to reset.
+    fn reset(&mut self) -> Result<Vec<u8>, NoAnswer>;
+
+    /// Sends a command and gives the whole answer, status word included.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, NoAnswer>;
+}
+
+/// The right PINs of a card, by the identifier of their file.
+#[derive(Clone, Default)]
+pub struct Pins(BTreeMap<u16, Vec<u8>>);
+
+impl Pins {
+    /// Adds a PIN.
+    pub fn set(&mut self, file: u16, pin: &str) {
+        self.0.insert(file, pin.as_bytes().to_vec());
+    }
+}
+
+impl fmt::Debug for Pins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// See the module.
+pub struct Terminal {
+    contacts: Mutex<Box<dyn Contacts>>,
+    pins: Pins,
+    record: Record,
+    seed: u64,
+}
+
+/// What came back from a card: data and status word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The data.
+    pub data: Vec<u8>,
+    /// The status word.
+    pub status: u16,
+}
+
+impl Terminal {
+    /// A terminal with a card in it.
+    #[must_use]
+    pub fn new(contacts: Box<dyn Contacts>, pins: Pins, clock: Clock, seed: u64, recorder: Recorder) -> Self {
+        Self { contacts: Mutex::new(contacts), pins, record: Record::new(clock, recorder), seed }
+    }
+
+    /// What is recorded.
+    #[must_use]
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Begins a case. The card is reset, so that no case depends on another.
+    pub fn begin(&self, case: &str, twin: Option<&str>, deviation: &str) {
+        self.record.begin(case, twin, deviation);
+        self.reset();
+    }
+
+    /// Ends a case.
+    pub fn end(&self, case: &str) {
+        self.record.end(case);
+    }
+
+    /// Octets that depend on the seed and this name.
+    #[must_use]
+    pub fn octets(&self, name: &str) -> [u8; 32] {
+        Ids::new(self.seed, name).octets()
+    }
+
+    /// Resets the card.
+    pub fn reset(&self) {
+        let exchange = self.record.next_exchange();
+        let atr = lock(&self.contacts).reset().unwrap_or_default();
+        self.record.add(What::Reset { exchange, atr: Body::from(hex(&atr)) });
+    }
+
+    /// Sends a command.
+    pub fn send(&self, command: &[u8]) -> Option<Response> {
+        self.deliver(command, hex(command), None)
+    }
+
+    /// Enters the right PIN of the selected file, or another one of the same length.
+    ///
+    /// # Errors
+    /// [`Broken::Lacking`] when the suite was not told the right one.
+    pub fn enter(&self, file: u16, which: Pin) -> Result<Option<Response>, Broken> {
+        let right =
+            self.pins.0.get(&file).ok_or_else(|| Broken::Lacking(format!("PIN of file {file:04X}")))?;
+        let pin = if which == Pin::Right { right.clone() } else { other(right) };
+        let head = [0x00, 0x20, 0x00, 0x80, u8::try_from(pin.len()).unwrap_or(u8::MAX)];
+        let shown = hex(&head) + &"**".repeat(pin.len());
+        Ok(self.deliver(&[&head[..], &pin].concat(), shown, Some(which)))
+    }
+
+    fn deliver(&self, command: &[u8], shown: String, pin: Option<Pin>) -> Option<Response> {
+        let exchange = self.record.next_exchange();
+        self.record.add(What::Command { exchange, apdu: Body::from(shown), pin });
+        let answer = lock(&self.contacts).transmit(command);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(how) => {
+                self.record.add(What::NoAnswer { exchange, how });
+                return None;
+            }
+        };
+        self.record.add(What::Responded { exchange, apdu: Body::from(hex(&answer)) });
+        let (data, status) = answer.split_last_chunk::<2>()?;
+        Some(Response { data: data.to_vec(), status: u16::from_be_bytes(*status) })
+    }
+
+    /// Closes the terminal. `whole` says that the run came to its end; else the transcript is marked incomplete.
+    ///
+    /// # Errors
+    /// The transcript cannot be written.
+    pub fn close(self, whole: bool) -> Result<Transcript, RecordError> {
+        self.record.close(whole)
+    }
+}
+
+/// A PIN of the same length and alphabet that differs in every place.
+fn other(pin: &[u8]) -> Vec<u8> {
+    let next = |octet: &u8| match octet {
+        b'9' => b'0',
+        b'Z' => b'A',
+        b'z' => b'a',
+        octet => octet.wrapping_add(1),
+    };
+    pin.iter().map(next).collect()
+}
+
+/// Upper-case hexadecimal digits.
+fn hex(octets: &[u8]) -> String {
+    let mut text = String::new();
+    for octet in octets {
+        let _ = write!(text, "{octet:02X}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use chukei_evidence::Header;
+
+    use super::*;
+
+    struct Echo;
+
+    impl Contacts for Echo {
+        fn reset(&mut self) -> Result<Vec<u8>, NoAnswer> {
+            Ok(vec![0x3b])
+        }
+
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, NoAnswer> {
+            if command.is_empty() { Err(NoAnswer::Timeout) } else { Ok([command, &[0x90, 0x00]].concat()) }
+        }
+    }
+
+    #[test]
+    fn a_pin_reaches_the_card_and_no_transcript() {
+        let mut pins = Pins::default();
+        pins.set(0x1b, "ABZ9");
+        let recorder = Recorder::new(Header::default(), None).unwrap();
+        let terminal = Terminal::new(Box::new(Echo), pins, Clock::virtual_from(0), 1, recorder);
+        terminal.begin("card/x", None, "");
+        let entered = |which| terminal.enter(0x1b, which).unwrap().unwrap().data;
+        assert_eq!(entered(Pin::Right), b"\x00\x20\x00\x80\x04ABZ9");
+        assert_eq!(entered(Pin::Wrong), b"\x00\x20\x00\x80\x04BCA0");
+        assert_eq!(terminal.enter(0x18, Pin::Right), Err(Broken::Lacking("PIN of file 0018".into())));
+        assert_eq!(terminal.send(&[]), None);
+        terminal.end("card/x");
+        let transcript = terminal.close(true).unwrap();
+        let commands: Vec<_> = transcript
+            .events()
+            .iter()
+            .filter_map(|event| match &event.what {
+                What::Command { apdu, pin, .. } => Some((apdu.text().unwrap().to_owned(), *pin)),
+                _ => None,
+            })
+            .collect();
+        let hidden = "0020008004********".to_owned();
+        assert_eq!(
+            commands,
+            [(hidden.clone(), Some(Pin::Right)), (hidden, Some(Pin::Wrong)), (String::new(), None)]
+        );
+    }
+}
