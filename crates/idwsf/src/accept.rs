@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Deref};
 
-use chukei_crypto::{Certificate, UnixTime};
+use chukei_crypto::UnixTime;
 use chukei_reason::Reason;
 use chukei_saml::metadata::Federation;
 use chukei_xml::{Budget, Document, lexical, lexical::DateTime};
@@ -274,7 +274,7 @@ impl Receiver<'_> {
         checks.require("message.sender.is-signer", is_sender, Reason::Sender, "the signer as sb:Sender")?;
 
         // [message.token.certificate]
-        let shown = message.headers.token.as_deref().and_then(|der| Certificate::from_der(der).ok());
+        let shown = message.headers.token.as_deref().and_then(|der| self.federation.certificate(der));
         let shown = shown.and_then(|certificate| certificate.public_key().ok()).map(|key| key.spki_sha256());
         let is_signers = key.is_none_or(|key| shown == Some(key));
         checks.require(

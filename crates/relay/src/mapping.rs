@@ -26,8 +26,8 @@ impl Relay {
         request.check(&self.party.checks)?;
         let unstated = Refusal::new("message.usage-directive.purpose", Reason::Purpose, "a purpose");
         let purpose = asker.purpose.ok_or(unstated)?;
-        let holder =
-            Certificate::from_der(asker.certificate).map_err(|_| Refusal::internal("a certificate"))?;
+        let holder = self.party.federation.certificate(asker.certificate);
+        let holder = holder.ok_or_else(|| Refusal::internal("a certificate"))?;
 
         let mut entries = Vec::with_capacity(request.inputs.len());
         let mut outputs = Vec::with_capacity(request.inputs.len());

@@ -143,7 +143,7 @@ impl Entity {
 pub struct Federation {
     entities: BTreeMap<String, Entity>,
     /// Who signs with which certificate, by its DER.
-    signers: BTreeMap<Vec<u8>, String>,
+    signers: BTreeMap<Vec<u8>, (String, Certificate)>,
     trust: TrustStore,
 }
 
@@ -171,7 +171,8 @@ impl Federation {
             let key = TrustedKey::new(key).with_certificate(certificate).for_use(*key_use);
             self.trust.add(entity.id.clone(), key.valid(UnixTime(i64::MIN), entity.valid_until));
             if *key_use != KeyUse::Encryption {
-                self.signers.insert(certificate.der().to_vec(), entity.id.clone());
+                let signer = (entity.id.clone(), certificate.clone());
+                self.signers.insert(certificate.der().to_vec(), signer);
             }
         }
         self.entities.insert(entity.id.clone(), entity);
@@ -192,7 +193,16 @@ impl Federation {
     /// The party that signs with this certificate.
     #[must_use]
     pub fn signer(&self, der: &[u8]) -> Option<&str> {
-        self.signers.get(der).map(String::as_str)
+        self.signers.get(der).map(|(entity, _)| entity.as_str())
+    }
+
+    /// The certificate with this DER; `None` if it cannot be read. One of ours is not read again.
+    #[must_use]
+    pub fn certificate(&self, der: &[u8]) -> Option<Certificate> {
+        match self.signers.get(der) {
+            Some((_, certificate)) => Some(certificate.clone()),
+            None => Certificate::from_der(der).ok(),
+        }
     }
 
     /// The keys of everybody.

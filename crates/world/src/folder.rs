@@ -37,13 +37,15 @@ pub struct Plan {
     pub base_port: Option<u16>,
     /// Persons beside the special ones.
     pub crowd: usize,
+    /// Whether every party has a P-256 key, and not two of them only.
+    pub p256: bool,
 }
 
 impl Plan {
     /// The usual size, on free ports.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed, base_port: None, crowd: CROWD }
+        Self { seed, base_port: None, crowd: CROWD, p256: false }
     }
 
     /// On this port and the following ones.

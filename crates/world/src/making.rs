@@ -95,7 +95,7 @@ fn fill(dir: &Path, plan: Plan) -> Result<(), WorldError> {
     )?;
 
     let made = |error: openssl::error::ErrorStack| WorldError::Made(error.to_string());
-    let raw = raw_keys(plan.seed).map_err(made)?;
+    let raw = raw_keys(plan).map_err(made)?;
     let authority = Authority::new(plan.seed).map_err(made)?;
     file(dir, "ca/ca.pem", &authority.certificate_pem().map_err(made)?)?;
     let mut issued = Vec::new();
@@ -115,19 +115,21 @@ fn fill(dir: &Path, plan: Plan) -> Result<(), WorldError> {
 }
 
 /// Every key with what it is for, made on all cores: primes take time.
-fn raw_keys(seed: u64) -> Result<Vec<(String, Use, PKey<Private>)>, openssl::error::ErrorStack> {
+fn raw_keys(
+    Plan { seed, p256, .. }: Plan,
+) -> Result<Vec<(String, Use, PKey<Private>)>, openssl::error::ErrorStack> {
     let mut wanted = vec![("federation".to_owned(), Use::Federation)];
     for (name, ..) in PARTIES {
         wanted.push((format!("{name}/sign"), Use::Sign));
         wanted.push((format!("{name}/decrypt"), Use::Decrypt));
-        if WITH_P256.contains(&name) {
+        if p256 || WITH_P256.contains(&name) {
             wanted.push((format!("{name}/sign-p256"), Use::Sign));
         }
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let make = |(purpose, usage): &(String, Use)| {
-        let p256 = purpose.ends_with("p256");
-        let key = if p256 { keys::p256(seed, purpose) } else { keys::rsa2048(seed, purpose) };
+        let is_p256 = purpose.ends_with("p256");
+        let key = if is_p256 { keys::p256(seed, purpose) } else { keys::rsa2048(seed, purpose) };
         Ok((purpose.clone(), *usage, key?))
     };
     let size = wanted.len().div_ceil(cores);
