@@ -8,14 +8,18 @@
     reason = "tests"
 )]
 
+use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chukei_crypto::UnixTime;
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
+use chukei_relay::changes::{Action, Assigned, Change};
+use chukei_relay::numbers::{Level, Number, NumberKind};
 use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};
-use chukei_store::{Store, StoreError};
+use chukei_store::{Batch, Outcome, PartyEntry, Registry, Role, SourceEntry, Store, StoreError};
 use rusqlite::Connection;
 
 fn entry(envelope: &str) -> NewEntry {
@@ -101,6 +105,72 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
         Connection::open(&path).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
     assert!(store.fsck(None).unwrap().is_ok());
+}
+
+/// The part of the next test that is killed in the middle of an import.
+#[test]
+fn child_that_is_killed_while_it_imports() {
+    let Ok(path) = std::env::var("CHUKEI_TEST_IMPORTS") else { return };
+    let store = Store::open(Path::new(&path)).unwrap();
+    let changes = || {
+        (0_i64..).map(|n| {
+            if n == 2000 {
+                println!("half way");
+                std::io::stdout().flush().unwrap();
+                loop {
+                    std::thread::park();
+                }
+            }
+            Ok::<_, Infallible>(newcomer(n))
+        })
+    };
+    store.apply(import(changes)).unwrap();
+}
+
+fn newcomer(n: i64) -> Change {
+    let kind = NumberKind::from_name("resident-number").unwrap();
+    let (number, _) = Number::read(kind, &n.to_string(), Level::Strict).unwrap();
+    let key = Assigned { party: "town".to_owned(), number };
+    let action = Action::State { numbers: vec![key.clone()], from: UnixTime(0), until: UnixTime(i64::MAX) };
+    Change { line: 1, key, version: 1, action }
+}
+
+fn import<F>(changes: F) -> Batch<F> {
+    Batch {
+        source: "town".to_owned(),
+        sequence: 1,
+        previous: None,
+        digest: [1; 32],
+        at: UnixTime(0),
+        dry_run: false,
+        changes,
+        progress: Box::new(|_| {}),
+    }
+}
+
+#[test]
+fn a_kill_in_an_import_leaves_nothing_of_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.db");
+    let store = Store::open(&path).unwrap();
+    let sources = vec![SourceEntry { name: "town".to_owned(), role: Role::Municipality, town: None }];
+    let parties = vec![PartyEntry { code: "town".to_owned(), entity: None, source: Some("town".to_owned()) }];
+    store.register(Registry { sources, parties }).unwrap();
+    drop(store);
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["child_that_is_killed_while_it_imports", "--exact", "--nocapture"])
+        .env("CHUKEI_TEST_IMPORTS", &path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.ends_with("half way")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_eq!((store.mapping_rows(), store.source("town").unwrap().unwrap().next), (Ok(0), 1));
+    let done = store.apply(import(|| (0..2001).map(|n| Ok::<_, Infallible>(newcomer(n))))).unwrap();
+    assert!(matches!(done, Outcome::Applied(applied) if applied.persons == 2001));
 }
 
 #[test]

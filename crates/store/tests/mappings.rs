@@ -4,11 +4,12 @@
 mod support;
 
 use chukei_crypto::UnixTime;
-use chukei_profile::{Identifier, Scheme};
+use chukei_profile::history::Kind;
+use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::changes::{Action, Assigned, KeyStore, MappingFault, MappingNote, Standing};
 use chukei_relay::numbers::{Level, Number, NumberKind};
-use chukei_relay::{MappingStore, Person};
-use chukei_store::{Outcome, Refused, Registry, RegistryFault, Role};
+use chukei_relay::{AccessLog, MappingStore, NewEntry, Person};
+use chukei_store::{Batch, Outcome, Refused, Registry, RegistryFault, Role};
 use support::*;
 
 const OPEN: i64 = i64::MAX;
@@ -367,4 +368,50 @@ fn a_registry_with_a_mistake_changes_nothing() {
     assert_eq!(desk.dump(), before);
     registry(vec![source("a", Role::Provider)], vec![party("p", None, Some("a"))]).unwrap();
     assert!(desk.store.source("a").unwrap().is_some() && desk.store.source("").unwrap().is_none());
+}
+
+#[test]
+fn an_import_holds_up_neither_an_entry_nor_a_lookup() {
+    let desk = Desk::new();
+    desk.apply(TOWN, vec![state(1, &[resident("1")], 0, OPEN)]).unwrap();
+    let (begun, half_way) = std::sync::mpsc::channel();
+    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let told = std::sync::Mutex::new(told);
+    let state_of = desk.store.source(TOWN).unwrap().unwrap();
+    let batch = Batch {
+        source: TOWN.to_owned(),
+        sequence: state_of.next,
+        previous: state_of.digest,
+        digest: [9; 32],
+        at: NOW,
+        dry_run: false,
+        changes: move || {
+            begun.send(()).unwrap();
+            told.lock().unwrap().recv().unwrap();
+            vec![Ok::<_, std::convert::Infallible>(state(1, &[resident("2")], 0, OPEN))].into_iter()
+        },
+        progress: Box::new(|_| {}),
+    };
+    std::thread::scope(|scope| {
+        let import = scope.spawn(|| desk.store.apply(batch).unwrap());
+        half_way.recv().unwrap();
+        // The import has its transaction open. The ledger is written, and mappings are read as they were.
+        let entry = NewEntry {
+            person: Some(Person(1)),
+            at: NOW,
+            actor: ENDPOINT.to_owned(),
+            kind: Kind::Mapping,
+            outcome: "NotMember".to_owned(),
+            purpose: Purpose::CombinedHighCost,
+            items: vec![],
+            envelope: None,
+            target: None,
+        };
+        desk.store.append(&[entry]).unwrap();
+        assert!(person(&desk, &resident("1"), 0).is_some());
+        assert_eq!(standing(&desk, &resident("2"), 0), Standing::Unknown);
+        go_on.send(()).unwrap();
+        assert!(matches!(import.join().unwrap(), Outcome::Applied(_)));
+    });
+    assert!(person(&desk, &resident("2"), 0).is_some());
 }

@@ -16,6 +16,8 @@ struct New<'a> {
     party: Party,
     /// Since when it is suspended, if it is.
     suspended: Option<i64>,
+    /// Whether it stands in the store by now.
+    is_put: bool,
 }
 
 impl<'a> New<'a> {
@@ -69,7 +71,7 @@ impl Work<'_> {
         let mut news = Vec::with_capacity(numbers.len());
         for assigned in numbers {
             let party = self.party(assigned)?;
-            let new = New { assigned, party, suspended: None };
+            let new = New { assigned, party, suspended: None, is_put: false };
             let is_second = |other: &New<'_>| other.kind() == new.kind() && other.party.party == party.party;
             // Several public-cost numbers are several, the same one twice is not.
             let is_twice = news
@@ -109,7 +111,7 @@ impl Work<'_> {
         for row in rows {
             self.restate(change, writing, &row, &mut news, (from, until))?;
         }
-        for new in &news {
+        for new in news.iter().filter(|new| !new.is_put) {
             self.add(writing, &new.row(writing, from, until))?;
         }
         Ok(())
@@ -118,7 +120,7 @@ impl Work<'_> {
     /// Somebody about whom the source has spoken under this key, if nothing of it counts any more.
     fn known_before(&mut self, change: &Change, found: &mut BTreeSet<i64>) -> Result<(), Stop> {
         let party = self.known_party(&change.key.party)?;
-        let of = New { assigned: &change.key, party, suspended: None }.of();
+        let of = New { assigned: &change.key, party, suspended: None, is_put: false }.of();
         let mut ever = BTreeSet::new();
         rows::persons(self.connection, of, i64::MIN, i64::MAX, &mut ever)?;
         for person in ever {
@@ -138,30 +140,32 @@ impl Work<'_> {
         change: &Change,
         writing: Writing,
         row: &Row,
-        news: &mut Vec<New<'_>>,
+        news: &mut [New<'_>],
         (from, until): (i64, i64),
     ) -> Result<(), Stop> {
         let is_mine = row.source == self.source;
-        let same = news.iter().position(|new| row.is(new.of()));
         let pair = news.iter().find(|new| new.kind().code() == row.kind && new.party.party == row.party);
+        let pair = pair.map(|new| new.party);
+        let same = news.iter_mut().find(|new| row.is(new.of()));
         let is_multiple = NumberKind::from_code(row.kind).is_some_and(NumberKind::is_multiple);
         let is_about = is_mine || same.is_some() || (pair.is_some() && !is_multiple);
         if row.end() <= from || !is_about {
             return Ok(());
         }
-        if !is_mine && !pair.is_some_and(|pair| self.owns(pair.party)) {
+        if !is_mine && !pair.is_some_and(|party| self.owns(party)) {
             // Somebody else has said so before, or says something else.
             return match same {
                 _ if !row.overlaps(from, until) => Ok(()),
-                Some(at) => {
-                    news.remove(at);
+                Some(new) => {
+                    new.is_put = true;
                     Ok(())
                 }
                 None => Err(MappingFault::Overlap.into()),
             };
         }
-        if let Some(at) = same {
-            let changed = news.remove(at).row(writing, row.from.min(from), until);
+        if let Some(new) = same.filter(|new| !new.is_put) {
+            new.is_put = true;
+            let changed = new.row(writing, row.from.min(from), until);
             let is_same = (changed.from, changed.until, changed.held, changed.source)
                 == (row.from, row.until, row.held, row.source);
             return if is_same { Ok(()) } else { self.replace(writing, row, Some(&changed)) };
@@ -177,7 +181,7 @@ impl Work<'_> {
 
     fn join(&mut self, change: &Change, number: &Assigned, from: i64) -> Result<(), Stop> {
         let party = self.party(number)?;
-        let new = New { assigned: number, party, suspended: None };
+        let new = New { assigned: number, party, suspended: None, is_put: false };
         let person = self.person(&change.key, from)?;
         self.no_other(&new, person, from, OPEN.0)?;
         self.version(person, change)?;
@@ -268,7 +272,7 @@ impl Work<'_> {
             return Err(MappingFault::Kind.into());
         }
         let party = self.party(number)?;
-        let new = New { assigned: number, party, suspended: None };
+        let new = New { assigned: number, party, suspended: None, is_put: false };
         let (person, of) = self.own_key(change, at)?;
         if new.of() == of {
             return Err(MappingFault::Overlap.into());
@@ -297,7 +301,7 @@ impl Work<'_> {
     /// Whom a key leads to: at this time, or if to nobody then, ever.
     fn person(&mut self, key: &Assigned, at: i64) -> Result<i64, Stop> {
         let party = self.known_party(&key.party)?;
-        let of = New { assigned: key, party, suspended: None }.of();
+        let of = New { assigned: key, party, suspended: None, is_put: false }.of();
         let mut found = BTreeSet::new();
         rows::persons(self.connection, of, at, at.saturating_add(1), &mut found)?;
         if found.is_empty() {
@@ -309,7 +313,7 @@ impl Work<'_> {
     /// A key of which the source may say what becomes of it.
     fn own_key<'k>(&mut self, change: &'k Change, at: i64) -> Result<(i64, Of<'k>), Stop> {
         let party = self.party(&change.key)?;
-        let of = New { assigned: &change.key, party, suspended: None }.of();
+        let of = New { assigned: &change.key, party, suspended: None, is_put: false }.of();
         Ok((self.person(&change.key, at)?, of))
     }
 
