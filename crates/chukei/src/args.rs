@@ -40,6 +40,8 @@ pub(crate) enum Command {
     SelfTest(SelfTest),
     #[command(subcommand)]
     Ledger(Ledger),
+    #[command(subcommand)]
+    Mapping(Mapping),
 }
 
 #[derive(Args)]
@@ -231,6 +233,63 @@ pub(crate) struct LedgerKey {
     pub(crate) origin: String,
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Mapping {
+    Register(MappingRegister),
+    Import(MappingImport),
+    Show(MappingShow),
+    History(MappingKey),
+    Unplaced(MappingUnplaced),
+}
+
+#[derive(Args)]
+pub(crate) struct MappingRegister {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(value_name = "FILE")]
+    pub(crate) registry: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct MappingImport {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long)]
+    pub(crate) lenient: bool,
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct MappingKey {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "CODE")]
+    pub(crate) party: String,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kind: String,
+}
+
+#[derive(Args)]
+pub(crate) struct MappingShow {
+    #[command(flatten)]
+    pub(crate) key: MappingKey,
+    #[arg(long, value_name = "DATE")]
+    pub(crate) at: Option<String>,
+    #[arg(long, value_name = "CODE")]
+    pub(crate) only: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct MappingUnplaced {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "DATE")]
+    pub(crate) at: Option<String>,
 }
 
 /// Reads the command line, or has said what is wrong with it.

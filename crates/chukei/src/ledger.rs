@@ -192,18 +192,18 @@ fn bad_origin(origin: &str) -> Failure {
 }
 
 /// A slip of the pen must not make an empty ledger and find it sound.
-fn existing(path: &Path) -> Result<Store, Failure> {
+pub(crate) fn existing(path: &Path) -> Result<Store, Failure> {
     std::fs::metadata(path).map_err(|error| Failure::read(path, &error))?;
     Store::open(path).map_err(|error| unusable(path, &error))
 }
 
-fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+pub(crate) fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     let path = path.display().to_string();
     Failure::new(Exit::Setup, "ledger.store", [path.clone(), error.to_string()])
         .fix("ledger.store-fix", [path])
 }
 
-fn now() -> UnixTime {
+pub(crate) fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

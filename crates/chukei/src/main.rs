@@ -10,6 +10,7 @@ mod engine;
 mod explain;
 mod ledger;
 mod list;
+mod mapping;
 mod mock;
 mod run;
 mod say;
@@ -44,6 +45,7 @@ fn dispatch(arguments: Arguments, say: &Say) -> Result<Exit, say::Failure> {
         Command::Explain(asked) => explain::explain(&asked, say),
         Command::Matrix(asked) => show::matrix(&asked, say),
         Command::Ledger(asked) => ledger::run(&asked, say),
+        Command::Mapping(asked) => mapping::run(&asked, say),
         Command::SelfTest(asked) => self_test::run(&asked, say),
     }
 }

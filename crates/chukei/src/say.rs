@@ -137,9 +137,13 @@ pub(crate) fn catalogue() -> &'static Catalogue {
             include_str!("../messages/ledger.ja.toml"),
             include_str!("../messages/ledger.en.toml"),
         );
+        let mapping = Catalogue::parse(
+            include_str!("../messages/mapping.ja.toml"),
+            include_str!("../messages/mapping.en.toml"),
+        );
         // A test reads the files; if they could not be read, keys would be shown in place of texts.
         let suite = Catalogue::builtin().clone().and(chukei_conformance::catalogue());
-        suite.and(&own.unwrap_or_default()).and(&ledger.unwrap_or_default())
+        suite.and(&own.unwrap_or_default()).and(&ledger.unwrap_or_default()).and(&mapping.unwrap_or_default())
     })
 }
 

@@ -40,10 +40,12 @@ macro_rules! faulty {
     }};
 }
 
+pub mod changes;
 #[cfg(feature = "danger-faults")]
 pub mod faults;
 mod mapping;
 pub mod memory;
+pub mod numbers;
 mod party;
 mod ports;
 mod relay;

@@ -6,6 +6,8 @@
 //! * The access history is append-only, by triggers, and numbered for each person from 1 without a gap, by a key.
 //! * Each entry is a leaf of the ledger (`chukei-ledger`), in the same transaction. [`Store::checkpoint`] commits to all of
 //!   them and to every person's last one, [`Store::bundle`] is what a person gets, [`Store::fsck`] recomputes everything.
+//! * Which numbers belong to one person stands in a file of its own, `….mappings.db`, so that an import never holds up an
+//!   entry of the ledger. [`Store::apply`] takes all changes of a file, or none.
 //! * There is no column for a name, an address, eligibility or a benefit.
 //!
 //! ```no_run
@@ -27,15 +29,20 @@ macro_rules! crash_point {
 
 mod access;
 mod agreements;
+mod apply;
 mod checkpoint;
 #[cfg(feature = "danger-crash-points")]
 pub mod danger;
 mod fsck;
 mod ledger;
+mod look;
 mod mappings;
+mod maps;
 mod proof;
 mod publish;
+mod registry;
 mod replay;
+mod rows;
 mod schema;
 mod writer;
 
@@ -46,12 +53,16 @@ use std::time::Duration;
 
 use chukei_ledger::tiles::Edge;
 use chukei_relay::Unavailable;
+use maps::Maps;
 use rusqlite::{Connection, OpenFlags};
 
 pub use agreements::Agreement;
+pub use apply::{Applied, Batch, Outcome, Refused};
 pub use checkpoint::LedgerError;
 pub use fsck::{Damage, Sound};
+pub use look::{Held, Version};
 pub use mappings::MappingRow;
+pub use registry::{PartyEntry, Registry, RegistryFault, Role, SourceEntry, SourceState};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
@@ -61,11 +72,13 @@ const CACHE: i64 = 64 * 1024;
 /// Read connections that are kept open.
 const READERS: usize = 64;
 
-/// State in one file. Shared by reference; dropping it waits for what is being written.
+/// State in two files. Shared by reference; dropping it waits for what is being written.
 pub struct Store {
     path: PathBuf,
+    // Closed before the writer, which tidies up.
+    readers: Readers,
     writer: writer::Writer,
-    readers: Mutex<Vec<Connection>>,
+    maps: Maps,
     /// End of the tree up to the last checkpoint that was made here; who holds it makes the next.
     edge: Mutex<Option<Edge>>,
 }
@@ -118,33 +131,76 @@ impl Store {
             Ok(Some(version)) => return Err(StoreError::Newer { path: path.to_owned(), version }),
             Err(error) => return Err(file(&error)),
         }
+        let moving = schema::moving(&connection).map_err(|error| file(&error))?;
         let writer = writer::Writer::start(connection).map_err(|error| file(&error))?;
-        Ok(Self { path: path.to_owned(), writer, readers: Mutex::default(), edge: Mutex::default() })
+        let readers = Readers::of(path.to_owned());
+        let maps = Maps::open(Maps::path(path))?;
+        let store = Self { path: path.to_owned(), writer, readers, maps, edge: Mutex::default() };
+        if let Some(rows) = moving {
+            store.move_mappings(rows).map_err(|error| file(&error))?;
+        }
+        Ok(store)
     }
 
-    /// The file.
+    /// The file of the ledger.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Every file that belongs to the store in this file.
+    #[must_use]
+    pub fn files(path: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for file in [path.to_owned(), Maps::path(path)] {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = file.clone().into_os_string();
+                name.push(suffix);
+                files.push(name.into());
+            }
+        }
+        files
+    }
+
     /// Reads what is committed.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
-        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        self.readers.read(query)
+    }
+
+    /// Mappings that still stand in the file of the ledger go to their own. What is interrupted is done again.
+    fn move_mappings(&self, rows: Vec<maps::Old>) -> Result<(), Unavailable> {
+        self.maps.writer.write(move |connection| maps::adopt(connection, &rows))?;
+        self.writer.write(|connection| connection.execute_batch("DROP TABLE mapping_moves"))
+    }
+}
+
+/// Connections that read a file.
+struct Readers {
+    path: PathBuf,
+    kept: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    const fn of(path: PathBuf) -> Self {
+        Self { path, kept: Mutex::new(Vec::new()) }
+    }
+
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => self.reader().map_err(|_| Unavailable)?,
+            None => self.open().map_err(|_| Unavailable)?,
         };
         let result = query(&connection).map_err(|_| Unavailable)?;
         // A connection that has failed is not kept.
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < READERS {
             readers.push(connection);
         }
         Ok(result)
     }
 
-    fn reader(&self) -> rusqlite::Result<Connection> {
+    fn open(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(BUSY)?;

@@ -1,10 +1,12 @@
-//! Which numbers belong to one person.
+//! Which numbers belong to one person: lookups, each one query by an index.
 
 use chukei_crypto::UnixTime;
 use chukei_profile::{Identifier, Scheme};
+use chukei_relay::changes::{Assigned, KeyStore, Standing};
+use chukei_relay::numbers::NumberKind;
 use chukei_relay::{MappingStore, Person, Unavailable};
 
-use crate::Store;
+use crate::{Store, maps};
 
 /// That a party knows a person by a number, for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,30 +24,29 @@ pub struct MappingRow {
 }
 
 impl Store {
-    /// Adds rows: all of them, or none.
+    /// Adds rows as they are, wrong ones too: all of them, or none. For mock relays and tests, whose registers may lead to
+    /// two persons on purpose; what sources report goes through [`Store::apply`].
     ///
     /// # Errors
     /// When the store does not answer, or a row counts never.
     pub fn add_mappings(&self, rows: Vec<MappingRow>) -> Result<(), Unavailable> {
-        self.writer.write(move |connection| {
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO mapping (person, party, scheme, number, valid_from, valid_until)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
+        self.maps.writer.write(move |connection| {
             for row in &rows {
-                let (scheme, number) = (row.number.scheme().uri(), row.number.expose());
-                insert.execute((row.person.0, &row.party, scheme, number, row.from.0, row.until.0))?;
+                let number = (NumberKind::Scheme(row.number.scheme()), row.number.expose());
+                maps::fill(connection, row.person.0, &row.party, number, (row.from.0, row.until.0))?;
             }
             Ok(())
         })
     }
 
-    /// Removes every mapping.
+    /// Removes every mapping that was added as it is; what came in files stays.
     ///
     /// # Errors
     /// When the store does not answer.
     pub fn clear_mappings(&self) -> Result<(), Unavailable> {
-        self.writer.write(|connection| connection.execute("DELETE FROM mapping", []).map(drop))
+        self.maps
+            .writer
+            .write(|connection| connection.execute("DELETE FROM mapping WHERE source = 0", []).map(drop))
     }
 }
 
@@ -55,14 +56,15 @@ impl MappingStore for Store {
     }
 
     fn persons(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Vec<Person>, Unavailable> {
-        self.read(|connection| {
-            // Two rows of one person are one person.
+        self.maps.read(|connection| {
+            // The number leads to few rows, the party to up to hundreds of insurers: the number goes first. Two rows of one
+            // person are one person.
             let mut select = connection.prepare_cached(
-                "SELECT person FROM mapping
-                 WHERE party = ?1 AND number = ?2 AND scheme = ?3 AND valid_from <= ?4 AND ?4 < valid_until
-                 GROUP BY person ORDER BY min(rowid)",
+                "SELECT DISTINCT mapping.person FROM mapping CROSS JOIN party USING (party)
+                 WHERE number = ?2 AND kind = ?3 AND entity = ?1 AND valid_from <= ?4 AND ?4 < valid_until
+                 ORDER BY mapping.person",
             )?;
-            let key = (party, number.expose(), number.scheme().uri(), at.0);
+            let key = (party, number.expose(), NumberKind::Scheme(number.scheme()).code(), at.0);
             let persons = select.query_map(key, |row| row.get(0).map(Person))?;
             persons.collect()
         })
@@ -74,21 +76,45 @@ impl MappingStore for Store {
         scheme: Scheme,
         at: UnixTime,
     ) -> Result<Vec<(String, Identifier)>, Unavailable> {
-        let rows = self.read(|connection| {
+        let rows = self.maps.read(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT party, number FROM mapping
-                 WHERE person = ?1 AND scheme = ?2 AND valid_from <= ?3 AND ?3 < valid_until
-                 ORDER BY rowid",
+                "SELECT entity, number FROM mapping CROSS JOIN party USING (party)
+                 WHERE person = ?1 AND kind = ?2 AND valid_from <= ?3 AND ?3 < valid_until
+                     AND entity IS NOT NULL AND NOT doubtful",
             )?;
-            let rows = select.query_map((person.0, scheme.uri(), at.0), |row| {
+            let rows = select.query_map((person.0, NumberKind::Scheme(scheme).code(), at.0), |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        // Only numbers of the right form go in, so one without it is a damaged store.
+        // Only numbers of the right form go in without a doubt, so one without it is a damaged store.
         let identified = |(party, number): (String, String)| {
             Identifier::new(scheme, &number).map(|number| (party, number)).map_err(|_| Unavailable)
         };
         rows.into_iter().map(identified).collect()
+    }
+}
+
+impl KeyStore for Store {
+    fn standing(&self, key: &Assigned, at: UnixTime) -> Result<Standing, Unavailable> {
+        if !chukei_relay::changes::is_key(&key.number) {
+            return Ok(Standing::Unknown);
+        }
+        let found = self.maps.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT DISTINCT mapping.person, ?4 >= valid_until FROM mapping
+                 WHERE number = ?2 AND kind = ?3 AND party = (SELECT party FROM party WHERE code = ?1)
+                     AND valid_from <= ?4 AND ?4 < coalesce(held_until, valid_until) LIMIT 2",
+            )?;
+            let key = (&key.party, key.number.expose(), key.number.kind().code(), at.0);
+            let found = select.query_map(key, |row| Ok((Person(row.get(0)?), row.get(1)?)))?;
+            found.collect::<rusqlite::Result<Vec<(Person, bool)>>>()
+        })?;
+        Ok(match found.as_slice() {
+            [] => Standing::Unknown,
+            [(person, false)] => Standing::Current(*person),
+            [(person, true)] => Standing::Suspended(*person),
+            _ => Standing::Ambiguous,
+        })
     }
 }

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::maps::Old;
+
 /// Each step brings a file from the version of its place in the list to the next.
 const STEPS: &[&str] = &["
     -- Which numbers belong to one person, in half-open intervals of time. A person is a number of our own.
@@ -126,6 +128,11 @@ const STEPS: &[&str] = &["
     DROP TRIGGER access_keeps;
     DROP TRIGGER access_stays;
     DROP TRIGGER access_follows;
+", "
+    -- Mappings have a file of their own (maps.rs); what stands here goes there.
+    DROP INDEX mapping_by_number;
+    DROP INDEX mapping_by_person;
+    ALTER TABLE mapping RENAME TO mapping_moves;
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.
@@ -162,9 +169,32 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<Option<i6
     Ok(None)
 }
 
+/// Mappings that have not gone to their own file yet.
+pub(crate) fn moving(connection: &Connection) -> rusqlite::Result<Option<Vec<Old>>> {
+    let mut known = connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mapping_moves'")?;
+    if !known.exists([])? {
+        return Ok(None);
+    }
+    let mut select = connection
+        .prepare("SELECT person, party, scheme, number, valid_from, valid_until FROM mapping_moves")?;
+    let rows = select.query_map([], |row| {
+        Ok(Old {
+            person: row.get(0)?,
+            party: row.get(1)?,
+            scheme: row.get(2)?,
+            number: row.get(3)?,
+            from: row.get(4)?,
+            until: row.get(5)?,
+        })
+    })?;
+    rows.collect::<rusqlite::Result<Vec<_>>>().map(Some)
+}
+
 #[cfg(test)]
 mod tests {
-    use chukei_relay::{AccessLog, Person};
+    use chukei_crypto::UnixTime;
+    use chukei_profile::{Identifier, Scheme};
+    use chukei_relay::{AccessLog, MappingStore, Person};
 
     use super::*;
     use crate::Store;
@@ -189,8 +219,38 @@ mod tests {
             )
             .unwrap();
         }
+        for (person, number) in [(1, "1234567890"), (2, "1234567891")] {
+            old.execute(
+                "INSERT INTO mapping VALUES (?1, 'https://insurer-a.example.test/',
+                     'urn:chukei:1.0:identifier:care-insured', ?2, 5, 9223372036854775807)",
+                (person, number),
+            )
+            .unwrap();
+        }
         drop(old);
         let store = Store::open(&path).unwrap();
+        // Mappings have gone to a file of their own.
+        for (person, number) in [(1, "1234567890"), (2, "1234567891")] {
+            let number = Identifier::new(Scheme::CareInsured, number).unwrap();
+            let led = |at| store.person("https://insurer-a.example.test/", &number, UnixTime(at)).unwrap();
+            assert_eq!((led(4), led(5)), (None, Some(Person(person))));
+        }
+        assert_eq!(store.mapping_rows(), Ok(2));
+        let hand = Connection::open(&path).unwrap();
+        let mut known = hand.prepare("SELECT 1 FROM sqlite_schema WHERE name LIKE 'mapping%'").unwrap();
+        assert!(!known.exists([]).unwrap());
+        drop(known);
+        // Interrupted before the old rows were gone, it is done again.
+        hand.execute_batch(
+            "CREATE TABLE mapping_moves (person, party, scheme, number, valid_from, valid_until);
+             INSERT INTO mapping_moves VALUES (1, 'https://insurer-a.example.test/',
+                 'urn:chukei:1.0:identifier:care-insured', '1234567890', 5, 9223372036854775807)",
+        )
+        .unwrap();
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.mapping_rows(), Ok(2));
+        hand.query_row("SELECT count(*) FROM mapping_moves", [], |_| Ok(())).unwrap_err();
         assert_eq!(store.history(Person(1)).unwrap().len(), 2);
         let sound = store.fsck(None).unwrap().unwrap();
         assert_eq!((sound.leaves, sound.entries, sound.chains), (4, 4, 3));

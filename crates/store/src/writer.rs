@@ -18,6 +18,12 @@ const LINGER: Duration = Duration::from_millis(1);
 type Tell = Box<dyn FnOnce(bool) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> Tell + Send>;
 
+/// What becomes of what a job did.
+pub(crate) enum Verdict<T> {
+    Keep(T),
+    Undo(T),
+}
+
 /// The writer. Dropping it ends the thread after everything that was accepted is committed.
 pub(crate) struct Writer {
     jobs: Option<SyncSender<Job>>,
@@ -37,6 +43,14 @@ impl Writer {
     pub(crate) fn write<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.decide(move |connection| job(connection).map(Verdict::Keep))
+    }
+
+    /// The same for a job that says itself whether what it did is to stay.
+    pub(crate) fn decide<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (told, done) = mpsc::sync_channel(1);
         let job: Job = Box::new(move |connection| {
@@ -63,11 +77,15 @@ impl Drop for Writer {
 
 fn nested<T>(
     connection: &Connection,
-    job: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>>,
 ) -> rusqlite::Result<T> {
     connection.execute_batch("SAVEPOINT job")?;
-    let result = job(connection);
-    connection.execute_batch(if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
+    let (result, stays) = match job(connection) {
+        Ok(Verdict::Keep(result)) => (Ok(result), true),
+        Ok(Verdict::Undo(result)) => (Ok(result), false),
+        Err(error) => (Err(error), false),
+    };
+    connection.execute_batch(if stays { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
     result
 }
 

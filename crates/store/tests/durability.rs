@@ -8,14 +8,18 @@
     reason = "tests"
 )]
 
+use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chukei_crypto::UnixTime;
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
+use chukei_relay::changes::{Action, Assigned, Change};
+use chukei_relay::numbers::{Level, Number, NumberKind};
 use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};
-use chukei_store::{Store, StoreError};
+use chukei_store::{Batch, Outcome, PartyEntry, Registry, Role, SourceEntry, Store, StoreError};
 use rusqlite::Connection;
 
 fn entry(envelope: &str) -> NewEntry {
@@ -103,6 +107,72 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
     assert!(store.fsck(None).unwrap().is_ok());
 }
 
+/// The part of the next test that is killed in the middle of an import.
+#[test]
+fn child_that_is_killed_while_it_imports() {
+    let Ok(path) = std::env::var("CHUKEI_TEST_IMPORTS") else { return };
+    let store = Store::open(Path::new(&path)).unwrap();
+    let changes = || {
+        (0_i64..).map(|n| {
+            if n == 2000 {
+                println!("half way");
+                std::io::stdout().flush().unwrap();
+                loop {
+                    std::thread::park();
+                }
+            }
+            Ok::<_, Infallible>(newcomer(n))
+        })
+    };
+    store.apply(import(changes)).unwrap();
+}
+
+fn newcomer(n: i64) -> Change {
+    let kind = NumberKind::from_name("resident-number").unwrap();
+    let (number, _) = Number::read(kind, &n.to_string(), Level::Strict).unwrap();
+    let key = Assigned { party: "town".to_owned(), number };
+    let action = Action::State { numbers: vec![key.clone()], from: UnixTime(0), until: UnixTime(i64::MAX) };
+    Change { line: 1, key, version: 1, action }
+}
+
+fn import<F>(changes: F) -> Batch<F> {
+    Batch {
+        source: "town".to_owned(),
+        sequence: 1,
+        previous: None,
+        digest: [1; 32],
+        at: UnixTime(0),
+        dry_run: false,
+        changes,
+        progress: Box::new(|_| {}),
+    }
+}
+
+#[test]
+fn a_kill_in_an_import_leaves_nothing_of_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.db");
+    let store = Store::open(&path).unwrap();
+    let sources = vec![SourceEntry { name: "town".to_owned(), role: Role::Municipality, town: None }];
+    let parties = vec![PartyEntry { code: "town".to_owned(), entity: None, source: Some("town".to_owned()) }];
+    store.register(Registry { sources, parties }).unwrap();
+    drop(store);
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["child_that_is_killed_while_it_imports", "--exact", "--nocapture"])
+        .env("CHUKEI_TEST_IMPORTS", &path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.ends_with("half way")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let store = Store::open(&path).unwrap();
+    assert_eq!((store.mapping_rows(), store.source("town").unwrap().unwrap().next), (Ok(0), 1));
+    let done = store.apply(import(|| (0..2001).map(|n| Ok::<_, Infallible>(newcomer(n))))).unwrap();
+    assert!(matches!(done, Outcome::Applied(applied) if applied.persons == 2001));
+}
+
 #[test]
 fn nobody_rewrites_the_history() {
     let scratch = tempfile::tempdir().unwrap();
@@ -160,12 +230,18 @@ fn there_is_no_column_for_what_a_relay_must_not_know() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("state.db");
     drop(Store::open(&path).unwrap());
-    let connection = Connection::open(&path).unwrap();
-    let mut columns = connection
-        .prepare("SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'")
-        .unwrap();
-    let mut columns: Vec<String> =
-        columns.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let mut columns: Vec<String> = Vec::new();
+    let files: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    let files: Vec<_> =
+        files.into_iter().filter(|file| file.extension().is_some_and(|name| name == "db")).collect();
+    assert_eq!(files.len(), 2);
+    for file in files {
+        let connection = Connection::open(&file).unwrap();
+        let mut found = connection
+            .prepare("SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'")
+            .unwrap();
+        columns.extend(found.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap));
+    }
     columns.retain(|column| !column.starts_with("sqlite_"));
     columns.sort();
     assert_eq!(
@@ -193,6 +269,11 @@ fn there_is_no_column_for_what_a_relay_must_not_know() {
             "chain.person",
             "checkpoint.note",
             "checkpoint.size",
+            "file.at",
+            "file.changes",
+            "file.digest",
+            "file.sequence",
+            "file.source",
             "heads_page.page",
             "heads_page.path",
             "leaf.chain",
@@ -208,20 +289,55 @@ fn there_is_no_column_for_what_a_relay_must_not_know() {
             "ledger.booked",
             "ledger.heads",
             "ledger.one",
+            "mapping.doubtful",
+            "mapping.held_until",
+            "mapping.kind",
             "mapping.number",
             "mapping.party",
             "mapping.person",
-            "mapping.scheme",
+            "mapping.since",
+            "mapping.source",
             "mapping.valid_from",
             "mapping.valid_until",
+            "numbering.next",
+            "numbering.one",
             "out_of_service.party",
+            "party.code",
+            "party.entity",
+            "party.party",
+            "party.source",
+            "past.gone",
+            "past.gone_by",
+            "past.held_until",
+            "past.kind",
+            "past.number",
+            "past.party",
+            "past.person",
+            "past.place",
+            "past.since",
+            "past.source",
+            "past.valid_from",
+            "past.valid_until",
             "portal.party",
+            "source.digest",
+            "source.name",
+            "source.role",
+            "source.sequence",
+            "source.source",
+            "source.town",
             "tile.hashes",
             "tile.level",
             "tile.tile",
             "used.id",
             "used.owner",
             "used.until",
+            "version.at",
+            "version.line",
+            "version.person",
+            "version.sequence",
+            "version.source",
+            "version.version",
+            "version.what",
         ]
     );
 }

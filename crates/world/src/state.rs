@@ -109,12 +109,10 @@ impl State {
     /// A party that has forgotten everything.
     pub(crate) fn empty(fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
         if let Some(folder) = &fixed.options.state {
-            for suffix in ["", "-wal", "-shm"] {
-                let mut path = file(folder, &fixed.entry.name).into_os_string();
-                path.push(suffix);
+            for path in Store::files(&file(folder, &fixed.entry.name)) {
                 match std::fs::remove_file(&path) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(WorldError::io(Path::new(&path), error));
+                        return Err(WorldError::io(&path, error));
                     }
                     _ => {}
                 }

@@ -13,6 +13,7 @@ use chukei_world::people::{People, Person};
 use chukei_world::run::Running;
 use chukei_world::server::Limits;
 use chukei_world::{Ending, Faults, Link, Options, Outcome, Via, folder};
+use rusqlite::types::ValueRef;
 use support::{HANG, anywhere, world};
 
 fn start(state: &Path) -> Running {
@@ -224,20 +225,63 @@ fn nothing_at_rest_with_the_relay_is_a_name_or_a_benefit() {
     let state = tempfile::tempdir().unwrap();
     let running = start(state.path());
     running.smoke(world()).unwrap();
+    // While it runs, with what is not yet in its place; then what is left. Everything that the relay has written: both
+    // databases, their journals and whatever else lies there.
+    let text = running.party("relay").unwrap().logs().join("\n") + &at_rest(state.path());
     running.stop();
-    let mut at_rest = Vec::new();
-    for entry in std::fs::read_dir(state.path()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.file_name().unwrap().to_string_lossy().starts_with("relay") {
-            at_rest.extend(std::fs::read(path).unwrap());
-        }
-    }
-    let text = String::from_utf8_lossy(&at_rest);
+    let text = text + &at_rest(state.path());
     assert!(text.contains("港いろは１２３４"), "numbers are what a relay maps");
     for person in people().people {
-        assert!(!text.contains(&person.name) && !text.contains(&person.kana), "{}", person.id);
+        let known = [&person.name, &person.kana, &person.born];
+        assert!(known.iter().all(|known| known.is_empty() || !text.contains(*known)), "{}", person.id);
     }
     assert!(!text.contains("high-cost-medical") && !text.contains("2026-01-05"));
+    // The search finds what is there.
+    std::fs::write(state.path().join("relay.crash"), &people().people[0].name).unwrap();
+    assert!(at_rest(state.path()).contains(&people().people[0].name));
+}
+
+/// Every octet of every file of the relay's, and every value of every table.
+fn at_rest(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.file_name().unwrap().to_string_lossy().starts_with("relay") {
+            continue;
+        }
+        text += &String::from_utf8_lossy(&std::fs::read(&path).unwrap());
+        if path.extension().is_some_and(|name| name == "db") {
+            let tables = dump(&path);
+            assert!(!tables.is_empty(), "{}", path.display());
+            text += &tables;
+        }
+    }
+    text
+}
+
+/// Every value of every table of a database.
+fn dump(path: &Path) -> String {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+    let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let mut text = String::new();
+    for table in tables {
+        let mut select = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = select.column_count();
+        let mut rows = select.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            for column in 0..columns {
+                match row.get_ref(column).unwrap() {
+                    ValueRef::Text(octets) | ValueRef::Blob(octets) => {
+                        text += &String::from_utf8_lossy(octets);
+                    }
+                    _ => {}
+                }
+                text.push('\n');
+            }
+        }
+    }
+    text
 }
 
 #[test]

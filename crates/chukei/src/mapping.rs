@@ -1,0 +1,338 @@
+//! `chukei mapping`: what a relay maps, for its operators. No number is ever printed that was not asked for, and none is taken
+//! from the command line, where others can read it.
+
+use std::{collections::BTreeMap, io::Read, path::Path};
+
+use chukei_crypto::UnixTime;
+use chukei_import::{Expected, File, Finding};
+use chukei_profile::Date;
+use chukei_relay::Person;
+use chukei_relay::changes::{Assigned, MappingFault, MappingNote, Standing, day, midnight};
+use chukei_relay::numbers::{Level, Number, NumberKind, is_insurer_number, is_municipality, party_code};
+use chukei_store::{
+    Applied, Batch, Held, Outcome, PartyEntry, Refused, Registry, RegistryFault, Role, SourceEntry, Store,
+};
+use chukei_xml::lexical::DateTime;
+use serde::Deserialize;
+
+use crate::{
+    args::{Mapping, MappingImport, MappingKey, MappingRegister, MappingShow, MappingUnplaced},
+    ledger::{existing, now, unusable},
+    say::{Exit, Failure, Say},
+};
+
+/// Octets of the largest number that is read from standard input.
+const NUMBER: u64 = 4096;
+/// Findings that are listed for each file.
+const LISTED: usize = 100;
+
+/// Does what was asked of the mappings.
+pub(crate) fn run(asked: &Mapping, say: &Say) -> Result<Exit, Failure> {
+    match asked {
+        Mapping::Register(asked) => register(asked, say),
+        Mapping::Import(asked) => import(asked, say),
+        Mapping::Show(asked) => show(asked, say),
+        Mapping::History(asked) => history(asked, say),
+        Mapping::Unplaced(asked) => unplaced(asked, say),
+    }
+}
+
+/// A registry as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistryFile {
+    #[serde(default)]
+    source: Vec<SourceTable>,
+    #[serde(default)]
+    party: Vec<PartyTable>,
+    #[serde(default)]
+    insurer: Vec<InsurerTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceTable {
+    name: String,
+    role: String,
+    town: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartyTable {
+    code: String,
+    entity: Option<String>,
+    source: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InsurerTable {
+    number: String,
+    entity: String,
+    source: Option<String>,
+}
+
+fn register(asked: &MappingRegister, say: &Say) -> Result<Exit, Failure> {
+    let text =
+        std::fs::read_to_string(&asked.registry).map_err(|error| Failure::read(&asked.registry, &error))?;
+    let wrong = |what: &str| {
+        let path = asked.registry.display().to_string();
+        Failure::new(Exit::Usage, "mapping.bad-registry", [path, what.to_owned()])
+            .fix("mapping.bad-registry-fix", [""; 0])
+    };
+    let file: RegistryFile = toml::from_str(&text).map_err(|error| wrong(error.message()))?;
+    let mut registry = Registry::default();
+    for SourceTable { name, role, town } in file.source {
+        let role = Role::from_name(&role).ok_or_else(|| wrong(&format!("role = {role:?}")))?;
+        if let Some(town) = town.as_ref().filter(|town| !is_municipality(town)) {
+            return Err(wrong(&format!("town = {town:?}")));
+        }
+        registry.sources.push(SourceEntry { name, role, town });
+    }
+    for PartyTable { code, entity, source } in file.party {
+        registry.parties.push(PartyEntry { code: party_code(&code), entity, source });
+    }
+    for InsurerTable { number, entity, source } in file.insurer {
+        if !is_insurer_number(&number) {
+            return Err(wrong(&format!("number = {number:?}")));
+        }
+        registry.parties.push(PartyEntry { code: party_code(&number), entity: Some(entity), source });
+    }
+    let counts = [registry.sources.len(), registry.parties.len()].map(|count| count.to_string());
+    let store = Store::open(&asked.state).map_err(|error| unusable(&asked.state, &error))?;
+    store.register(registry).map_err(|fault| match fault {
+        RegistryFault::Unavailable => unusable(&asked.state, &fault),
+        fault => wrong(&fault.to_string()),
+    })?;
+    say.result(say.text("mapping.registered", counts));
+    Ok(Exit::Conformant)
+}
+
+fn import(asked: &MappingImport, say: &Say) -> Result<Exit, Failure> {
+    if asked.dry_run && asked.files.len() > 1 {
+        return Err(Failure::new(Exit::Usage, "mapping.one-dry", [""; 0]).fix("mapping.one-dry-fix", [""; 0]));
+    }
+    let store = existing(&asked.state)?;
+    for path in &asked.files {
+        import_one(asked, &store, path, say)?;
+    }
+    Ok(Exit::Conformant)
+}
+
+fn import_one(asked: &MappingImport, store: &Store, path: &Path, say: &Say) -> Result<(), Failure> {
+    let name = path.display().to_string();
+    let refused = |count: usize| {
+        Failure::new(Exit::Usage, "mapping.refused", [name.clone(), count.to_string()])
+            .fix("mapping.refused-fix", [""; 0])
+    };
+    let octets = std::fs::read(path).map_err(|error| Failure::read(path, &error))?;
+    let file = File::open(octets).map_err(|found| {
+        say.result(finding_text(&name, &found, say));
+        refused(1)
+    })?;
+    let header = file.header().clone();
+    let unusable = |error: &dyn std::fmt::Display| unusable(&asked.state, error);
+    let unknown = || {
+        Failure::new(Exit::Setup, "mapping.no-source", [header.source.clone()])
+            .fix("mapping.no-source-fix", [""; 0])
+    };
+    let state = store.source(&header.source).map_err(|error| unusable(&error))?.ok_or_else(unknown)?;
+    let expected = Expected {
+        source: &header.source,
+        town: state.town.as_deref(),
+        sequence: state.next,
+        previous: state.digest,
+    };
+    let found = file.check(&expected);
+    if !found.is_empty() {
+        found.iter().for_each(|found| say.result(finding_text(&name, found, say)));
+        return Err(refused(found.len()));
+    }
+
+    let level = if asked.lenient { Level::Lenient } else { Level::Strict };
+    let (rows, lang, quiet) = (file.rows(), say.lang, say.quiet);
+    let mut told = 0;
+    let read = file.clone();
+    let outcome = store.apply(Batch {
+        source: header.source.clone(),
+        sequence: header.sequence,
+        previous: header.previous,
+        digest: file.digest(),
+        at: now(),
+        dry_run: asked.dry_run,
+        changes: move || read.changes(level),
+        progress: Box::new(move |done| {
+            // Once for each tenth.
+            let tenth = done.saturating_mul(10).checked_div(rows).unwrap_or_default();
+            if tenth != told {
+                told = tenth;
+                let say = Say { lang, quiet };
+                say.note(say.text("mapping.progress", [done.to_string(), rows.to_string()]));
+            }
+        }),
+    });
+    match outcome.map_err(|error| unusable(&error))? {
+        Outcome::Applied(applied) => {
+            tell(&name, asked.dry_run, &file, &applied, say);
+            Ok(())
+        }
+        Outcome::Refused(why) => {
+            why.iter().take(LISTED).for_each(|why| say.result(refused_text(&name, why, say)));
+            Err(refused(why.len()))
+        }
+    }
+}
+
+/// What a file changed, and what somebody should look at.
+fn tell(name: &str, dry_run: bool, file: &File, applied: &Applied, say: &Say) {
+    let (notes, more) = file.notes();
+    for note in notes.iter().take(LISTED) {
+        say.result(finding_text(name, note, say));
+    }
+    let kept = applied.notes.iter().take(LISTED);
+    kept.for_each(|(line, note)| say.result(note_text(name, *line, *note, say)));
+    let listed = |count: usize| u64::try_from(count.saturating_sub(LISTED)).unwrap_or(u64::MAX);
+    let more = [more, listed(notes.len()), applied.more_notes, listed(applied.notes.len())]
+        .into_iter()
+        .fold(0_u64, u64::saturating_add);
+    if more > 0 {
+        say.result(say.text("mapping.more-notes", [name.to_owned(), more.to_string()]));
+    }
+    let counts =
+        [applied.changes, applied.persons, applied.added, applied.ended].map(|count| count.to_string());
+    let key = if dry_run { "mapping.would" } else { "mapping.applied" };
+    say.result(say.text(key, [name.to_owned()].into_iter().chain(counts)));
+}
+
+fn show(asked: &MappingShow, say: &Say) -> Result<Exit, Failure> {
+    let (store, person) = found(&asked.key)?;
+    let at = asked.at.as_deref().map(date).transpose()?.unwrap_or_else(now);
+    let only = asked.only.as_deref().map(party_code);
+    let held = store.held(person, Some(at), only.as_deref());
+    for held in held.map_err(|error| unusable(&asked.key.state, &error))? {
+        say.result(held_text(&held, say));
+    }
+    Ok(Exit::Conformant)
+}
+
+fn history(asked: &MappingKey, say: &Say) -> Result<Exit, Failure> {
+    let (store, person) = found(asked)?;
+    for version in store.versions(person).map_err(|error| unusable(&asked.state, &error))? {
+        let at = DateTime { seconds: version.at.0, nanoseconds: 0 }.format();
+        let what = say.text(&format!("mapping.action.{}", version.what), [""; 0]);
+        let numbers = [version.version, version.sequence, version.line, version.replaced];
+        let texts = [at, version.source, what].into_iter().chain(numbers.map(|number| number.to_string()));
+        say.result(say.text("mapping.version", texts));
+    }
+    Ok(Exit::Conformant)
+}
+
+fn unplaced(asked: &MappingUnplaced, say: &Say) -> Result<Exit, Failure> {
+    let store = existing(&asked.state)?;
+    let at = asked.at.as_deref().map(date).transpose()?.unwrap_or_else(now);
+    let fails = |error: &dyn std::fmt::Display| unusable(&asked.state, error);
+    let persons = store.without_scheme(at).map_err(|error| fails(&error))?;
+    // An operator has to find them: by the numbers that do not say what they have.
+    let mut by_person: BTreeMap<i64, Vec<Held>> = BTreeMap::new();
+    for person in &persons {
+        by_person.insert(person.0, store.held(*person, Some(at), None).map_err(|error| fails(&error))?);
+    }
+    for (person, held) in by_person {
+        let keys = held.iter().filter(|held| {
+            matches!(
+                held.kind,
+                NumberKind::Resident | NumberKind::Visible | NumberKind::UserId | NumberKind::Reference
+            )
+        });
+        let keys: Vec<String> = keys
+            .map(|held| format!("{} {} {}", held.party, held.kind.name(), held.number.as_str()))
+            .collect();
+        say.result(say.text("mapping.person-without", [person.to_string(), keys.join(", ")]));
+    }
+    say.result(say.text("mapping.without", [persons.len().to_string()]));
+    Ok(Exit::Conformant)
+}
+
+/// Whom the number from standard input leads to, or ever led to.
+fn found(asked: &MappingKey) -> Result<(Store, Person), Failure> {
+    let mut written = String::new();
+    let stdin = std::io::stdin().lock();
+    stdin.take(NUMBER).read_to_string(&mut written).map_err(|error| Failure::read(Path::new("-"), &error))?;
+    let bad =
+        || Failure::new(Exit::Usage, "mapping.bad-number", [""; 0]).fix("mapping.bad-number-fix", [""; 0]);
+    let kind = NumberKind::from_name(&asked.kind).ok_or_else(bad)?;
+    let read = Number::read(kind, written.trim_end_matches(['\r', '\n']), Level::Lenient);
+    let (number, _) = read.map_err(|_| bad())?;
+    let store = existing(&asked.state)?;
+    let key = Assigned { party: party_code(&asked.party), number };
+    match store.ever(&key).map_err(|error| unusable(&asked.state, &error))? {
+        Standing::Current(person) | Standing::Suspended(person) => Ok((store, person)),
+        Standing::Unknown | Standing::Ambiguous => {
+            Err(Failure::new(Exit::Usage, "mapping.nobody", [""; 0]).fix("mapping.nobody-fix", [""; 0]))
+        }
+    }
+}
+
+/// The first second of a day in Japan.
+fn date(text: &str) -> Result<UnixTime, Failure> {
+    Date::parse(text)
+        .and_then(|day| midnight(&day))
+        .ok_or_else(|| Failure::new(Exit::Usage, "mapping.bad-date", [text]))
+}
+
+fn held_text(held: &Held, say: &Say) -> String {
+    let kind = say.text(&format!("mapping.kind.{}", held.kind.name()), [""; 0]);
+    let shown =
+        Number::read(held.kind, &held.number, Level::Lenient).map(|(number, _)| number.display_form());
+    let number = shown.map_or_else(|_| held.number.to_string(), |shown| shown.to_string());
+    let open = || say.text("mapping.open", [""; 0]);
+    let until = day(UnixTime(held.until.0.saturating_sub(1))).filter(|_| day(held.until).is_some());
+    let from = day(held.from).unwrap_or_default();
+    let mut text = say.text(
+        "mapping.held",
+        [kind, held.party.clone(), number, from, until.unwrap_or_else(open), held.source.clone()],
+    );
+    if held.held_until.is_some() {
+        text += &say.text("mapping.suspended", [day(held.until).unwrap_or_default()]);
+    }
+    if held.is_doubtful {
+        text += &say.text("mapping.doubtful", [""; 0]);
+    }
+    text
+}
+
+fn finding_text(name: &str, found: &Finding, say: &Say) -> String {
+    let text = say.text(&format!("mapping.cause.{}", found.cause.name()), found.cause.values());
+    format!("{name}:{}:{}: {text}", found.line, found.column)
+}
+
+fn refused_text(name: &str, why: &Refused<Finding>, say: &Say) -> String {
+    let frame = |key: &str, values: Vec<String>| format!("{name}: {}", say.text(key, values));
+    match why {
+        Refused::Reader(found) => finding_text(name, found, say),
+        Refused::Change { line, fault } => {
+            let values = match fault {
+                MappingFault::Version { due, found } => vec![due.to_string(), found.to_string()],
+                _ => Vec::new(),
+            };
+            format!("{name}:{line}: {}", say.text(&format!("mapping.fault.{}", fault.name()), values))
+        }
+        Refused::Source => frame("mapping.cause.source", Vec::new()),
+        Refused::Sequence { due, found } => {
+            frame("mapping.cause.lost", vec![due.to_string(), found.to_string()])
+        }
+        Refused::Chain => frame("mapping.cause.chain", Vec::new()),
+    }
+}
+
+fn note_text(name: &str, line: u64, note: MappingNote, say: &Say) -> String {
+    let text = match note {
+        MappingNote::NoScheme { from } => {
+            say.text("mapping.note.no-scheme", [day(UnixTime(from)).unwrap_or_default()])
+        }
+        MappingNote::TwoSchemes => say.text("mapping.note.two-schemes", [""; 0]),
+        MappingNote::Superseded => say.text("mapping.note.superseded", [""; 0]),
+    };
+    format!("{name}:{line}: {text}")
+}

@@ -1,0 +1,332 @@
+//! Changes of a file: all of them, or none (R-035, R-238; domain.md §1.7 "mapping row").
+//!
+//! Nothing is decided by a name. A change that would give one key two answers, jump a version, overlap an interval, or speak
+//! for somebody else is a named fault with its line; every fault of the file is found before the file is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chukei_crypto::UnixTime;
+use chukei_relay::Unavailable;
+use chukei_relay::changes::{Assigned, Change, MappingFault, MappingNote};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::Store;
+use crate::registry::{Role, SourceState, find};
+use crate::writer::Verdict;
+
+mod first;
+mod steps;
+
+/// Faults that are listed; a file with more is hopeless.
+const FAULTS: usize = 100;
+/// Notes that are listed; the others are counted.
+const NOTES: usize = 10_000;
+/// Changes after which progress is told.
+const PROGRESS: u64 = 10_000;
+
+/// The changes of one file.
+pub struct Batch<F> {
+    /// Name of the source.
+    pub source: String,
+    /// The file's place among those of the source, from 1.
+    pub sequence: i64,
+    /// Digest of the file before it; `None` for the first.
+    pub previous: Option<[u8; 32]>,
+    /// Digest of the file.
+    pub digest: [u8; 32],
+    /// Now: when the relay learns of it.
+    pub at: UnixTime,
+    /// Whether nothing is to be changed, only told.
+    pub dry_run: bool,
+    /// Gives the changes, from the first one each time that it is called.
+    pub changes: F,
+    /// Is told now and then how many changes are done.
+    pub progress: Box<dyn FnMut(u64) + Send>,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<E> {
+    /// All of it is applied, or would be.
+    Applied(Applied),
+    /// Nothing of it is applied.
+    Refused(Vec<Refused<E>>),
+}
+
+/// What a file changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Changes.
+    pub changes: u64,
+    /// Persons who were not known.
+    pub persons: u64,
+    /// Rows that are new.
+    pub added: u64,
+    /// Rows that were replaced or cut.
+    pub ended: u64,
+    /// What somebody should look at, with its line.
+    pub notes: Vec<(u64, MappingNote)>,
+    /// Notes beyond those that are listed.
+    pub more_notes: u64,
+}
+
+/// Why a file is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused<E> {
+    /// The source is not registered.
+    Source,
+    /// Another file is due: one is lost, repeated or out of order.
+    Sequence {
+        /// The next one.
+        due: i64,
+        /// What came.
+        found: i64,
+    },
+    /// The file does not follow from the one before it: that was another one.
+    Chain,
+    /// A change that cannot be applied.
+    Change {
+        /// Its line.
+        line: u64,
+        /// Why.
+        fault: MappingFault,
+    },
+    /// What the reader of the file says.
+    Reader(E),
+}
+
+/// A party, as a batch needs it.
+#[derive(Clone, Copy)]
+struct Party {
+    party: i64,
+    /// The source that has the last word, and its role.
+    owner: Option<(i64, Role)>,
+}
+
+/// A batch at work.
+struct Work<'c> {
+    connection: &'c Connection,
+    source: i64,
+    role: Role,
+    sequence: i64,
+    at: i64,
+    parties: BTreeMap<String, Option<Party>>,
+    next: i64,
+    done: Applied,
+    /// Persons who left a medical insurance, when, and the line.
+    left: BTreeMap<i64, (i64, u64)>,
+}
+
+/// A fault of the change, or one of the store.
+enum Stop {
+    Fault(MappingFault),
+    Store(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<MappingFault> for Stop {
+    fn from(fault: MappingFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Store {
+    /// Applies all changes of a file, in their order, or none of them. The file of the ledger is not touched, and no lookup
+    /// waits.
+    ///
+    /// # Errors
+    /// When the store does not answer. Nothing is applied then.
+    pub fn apply<F, I, E>(&self, batch: Batch<F>) -> Result<Outcome<E>, Unavailable>
+    where
+        F: FnMut() -> I + Send + 'static,
+        I: Iterator<Item = Result<Change, E>>,
+        E: Send + 'static,
+    {
+        self.maps.writer.decide(move |connection| run(connection, batch))
+    }
+}
+
+fn run<F, I, E>(connection: &Connection, mut batch: Batch<F>) -> rusqlite::Result<Verdict<Outcome<E>>>
+where
+    F: FnMut() -> I,
+    I: Iterator<Item = Result<Change, E>>,
+{
+    let refuse = |why| Ok(Verdict::Undo(Outcome::Refused(vec![why])));
+    let Some((source, role, state)) = find(connection, &batch.source)? else {
+        return refuse(Refused::Source);
+    };
+    let SourceState { next: due, digest, .. } = state;
+    if batch.sequence != due {
+        return refuse(Refused::Sequence { due, found: batch.sequence });
+    }
+    if batch.previous != digest {
+        return refuse(Refused::Chain);
+    }
+    let next = connection.query_row("SELECT next FROM numbering", [], |row| row.get(0))?;
+    let mut work = Work {
+        connection,
+        source,
+        role,
+        sequence: batch.sequence,
+        at: batch.at.0,
+        parties: BTreeMap::new(),
+        next,
+        done: Applied::default(),
+        left: BTreeMap::new(),
+    };
+    // Into an empty store rows go without looking each of them up. If there is more in the file than that, one by one.
+    let is_first = !connection.prepare("SELECT 1 FROM mapping LIMIT 1")?.exists([])?;
+    if !is_first || !work.first_load((batch.changes)(), &mut batch.progress)? {
+        let faults = work.one_by_one((batch.changes)(), &mut batch.progress)?;
+        if !faults.is_empty() {
+            return Ok(Verdict::Undo(Outcome::Refused(faults)));
+        }
+    }
+    work.without_scheme()?;
+    connection.execute("UPDATE numbering SET next = ?1", [work.next])?;
+    connection.execute(
+        "UPDATE source SET sequence = ?2, digest = ?3 WHERE source = ?1",
+        (source, batch.sequence, batch.digest),
+    )?;
+    connection.execute(
+        "INSERT INTO file VALUES (?1, ?2, ?3, ?4, ?5)",
+        (source, batch.sequence, batch.digest, work.done.changes.cast_signed(), batch.at.0),
+    )?;
+    let outcome = Outcome::Applied(work.done);
+    Ok(if batch.dry_run { Verdict::Undo(outcome) } else { Verdict::Keep(outcome) })
+}
+
+impl Work<'_> {
+    /// Looks everything up, and gives all faults.
+    fn one_by_one<E>(
+        &mut self,
+        changes: impl Iterator<Item = Result<Change, E>>,
+        progress: &mut dyn FnMut(u64),
+    ) -> rusqlite::Result<Vec<Refused<E>>> {
+        let mut faults = Vec::new();
+        for change in changes {
+            match change {
+                Err(error) => faults.push(Refused::Reader(error)),
+                Ok(change) => match self.step(&change) {
+                    Ok(()) => {}
+                    Err(Stop::Fault(fault)) => faults.push(Refused::Change { line: change.line, fault }),
+                    Err(Stop::Store(error)) => return Err(error),
+                },
+            }
+            if faults.len() >= FAULTS {
+                break;
+            }
+            self.done.changes = self.done.changes.saturating_add(1);
+            if self.done.changes.is_multiple_of(PROGRESS) {
+                progress(self.done.changes);
+            }
+        }
+        Ok(faults)
+    }
+
+    /// A registered party for whose numbers the source may speak.
+    fn party(&mut self, assigned: &Assigned) -> Result<Party, Stop> {
+        let party = self.known_party(&assigned.party)?;
+        let is_own = party.owner.is_none_or(|(owner, _)| owner == self.source);
+        let may = match self.role {
+            Role::Provider => party.owner.is_some() && is_own,
+            // One relay serves several towns, and keeps them apart.
+            Role::Municipality => is_own || party.owner.is_some_and(|(_, role)| role == Role::Provider),
+        };
+        if may { Ok(party) } else { Err(MappingFault::Foreign.into()) }
+    }
+
+    fn known_party(&mut self, code: &str) -> Result<Party, Stop> {
+        if let Some(known) = self.parties.get(code) {
+            return known.ok_or(Stop::Fault(MappingFault::UnknownParty));
+        }
+        let mut select = self.connection.prepare_cached(
+            "SELECT party, source.source, role FROM party LEFT JOIN source ON source.source = party.source WHERE code = ?1",
+        )?;
+        let found = select.query_row([code], |row| {
+            let role: Option<String> = row.get(2)?;
+            let owner = row.get::<_, Option<i64>>(1)?.zip(role.as_deref().and_then(Role::from_name));
+            Ok(Party { party: row.get(0)?, owner })
+        });
+        let found = found.optional()?;
+        self.parties.insert(code.to_owned(), found);
+        found.ok_or(Stop::Fault(MappingFault::UnknownParty))
+    }
+
+    fn note(&mut self, line: u64, note: MappingNote) {
+        if self.done.notes.len() < NOTES {
+            self.done.notes.push((line, note));
+        } else {
+            self.done.more_notes = self.done.more_notes.saturating_add(1);
+        }
+    }
+
+    /// The next version of the source's record of the person.
+    fn version(&self, person: i64, change: &Change) -> Result<(), Stop> {
+        let mut last = self
+            .connection
+            .prepare_cached("SELECT max(version) FROM version WHERE person = ?1 AND source = ?2")?;
+        let last: Option<i64> = last.query_row((person, self.source), |row| row.get(0))?;
+        let due = last.unwrap_or(0).saturating_add(1);
+        if change.version != due {
+            return Err(MappingFault::Version { due, found: change.version }.into());
+        }
+        self.record(person, change)?;
+        Ok(())
+    }
+
+    fn record(&self, person: i64, change: &Change) -> rusqlite::Result<()> {
+        let mut insert =
+            self.connection.prepare_cached("INSERT INTO version VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+        let line = change.line.cast_signed();
+        insert.execute((
+            person,
+            self.source,
+            change.version,
+            self.at,
+            self.sequence,
+            line,
+            change.action.name(),
+        ))?;
+        Ok(())
+    }
+
+    /// A number of our own for a person who was not known.
+    fn newcomer(&mut self) -> i64 {
+        let person = self.next;
+        self.next = self.next.saturating_add(1);
+        self.done.persons = self.done.persons.saturating_add(1);
+        person
+    }
+
+    /// Who is left in no medical insurance, after all changes of the file: nobody is, silently.
+    fn without_scheme(&mut self) -> rusqlite::Result<()> {
+        for (person, (at, line)) in std::mem::take(&mut self.left) {
+            let rows = crate::rows::of_person(self.connection, person)?;
+            let is_covered = rows.iter().any(|row| is_medical(row.kind) && row.from <= at && at < row.until);
+            if !is_covered {
+                self.note(line, MappingNote::NoScheme { from: at });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether such rows say that a person is insured for medical care.
+pub(crate) fn is_medical(kind: i64) -> bool {
+    chukei_relay::numbers::NumberKind::from_code(kind)
+        .is_some_and(chukei_relay::numbers::NumberKind::is_medical)
+}
+
+/// Distinct persons, of whom there must be one at most.
+fn only(persons: &BTreeSet<i64>) -> Result<Option<i64>, MappingFault> {
+    match persons.len() {
+        0 | 1 => Ok(persons.first().copied()),
+        _ => Err(MappingFault::TwoAnswers),
+    }
+}

@@ -1,0 +1,124 @@
+//! The first load: into an empty store rows go in the order of the file, the index by number is made afterwards in one
+//! sorted pass, and in its order two answers for one key stand side by side.
+
+use std::collections::BTreeMap;
+
+use chukei_relay::changes::{Action, Change, MappingFault};
+use chukei_relay::numbers::NumberKind;
+
+use super::{PROGRESS, Stop, Work};
+use crate::rows::{self, Row};
+
+/// What makes it faster than looking up.
+const WITHOUT: &str = "DROP INDEX mapping_by_number";
+const WITH: &str = "CREATE INDEX mapping_by_number ON mapping (number, kind, party, valid_until)";
+
+impl Work<'_> {
+    /// Whether all changes were new persons without a fault, and are loaded. If not, nothing is changed.
+    pub(super) fn first_load<E>(
+        &mut self,
+        changes: impl Iterator<Item = Result<Change, E>>,
+        progress: &mut dyn FnMut(u64),
+    ) -> rusqlite::Result<bool> {
+        let next = self.next;
+        self.connection.execute_batch("SAVEPOINT first")?;
+        let is_loaded = self.load(changes, progress)?;
+        if !is_loaded {
+            self.connection.execute_batch("ROLLBACK TO first")?;
+            (self.next, self.done) = (next, super::Applied::default());
+        }
+        self.connection.execute_batch("RELEASE first")?;
+        Ok(is_loaded)
+    }
+
+    fn load<E>(
+        &mut self,
+        changes: impl Iterator<Item = Result<Change, E>>,
+        progress: &mut dyn FnMut(u64),
+    ) -> rusqlite::Result<bool> {
+        self.connection.execute_batch(WITHOUT)?;
+        for change in changes {
+            let Ok(change) = change else { return Ok(false) };
+            match self.newborn(&change) {
+                Ok(true) => {}
+                Ok(false) | Err(Stop::Fault(_)) => return Ok(false),
+                Err(Stop::Store(error)) => return Err(error),
+            }
+            self.done.changes = self.done.changes.saturating_add(1);
+            if self.done.changes.is_multiple_of(PROGRESS) {
+                progress(self.done.changes);
+            }
+        }
+        self.connection.execute_batch(WITH)?;
+        self.leads_to_one()
+    }
+
+    /// A person whom nobody knew; false for every other change.
+    fn newborn(&mut self, change: &Change) -> Result<bool, Stop> {
+        let Action::State { numbers, from, until } = &change.action else { return Ok(false) };
+        if change.version != 1 || from >= until || !numbers.contains(&change.key) {
+            return Ok(false);
+        }
+        let mut kinds = BTreeMap::new();
+        let mut rows = Vec::with_capacity(numbers.len());
+        for assigned in numbers {
+            let kind = assigned.number.kind();
+            let party = self.party(assigned)?;
+            if kinds.insert((kind.code(), party.party), ()).is_some() && !kind.is_multiple() {
+                return Err(MappingFault::Overlap.into());
+            }
+            rows.push(Row {
+                kind: kind.code(),
+                party: party.party,
+                number: assigned.number.expose().to_owned(),
+                from: from.0,
+                until: until.0,
+                held: None,
+                source: self.source,
+                since: 1,
+                doubtful: is_doubtful(assigned),
+            });
+        }
+        // In the order of the table, so that it grows at its end.
+        rows.sort_unstable_by_key(|row| (row.kind, row.party));
+        let person = self.newcomer();
+        for row in &rows {
+            rows::put(self.connection, person, row)?;
+        }
+        self.done.added = self.done.added.saturating_add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+        self.record(person, change)?;
+        Ok(true)
+    }
+
+    /// Whether no number leads to two persons at one time.
+    fn leads_to_one(&self) -> rusqlite::Result<bool> {
+        let mut select = self.connection.prepare(
+            "SELECT number, kind, party, valid_until, valid_from FROM mapping INDEXED BY mapping_by_number
+             ORDER BY number, kind, party, valid_until",
+        )?;
+        let mut rows = select.query([])?;
+        let (mut number, mut key, mut until) = (Vec::new(), (0_i64, 0_i64), 0_i64);
+        while let Some(row) = rows.next()? {
+            let (text, this) = (row.get_ref(0)?.as_bytes()?, (row.get(1)?, row.get(2)?));
+            let (end, from): (i64, i64) = (row.get(3)?, row.get(4)?);
+            let is_same = text == number.as_slice() && this == key;
+            let identifies = NumberKind::from_code(this.0).is_none_or(NumberKind::identifies);
+            // Rows of one key come in the order of their ends: who begins before the former has ended overlaps.
+            if is_same && identifies && from < until {
+                return Ok(false);
+            }
+            if !is_same {
+                number.clear();
+                number.extend_from_slice(text);
+                key = this;
+            }
+            until = end;
+        }
+        Ok(true)
+    }
+}
+
+/// Whether a number is kept though its check digit is wrong.
+pub(super) fn is_doubtful(assigned: &chukei_relay::changes::Assigned) -> bool {
+    matches!(assigned.number.kind(), NumberKind::Scheme(_)) && assigned.number.identifier().is_none()
+}

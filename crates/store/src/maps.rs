@@ -1,0 +1,209 @@
+//! The file of the mappings. It stands beside the file of the ledger, so that an import of millions of rows, which is one
+//! transaction, never keeps an access from being recorded.
+
+use std::path::{Path, PathBuf};
+
+use chukei_relay::Unavailable;
+use chukei_relay::numbers::NumberKind;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::writer::Writer;
+use crate::{Readers, StoreError, configure};
+
+/// Each step brings a file from the version of its place in the list to the next.
+const STEPS: &[&str] = &["
+    -- Who speaks in files, and which file comes next. Source 0 is whoever fills the store without files.
+    CREATE TABLE source (
+        source   INTEGER PRIMARY KEY,
+        name     TEXT    NOT NULL UNIQUE,
+        role     TEXT    NOT NULL,
+        town     TEXT,
+        sequence INTEGER NOT NULL CHECK (sequence >= 0),
+        digest   BLOB    CHECK ((digest IS NULL) = (sequence = 0))
+    ) STRICT;
+    INSERT INTO source VALUES (0, '', 'filled', NULL, 0, NULL);
+    CREATE TRIGGER source_follows BEFORE UPDATE ON source
+        WHEN NEW.sequence NOT IN (OLD.sequence, OLD.sequence + 1)
+        BEGIN SELECT RAISE (ABORT, 'files come one after the other'); END;
+    CREATE TABLE file (
+        source   INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        digest   BLOB    NOT NULL CHECK (length(digest) = 32),
+        changes  INTEGER NOT NULL,
+        at       INTEGER NOT NULL,
+        PRIMARY KEY (source, sequence)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Who assigns numbers, and the party that answers for them: several insurers may share one. The source is the one
+    -- that has the last word about them.
+    CREATE TABLE party (
+        party  INTEGER PRIMARY KEY,
+        code   TEXT    NOT NULL UNIQUE,
+        entity TEXT,
+        source INTEGER REFERENCES source (source)
+    ) STRICT;
+    CREATE INDEX party_by_entity ON party (entity);
+
+    -- Which numbers belong to one person, in half-open intervals of time. A person is a number of our own. A row that is
+    -- held is suspended from valid_until on; without that it would count until held_until.
+    CREATE TABLE mapping (
+        person      INTEGER NOT NULL,
+        kind        INTEGER NOT NULL,
+        party       INTEGER NOT NULL,
+        number      TEXT    NOT NULL,
+        valid_from  INTEGER NOT NULL,
+        valid_until INTEGER NOT NULL,
+        held_until  INTEGER CHECK (held_until > valid_until),
+        source      INTEGER NOT NULL,
+        since       INTEGER NOT NULL,
+        doubtful    INTEGER NOT NULL,
+        CHECK (valid_from < valid_until OR (valid_from = valid_until AND held_until IS NOT NULL)),
+        PRIMARY KEY (person, kind, party, number, valid_from)
+    ) STRICT, WITHOUT ROWID;
+    -- With the rest of the key, it has everything that a lookup by number asks for.
+    CREATE INDEX mapping_by_number ON mapping (number, kind, party, valid_until);
+
+    -- What a later version has replaced.
+    CREATE TABLE past (
+        place       INTEGER PRIMARY KEY,
+        person      INTEGER NOT NULL,
+        kind        INTEGER NOT NULL,
+        party       INTEGER NOT NULL,
+        number      TEXT    NOT NULL,
+        valid_from  INTEGER NOT NULL,
+        valid_until INTEGER NOT NULL,
+        held_until  INTEGER,
+        source      INTEGER NOT NULL,
+        since       INTEGER NOT NULL,
+        gone_by     INTEGER NOT NULL,
+        gone        INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX past_by_person ON past (person);
+    CREATE TRIGGER past_keeps BEFORE UPDATE ON past
+        BEGIN SELECT RAISE (ABORT, 'what was known stays'); END;
+    CREATE TRIGGER past_stays BEFORE DELETE ON past
+        BEGIN SELECT RAISE (ABORT, 'what was known stays'); END;
+
+    -- A source's record of a person: 1, 2, 3 and so on.
+    CREATE TABLE version (
+        person   INTEGER NOT NULL,
+        source   INTEGER NOT NULL,
+        version  INTEGER NOT NULL,
+        at       INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        line     INTEGER NOT NULL,
+        what     TEXT    NOT NULL,
+        PRIMARY KEY (person, source, version)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER version_follows BEFORE INSERT ON version
+        WHEN NEW.version <> 1 + (
+            SELECT coalesce(max(version), 0) FROM version WHERE person = NEW.person AND source = NEW.source)
+        BEGIN SELECT RAISE (ABORT, 'a version follows the one before it'); END;
+    CREATE TRIGGER version_keeps BEFORE UPDATE ON version
+        BEGIN SELECT RAISE (ABORT, 'a version stays'); END;
+    CREATE TRIGGER version_stays BEFORE DELETE ON version
+        BEGIN SELECT RAISE (ABORT, 'a version stays'); END;
+
+    CREATE TABLE numbering (one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL) STRICT;
+    INSERT INTO numbering VALUES (1, 1);
+"];
+
+/// Statements that are kept prepared.
+const STATEMENTS: usize = 64;
+
+/// The file of the mappings.
+pub(crate) struct Maps {
+    readers: Readers,
+    pub(crate) writer: Writer,
+}
+
+impl Maps {
+    /// The file that belongs to a file of the ledger.
+    pub(crate) fn path(store: &Path) -> PathBuf {
+        store.with_extension("mappings.db")
+    }
+
+    pub(crate) fn open(path: PathBuf) -> Result<Self, StoreError> {
+        let file =
+            |error: &dyn std::fmt::Display| StoreError::File { path: path.clone(), error: error.to_string() };
+        let mut connection = Connection::open(&path).map_err(|error| file(&error))?;
+        configure(&connection).map_err(|error| file(&error))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        match migrate(&mut connection) {
+            Ok(None) => {}
+            Ok(Some(version)) => return Err(StoreError::Newer { path, version }),
+            Err(error) => return Err(file(&error)),
+        }
+        let writer = Writer::start(connection).map_err(|error| file(&error))?;
+        Ok(Self { writer, readers: Readers::of(path) })
+    }
+
+    /// Reads what is committed.
+    pub(crate) fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Unavailable> {
+        self.readers.read(query)
+    }
+}
+
+fn migrate(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let Some(due) = usize::try_from(version).ok().and_then(|done| STEPS.get(done..)) else {
+        return Ok(Some(version));
+    };
+    for step in due {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", STEPS.len())?;
+    transaction.commit()?;
+    Ok(None)
+}
+
+/// A row of a file in which mappings and ledger were together.
+pub(crate) struct Old {
+    pub(crate) person: i64,
+    pub(crate) party: String,
+    pub(crate) scheme: String,
+    pub(crate) number: String,
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+}
+
+/// Takes over rows of a file in which mappings and ledger were together. Doing it twice is doing it once.
+pub(crate) fn adopt(connection: &Connection, rows: &[Old]) -> rusqlite::Result<()> {
+    for row in rows {
+        let kind = chukei_profile::Scheme::from_uri(&row.scheme).map(NumberKind::Scheme);
+        let kind = kind.ok_or(rusqlite::Error::InvalidQuery)?;
+        fill(connection, row.person, &row.party, (kind, &row.number), (row.from, row.until))?;
+    }
+    Ok(())
+}
+
+/// Puts in a row that no file has brought. The same row again, with another end, counts until the later one.
+pub(crate) fn fill(
+    connection: &Connection,
+    person: i64,
+    party: &str,
+    (kind, number): (NumberKind, &str),
+    (from, until): (i64, i64),
+) -> rusqlite::Result<()> {
+    let party = own_party(connection, party)?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO mapping VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, 0, 0, 0)
+         ON CONFLICT DO UPDATE SET valid_until = max(valid_until, excluded.valid_until) WHERE source = 0",
+    )?;
+    insert.execute((person, kind.code(), party, number, from, until))?;
+    Ok(())
+}
+
+/// The party whose code is its entity identifier.
+fn own_party(connection: &Connection, entity: &str) -> rusqlite::Result<i64> {
+    let mut known = connection.prepare_cached("SELECT party FROM party WHERE code = ?1")?;
+    if let Some(party) = known.query_row([entity], |row| row.get(0)).optional()? {
+        return Ok(party);
+    }
+    let mut insert = connection.prepare_cached("INSERT INTO party (code, entity) VALUES (?1, ?1)")?;
+    insert.insert([entity])
+}

@@ -1,0 +1,174 @@
+//! Who speaks in files, for which parties, and which file comes next: configuration, so that a new service or insurer needs
+//! no program (R-083, R-138).
+
+use std::fmt;
+
+use chukei_relay::Unavailable;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::Store;
+use crate::ledger::octets;
+use crate::writer::Verdict;
+
+/// What a source may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A municipality with its issuance database: every number of a person, but those of another municipality's parties.
+    Municipality,
+    /// An insurer or hospital: numbers of its own parties only.
+    Provider,
+}
+
+/// A system that sends files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceEntry {
+    /// Its name in files.
+    pub name: String,
+    /// What it may say.
+    pub role: Role,
+    /// Code of the municipality, if it is one's.
+    pub town: Option<String>,
+}
+
+/// Who assigns numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartyEntry {
+    /// Its code in files, as `chukei_relay::numbers::party_code` gives it.
+    pub code: String,
+    /// Entity identifier of the party that answers for it; several may share one.
+    pub entity: Option<String>,
+    /// Name of the source that has the last word about its numbers.
+    pub source: Option<String>,
+}
+
+/// Sources and parties.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Registry {
+    /// Sources.
+    pub sources: Vec<SourceEntry>,
+    /// Parties.
+    pub parties: Vec<PartyEntry>,
+}
+
+/// What a registry has wrong. Nothing of it is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryFault {
+    /// The store does not answer.
+    Unavailable,
+    /// A source without a name, or one name twice.
+    Source(String),
+    /// A party without a code, one code twice, or one whose source is not there.
+    Party(String),
+}
+
+/// What is known of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceState {
+    /// Its town.
+    pub town: Option<String>,
+    /// The sequence number of its next file, from 1.
+    pub next: i64,
+    /// The digest of its last file.
+    pub digest: Option<[u8; 32]>,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Municipality => "municipality",
+            Self::Provider => "provider",
+        }
+    }
+
+    /// The role of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Municipality, Self::Provider].into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl fmt::Display for RegistryFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable => f.write_str("the store does not answer"),
+            Self::Source(name) => write!(f, "source {name:?}"),
+            Self::Party(code) => write!(f, "party {code:?}"),
+        }
+    }
+}
+
+impl std::error::Error for RegistryFault {}
+
+impl From<Unavailable> for RegistryFault {
+    fn from(_: Unavailable) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl Store {
+    /// Makes sources and parties known, or changes what is known of them; none is ever forgotten.
+    ///
+    /// # Errors
+    /// [`RegistryFault`].
+    pub fn register(&self, registry: Registry) -> Result<(), RegistryFault> {
+        for (at, source) in registry.sources.iter().enumerate() {
+            let is_known = registry.sources.iter().take(at).any(|other| other.name == source.name);
+            if source.name.is_empty() || is_known {
+                return Err(RegistryFault::Source(source.name.clone()));
+            }
+        }
+        self.maps.writer.decide(move |connection| {
+            for source in &registry.sources {
+                let mut put = connection.prepare_cached(
+                    "INSERT INTO source (name, role, town, sequence) VALUES (?1, ?2, ?3, 0)
+                     ON CONFLICT (name) DO UPDATE SET role = excluded.role, town = excluded.town",
+                )?;
+                put.execute((&source.name, source.role.name(), &source.town))?;
+            }
+            let mut seen = std::collections::BTreeSet::new();
+            for party in &registry.parties {
+                let source = match &party.source {
+                    Some(name) => find(connection, name)?.map(|(source, ..)| Some(source)),
+                    None => Some(None),
+                };
+                let (Some(source), false, true) = (source, party.code.is_empty(), seen.insert(&party.code))
+                else {
+                    return Ok(Verdict::Undo(Err(RegistryFault::Party(party.code.clone()))));
+                };
+                let mut put = connection.prepare_cached(
+                    "INSERT INTO party (code, entity, source) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (code) DO UPDATE SET entity = excluded.entity, source = excluded.source",
+                )?;
+                put.execute((&party.code, &party.entity, source))?;
+            }
+            Ok(Verdict::Keep(Ok(())))
+        })?
+    }
+
+    /// What is known of a source; `None` if it is not registered.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn source(&self, name: &str) -> Result<Option<SourceState>, Unavailable> {
+        let found = self.maps.read(|connection| find(connection, name))?;
+        Ok(found.map(|(_, _, state)| state))
+    }
+}
+
+/// A source that sends files: its number, role and state.
+pub(crate) fn find(
+    connection: &Connection,
+    name: &str,
+) -> rusqlite::Result<Option<(i64, Role, SourceState)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT source, role, town, sequence, digest FROM source WHERE name = ?1 AND source > 0",
+    )?;
+    let found = select.query_row([name], |row| {
+        let role = Role::from_name(&row.get::<_, String>(1)?).ok_or(rusqlite::Error::InvalidQuery)?;
+        let sequence: i64 = row.get(3)?;
+        let digest = if sequence == 0 { None } else { Some(octets(row, 4)?.0) };
+        let next = sequence.saturating_add(1);
+        Ok((row.get(0)?, role, SourceState { town: row.get(2)?, next, digest }))
+    });
+    found.optional()
+}
