@@ -48,6 +48,7 @@ pub mod memory;
 pub mod numbers;
 mod party;
 mod ports;
+mod recording;
 mod relay;
 mod relayed;
 mod requester;
@@ -58,6 +59,7 @@ pub use chukei_idwsf::{
 };
 pub use party::{Outgoing, Party, Reply, Step};
 pub use ports::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Records};
+pub use recording::{Ending, Recording};
 pub use relay::Relay;
 pub use relayed::Relaying;
 pub use requester::{Ask, Asking, Envelope, HistoryAsked, Mapped, Mapping, Requester};

@@ -77,12 +77,13 @@ impl Relay {
             (true, false) => code::FAILED,
         };
         let level = if faulty!(self.party, OkDespiteFailure) { code::OK } else { level };
-        // [mapping.log.before-answer]
-        if !faulty!(self.party, SkipsMappingLog) {
-            self.log.append(&entries)?;
-        }
+        // [mapping.log.before-answer] The answer is made meanwhile.
+        let recording = match faulty!(self.party, SkipsMappingLog) {
+            false => Some(self.log.record(&entries)?),
+            true => None,
+        };
         let response = Outputs { status: Status { parts, ..Status::new(level) }, outputs };
-        let reply = self.party.answer(asker.message_id, &response, asker.now)?;
+        let reply = Reply { recording, ..self.party.answer(asker.message_id, &response, asker.now)? };
         #[cfg(feature = "danger-faults")]
         let reply = Reply { danger_log: self.party.faults.log_numbers(request), ..reply };
         Ok(reply)

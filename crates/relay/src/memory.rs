@@ -14,7 +14,7 @@ use chukei_profile::{
 };
 use chukei_xml::lexical::DateTime;
 
-use crate::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Records};
+use crate::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Recording, Records};
 
 fn locked<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, Unavailable> {
     mutex.lock().map_err(|_| Unavailable)
@@ -121,7 +121,7 @@ impl MemoryLog {
 }
 
 impl AccessLog for MemoryLog {
-    fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
+    fn record(&self, entries: &[NewEntry]) -> Result<Recording, Unavailable> {
         let mut kept = locked(&self.entries)?;
         for entry in entries {
             // [disclosure.notice.recorded] A second notice about one envelope is no second disclosure.
@@ -130,7 +130,7 @@ impl AccessLog for MemoryLog {
                 kept.push(entry.clone());
             }
         }
-        Ok(())
+        Ok(Recording::done())
     }
 
     fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {

@@ -13,6 +13,8 @@ use chukei_saml::metadata::{Entity, Federation};
 use chukei_xml::Document;
 use chukei_xml_security::Signing;
 
+use crate::Recording;
+
 /// A party of the federation.
 #[derive(Clone)]
 pub struct Party {
@@ -47,6 +49,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// Why the request was refused, for the party's own log.
     pub refusal: Option<Refusal>,
+    /// What has to be recorded before it leaves.
+    pub recording: Option<Recording>,
     /// What a mock party with this fault writes into its log.
     #[cfg(feature = "danger-faults")]
     pub danger_log: Option<String>,
@@ -102,6 +106,7 @@ impl Reply {
             status: 200,
             body,
             refusal: None,
+            recording: None,
             #[cfg(feature = "danger-faults")]
             danger_log: None,
         }

@@ -11,6 +11,8 @@ use chukei_profile::{
     linkage::{Benefit, Eligibility},
 };
 
+use crate::Recording;
+
 /// A person, as a relay knows one: a number of its own that never leaves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Person(pub i64);
@@ -81,11 +83,20 @@ pub struct Issuance {
 
 /// The access history.
 pub trait AccessLog: Send + Sync {
-    /// Records all or none of the entries, durably, each under the next number of its person, from 1 without a gap.
+    /// Begins to record all or none of the entries, each under the next number of its person, from 1 without a gap. What was
+    /// begun earlier is recorded earlier, or at the same time.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    fn record(&self, entries: &[NewEntry]) -> Result<Recording, Unavailable>;
+
+    /// Records the entries and returns when they are on the disk.
     ///
     /// # Errors
     /// When they are not recorded.
-    fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable>;
+    fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
+        self.record(entries)?.wait()
+    }
 
     /// Everything about the person, oldest first.
     ///

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{
-    Accepted, Parts, Payload, PeerAnswer, Refusal, Request, Status, code, ims::MappingRequest,
+    Accepted, Parts, Payload, PeerAnswer, Refusal, Request, Status, Unavailable, code, ims::MappingRequest,
 };
 use chukei_profile::{
     Identifier, Purpose, Scheme,
@@ -89,6 +89,11 @@ impl Relay {
             .unwrap_or_else(|refusal| self.party.refuse(refusal, &nothing))
     }
 
+    /// What is answered in place of a reply whose recording has failed: no ledger, no answer.
+    pub fn unrecorded(&self, request: &Request<'_>) -> Reply {
+        self.party.refuse(Unavailable.into(), request)
+    }
+
     fn accept(&self, request: &Request<'_>, now: UnixTime) -> Result<Step<Relaying>, Refusal> {
         let mut budget = Budget::default();
         let accepted: Accepted<Asked> = self.party.receiver(now).request(request, &mut budget)?;
@@ -119,8 +124,9 @@ impl Relay {
         checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
 
         // [disclosure.notice.recorded]
+        let mut recording = None;
         if !faulty!(self.party, LosesNotices) {
-            self.log.append(&[NewEntry {
+            recording = Some(self.log.record(&[NewEntry {
                 person: issued.map(|issued| issued.person),
                 at: asker.now,
                 actor: asker.sender.to_owned(),
@@ -130,10 +136,11 @@ impl Relay {
                 items: notice.items.iter().map(|item| item.name().to_owned()).collect(),
                 envelope: Some(notice.envelope.clone()),
                 target: None,
-            }])?;
+            }])?);
         }
         let receipt = Receipt { envelope: notice.envelope.clone(), status: Status::new(code::OK) };
-        self.party.answer(asker.message_id, &receipt, asker.now)
+        let reply = self.party.answer(asker.message_id, &receipt, asker.now)?;
+        Ok(Reply { recording, ..reply })
     }
 
     /// Shows a person's history to a portal; that it was shown is recorded first, and shown with it.

@@ -2,17 +2,19 @@
 
 use chukei_profile::Purpose;
 use chukei_profile::history::{Entry, Kind};
-use chukei_relay::{AccessLog, Issuance, NewEntry, Person, Unavailable};
+use chukei_relay::{AccessLog, Issuance, NewEntry, Person, Recording, Unavailable};
 use chukei_xml::lexical::DateTime;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::Store;
 use crate::ledger::{Access, book};
+use crate::writer::Verdict;
 
 impl AccessLog for Store {
-    fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
+    fn record(&self, entries: &[NewEntry]) -> Result<Recording, Unavailable> {
         let entries = entries.to_vec();
-        self.writer.write(move |connection| {
+        let (recording, ending) = Recording::begun();
+        let job = move |connection: &Connection| {
             let mut known = connection
                 .prepare_cached("SELECT 1 FROM access WHERE kind = 'disclosure' AND envelope = ?1")?;
             let mut insert = connection.prepare_cached(
@@ -39,8 +41,10 @@ impl AccessLog for Store {
                     place.leaf,
                 ))?;
             }
-            Ok(())
-        })
+            Ok(Verdict::Keep(()))
+        };
+        self.writer.begin(job, move |kept| ending.tell(kept.is_some()))?;
+        Ok(recording)
     }
 
     fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {

@@ -46,6 +46,7 @@ mod rows;
 mod schema;
 mod writer;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -63,6 +64,7 @@ pub use fsck::{Damage, Sound};
 pub use look::{Held, Version};
 pub use mappings::MappingRow;
 pub use registry::{PartyEntry, Registry, RegistryFault, Role, SourceEntry, SourceState};
+pub use replay::EarlyReplay;
 
 /// How long a statement waits for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
@@ -79,6 +81,8 @@ pub struct Store {
     readers: Readers,
     writer: writer::Writer,
     maps: Maps,
+    /// First uses that are on their way to the disk.
+    fresh: Mutex<HashSet<(String, String)>>,
     /// End of the tree up to the last checkpoint that was made here; who holds it makes the next.
     edge: Mutex<Option<Edge>>,
 }
@@ -135,7 +139,14 @@ impl Store {
         let writer = writer::Writer::start(connection).map_err(|error| file(&error))?;
         let readers = Readers::of(path.to_owned());
         let maps = Maps::open(Maps::path(path))?;
-        let store = Self { path: path.to_owned(), writer, readers, maps, edge: Mutex::default() };
+        let store = Self {
+            path: path.to_owned(),
+            writer,
+            readers,
+            maps,
+            fresh: Mutex::default(),
+            edge: Mutex::default(),
+        };
         if let Some(rows) = moving {
             store.move_mappings(rows).map_err(|error| file(&error))?;
         }

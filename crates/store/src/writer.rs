@@ -53,15 +53,25 @@ impl Writer {
         job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (told, done) = mpsc::sync_channel(1);
+        // A caller that is gone needs no answer.
+        self.begin(job, move |result| {
+            let _ = told.send(result);
+        })?;
+        done.recv().ok().flatten().ok_or(Unavailable)
+    }
+
+    /// The same, but returns at once; `tell` hears what came of it, from the writer's thread: nothing, if nothing was kept.
+    /// Jobs are done in the order in which they were begun.
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send + 'static,
+        tell: impl FnOnce(Option<T>) + Send + 'static,
+    ) -> Result<(), Unavailable> {
         let job: Job = Box::new(move |connection| {
             let result = nested(connection, job);
-            Box::new(move |committed| {
-                // A caller that is gone needs no answer.
-                let _ = told.send(result.ok().filter(|_| committed));
-            })
+            Box::new(move |committed| tell(result.ok().filter(|_| committed)))
         });
-        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(Unavailable)?;
-        done.recv().ok().flatten().ok_or(Unavailable)
+        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(Unavailable)
     }
 }
 
@@ -94,8 +104,9 @@ fn work(mut connection: Connection, waiting: &Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let Ok(transaction) = transaction else {
-            // Its caller is told by the drop of its channel; the next job tries again.
-            drop(first);
+            // Callers are told by the drop of their channels; who came meanwhile has waited, too. The next job tries again.
+            let meanwhile: Vec<Job> = waiting.try_iter().collect();
+            drop((first, meanwhile));
             continue;
         };
         let mut tells = vec![first(&transaction)];

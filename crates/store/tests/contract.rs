@@ -1,14 +1,14 @@
 //! What each port promises, held by the stores in memory and by the one on SQLite.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
 use chukei_crypto::UnixTime;
 use chukei_profile::history::Kind;
 use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
 use chukei_relay::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, ReplayStore};
-use chukei_store::{Agreement, MappingRow, Store};
+use chukei_store::{Agreement, EarlyReplay, MappingRow, Store};
 
 const A: &str = "https://insurer-a.example.test/";
 const B: &str = "https://insurer-b.example.test/";
@@ -88,6 +88,23 @@ mod replay {
     #[test]
     fn in_sqlite() {
         on_sqlite(|store| keeps(store));
+    }
+
+    #[test]
+    fn in_sqlite_before_the_log() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("state.db");
+        let open = || Arc::new(Store::open(&path).unwrap());
+        keeps(&EarlyReplay(open()));
+        let store = open();
+        let early = EarlyReplay(Arc::clone(&store));
+        assert!(!early.first_use(A, "urn:1", T).unwrap(), "it outlives a restart");
+        assert!(early.first_use(A, "urn:4", T).unwrap());
+        // What is recorded later is on the disk no earlier.
+        store.append(&[entry(1, Kind::Mapping)]).unwrap();
+        let other = open();
+        assert!(!other.first_use(A, "urn:4", T).unwrap());
+        assert!(other.first_use(A, "urn:5", T).unwrap());
     }
 
     #[test]

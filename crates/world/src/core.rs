@@ -1,14 +1,15 @@
 //! What a running party does with a message: the sans-IO logic decides, this carries.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use chukei_idwsf::{PeerAnswer, Refusal, Request};
 use chukei_reason::Reason;
-use chukei_relay::{Outgoing, Reply, Step};
-use tokio::sync::watch;
+use chukei_relay::{Outgoing, Recording, Reply, Step};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::client::Client;
@@ -24,6 +25,8 @@ use crate::state::{Beliefs, Fixed, Kind, State, Trust};
 use crate::tls::TlsIdentity;
 use crate::{Clock, WorldError};
 
+/// What a portal asks with.
+const HISTORY: &str = "AccessHistoryQuery";
 /// Outcomes that are remembered for test control.
 const OUTCOMES: usize = 10_000;
 /// How often replay memory is cleared of what has passed: every so many messages.
@@ -250,15 +253,43 @@ impl Core {
     }
 
     async fn relay(self: &Arc<Self>, received: Arc<Received>) -> Reply {
-        let this = Arc::clone(self);
-        let step = blocking(move || match &this.state().kind {
-            Kind::Relay(relay) => Some(relay.handle(&request(&received), this.clock().now())),
-            Kind::Responder(_) | Kind::Requester(_) => None,
-        });
-        match step.await.flatten() {
+        let (state, now) = (self.state(), self.clock().now());
+        let Kind::Relay(relay) = &state.kind else { return nothing() };
+        let unrecorded = || relay.unrecorded(&request(&received));
+        // Who asks for a history waits for the disk; everything else is done here, and waits without a thread.
+        let step = if known_action(received.soap_action.as_deref().unwrap_or_default()) == HISTORY {
+            let (state, received) = (Arc::clone(&state), Arc::clone(&received));
+            let handle = move || match &state.kind {
+                Kind::Relay(relay) => Some(relay.handle(&request(&received), now)),
+                Kind::Responder(_) | Kind::Requester(_) => None,
+            };
+            blocking(handle).await.flatten()
+        } else {
+            catch_unwind(AssertUnwindSafe(|| relay.handle(&request(&received), now))).ok()
+        };
+        match step {
             None => nothing(),
-            Some(Step::Reply(reply) | Step::DangerReplyThenSend(reply, _)) => reply,
+            Some(Step::Reply(mut reply) | Step::DangerReplyThenSend(mut reply, _)) => {
+                match reply.recording.take() {
+                    Some(recording) => {
+                        if recorded(recording).await {
+                            reply
+                        } else {
+                            unrecorded()
+                        }
+                    }
+                    None => reply,
+                }
+            }
             Some(Step::Send(outgoing)) => {
+                // What was used is on the disk before anybody hears of it.
+                let is_recorded = match relay.log.record(&[]) {
+                    Ok(recording) => recorded(recording).await,
+                    Err(_) => false,
+                };
+                if !is_recorded {
+                    return unrecorded();
+                }
                 let (relaying, came) = self.send(outgoing).await;
                 let this = Arc::clone(self);
                 let resumed = blocking(move || {
@@ -409,6 +440,15 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
+/// Waits until entries are on the disk; whether they are.
+async fn recorded(recording: Recording) -> bool {
+    let (tell, told) = oneshot::channel();
+    recording.then(move |recorded| {
+        let _ = tell.send(recorded); // the peer may be gone
+    });
+    told.await.unwrap_or(false)
+}
+
 /// A mistake of ours.
 fn nothing() -> Reply {
     let refusal = Refusal::internal("an answer");
@@ -421,7 +461,7 @@ fn known_action(soap_action: &str) -> &'static str {
     const KNOWN: [&str; 6] = [
         "IdentityMappingRequest",
         "DisclosureNotice",
-        "AccessHistoryQuery",
+        HISTORY,
         "RelayedQuery",
         "LinkageQuery",
         "AccessHistory",

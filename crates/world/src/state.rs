@@ -12,7 +12,7 @@ use chukei_relay::{
     Unavailable,
 };
 use chukei_saml::metadata::Federation;
-use chukei_store::{Agreement, MappingRow, Store};
+use chukei_store::{Agreement, EarlyReplay, MappingRow, Store};
 
 use crate::folder::{AgreementEntry, PartyEntry, PartyKeys, Role, World, verified};
 use crate::party::Options;
@@ -134,7 +134,7 @@ impl State {
             fixed.clock.now(),
             |entity| fixed.world.named(entity).and_then(|name| peers.get(name)).cloned(),
         )?);
-        let party = party(fixed, Arc::clone(&federation), keeping.replay())?;
+        let party = party(fixed, Arc::clone(&federation), keeping.replay(fixed.entry.role))?;
         let kind = match fixed.entry.role {
             Role::Relay => {
                 let (mappings, agreements) = keeping.fill(fixed, trust, people)?;
@@ -162,9 +162,11 @@ impl State {
 }
 
 impl Keeping {
-    fn replay(&self) -> Arc<dyn ReplayStore> {
+    fn replay(&self, role: Role) -> Arc<dyn ReplayStore> {
         match self {
             Self::Memory { replay, .. } => Arc::clone(replay) as Arc<dyn ReplayStore>,
+            // A relay records before it answers, and forwards nothing before that is on the disk.
+            Self::Sqlite(store) if role == Role::Relay => Arc::new(EarlyReplay(Arc::clone(store))),
             Self::Sqlite(store) => Arc::clone(store) as Arc<dyn ReplayStore>,
         }
     }

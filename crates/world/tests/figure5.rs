@@ -299,6 +299,25 @@ fn without_a_receipt_there_is_no_answer() {
     assert_eq!((store.count(Kind::Mapping), store.count(Kind::Disclosure)), (Ok(2), Ok(1)));
 }
 
+/// Answers are made while the ledger is written, and held back until it is.
+#[test]
+fn without_its_ledger_the_relay_answers_nothing() {
+    let state = tempfile::tempdir().unwrap();
+    let running = start(state.path());
+    let to_b = || ask(&running, "seed-sample", "insurer-a", "insurer-b");
+    assert_eq!(to_b().code, "OK");
+    // Somebody holds the file for longer than the relay waits.
+    let rival = rusqlite::Connection::open(state.path().join("relay.db")).unwrap();
+    rival.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let refused = to_b();
+    rival.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(refused, Outcome { state: Ending::Rejected, code: "PeerFault".to_owned(), answer: None });
+    assert_eq!(to_b().code, "OK");
+    running.stop();
+    let store = Store::open(&state.path().join("relay.db")).unwrap();
+    assert_eq!((store.count(Kind::Mapping), store.count(Kind::Disclosure)), (Ok(2), Ok(2)));
+}
+
 #[test]
 fn an_envelope_never_goes_to_somebody_else_at_the_target_s_address() {
     let state = tempfile::tempdir().unwrap();
