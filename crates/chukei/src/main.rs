@@ -5,6 +5,7 @@
 
 mod args;
 mod card;
+mod cosign;
 mod engine;
 mod explain;
 mod ledger;
