@@ -177,6 +177,7 @@ pub(crate) enum Ledger {
     Publish(LedgerPublish),
     Fsck(LedgerFsck),
     Key(LedgerKey),
+    Cosign(LedgerCosign),
 }
 
 #[derive(Args)]
@@ -231,6 +232,24 @@ pub(crate) struct LedgerFsck {
 pub(crate) struct LedgerKey {
     #[arg(long, value_name = "NAME")]
     pub(crate) origin: String,
+    #[arg(long)]
+    pub(crate) witness: bool,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerCosign {
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) memory: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }

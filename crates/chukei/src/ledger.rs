@@ -29,6 +29,7 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
         Ledger::Publish(asked) => publish(asked, say),
         Ledger::Fsck(asked) => fsck(asked, say),
         Ledger::Key(asked) => key(asked, say),
+        Ledger::Cosign(asked) => crate::cosign::cosign(asked, say),
     }
 }
 
@@ -79,7 +80,7 @@ fn bundle_of(path: &Path, text: String) -> Result<Option<String>, Failure> {
 }
 
 fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
-    let key = signer(&asked.key, &asked.origin)?;
+    let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
     let mut number = String::new();
     let stdin = std::io::stdin().lock();
     stdin.take(NUMBER).read_to_string(&mut number).map_err(|error| Failure::read(Path::new("-"), &error))?;
@@ -106,7 +107,7 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
 }
 
 fn publish(asked: &LedgerPublish, say: &Say) -> Result<Exit, Failure> {
-    let key = signer(&asked.key, &asked.origin)?;
+    let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
     let store = existing(&asked.state)?;
     let fails = |error: LedgerError| match error {
         LedgerError::Folder { error } => Failure::write(&asked.out, &error),
@@ -142,7 +143,8 @@ fn key(asked: &LedgerKey, say: &Say) -> Result<Exit, Failure> {
     let fails = |error: &dyn std::fmt::Display| Failure::write(&asked.out, error);
     let key = Ed25519PrivateKey::generate().map_err(|error| fails(&error))?;
     let pem = key.to_pkcs8_pem().map_err(|error| fails(&error))?;
-    let signer = SignerKey::new(&asked.origin, KeyUse::Log, key).ok_or_else(|| bad_origin(&asked.origin))?;
+    let used = if asked.witness { KeyUse::Witness } else { KeyUse::Log };
+    let signer = SignerKey::new(&asked.origin, used, key).ok_or_else(|| bad_origin(&asked.origin))?;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -154,7 +156,11 @@ fn key(asked: &LedgerKey, say: &Say) -> Result<Exit, Failure> {
     })?;
     file.write_all(pem.as_bytes()).map_err(|error| fails(&error))?;
     say.note(say.text("ledger.key-made", [out]));
-    say.result(format_args!("log {}", signer.verifier()));
+    let name = signer.verifier().name();
+    match used {
+        KeyUse::Log => say.result(format_args!("log {}", signer.verifier())),
+        KeyUse::Witness => say.result(format_args!("witness {name} {}", signer.verifier())),
+    }
     Ok(Exit::Conformant)
 }
 
@@ -169,7 +175,7 @@ fn bundle(path: &Path, json: &[u8]) -> Result<Bundle, Failure> {
     })
 }
 
-fn policy(path: &Path) -> Result<Policy, Failure> {
+pub(crate) fn policy(path: &Path) -> Result<Policy, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     Policy::parse(&text).map_err(|error| {
         Failure::new(Exit::Usage, "ledger.bad-policy", [error.line.to_string(), error.expected.to_owned()])
@@ -177,14 +183,14 @@ fn policy(path: &Path) -> Result<Policy, Failure> {
     })
 }
 
-fn signer(path: &Path, origin: &str) -> Result<SignerKey, Failure> {
+pub(crate) fn signer(path: &Path, origin: &str, used: KeyUse) -> Result<SignerKey, Failure> {
     let pem = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     let key = Ed25519PrivateKey::from_pem(&pem).map_err(|error| {
         let path = path.display().to_string();
         Failure::new(Exit::Usage, "ledger.bad-key", [path.clone(), error.to_string()])
             .fix("ledger.bad-key-fix", [path])
     })?;
-    SignerKey::new(origin, KeyUse::Log, key).ok_or_else(|| bad_origin(origin))
+    SignerKey::new(origin, used, key).ok_or_else(|| bad_origin(origin))
 }
 
 fn bad_origin(origin: &str) -> Failure {

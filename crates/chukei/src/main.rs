@@ -6,6 +6,7 @@
 mod args;
 mod card;
 mod contacts;
+mod cosign;
 mod engine;
 mod explain;
 mod ledger;

@@ -336,3 +336,44 @@ fn note_text(name: &str, line: u64, note: MappingNote, say: &Say) -> String {
     };
     format!("{name}:{line}: {text}")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::BTreeSet;
+
+    use chukei_evidence::Lang;
+
+    use super::*;
+
+    /// What can be said about a file and its changes has a text in both languages: names are those of the sources.
+    #[test]
+    fn everything_that_is_found_has_a_text() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut checked = BTreeSet::new();
+        for (source, area) in [
+            ("import/src/report.rs", "cause"),
+            ("relay/src/changes.rs", "fault"),
+            ("relay/src/numbers.rs", "kind"),
+        ] {
+            let text = std::fs::read_to_string(crates.join(source)).unwrap();
+            let (_, text) = text.split_once("const fn name(").unwrap();
+            let text = if area == "fault" { text.split_once("const fn name(").unwrap().1 } else { text };
+            let names =
+                text.lines().take_while(|line| *line != "    }").filter_map(|line| line.split('"').nth(1));
+            for name in names {
+                for lang in Lang::ALL {
+                    let key = format!("mapping.{area}.{name}");
+                    assert!(crate::say::catalogue().text(&key, lang).is_some(), "{key}");
+                    checked.insert(key);
+                }
+            }
+        }
+        for action in ["state", "join", "leave", "suspend", "resume", "rekey"] {
+            let key = format!("mapping.action.{action}");
+            assert!(Lang::ALL.into_iter().all(|lang| crate::say::catalogue().text(&key, lang).is_some()));
+        }
+        assert!(checked.len() > 60, "{}", checked.len());
+    }
+}

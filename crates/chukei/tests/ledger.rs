@@ -204,6 +204,72 @@ fn an_operator_publishes_the_tree() {
 }
 
 #[test]
+fn a_witness_signs_what_goes_on_from_what_it_signed_and_nothing_else() {
+    let desk = Desk::proved();
+    let publish = || {
+        let words =
+            ["publish", "--state", "relay.db", "--key", "log.pem", "--origin", ORIGIN, "--out", "public"];
+        assert_eq!(desk.run("en", &words, "").code, 0);
+    };
+    let cosign = |lang| {
+        let words = ["cosign", "public", "--policy", "policy.txt", "--key", "witness.pem"];
+        let more = ["--name", "relay-2.example.test", "--memory", "seen", "--out", "cosigned"];
+        desk.run(lang, &[words, more].concat(), "")
+    };
+    let made =
+        desk.run("en", &["key", "--witness", "--origin", "relay-2.example.test", "--out", "witness.pem"], "");
+    assert!(made.code == 0 && made.out.starts_with("witness relay-2.example.test "), "{}", made.err);
+    publish();
+    let first = cosign("en");
+    assert!(first.code == 0 && first.out.contains("size 21, the first"), "{} {}", first.out, first.err);
+    desk.record(200);
+    publish();
+    let second = cosign("en");
+    assert!(second.code == 0 && second.out.contains("size 422: it goes on"), "{} {}", second.out, second.err);
+    // Who demands the witness has it.
+    let log = fs::read_to_string(desk.path.join("policy.txt")).unwrap();
+    let log = log.lines().next().unwrap();
+    let policy = format!("{log}\n{}group g all relay-2.example.test\nquorum g\n", made.out);
+    let policy = chukei_ledger::Policy::parse(&policy).unwrap();
+    let signed = fs::read_to_string(desk.path.join("cosigned")).unwrap();
+    assert_eq!(policy.trust(&signed).unwrap().witnesses.len(), 1);
+    policy.trust(&fs::read_to_string(desk.path.join("public/checkpoint")).unwrap()).unwrap_err();
+
+    // Another history under the same key: of the same size, longer, and shorter.
+    let seen = fs::read_to_string(desk.path.join("seen")).unwrap();
+    let other = Desk::new();
+    fs::copy(desk.path.join("log.pem"), other.path.join("log.pem")).unwrap();
+    for (more, words) in
+        [(0, "something was cut off"), (200, "the past was changed"), (1000, "the past was changed")]
+    {
+        other.record(more);
+        let words_of = ["publish", "--state", "relay.db", "--key", "log.pem", "--origin", ORIGIN, "--out"];
+        let folder = desk.path.join("public");
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(other.run("en", &[&words_of, [folder.to_str().unwrap()].as_slice()].concat(), "").code, 0);
+        let refused = cosign("en");
+        assert!(refused.code == 7 && refused.err.contains(words), "{more}: {}", refused.err);
+        assert_eq!(fs::read_to_string(desk.path.join("seen")).unwrap(), seen, "nothing is signed");
+    }
+    fs::remove_dir_all(desk.path.join("public")).unwrap();
+    publish();
+    fs::remove_dir_all(desk.path.join("public/tile")).unwrap();
+    desk.record(1);
+    // Nothing new, so nothing has to be proved; then tiles are missing.
+    assert_eq!(cosign("ja").code, 0);
+    publish();
+    let tile = desk.path.join("public/tile/0/001.p");
+    fs::remove_dir_all(tile).unwrap();
+    let refused = cosign("ja");
+    assert!(refused.code == 7 && refused.err.contains("タイルがないか"), "{}", refused.err);
+    publish();
+    assert_eq!(cosign("ja").code, 0);
+    // Not signed by the log that is meant.
+    desk.change("public/checkpoint", "relay.example", "relay2.example");
+    assert_eq!(cosign("en").code, 7);
+}
+
+#[test]
 fn an_operator_checks_the_whole_ledger() {
     let desk = Desk::proved();
     let words = ["fsck", "relay.db", "--policy", "policy.txt"];

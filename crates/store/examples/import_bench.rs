@@ -62,20 +62,27 @@ fn main() {
     let reading =
         timed(|| assert_eq!(file.changes(Level::Strict).filter(Result::is_ok).count() as u64, persons));
     figures.push(("rows_read_per_second", persons as f64 / reading.as_secs_f64()));
+    let before = worked();
     let (loading, applied) = apply(&store, file);
+    let load_work = worked() - before;
     assert_eq!((applied.persons, applied.added), (persons, persons * NUMBERS));
     figures.push(("first_load_persons_per_second", persons as f64 / loading.as_secs_f64()));
     figures.push(("first_load_rows_per_second", applied.added as f64 / loading.as_secs_f64()));
+    figures.push(("first_load_rows_per_second_of_work", applied.added as f64 / load_work));
     figures.push(("octets_of_a_row", octets_of(&path) / applied.added as f64));
 
     // Persons in no order, as changes come.
     let file =
         File::open(change(persons, changes, store.source(SOURCE).unwrap().unwrap().digest.unwrap())).unwrap();
+    let before = worked();
     let (changing, applied) = apply(&store, file);
+    let change_work = worked() - before;
     assert_eq!(applied.changes, changes);
     figures.push(("changes", changes as f64));
     figures.push(("changed_persons_per_second", changes as f64 / changing.as_secs_f64()));
+    figures.push(("changed_persons_per_second_of_work", changes as f64 / change_work));
 
+    let before = worked();
     let mut lookups = Duration::ZERO;
     for turn in 0..LOOKUPS {
         let person = scattered(turn, persons);
@@ -87,6 +94,7 @@ fn main() {
         });
     }
     figures.push(("lookup_of_a_mapping_us", lookups.as_secs_f64() * 1e6 / LOOKUPS as f64));
+    figures.push(("lookup_of_a_mapping_us_of_work", (worked() - before) * 1e6 / LOOKUPS as f64));
 
     let mut json = String::from("{");
     for (name, figure) in &figures {
@@ -185,6 +193,14 @@ fn serial(person: u64, issue: u64) -> String {
 fn octets_of(path: &std::path::Path) -> f64 {
     let files = Store::files(path).into_iter();
     files.filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len() as f64).sum()
+}
+
+/// Seconds that the process has run on a processor: what it takes on a machine that does nothing else.
+fn worked() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after_name = stat.rsplit_once(')').unwrap().1;
+    let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap());
+    ticks.sum::<f64>() / 100.0
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

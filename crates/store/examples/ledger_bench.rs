@@ -19,7 +19,7 @@ use chukei_ledger::{KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, NewEntry, Person};
-use chukei_store::Store;
+use chukei_store::{Keeper, Pace, Store};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 /// Entries of one call while the store is filled.
@@ -94,7 +94,7 @@ fn main() {
     let quiet = under_load(&store, persons, None);
     figures.push(("recorded_per_second_alone", quiet.len() as f64 / LOAD.as_secs_f64()));
     quantiles(&mut figures, ["record_us_p50", "record_us_p99", "record_us_max"], quiet);
-    let busy = under_load(&store, persons, Some(&key));
+    let busy = under_load(&store, persons, Some(&Keeper::new(vec![key], Pace::default())));
     figures.push(("recorded_per_second_with_checkpoints", busy.len() as f64 / LOAD.as_secs_f64()));
     quantiles(&mut figures, ["record_busy_us_p50", "record_busy_us_p99", "record_busy_us_max"], busy);
 
@@ -127,8 +127,9 @@ fn timed(work: impl FnOnce()) -> Duration {
     begun.elapsed()
 }
 
-/// How long each entry took, from the call to its being on the disk; with a key, a checkpoint is made each second.
-fn under_load(store: &Store, persons: i64, key: Option<&SignerKey>) -> Vec<Duration> {
+/// How long each entry took, from the call to its being on the disk; with a keeper, checkpoints are made as a
+/// relay makes them.
+fn under_load(store: &Store, persons: i64, keeper: Option<&Keeper>) -> Vec<Duration> {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let writers: Vec<_> = (1..=WRITERS)
@@ -147,8 +148,8 @@ fn under_load(store: &Store, persons: i64, key: Option<&SignerKey>) -> Vec<Durat
             .collect();
         let begun = Instant::now();
         while begun.elapsed() < LOAD {
-            std::thread::sleep(Duration::from_secs(1));
-            key.map(|key| store.checkpoint(std::slice::from_ref(key), NOW).unwrap());
+            std::thread::sleep(Duration::from_millis(200));
+            keeper.map(|keeper| keeper.keep(store, NOW).unwrap());
         }
         stop.store(true, Ordering::Relaxed);
         writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()

@@ -34,6 +34,7 @@ mod checkpoint;
 #[cfg(feature = "danger-crash-points")]
 pub mod danger;
 mod fsck;
+mod keeper;
 mod ledger;
 mod look;
 mod mappings;
@@ -61,6 +62,7 @@ pub use agreements::Agreement;
 pub use apply::{Applied, Batch, Outcome, Refused};
 pub use checkpoint::LedgerError;
 pub use fsck::{Damage, Sound};
+pub use keeper::{Keeper, Pace};
 pub use look::{Held, Version};
 pub use mappings::MappingRow;
 pub use registry::{PartyEntry, Registry, RegistryFault, Role, SourceEntry, SourceState};

@@ -111,6 +111,9 @@ const STEPS: &[&str] = &["
 /// Statements that are kept prepared.
 const STATEMENTS: usize = 64;
 
+/// Octets of the journal that stay between imports; that of a large import is as long as what it changed.
+const JOURNAL: i64 = 64 << 20;
+
 /// The file of the mappings.
 pub(crate) struct Maps {
     readers: Readers,
@@ -129,6 +132,7 @@ impl Maps {
         let mut connection = Connection::open(&path).map_err(|error| file(&error))?;
         configure(&connection).map_err(|error| file(&error))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "journal_size_limit", JOURNAL).map_err(|error| file(&error))?;
         match migrate(&mut connection) {
             Ok(None) => {}
             Ok(Some(version)) => return Err(StoreError::Newer { path, version }),

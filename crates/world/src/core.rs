@@ -12,6 +12,7 @@ use chukei_relay::{Outgoing, Recording, Reply, Step};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::checkpoints;
 use crate::client::Client;
 use crate::faults::{Control as ControlFault, Stub};
 use crate::folder::{PartyEntry, World};
@@ -229,6 +230,33 @@ impl Core {
     pub(crate) async fn finish(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         while tasks.join_next().await.is_some() {}
+        self.checkpoint(true).await;
+    }
+
+    /// Looks now and then whether a checkpoint is due, as long as the party is there. No answer waits for it.
+    pub(crate) fn keep_checkpoints(self: &Arc<Self>) {
+        if self.state().checkpoints().is_none() {
+            return;
+        }
+        let this = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(checkpoints::TICK);
+            loop {
+                ticks.tick().await;
+                let Some(this) = this.upgrade() else { return };
+                this.checkpoint(false).await;
+            }
+        });
+    }
+
+    async fn checkpoint(&self, is_end: bool) {
+        let Some(checkpoints) = self.state().checkpoints() else { return };
+        let now = self.clock().now();
+        match blocking(move || checkpoints.keep(now, is_end)).await {
+            Some(Ok(true)) => self.log.event("checkpoint"),
+            Some(Ok(false)) => {}
+            Some(Err(_)) | None => self.log.event("a checkpoint was not made"),
+        }
     }
 
     /// Sends a message to the party that it is for, and nobody else.

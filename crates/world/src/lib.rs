@@ -22,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checkpoints;
 pub mod client;
 mod clock;
 mod control;
@@ -51,3 +52,5 @@ pub use folder::{Plan, World};
 pub use link::{Ending, Link, Outcome, Shown, ShownBenefit, ShownEligibility, Via};
 pub use party::{Handle, Options, Party};
 pub use tls::TlsIdentity;
+
+pub use chukei_store::Pace;

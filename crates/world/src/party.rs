@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use chukei_profile::history::History;
+use chukei_store::Pace;
 use tokio::runtime::Runtime;
 
 use crate::control::{self, ControlServer};
@@ -43,6 +44,8 @@ pub struct Options {
     pub peers: BTreeMap<String, String>,
     /// Folder of its state, in SQLite; in memory otherwise.
     pub state: Option<PathBuf>,
+    /// How long entries of a relay's ledger wait for a checkpoint.
+    pub checkpoints: Pace,
     /// Signs with its P-256 key, if it has one.
     pub p256: bool,
     /// Sizes and times.
@@ -94,6 +97,7 @@ impl Party {
             Some(listener) => Some(ControlServer::start(listener, Arc::clone(&core), server.clone())?),
             None => None,
         };
+        core.keep_checkpoints();
         core.log.event("started");
         drop(_inside);
         Ok(Handle { core, server, control, runtime: Some(runtime) })

@@ -14,6 +14,7 @@ use chukei_relay::{
 use chukei_saml::metadata::Federation;
 use chukei_store::{Agreement, EarlyReplay, MappingRow, Store};
 
+use crate::checkpoints::{self, Checkpoints};
 use crate::folder::{AgreementEntry, PartyEntry, PartyKeys, Role, World, verified};
 use crate::party::Options;
 use crate::people::{Number, People};
@@ -75,7 +76,7 @@ pub(crate) enum Kind {
 #[derive(Clone)]
 enum Keeping {
     Memory { replay: Arc<MemoryReplay>, log: Arc<MemoryLog> },
-    Sqlite(Arc<Store>),
+    Sqlite { store: Arc<Store>, checkpoints: Option<Arc<Checkpoints>> },
 }
 
 /// What a relay looks up.
@@ -100,7 +101,16 @@ impl State {
             Some(folder) => {
                 std::fs::create_dir_all(folder).map_err(|error| WorldError::io(folder, error))?;
                 let store = Store::open(&file(folder, &fixed.entry.name));
-                Keeping::Sqlite(Arc::new(store.map_err(|error| WorldError::Store(error.to_string()))?))
+                let store = Arc::new(store.map_err(|error| WorldError::Store(error.to_string()))?);
+                let PartyEntry { name, entity, role, .. } = &fixed.entry;
+                let checkpoints = match role {
+                    Role::Relay => {
+                        let pace = fixed.options.checkpoints;
+                        Some(Arc::new(Checkpoints::open(folder, name, entity, Arc::clone(&store), pace)?))
+                    }
+                    _ => None,
+                };
+                Keeping::Sqlite { store, checkpoints }
             }
         };
         Self::keeping(fixed, beliefs, keeping)
@@ -109,7 +119,8 @@ impl State {
     /// A party that has forgotten everything.
     pub(crate) fn empty(fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
         if let Some(folder) = &fixed.options.state {
-            for path in Store::files(&file(folder, &fixed.entry.name)) {
+            let own = Store::files(&file(folder, &fixed.entry.name));
+            for path in own.into_iter().chain(checkpoints::files(folder, &fixed.entry.name)) {
                 match std::fs::remove_file(&path) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         return Err(WorldError::io(&path, error));
@@ -151,12 +162,20 @@ impl State {
         Ok(Self { federation, kind, keeping })
     }
 
+    /// The checkpoints of its ledger, if it has them.
+    pub(crate) fn checkpoints(&self) -> Option<Arc<Checkpoints>> {
+        match &self.keeping {
+            Keeping::Memory { .. } => None,
+            Keeping::Sqlite { checkpoints, .. } => checkpoints.clone(),
+        }
+    }
+
     /// Forgets what can no longer be presented.
     pub(crate) fn forget(&self, now: UnixTime) -> Result<(), Unavailable> {
         let before = UnixTime(now.0.saturating_sub(MEMORY));
         match &self.keeping {
             Keeping::Memory { replay, .. } => replay.forget_before(before),
-            Keeping::Sqlite(store) => store.forget_before(before).map(drop),
+            Keeping::Sqlite { store, .. } => store.forget_before(before).map(drop),
         }
     }
 }
@@ -166,15 +185,15 @@ impl Keeping {
         match self {
             Self::Memory { replay, .. } => Arc::clone(replay) as Arc<dyn ReplayStore>,
             // A relay records before it answers, and forwards nothing before that is on the disk.
-            Self::Sqlite(store) if role == Role::Relay => Arc::new(EarlyReplay(Arc::clone(store))),
-            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn ReplayStore>,
+            Self::Sqlite { store, .. } if role == Role::Relay => Arc::new(EarlyReplay(Arc::clone(store))),
+            Self::Sqlite { store, .. } => Arc::clone(store) as Arc<dyn ReplayStore>,
         }
     }
 
     fn log(&self) -> Arc<dyn AccessLog> {
         match self {
             Self::Memory { log, .. } => Arc::clone(log) as Arc<dyn AccessLog>,
-            Self::Sqlite(store) => Arc::clone(store) as Arc<dyn AccessLog>,
+            Self::Sqlite { store, .. } => Arc::clone(store) as Arc<dyn AccessLog>,
         }
     }
 
@@ -203,7 +222,7 @@ impl Keeping {
                 }
                 Ok((Arc::new(mappings), Arc::new(agreements)))
             }
-            Self::Sqlite(store) => {
+            Self::Sqlite { store, .. } => {
                 store.clear_mappings().and_then(|()| store.add_mappings(rows)).map_err(silent)?;
                 store.set_agreements(agreed, portals).map_err(silent)?;
                 for party in parties {

@@ -5,14 +5,16 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use chukei_ledger::Policy;
 use chukei_profile::Scheme;
 use chukei_profile::history::Kind;
 use chukei_store::Store;
 use chukei_world::people::{People, Person};
 use chukei_world::run::Running;
 use chukei_world::server::Limits;
-use chukei_world::{Ending, Faults, Link, Options, Outcome, Via, folder};
+use chukei_world::{Ending, Faults, Link, Options, Outcome, Pace, Via, folder};
 use rusqlite::types::ValueRef;
 use support::{HANG, anywhere, world};
 
@@ -282,6 +284,36 @@ fn dump(path: &Path) -> String {
         }
     }
     text
+}
+
+#[test]
+fn a_relay_makes_the_checkpoints_of_its_ledger_itself() {
+    let state = tempfile::tempdir().unwrap();
+    let file = state.path().join("relay.db");
+    let running = Running::start(world(), |_| Options {
+        state: Some(state.path().to_owned()),
+        checkpoints: Pace { entries: 1, seconds: 0 },
+        ..anywhere()
+    })
+    .unwrap();
+    running.smoke(world()).unwrap();
+    // While it runs, soon after its entries.
+    let until = Instant::now() + HANG;
+    while !running.party("relay").unwrap().logs().iter().any(|line| line.contains("checkpoint")) {
+        assert!(Instant::now() < until, "no checkpoint");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.stop();
+
+    // At its end, of everything; and the next run goes on with the same key.
+    let running = start(state.path());
+    running.smoke(world()).unwrap();
+    running.stop();
+    let store = Store::open(&file).unwrap();
+    let policy = std::fs::read_to_string(state.path().join("relay.ledger.policy")).unwrap();
+    let sound = store.fsck(Some(&Policy::parse(&policy).unwrap())).unwrap().unwrap();
+    assert_eq!(sound.leaves, store.last_checkpoint().unwrap().0.size);
+    assert!(sound.checkpoints >= 2 && sound.entries >= 4, "{sound:?}");
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! When a relay makes checkpoints: after so many entries, or so long after the first that none covers, and when it stops.
+//! What it costs is done beside the answers, in the small steps of [`Store::checkpoint`].
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError, TryLockError};
+
+use chukei_crypto::UnixTime;
+use chukei_ledger::SignerKey;
+
+use crate::Store;
+use crate::checkpoint::{LedgerError, size};
+
+/// How long entries wait for a checkpoint at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// So many entries that no checkpoint covers make one due.
+    pub entries: u64,
+    /// So many seconds after the first of them has been seen, one is due however few there are.
+    pub seconds: i64,
+}
+
+impl Default for Pace {
+    /// A minute; at the national peak (1,700 accesses per second, domain.md §5.3) every few seconds.
+    fn default() -> Self {
+        Self { entries: 10_000, seconds: 60 }
+    }
+}
+
+/// Makes checkpoints at a pace, with keys of the log.
+pub struct Keeper {
+    keys: Vec<SignerKey>,
+    pace: Pace,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Leaves that the last checkpoint covers, if that is known.
+    covered: Option<u64>,
+    /// When an entry beyond them was seen first.
+    since: Option<i64>,
+}
+
+impl Keeper {
+    /// A keeper; the first of its keys names the log.
+    #[must_use]
+    pub const fn new(keys: Vec<SignerKey>, pace: Pace) -> Self {
+        Self { keys, pace, waiting: Mutex::new(Waiting { covered: None, since: None }) }
+    }
+
+    /// Makes a checkpoint if one is due, and gives it. To be called now and then; who calls while another is at it has
+    /// nothing to do.
+    ///
+    /// # Errors
+    /// [`LedgerError`]. Entries stay recorded, and the next call tries again.
+    pub fn keep(&self, store: &Store, now: UnixTime) -> Result<Option<String>, LedgerError> {
+        let mut waiting = match self.waiting.try_lock() {
+            Ok(waiting) => waiting,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        let more = waiting.more(store)?;
+        if more == 0 {
+            waiting.since = None;
+            return Ok(None);
+        }
+        // A clock that is set back begins to wait anew.
+        let since = waiting.since.unwrap_or(now.0).min(now.0);
+        waiting.since = Some(since);
+        if more < self.pace.entries && now.0.saturating_sub(since) < self.pace.seconds {
+            return Ok(None);
+        }
+        self.make(store, now, &mut waiting).map(Some)
+    }
+
+    /// Makes a checkpoint of what none covers: when the relay stops. Nothing if there is no such entry.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn finish(&self, store: &Store, now: UnixTime) -> Result<Option<String>, LedgerError> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.more(store)? == 0 {
+            return Ok(None);
+        }
+        self.make(store, now, &mut waiting).map(Some)
+    }
+
+    fn make(&self, store: &Store, now: UnixTime, waiting: &mut Waiting) -> Result<String, LedgerError> {
+        let note = store.checkpoint(&self.keys, now)?;
+        let (checkpoint, _) = store.last_checkpoint()?;
+        *waiting = Waiting { covered: Some(checkpoint.size), since: None };
+        Ok(note)
+    }
+}
+
+impl Waiting {
+    /// Leaves that no checkpoint covers.
+    fn more(&mut self, store: &Store) -> Result<u64, LedgerError> {
+        let covered = match self.covered {
+            Some(covered) => covered,
+            None => match store.last_checkpoint() {
+                Ok((checkpoint, _)) => checkpoint.size,
+                Err(LedgerError::NoCheckpoint) => 0,
+                Err(error) => return Err(error),
+            },
+        };
+        self.covered = Some(covered);
+        Ok(store.ask(size)?.saturating_sub(covered))
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("pace", &self.pace).finish_non_exhaustive()
+    }
+}
