@@ -4,7 +4,7 @@
 
 use chukei_crypto::{ContentCipher, ContentKey, CryptoError, KeyTransport, PublicKey, Unwrapper};
 use chukei_reason::{LimitKind, Reason};
-use chukei_xml::{Budget, Document, Element, Name, Writer, XmlError, lexical::encode_base64, ns};
+use chukei_xml::{Budget, Document, Element, Name, Writer, XmlError, ns};
 
 use crate::{
     names::*,
@@ -56,8 +56,8 @@ impl Sealed {
         w.open(ENCRYPTION_METHOD).attribute("Algorithm", KeyTransport::RsaOaepSha256.uri());
         empty(w, DIGEST_METHOD, KeyTransport::DIGEST_URI);
         empty(w, MGF, KeyTransport::MGF_URI).close();
-        w.open(CIPHER_DATA).element(CIPHER_VALUE, &encode_base64(&self.wrapped)).close().close().close();
-        w.open(CIPHER_DATA).element(CIPHER_VALUE, &encode_base64(&self.content)).close().close();
+        w.open(CIPHER_DATA).open(CIPHER_VALUE).base64(&self.wrapped).close().close().close().close();
+        w.open(CIPHER_DATA).open(CIPHER_VALUE).base64(&self.content).close().close().close();
     }
 }
 
