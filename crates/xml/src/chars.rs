@@ -54,22 +54,23 @@ pub(crate) fn specials(text: &str) -> u8 {
     let bytes = text.as_bytes();
     let any = match bytes.len() {
         0..8 => true,
-        8..=16 => any_special::<8>(bytes, &[]),
-        17..=32 => any_special::<16>(bytes, &[]),
-        33..=64 => any_special::<32>(bytes, &[]),
-        _ => any_special(bytes, bytes.as_chunks::<32>().0),
+        8..=16 => any_special(bytes.first_chunk::<8>()) | any_special(bytes.last_chunk::<8>()),
+        17..=32 => any_special(bytes.first_chunk::<16>()) | any_special(bytes.last_chunk::<16>()),
+        33..=64 => any_special(bytes.first_chunk::<32>()) | any_special(bytes.last_chunk::<32>()),
+        _ => {
+            let (blocks, _) = bytes.as_chunks::<32>();
+            any_special(bytes.last_chunk::<32>()) || blocks.iter().any(|block| any_special(Some(block)))
+        }
     };
     if any { classes(bytes) } else { 0 }
 }
 
 #[inline]
-fn any_special<const N: usize>(bytes: &[u8], between: &[[u8; N]]) -> bool {
+fn any_special<const N: usize>(block: Option<&[u8; N]>) -> bool {
     let special = |byte: u8| {
         (byte < b' ') | (byte == b'"') | (byte & !1 == b'&') | (byte & !2 == b'<') | (byte == 0xEF)
     };
-    let (first, last) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>());
-    let mut blocks = first.into_iter().chain(last).chain(between);
-    blocks.any(|block| block.iter().fold(false, |any, byte| any | special(*byte)))
+    block.is_some_and(|block| block.iter().fold(false, |any, byte| any | special(*byte)))
 }
 
 #[inline]

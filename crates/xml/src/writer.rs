@@ -215,7 +215,7 @@ impl Writer<'_> {
         });
     }
 
-    #[inline]
+    #[inline(always)]
     fn attempt(&mut self, step: impl FnOnce(&mut Self) -> Outcome) -> &mut Self {
         if self.failure.is_none() {
             self.failure = step(self).err();
@@ -290,7 +290,7 @@ impl Writer<'_> {
         self.builder.text_decoded(text, plain, span)
     }
 
-    #[inline]
+    #[inline(always)]
     fn qname(
         &mut self,
         (prefix, namespace): (PrefixId, NamespaceNumber),
