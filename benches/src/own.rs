@@ -314,7 +314,7 @@ fn owned(element: Element<'_>, attribute: &str) -> Option<String> {
 fn sealed(plaintext: &[u8], key: &PublicKey) -> Result<Vec<u8>, String> {
     let sealed = Sealed::new(plaintext, Recipient { key, name: None }, 512);
     let sealed = sealed.map_err(|error| error.to_string())?;
-    Ok(Writer::build(|w| sealed.write(w)).map_err(|error| error.to_string())?.write())
+    Ok(Writer::build(|w| sealed.write(w)).map_err(|error| error.to_string())?.into_bytes())
 }
 
 // Not inlined, as the others: a name to give to a profiler.
@@ -355,5 +355,5 @@ fn issue(assertion: &Assertion, signer: &dyn Signer) -> Result<Vec<u8>, XmlError
         }
         w.close();
     })?;
-    Ok(document.write())
+    Ok(document.into_bytes())
 }

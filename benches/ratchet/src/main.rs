@@ -61,5 +61,5 @@ fn build() -> Vec<u8> {
         }
         w.close().close();
     });
-    document.expect("what is built is sound").write()
+    document.expect("what is built is sound").into_bytes()
 }

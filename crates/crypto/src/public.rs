@@ -116,6 +116,15 @@ impl PublicKey {
         self.0.kind
     }
 
+    /// Octets of a signature by this key, as it stands in messages.
+    pub fn signature_length(&self) -> usize {
+        match self.0.kind {
+            KeyKind::Rsa { .. } => self.0.key.size(),
+            KeyKind::P256 => 64,
+            KeyKind::P384 => 96,
+        }
+    }
+
     /// Whether the key is one for this algorithm. Ask before using it, so that no algorithm is ever tried.
     pub fn accepts(&self, algorithm: SignatureAlgorithm) -> bool {
         if self.skips_digest() {

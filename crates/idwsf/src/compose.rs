@@ -91,33 +91,37 @@ impl<'a> Compose<'a> {
             w.open(ENVELOPE).declare(ns::WSA).declare(ns::WSU).declare(ns::SB);
             w.open(HEADER);
             let mut ids = vec!["_body", "_timestamp"];
-            let mut block = |w: &mut Writer<'_>, name: Name, id: &'static str| {
-                w.open(name).attribute_in(WSU_ID, id);
+            let mut block = |w: &mut Writer<'_>, name: Name, id: &'static str, own: &[(&str, &str)]| {
+                w.open(name);
+                for (name, value) in own {
+                    w.attribute(name, value);
+                }
+                w.attribute_in(WSU_ID, id);
                 if !self.leaves_unsigned(name) {
                     ids.push(id);
                 }
             };
-            block(w, FRAMEWORK, "_framework");
-            w.attribute("version", VERSION).close();
-            block(w, SENDER, "_sender");
-            w.attribute("providerID", self.sender).close();
-            block(w, MESSAGE_ID, "_message");
+            block(w, FRAMEWORK, "_framework", &[("version", VERSION)]);
+            w.close();
+            block(w, SENDER, "_sender", &[("providerID", self.sender)]);
+            w.close();
+            block(w, MESSAGE_ID, "_message", &[]);
             w.text(self.message_id).close();
             if let Some(request) = self.relates_to {
-                block(w, RELATES_TO, "_relates");
+                block(w, RELATES_TO, "_relates", &[]);
                 w.text(request).close();
             }
-            block(w, TO, "_to");
+            block(w, TO, "_to", &[]);
             w.text(self.to).close();
-            block(w, ACTION, "_action");
+            block(w, ACTION, "_action", &[]);
             w.text(&action(C::NAME)).close();
             if let Some(target) = self.target {
-                block(w, TARGET_IDENTITY, "_target");
+                block(w, TARGET_IDENTITY, "_target", &[]);
                 w.graft(target.root()).close();
             }
             if let Some(purpose) = self.purpose {
-                block(w, USAGE_DIRECTIVE, "_usage");
-                w.attribute("ref", "_body").element(PURPOSE, purpose).close();
+                block(w, USAGE_DIRECTIVE, "_usage", &[("ref", "_body")]);
+                w.element(PURPOSE, purpose).close();
             }
             w.open(SECURITY).attribute_in(MUST_UNDERSTAND, "1");
             let time = |seconds| DateTime { seconds, nanoseconds: 0 }.format();
@@ -133,7 +137,7 @@ impl<'a> Compose<'a> {
             content.write(w);
             w.close().close();
         })?;
-        Ok(document.write())
+        Ok(document.into_bytes())
     }
 
     #[cfg(feature = "danger-faults")]

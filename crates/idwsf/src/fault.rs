@@ -56,7 +56,7 @@ fn write(code: Name, text: &str, detail: Option<&str>) -> Result<Vec<u8>, chukei
         }
         w.close().close().close();
     })?;
-    Ok(document.write())
+    Ok(document.into_bytes())
 }
 
 fn semantic_code(reason: Reason) -> Name {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use chukei_crypto::{Certificate, PublicKey, UnixTime};
 use chukei_reason::{CertificateFault, Reason};
-use chukei_xml::{Budget, Document, XmlError, lexical::DateTime, lexical::encode_base64};
+use chukei_xml::{Budget, Document, XmlError, lexical::DateTime};
 use chukei_xml_security::{FromSigned, KeyUse, Shape, Signed, Signing, TrustStore, TrustedKey, Unverified};
 
 use crate::{assertion::octets, date_time, names::*};
@@ -114,13 +114,13 @@ impl Entity {
                     KeyUse::Both => {}
                 }
                 w.open(KEY_INFO).open(X509_DATA);
-                w.element(X509_CERTIFICATE, &encode_base64(certificate.der())).close().close().close();
+                w.open(X509_CERTIFICATE).base64(certificate.der()).close().close().close().close();
             }
             w.open(ATTRIBUTE_SERVICE).attribute("Binding", SOAP_BINDING);
             w.attribute("Location", &self.endpoint).close();
             w.close().close();
         })?;
-        Ok(document.write())
+        Ok(document.into_bytes())
     }
 
     /// Whether this certificate, as DER, is one that the party signs with.

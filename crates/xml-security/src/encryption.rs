@@ -4,7 +4,7 @@
 
 use chukei_crypto::{ContentCipher, ContentKey, CryptoError, KeyTransport, PublicKey, Unwrapper};
 use chukei_reason::{LimitKind, Reason};
-use chukei_xml::{Budget, Document, Element, Name, Writer, XmlError, lexical::encode_base64, ns};
+use chukei_xml::{Budget, Document, Element, Name, Writer, XmlError, ns};
 
 use crate::{
     names::*,
@@ -56,8 +56,8 @@ impl Sealed {
         w.open(ENCRYPTION_METHOD).attribute("Algorithm", KeyTransport::RsaOaepSha256.uri());
         empty(w, DIGEST_METHOD, KeyTransport::DIGEST_URI);
         empty(w, MGF, KeyTransport::MGF_URI).close();
-        w.open(CIPHER_DATA).element(CIPHER_VALUE, &encode_base64(&self.wrapped)).close().close().close();
-        w.open(CIPHER_DATA).element(CIPHER_VALUE, &encode_base64(&self.content)).close().close();
+        w.open(CIPHER_DATA).open(CIPHER_VALUE).base64(&self.wrapped).close().close().close().close();
+        w.open(CIPHER_DATA).open(CIPHER_VALUE).base64(&self.content).close().close().close();
     }
 }
 
@@ -87,14 +87,15 @@ pub fn open(
     }
     let open = |key: &&dyn Unwrapper| key.unwrap(KeyTransport::RsaOaepSha256, &wrapped)?.open(&content);
     let plaintext = keys.iter().find_map(|key| open(key).ok());
-    let plaintext = plaintext.ok_or_else(|| data.error(Reason::Decrypt, "a ciphertext for us"))?;
+    let mut plaintext = plaintext.ok_or_else(|| data.error(Reason::Decrypt, "a ciphertext for us"))?;
 
     let wrong =
         || data.error(Reason::Plaintext, format!("{expected}, alone and self-contained, in the ciphertext"));
     if !plaintext.starts_with(b"<") || plaintext.starts_with(b"<?") || plaintext.starts_with(b"<!") {
         return Err(wrong());
     }
-    let document = Document::parse_within(plaintext.as_slice(), budget).map_err(|_| wrong())?;
+    // The document keeps it for as long as it lives, so that there is no copy to be overwritten.
+    let document = Document::parse_within(std::mem::take(&mut *plaintext), budget).map_err(|_| wrong())?;
     if !document.root().is(expected) {
         return Err(wrong());
     }

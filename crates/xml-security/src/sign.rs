@@ -111,7 +111,7 @@ impl Slot<'_> {
         self.open(w, false, std::iter::once((id, id, Transform::Enveloped)));
         if let Some(certificate) = self.signing.certificate {
             w.open(KEY_INFO).open(X509_DATA);
-            w.element(X509_CERTIFICATE, &encode_base64(certificate.der())).close().close();
+            w.open(X509_CERTIFICATE).base64(certificate.der()).close().close().close();
         }
         w.close();
     }
@@ -132,9 +132,9 @@ impl Slot<'_> {
     /// Writes the signer's certificate as a token with this identifier, inside the open `wsse:Security`.
     pub fn token(&self, w: &mut Writer<'_>, id: &str) {
         if let Some(certificate) = self.signing.certificate {
-            w.open(BINARY_SECURITY_TOKEN).attribute_in(WSU_ID, id);
-            w.attribute("EncodingType", BASE64_BINARY).attribute("ValueType", X509_V3);
-            w.text(&encode_base64(certificate.der())).close();
+            w.open(BINARY_SECURITY_TOKEN).attribute("EncodingType", BASE64_BINARY);
+            w.attribute("ValueType", X509_V3).attribute_in(WSU_ID, id);
+            w.base64(certificate.der()).close();
         }
     }
 
@@ -162,11 +162,11 @@ impl Slot<'_> {
                 empty(w, TRANSFORM, EXC_C14N);
             }
             empty(w.close(), DIGEST_METHOD, DigestAlgorithm::Sha256.uri()).open(DIGEST_VALUE);
-            digests.push((target.to_owned(), transform, w.placeholder()));
+            digests.push((target.to_owned(), transform, w.placeholder(base64_length(32))));
             w.close().close();
         }
         w.close().open(SIGNATURE_VALUE);
-        let value = w.placeholder();
+        let value = w.placeholder(base64_length(self.signing.signer.public_key().signature_length()));
         w.close();
         self.pending.push(Pending { is_message, signature, signed_info, value, digests });
     }
@@ -175,6 +175,11 @@ impl Slot<'_> {
 /// An element with nothing but `Algorithm`.
 pub(crate) fn empty<'w, 'b>(w: &'w mut Writer<'b>, name: Name, algorithm: &str) -> &'w mut Writer<'b> {
     w.open(name).attribute("Algorithm", algorithm).close()
+}
+
+/// Digits that so many octets have.
+const fn base64_length(octets: usize) -> usize {
+    octets.div_ceil(3) * 4
 }
 
 fn hash(form: &Canonical<'_>) -> [u8; 32] {
@@ -191,12 +196,12 @@ impl Pending {
                 document.root().error(Reason::ReferenceTarget, format!("an element with the identifier {id}"))
             })?;
             let digest = hash(&transform.apply(document.canonical(target), self.signature));
-            document.replace_text(*place, &encode_base64(&digest))?;
+            document.fill(*place, &encode_base64(&digest))?;
         }
         let internal = |document: &Document| document.root().error(Reason::Internal, "a key that signs");
         let signed_info = document.element(self.signed_info).ok_or_else(|| internal(document))?;
         let digest = hash(&document.canonical(signed_info));
         let value = signer.sign(&digest).map_err(|_| internal(document))?;
-        document.replace_text(self.value, &encode_base64(&value))
+        document.fill(self.value, &encode_base64(&value))
     }
 }

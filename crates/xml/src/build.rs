@@ -1,6 +1,10 @@
 //! Names, namespaces, duplicates, identifiers and limits, while the tree grows. Knows nothing of syntax.
 
-use std::{borrow::Cow, cmp::Ordering, ops::Range};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    ops::{Deref, Range},
+};
 
 use chukei_reason::{LimitKind, Reason};
 
@@ -82,23 +86,24 @@ fn index_u16(index: usize) -> u16 {
     u16::try_from(index).unwrap_or(u16::MAX / 2)
 }
 
-pub(crate) struct Builder<'s, 'b> {
-    pub(crate) source: &'s str,
+/// `source`: what is parsed, or what was written so far.
+pub(crate) struct Builder<'b, S> {
+    pub(crate) source: S,
     pub(crate) tree: Tree,
     pub(crate) budget: &'b mut Budget,
     pub(crate) scope: Scope,
     /// Elements that are not closed, each with the mark to restore the scope to.
     open: Vec<(u32, usize)>,
     /// The last node is a text that may go on.
-    in_text: bool,
+    pub(crate) in_text: bool,
     recent: [(Slice, PrefixId); 8],
     /// First declaration and first attribute of the element that is being read.
     declared: usize,
     attributed: usize,
 }
 
-impl<'s, 'b> Builder<'s, 'b> {
-    pub(crate) fn new(source: &'s str, budget: &'b mut Budget) -> Self {
+impl<'b, S: Deref<Target = str>> Builder<'b, S> {
+    pub(crate) fn new(source: S, budget: &'b mut Budget) -> Self {
         let mut scope = Scope::default();
         scope.bind(XML_PREFIX, XML_NAMESPACE);
         let mut tree = Tree::default();
@@ -112,7 +117,7 @@ impl<'s, 'b> Builder<'s, 'b> {
 
     #[inline]
     fn bytes(&self, slice: Slice) -> &[u8] {
-        self.tree.bytes(self.source, slice)
+        self.tree.bytes(&self.source, slice)
     }
 
     #[inline]
@@ -124,10 +129,11 @@ impl<'s, 'b> Builder<'s, 'b> {
         !self.open.is_empty()
     }
 
-    /// Name of the innermost open element, as spelled.
-    pub(crate) fn open_name(&self) -> Option<Slice> {
+    /// Name of the innermost open element.
+    #[inline]
+    pub(crate) fn open_name(&self) -> Option<QName> {
         match &self.tree.nodes.get(self.open.last()?.0 as usize)?.kind {
-            Kind::Element(element) => Some(element.name.text),
+            Kind::Element(element) => Some(element.name),
             Kind::Text { .. } => None,
         }
     }
@@ -170,7 +176,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     pub(crate) fn namespace_number(&mut self, name: Slice) -> Outcome<NamespaceNumber> {
         self.budget.note_steps(self.tree.namespaces.len());
         within(name.len(), self.budget.limits().namespace, LimitKind::Token).map_err(over(name.range()))?;
-        let uri = self.tree.str(self.source, name);
+        let uri = self.tree.str(&self.source, name);
         if let Some(index) = ns::TABLE.iter().position(|entry| entry.0 == uri) {
             return Ok(index_u16(index));
         }
@@ -202,7 +208,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     pub(crate) fn declare(&mut self, prefix: PrefixId, to: NamespaceNumber, span: Range<usize>) -> Outcome {
         let reserved = (to == XML_NAMESPACE) != (prefix == XML_PREFIX)
             || to == ns::XMLNS.0
-            || self.tree.prefix(self.source, prefix) == "xmlns";
+            || self.tree.prefix(&self.source, prefix) == "xmlns";
         if reserved || (to == 0 && prefix != 0) {
             return refuse(Reason::Namespace, "a declaration that Namespaces in XML 1.0 allows", span);
         }
@@ -247,30 +253,44 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// Ends the start tag: resolves prefixes, notes identifiers, orders attributes.
     pub(crate) fn enter(&mut self, mut name: QName, span: Range<usize>) -> Outcome {
         name.namespace = self.resolve(name)?;
-        let index = offset(self.tree.nodes.len());
-        let (attributes, declarations) = self.counts();
-        if attributes > 0 {
-            let mut all = std::mem::take(&mut self.tree.attributes);
-            let settled = self.settle(all.get_mut(self.attributed..).unwrap_or_default(), index);
-            self.tree.attributes = all;
-            settled?;
-        }
+        let mut own = std::mem::take(&mut self.tree.attributes);
+        let settled = self.settle(own.get_mut(self.attributed..).unwrap_or_default());
+        self.tree.attributes = own;
+        settled?;
+        self.element(name, span.start);
+        self.complete(span.end);
+        Ok(())
+    }
+
+    /// Adds the element that was begun; attributes and declarations that follow are counted by [`Self::complete`].
+    #[inline]
+    pub(crate) fn element(&mut self, name: QName, start: usize) {
         if name.namespace == ns::DS.0 && self.local(name) == b"Signature" {
-            self.tree.signatures.push(index);
+            self.tree.signatures.push(offset(self.tree.nodes.len()));
         }
         let kind = Kind::Element(ElementData {
             name,
             attributes: offset(self.attributed),
             declarations: offset(self.declared),
-            attribute_count: index_u16(attributes),
-            declaration_count: index_u16(declarations),
+            attribute_count: 0,
+            declaration_count: 0,
         });
         let parent = self.open.iter().rev().nth(1).map_or(0, |open| open.0);
-        self.push_node(parent, kind, span);
-        Ok(())
+        self.push_node(parent, kind, start..start);
+    }
+
+    /// Ends the start tag of the element that was added last.
+    #[inline]
+    pub(crate) fn complete(&mut self, stop: usize) {
+        let (attributes, declarations) = self.counts();
+        if let Some(NodeData { kind: Kind::Element(data), stop: place, .. }) = self.tree.nodes.last_mut() {
+            *place = offset(stop);
+            (data.attribute_count, data.declaration_count) = (index_u16(attributes), index_u16(declarations));
+        }
     }
 
     /// A node without children.
+    #[inline]
     fn push_node(&mut self, parent: u32, kind: Kind, span: Range<usize>) {
         let end = offset(self.tree.nodes.len() + 1);
         self.tree.nodes.push(NodeData {
@@ -292,40 +312,80 @@ impl<'s, 'b> Builder<'s, 'b> {
         }
     }
 
-    /// Resolves the attributes of an element, notes identifiers, and puts them in canonical order (Canonical XML 1.0
-    /// §2.2: namespace name, then local part), in which equal names become neighbours.
-    fn settle(&mut self, own: &mut [AttributeData], node: u32) -> Outcome {
+    /// Resolves and orders the attributes of an element whose node comes next.
+    #[inline]
+    fn settle(&mut self, own: &mut [AttributeData]) -> Outcome {
         for AttributeData { name, value, .. } in own.iter_mut() {
             if name.prefix != 0 {
                 name.namespace = self.resolve(*name)?;
-                if name.namespace == XML_NAMESPACE && !matches!(self.local(*name), b"lang" | b"space") {
-                    let expected = "no reserved attribute but xml:lang and xml:space";
-                    return refuse(Reason::UnexpectedAttribute, expected, name.text.range());
-                }
             }
-            if matches!(name.text.len() - usize::from(name.local), 2 | 11)
-                && let local @ (b"ID" | b"Id" | b"id" | b"AssertionID") = self.local(*name)
-            {
-                let own = name.namespace == 0 || (name.namespace == ns::WSU.0 && local == b"Id");
-                self.tree.ids.push(Id { value: *value, node, foreign: !own });
-            }
+            self.note(*name, *value, self.tree.nodes.len())?;
         }
         self.budget.note_steps(own.len());
-        let namespace = |name: QName| self.tree.namespace(self.source, name.namespace);
-        let compare = |a: &AttributeData, b: &AttributeData| {
-            let (a, b) = (a.name, b.name);
-            let by_namespace = || namespace(a).cmp(namespace(b));
-            let order = if a.namespace == b.namespace { Ordering::Equal } else { by_namespace() };
-            order.then_with(|| self.local(a).cmp(self.local(b)))
-        };
-        if !own.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
-            own.sort_unstable_by(compare);
-            let mut pairs = own.iter().zip(own.iter().skip(1));
-            if let Some((_, twin)) = pairs.find(|(a, b)| compare(a, b) == Ordering::Equal) {
-                return refuse(Reason::DuplicateAttribute, "each attribute once", twin.name.text.range());
-            }
+        if own.is_sorted_by(|a, b| self.compare(a.name, b.name) == Ordering::Less) {
+            Ok(())
+        } else {
+            self.order(own)
+        }
+    }
+
+    /// Notes an identifier. Refuses what `xml:` does not have.
+    #[inline]
+    pub(crate) fn note(&mut self, name: QName, value: Slice, node: usize) -> Outcome {
+        if name.namespace == XML_NAMESPACE && !matches!(self.local(name), b"lang" | b"space") {
+            let expected = "no reserved attribute but xml:lang and xml:space";
+            return refuse(Reason::UnexpectedAttribute, expected, name.text.range());
+        }
+        if matches!(name.text.len() - usize::from(name.local), 2 | 11)
+            && let local @ (b"ID" | b"Id" | b"id" | b"AssertionID") = self.local(name)
+        {
+            let own = name.namespace == 0 || (name.namespace == ns::WSU.0 && local == b"Id");
+            self.tree.ids.push(Id { value, node: offset(node), foreign: !own });
         }
         Ok(())
+    }
+
+    /// Canonical order (Canonical XML 1.0 §2.2): namespace name, then local part.
+    #[inline]
+    fn compare(&self, a: QName, b: QName) -> Ordering {
+        let namespace = |name: QName| self.tree.namespace(&self.source, name.namespace);
+        let by_namespace = || namespace(a).cmp(namespace(b));
+        let order = if a.namespace == b.namespace { Ordering::Equal } else { by_namespace() };
+        order.then_with(|| self.local(a).cmp(self.local(b)))
+    }
+
+    /// Orders the attributes of the element that was added last, which stand in the source in another order.
+    #[cold]
+    pub(crate) fn disordered(&mut self) -> Outcome {
+        self.tree.disordered.push(offset(self.tree.nodes.len().saturating_sub(1)));
+        let mut own = self.tree.attributes.split_off(self.attributed);
+        let ordered = self.order(&mut own);
+        self.tree.attributes.append(&mut own);
+        ordered
+    }
+
+    /// Whether the element that is being read has attributes.
+    pub(crate) fn has_attributes(&self) -> bool {
+        self.tree.attributes.len() > self.attributed
+    }
+
+    /// Whether an attribute of this name stands in canonical order behind those of the element so far.
+    #[inline]
+    pub(crate) fn in_order(&self, name: QName) -> bool {
+        let own = self.tree.attributes.get(self.attributed..).unwrap_or_default();
+        own.last().is_none_or(|last| self.compare(last.name, name) == Ordering::Less)
+    }
+
+    /// Puts attributes in canonical order, in which equal names become neighbours.
+    fn order(&self, own: &mut [AttributeData]) -> Outcome {
+        own.sort_unstable_by(|a, b| self.compare(a.name, b.name));
+        let mut pairs = own.iter().zip(own.iter().skip(1));
+        match pairs.find(|(a, b)| self.compare(a.name, b.name) == Ordering::Equal) {
+            Some((_, twin)) => {
+                refuse(Reason::DuplicateAttribute, "each attribute once", twin.name.text.range())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Ends the innermost element.
@@ -340,15 +400,6 @@ impl<'s, 'b> Builder<'s, 'b> {
             (node.end, node.stop) = (end, offset(stop));
         }
         Ok(())
-    }
-
-    /// A piece of text as it stands in the source.
-    pub(crate) fn text_piece(&mut self, span: Range<usize>, plain: bool) -> Outcome {
-        if self.in_text {
-            let piece = self.source.get(span.clone()).unwrap_or_default();
-            return self.text_decoded(piece, plain, span);
-        }
-        self.text(Slice::source(span.clone()), plain, span)
     }
 
     /// A piece of text that differs from its spelling. Looks only at what is added, however long the text is.
@@ -374,7 +425,9 @@ impl<'s, 'b> Builder<'s, 'b> {
         self.text(Slice::decoded(start..self.tree.decoded.len()), plain, span)
     }
 
-    fn text(&mut self, text: Slice, plain: bool, span: Range<usize>) -> Outcome {
+    /// Text as it stands in the source, unless there is text before it.
+    #[inline]
+    pub(crate) fn text(&mut self, text: Slice, plain: bool, span: Range<usize>) -> Outcome {
         let Some((parent, _)) = self.open.last().copied().filter(|_| text.len() > 0) else { return Ok(()) };
         within(text.len(), self.budget.limits().text, LimitKind::Token)
             .and_then(|()| self.budget.pay_node())
@@ -389,7 +442,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     }
 
     /// Checks what can only be known at the end.
-    pub(crate) fn finish(mut self) -> Outcome<Tree> {
+    pub(crate) fn finish(mut self) -> Outcome<(S, Tree)> {
         let end = self.source.len();
         if self.is_open() {
             return refuse(Reason::NotWellFormed, "the end tag of every element", end..end);
@@ -405,6 +458,6 @@ impl<'s, 'b> Builder<'s, 'b> {
             }
         }
         self.tree.ids = ids;
-        Ok(self.tree)
+        Ok((self.source, self.tree))
     }
 }

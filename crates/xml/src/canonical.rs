@@ -4,7 +4,7 @@ use chukei_reason::Reason;
 
 use crate::{
     chars,
-    document::{AttributeData, Declaration, Document, ElementData, Kind, NodeId, Slice},
+    document::{AttributeData, Declaration, Document, ElementData, Kind, NodeId, Slice, offset},
     element::Element,
     error::XmlError,
     scope::{NamespaceNumber, PrefixId, Scope},
@@ -114,14 +114,46 @@ impl<'d> Canonical<'d> {
         self.emit(false, sink);
     }
 
+    /// Of a source that is spelled as it is written, long pieces: it differs in declarations, and in disordered tags.
+    fn emit_spelled(&self, canonical: bool, sink: &mut impl Sink) {
+        let source = |from: u32, to: u32| self.document.bytes(Slice::source(from as usize..to as usize));
+        let Some(apex) = self.document.node(self.apex.index()) else { return };
+        let mut state = State::new(self);
+        let (mut from, mut index) = (apex.start, self.apex.index());
+        while let Some(node) = self.document.node(index).filter(|_| index < apex.end) {
+            if self.omitted == Some(NodeId(index)) {
+                sink.put(source(from, node.start));
+                (from, index) = (node.stop, node.end);
+                continue;
+            }
+            if let Kind::Element(data) = &node.kind {
+                while let Some(tag) = state.open.pop_if(|tag| tag.end <= index) {
+                    state.restore(&tag);
+                }
+                let marks = state.marks();
+                if canonical {
+                    state.wanted(data, index == self.apex.index());
+                }
+                let declares = canonical && (data.declaration_count > 0 || !state.prefixes.is_empty());
+                if declares || self.document.tree.disordered.binary_search(&index).is_ok() {
+                    sink.put(source(from, node.start));
+                    state.start_tag(data, canonical, sink);
+                    state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
+                    let first = self.document.node(index + 1).filter(|_| index + 1 < node.end);
+                    from = first
+                        .map_or(node.stop - offset("</>".len() + data.name.text.len()), |first| first.start);
+                }
+            }
+            index += 1;
+        }
+        sink.put(source(from, apex.stop));
+    }
+
     fn emit(&self, canonical: bool, sink: &mut impl Sink) {
-        let mut state = State {
-            this: self,
-            rendered: Scope::default(),
-            scope: self.outer_scope(),
-            open: Vec::with_capacity(16),
-            prefixes: Vec::with_capacity(8),
-        };
+        if self.document.spelled {
+            return self.emit_spelled(canonical, sink);
+        }
+        let mut state = State::new(self);
         let mut index = self.apex.index();
         let end = self.apex.end();
         while index < end {
@@ -136,22 +168,15 @@ impl<'d> Canonical<'d> {
             }
             match &node.kind {
                 Kind::Text { text, plain: true } => sink.put(self.document.bytes(*text)),
-                Kind::Text { text, plain: false } => escape(self.document.bytes(*text), false, sink),
+                Kind::Text { text, plain: false } => {
+                    escape(self.document.str(*text), false, |piece| sink.put(piece.as_bytes()));
+                }
                 Kind::Element(data) => {
-                    let marks = (state.rendered.mark(), state.scope.mark());
-                    sink.put(b"<");
-                    sink.put(self.document.bytes(data.name.text));
+                    let marks = state.marks();
                     if canonical {
-                        state.render_namespaces(data, index == self.apex.index(), sink);
-                    } else {
-                        for Declaration { prefix, namespace } in self.document.declarations(data) {
-                            self.declaration(*prefix, *namespace, sink);
-                        }
+                        state.wanted(data, index == self.apex.index());
                     }
-                    for attribute in self.document.attributes(data) {
-                        self.attribute(attribute, sink);
-                    }
-                    sink.put(b">");
+                    state.start_tag(data, canonical, sink);
                     state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
                 }
             }
@@ -173,7 +198,7 @@ impl<'d> Canonical<'d> {
         scope
     }
 
-    #[inline]
+    #[inline(always)]
     fn attribute(&self, attribute: &AttributeData, sink: &mut impl Sink) {
         let AttributeData { name, value, plain, verbatim } = attribute;
         if *verbatim {
@@ -182,24 +207,28 @@ impl<'d> Canonical<'d> {
         sink.put(b" ");
         sink.put(self.document.bytes(name.text));
         sink.put(b"=\"");
-        match self.document.bytes(*value) {
-            value if *plain => sink.put(value),
-            value => escape(value, true, sink),
+        if *plain {
+            sink.put(self.document.bytes(*value));
+        } else {
+            escape(self.document.str(*value), true, |piece| sink.put(piece.as_bytes()));
         }
         sink.put(b"\"");
     }
 
     fn declaration(&self, prefix: PrefixId, namespace: NamespaceNumber, sink: &mut impl Sink) {
-        sink.put(b" xmlns");
-        if prefix != 0 {
-            sink.put(b":");
-            sink.put(self.document.prefix(prefix).as_bytes());
-        }
-        sink.put(b"=\"");
-        // An absolute URI has no character that is escaped.
-        sink.put(self.document.namespace(namespace).as_bytes());
-        sink.put(b"\"");
+        let (prefix, namespace) = (self.document.prefix(prefix), self.document.namespace(namespace));
+        declaration(prefix, namespace, |piece| sink.put(piece.as_bytes()));
     }
+}
+
+/// Spells a declaration. An absolute URI has no character that is escaped.
+#[inline]
+pub(crate) fn declaration(prefix: &str, namespace: &str, mut put: impl FnMut(&str)) {
+    put(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
+    put(prefix);
+    put("=\"");
+    put(namespace);
+    put("\"");
 }
 
 struct OpenTag {
@@ -219,7 +248,28 @@ struct State<'c, 'd> {
     prefixes: Vec<PrefixId>,
 }
 
-impl State<'_, '_> {
+impl<'c, 'd> State<'c, 'd> {
+    fn new(this: &'c Canonical<'d>) -> Self {
+        Self {
+            this,
+            rendered: Scope::default(),
+            scope: this.outer_scope(),
+            open: Vec::with_capacity(16),
+            prefixes: Vec::with_capacity(8),
+        }
+    }
+
+    #[inline]
+    fn marks(&self) -> (usize, usize) {
+        (self.rendered.mark(), self.scope.mark())
+    }
+
+    #[inline]
+    fn restore(&mut self, tag: &OpenTag) {
+        self.rendered.restore(tag.marks.0);
+        self.scope.restore(tag.marks.1);
+    }
+
     #[inline]
     fn close_until(&mut self, index: u32, sink: &mut impl Sink) {
         while self.open.last().is_some_and(|tag| tag.end <= index) {
@@ -227,14 +277,13 @@ impl State<'_, '_> {
             sink.put(b"</");
             sink.put(self.this.document.bytes(tag.name));
             sink.put(b">");
-            self.rendered.restore(tag.marks.0);
-            self.scope.restore(tag.marks.1);
+            self.restore(&tag);
         }
     }
 
     /// §3: a namespace is declared where its prefix is visibly utilised and no output ancestor has declared the same.
-    #[inline]
-    fn render_namespaces(&mut self, data: &ElementData, apex: bool, sink: &mut impl Sink) {
+    #[inline(always)]
+    fn wanted(&mut self, data: &ElementData, apex: bool) {
         let document = self.this.document;
         let attributes = document.attributes(data);
         let inclusive = !self.this.inclusive.is_empty();
@@ -266,33 +315,52 @@ impl State<'_, '_> {
             self.prefixes.sort_unstable_by(|a, b| document.prefix(*a).cmp(document.prefix(*b)));
             self.prefixes.dedup();
         }
-        for prefix in &self.prefixes {
-            self.this.declaration(*prefix, self.rendered.get(*prefix), sink);
+    }
+
+    /// A start tag with the declarations that are wanted, or with its own.
+    #[inline(always)]
+    fn start_tag(&self, data: &ElementData, canonical: bool, sink: &mut impl Sink) {
+        sink.put(b"<");
+        sink.put(self.this.document.bytes(data.name.text));
+        if canonical {
+            for prefix in &self.prefixes {
+                self.this.declaration(*prefix, self.rendered.get(*prefix), sink);
+            }
+        } else {
+            for Declaration { prefix, namespace } in self.this.document.declarations(data) {
+                self.this.declaration(*prefix, *namespace, sink);
+            }
         }
+        for attribute in self.this.document.attributes(data) {
+            self.this.attribute(attribute, sink);
+        }
+        sink.put(b">");
     }
 }
 
 /// Canonical XML 1.0 §2.3: the characters that are written as references.
-fn escape(mut rest: &[u8], in_attribute: bool, sink: &mut impl Sink) {
+pub(crate) fn escape(mut rest: &str, in_attribute: bool, mut put: impl FnMut(&str)) {
     let special = if in_attribute { chars::VALUE_SPECIAL } else { chars::TEXT_SPECIAL };
-    while let Some((run, [byte, tail @ ..])) = rest.split_at_checked(chars::run(rest, special)) {
-        sink.put(run);
-        sink.put(reference(*byte, in_attribute).unwrap_or(&[*byte]));
+    while let Some((run, tail)) = rest.split_at_checked(chars::run(rest.as_bytes(), special))
+        && let Some((one, tail)) = tail.split_at_checked(1)
+    {
+        put(run);
+        put(reference(one, in_attribute).unwrap_or(one));
         rest = tail;
     }
-    sink.put(rest);
+    put(rest);
 }
 
 #[inline]
-fn reference(byte: u8, in_attribute: bool) -> Option<&'static [u8]> {
-    match byte {
-        b'&' => Some(b"&amp;"),
-        b'<' => Some(b"&lt;"),
-        b'\r' => Some(b"&#xD;"),
-        b'>' if !in_attribute => Some(b"&gt;"),
-        b'"' if in_attribute => Some(b"&quot;"),
-        b'\t' if in_attribute => Some(b"&#x9;"),
-        b'\n' if in_attribute => Some(b"&#xA;"),
+fn reference(one: &str, in_attribute: bool) -> Option<&'static str> {
+    match one {
+        "&" => Some("&amp;"),
+        "<" => Some("&lt;"),
+        "\r" => Some("&#xD;"),
+        ">" if !in_attribute => Some("&gt;"),
+        "\"" if in_attribute => Some("&quot;"),
+        "\t" if in_attribute => Some("&#x9;"),
+        "\n" if in_attribute => Some("&#xA;"),
         _ => None,
     }
 }

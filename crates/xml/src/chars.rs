@@ -48,14 +48,29 @@ fn classes(bytes: &[u8]) -> u8 {
 }
 
 /// Which bytes of a text need a second look: [`VALUE_SPECIAL`], [`TEXT_SPECIAL`] and [`SUSPICIOUS`] count, other bits do
-/// not. Blocks without any are passed in one vectorised sweep.
+/// not. Most texts have none, which their first and last block tell; the two may overlap.
+#[inline]
 pub(crate) fn specials(text: &str) -> u8 {
+    let bytes = text.as_bytes();
+    let any = match bytes.len() {
+        0..8 => true,
+        8..=16 => any_special(bytes.first_chunk::<8>()) | any_special(bytes.last_chunk::<8>()),
+        17..=32 => any_special(bytes.first_chunk::<16>()) | any_special(bytes.last_chunk::<16>()),
+        33..=64 => any_special(bytes.first_chunk::<32>()) | any_special(bytes.last_chunk::<32>()),
+        _ => {
+            let (blocks, _) = bytes.as_chunks::<32>();
+            any_special(bytes.last_chunk::<32>()) || blocks.iter().any(|block| any_special(Some(block)))
+        }
+    };
+    if any { classes(bytes) } else { 0 }
+}
+
+#[inline]
+fn any_special<const N: usize>(block: Option<&[u8; N]>) -> bool {
     let special = |byte: u8| {
         (byte < b' ') | (byte == b'"') | (byte & !1 == b'&') | (byte & !2 == b'<') | (byte == 0xEF)
     };
-    let (blocks, rest) = text.as_bytes().as_chunks::<32>();
-    let blocks = blocks.iter().filter(|block| block.iter().fold(false, |any, byte| any | special(*byte)));
-    blocks.fold(classes(rest), |any, block| any | classes(block))
+    block.is_some_and(|block| block.iter().fold(false, |any, byte| any | special(*byte)))
 }
 
 #[inline]
@@ -76,23 +91,37 @@ pub(crate) fn run(bytes: &[u8], of: u8) -> usize {
 /// order mark here. Blocks without a suspicious byte are passed in one vectorised sweep.
 pub(crate) fn forbidden(bytes: &[u8]) -> Option<usize> {
     let suspicious = |b: &u8| u8::from(*b < 0x20) & u8::from(*b != b'\n') | u8::from(*b == 0xEF);
-    let bad = |at: &usize| match bytes.get(*at..).unwrap_or_default() {
-        [b'\t' | b'\n' | b'\r', ..] => false,
-        // U+FEFF, U+FFFE and U+FFFF are EF BB BF, EF BF BE and EF BF BF.
-        [0..0x20, ..] | [0xEF, 0xBB, 0xBF, ..] | [0xEF, 0xBF, 0xBE | 0xBF, ..] => true,
-        _ => false,
-    };
-    let mut start = 0;
-    for block in bytes.chunks(256) {
-        let end = start + block.len();
+    let (blocks, rest) = bytes.as_chunks::<64>();
+    for (block, start) in blocks.iter().zip((0..).step_by(64)) {
         if block.iter().fold(0, |any, b| any | suspicious(b)) != 0
-            && let Some(at) = (start..end).find(bad)
+            && let Some(at) = forbidden_in(bytes, start, block)
         {
             return Some(at);
         }
-        start = end;
+    }
+    forbidden_in(bytes, bytes.len() - rest.len(), rest)
+}
+
+/// The same for the part that begins at `at`.
+fn forbidden_in(bytes: &[u8], mut at: usize, part: &[u8]) -> Option<usize> {
+    for byte in part {
+        if *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') {
+            return Some(at);
+        }
+        // U+FEFF, U+FFFE and U+FFFF are EF BB BF, EF BF BE and EF BF BF.
+        if *byte == 0xEF && matches!(bytes.get(at..), Some([_, 0xBB, 0xBF, ..] | [_, 0xBF, 0xBE | 0xBF, ..]))
+        {
+            return Some(at);
+        }
+        at += 1;
     }
     None
+}
+
+/// The same for one character.
+#[inline]
+pub(crate) const fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FEFE}' | '\u{FF00}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 /// `NameStartChar` (§2.3) without the colon.

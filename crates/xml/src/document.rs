@@ -24,6 +24,8 @@ use crate::{
 pub struct Document {
     pub(crate) input: Input,
     pub(crate) tree: Tree,
+    /// The source is what [`Document::write`] gives, but for [`Tree::disordered`].
+    pub(crate) spelled: bool,
 }
 
 /// A node by its place in document order; only meaningful in the document that it came from.
@@ -48,6 +50,8 @@ pub(crate) struct Tree {
     pub(crate) comments: Vec<u32>,
     /// `ds:Signature` elements, in document order.
     pub(crate) signatures: Vec<u32>,
+    /// Elements that a writer spelled with attributes in another order, ascending.
+    pub(crate) disordered: Vec<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -209,7 +213,7 @@ impl Document {
     pub fn parse_within(bytes: impl Into<Vec<u8>>, budget: &mut Budget) -> Result<Self, XmlError> {
         let input = Input::read(bytes.into(), budget)?;
         match tokens::parse(&input.text, budget) {
-            Ok(tree) => Ok(Self { input, tree }),
+            Ok(tree) => Ok(Self { input, tree, spelled: false }),
             Err(failure) => Err(failure.at(&input)),
         }
     }
@@ -263,9 +267,18 @@ impl Document {
     /// The document as bytes that parse to an equal document: declarations where they stand, attributes in canonical
     /// order, values and texts as the canonical form escapes them. No XML declaration, no final line end.
     pub fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.input.text.len().max(self.tree.decoded.len() * 2));
+        let mut bytes = Vec::with_capacity(self.input.text.len());
         self.write_to(&mut bytes);
         bytes
+    }
+
+    /// [`Self::write`] when the tree is no longer needed: of what was built, the bytes themselves and no copy.
+    pub fn into_bytes(self) -> Vec<u8> {
+        if self.spelled && self.tree.disordered.is_empty() {
+            self.input.text.into_bytes()
+        } else {
+            self.write()
+        }
     }
 
     /// [`Self::write`] into a sink.
@@ -311,22 +324,22 @@ impl Document {
         self.tree.declarations.get(start..start + usize::from(element.declaration_count)).unwrap_or_default()
     }
 
-    /// Puts another text in the place of a text, e.g. a signature value that was not yet known.
+    /// Puts another text of the same length in the place of a placeholder: a signature value that was not yet known.
+    /// Neither text may have a character that is written as a reference.
     ///
     /// # Errors
-    /// `Char` for characters that XML does not allow, `Internal` when `node` is no text.
-    pub fn replace_text(&mut self, node: NodeId, text: &str) -> Result<(), XmlError> {
-        let start = self.tree.decoded.len();
-        let new = Slice::decoded(start..start + text.len());
-        let node = self.tree.nodes.get_mut(node.0 as usize);
-        match (check(text), node.map(|node| &mut node.kind)) {
-            (Err(failure), _) => Err(failure.at(&self.input)),
-            (Ok(specials), Some(Kind::Text { text: old, plain })) => {
-                self.tree.decoded.push_str(text);
-                (*old, *plain) = (new, specials & TEXT_SPECIAL == 0);
+    /// `Char` for characters that XML does not allow, `Internal` when `node` is no such text.
+    pub fn fill(&mut self, node: NodeId, text: &str) -> Result<(), XmlError> {
+        let specials = check(text).map_err(|failure| failure.at(&self.input))?;
+        match self.node(node.0).map(|node| &node.kind) {
+            Some(Kind::Text { text: old, plain: true })
+                if !old.is_decoded() && old.len() == text.len() && specials & TEXT_SPECIAL == 0 =>
+            {
+                let range = old.range();
+                self.input.text.replace_range(range, text);
                 Ok(())
             }
-            _ => Err(self.input.error(Reason::Internal, "a text", 0..0)),
+            _ => Err(self.input.error(Reason::Internal, "a placeholder of this length", 0..0)),
         }
     }
 }

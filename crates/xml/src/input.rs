@@ -24,6 +24,11 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// A text that needs no first pass.
+    pub(crate) fn written(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+
     pub(crate) fn read(mut bytes: Vec<u8>, budget: &mut Budget) -> Result<Self, XmlError> {
         let start = Position { line: 1, column: 1, span: 0..bytes.len() };
         budget

@@ -28,7 +28,7 @@ pub(crate) fn parse(source: &str, budget: &mut Budget) -> Outcome<Tree> {
             _ => tokens.text(at)?,
         };
     }
-    tokens.builder.finish()
+    tokens.builder.finish().map(|(_, tree)| tree)
 }
 
 /// Stands for the end of a tag in which something is wrong before it; see [`Tokens::in_tag`].
@@ -36,7 +36,7 @@ const OPEN_END: usize = usize::MAX;
 
 struct Tokens<'s, 'b> {
     source: &'s str,
-    builder: Builder<'s, 'b>,
+    builder: Builder<'b, &'s str>,
 }
 
 /// A method that reads a token is given the place where it begins, and gives the place after it.
@@ -113,7 +113,12 @@ impl<'s> Tokens<'s, '_> {
             }
             (end, plain) = (end + 1, false);
         }
-        self.builder.text_piece(start..start + end, plain)?;
+        let span = start..start + end;
+        if self.builder.in_text {
+            self.builder.text_decoded(self.slice(span.clone()), plain, span)?;
+        } else {
+            self.builder.text(Slice::source(span.clone()), plain, span)?;
+        }
         Ok(start + end)
     }
 
@@ -162,11 +167,10 @@ impl<'s> Tokens<'s, '_> {
         if !self.builder.is_open() {
             return refuse(Reason::NotWellFormed, "no reference outside the root element", span);
         }
-        let c = decode_reference(self.slice(span.clone()))
+        let c = decode_reference(self.bytes(span.clone()))
             .map_err(|reason| reference_failure(reason, span.clone()))?;
-        let mut place = [0; 4];
-        let text = c.encode_utf8(&mut place);
-        self.builder.text_decoded(text, chars::specials(text) & TEXT_SPECIAL == 0, span)?;
+        let plain = !matches!(c, '&' | '<' | '>' | '\r');
+        self.builder.text_decoded(c.encode_utf8(&mut [0; 4]), plain, span)?;
         Ok(end + 1)
     }
 
@@ -341,7 +345,7 @@ impl<'s> Tokens<'s, '_> {
                 b'&' => {
                     let rest = self.bytes(special..span.end);
                     at = memchr(b';', rest).map_or(span.end, |end| special + end + 1);
-                    decode_reference(self.slice(special..at))
+                    decode_reference(self.bytes(special..at))
                         .map_err(|reason| reference_failure(reason, special..at))?
                 }
                 quote => char::from(quote),
@@ -357,7 +361,7 @@ impl<'s> Tokens<'s, '_> {
     /// §3.1 ETag: the spelling of the start tag, then white space. `tag`: everything after `</`.
     #[inline]
     fn end_tag(&mut self, start: usize, tag: &[u8]) -> Outcome<usize> {
-        let name = self.builder.open_name().map(|name| self.bytes(name.range()));
+        let name = self.builder.open_name().map(|name| self.bytes(name.text.range()));
         if let Some(rest) = name.and_then(|name| tag.strip_prefix(name)) {
             let spaces = rest.iter().take_while(|b| is_space(**b)).count();
             if rest.get(spaces) == Some(&b'>') {
@@ -381,22 +385,21 @@ fn reference_failure(reason: Reason, span: Range<usize>) -> Failure {
 }
 
 /// `&…;` → character. An unknown entity is not well-formed; a character that XML does not allow is `Char`.
-fn decode_reference(text: &str) -> Result<char, Reason> {
-    let name = text.strip_prefix('&').and_then(|rest| rest.strip_suffix(';')).ok_or(Reason::NotWellFormed)?;
-    match name {
-        "amp" => return Ok('&'),
-        "lt" => return Ok('<'),
-        "gt" => return Ok('>'),
-        "apos" => return Ok('\''),
-        "quot" => return Ok('"'),
-        _ => {}
+fn decode_reference(text: &[u8]) -> Result<char, Reason> {
+    let (digits, radix) = match text {
+        b"&amp;" => return Ok('&'),
+        b"&lt;" => return Ok('<'),
+        b"&gt;" => return Ok('>'),
+        b"&apos;" => return Ok('\''),
+        b"&quot;" => return Ok('"'),
+        [b'&', b'#', b'x', digits @ .., b';'] => (digits, 16),
+        [b'&', b'#', digits @ .., b';'] => (digits, 10),
+        _ => return Err(Reason::NotWellFormed),
+    };
+    let mut code = if digits.is_empty() { return Err(Reason::NotWellFormed) } else { 0_u32 };
+    for digit in digits {
+        let digit = char::from(*digit).to_digit(radix).ok_or(Reason::NotWellFormed)?;
+        code = code.saturating_mul(radix).saturating_add(digit);
     }
-    let number = name.strip_prefix('#').ok_or(Reason::NotWellFormed)?;
-    let (digits, radix) = number.strip_prefix('x').map_or((number, 10), |hex| (hex, 16));
-    if digits.is_empty() || !digits.bytes().all(|b| char::from(b).is_digit(radix)) {
-        return Err(Reason::NotWellFormed);
-    }
-    let code = u32::from_str_radix(digits, radix).ok();
-    let allowed = |c: &char| chars::forbidden(c.encode_utf8(&mut [0; 4]).as_bytes()).is_none();
-    code.and_then(char::from_u32).filter(allowed).ok_or(Reason::Char)
+    char::from_u32(code).filter(|c| chars::is_allowed(*c)).ok_or(Reason::Char)
 }

@@ -1,15 +1,20 @@
-//! Making documents. The same builder that parses checks what is written.
+//! Making documents: each call writes its bytes at once, and the same builder that parses checks them and grows the tree
+//! beside them. The bytes are those that [`Document::write`] gives, so that nothing is spelled out twice.
+
+use std::ops::Range;
 
 use chukei_reason::Reason;
 
 use crate::{
     budget::{Budget, Limits},
     build::{Builder, Failure, Outcome, check, refuse},
+    canonical::{declaration, escape},
     chars,
     document::{AttributeData, Document, NodeId, QName, Slice, offset},
     element::{Element, Node},
     error::XmlError,
     input::Input,
+    lexical::encode_base64,
     name::{Name, Namespace, ns},
     scope::{NamespaceNumber, PrefixId},
 };
@@ -28,9 +33,10 @@ use crate::{
 /// # Ok::<(), chukei_xml::XmlError>(())
 /// ```
 pub struct Writer<'b> {
-    builder: Builder<'static, 'b>,
-    /// Name of the start tag that still takes attributes.
-    pending: Option<QName>,
+    /// What is written so far is the source of the tree.
+    builder: Builder<'b, String>,
+    /// Whether a start tag still takes attributes, and has those so far behind its declarations in canonical order.
+    tag: Option<bool>,
     /// Number of the usual prefix of each namespace of the standard, once it was used.
     usual: [Option<PrefixId>; ns::TABLE.len()],
     failure: Option<Failure>,
@@ -44,18 +50,18 @@ impl Writer<'_> {
     /// (unbalanced), limits.
     pub fn build(content: impl FnOnce(&mut Writer<'_>)) -> Result<Document, XmlError> {
         let mut budget = Budget::new(Limits::message());
-        let mut builder = Builder::new("", &mut budget);
-        builder.tree.decoded.reserve(1 << 12);
-        builder.tree.nodes.reserve(64);
-        builder.tree.attributes.reserve(64);
-        let mut writer = Writer { builder, pending: None, usual: [None; ns::TABLE.len()], failure: None };
+        // Most messages are shorter.
+        let mut builder = Builder::new(String::with_capacity(1 << 13), &mut budget);
+        builder.tree.decoded.reserve(1 << 10);
+        builder.tree.nodes.reserve(128);
+        builder.tree.attributes.reserve(128);
+        let usual = [None; ns::TABLE.len()];
+        let mut writer = Writer { builder, tag: None, usual, failure: None };
         content(&mut writer);
         writer.settle();
-        let tree = writer.failure.map_or_else(|| writer.builder.finish(), Err);
-        let input = Input::default();
-        match tree {
-            Ok(tree) => Ok(Document { input, tree }),
-            Err(failure) => Err(failure.at(&input)),
+        match writer.failure.map_or_else(|| writer.builder.finish(), Err) {
+            Ok((text, tree)) => Ok(Document { input: Input::written(text), tree, spelled: true }),
+            Err(failure) => Err(failure.at(&Input::default())),
         }
     }
 
@@ -63,47 +69,47 @@ impl Writer<'_> {
     pub fn open(&mut self, name: Name) -> &mut Self {
         self.settle();
         self.attempt(|this| {
-            this.builder.begin(0..0)?;
             let prefix = this.usual_prefix(name.namespace)?;
-            this.pending = Some(this.qname(prefix, name.namespace.prefix(), name.local)?);
-            Ok(())
+            this.start(prefix, name.namespace.0, name.namespace.prefix(), name.local)
         })
     }
 
     /// Opens an element and gives its place.
     pub fn open_at(&mut self, name: Name) -> NodeId {
         self.open(name);
-        NodeId(offset(self.builder.tree.nodes.len()))
+        NodeId(offset(self.builder.tree.nodes.len().saturating_sub(1)))
     }
 
     /// Opens an element with a prefix of one's own choice.
     pub fn open_as(&mut self, prefix: &str, namespace: &str, local: &str) -> &mut Self {
         self.settle();
         self.attempt(|this| {
-            this.builder.begin(0..0)?;
-            let id = this.bind(prefix, namespace)?;
-            this.pending = Some(this.qname(id, prefix, local)?);
-            Ok(())
+            let (id, number) = this.numbers(prefix, namespace)?;
+            this.start(id, number, prefix, local)
         })
     }
 
     /// Adds an attribute in no namespace to the element just opened.
     pub fn attribute(&mut self, local: &str, value: &str) -> &mut Self {
-        self.attempt(|this| this.push_attribute(0, "", local, value))
+        self.attempt(|this| this.push_attribute((0, 0), "", local, value))
     }
 
     /// Adds an attribute in a namespace.
     pub fn attribute_in(&mut self, name: Name, value: &str) -> &mut Self {
         self.attempt(|this| {
             let prefix = this.usual_prefix(name.namespace)?;
-            this.push_attribute(prefix, name.namespace.prefix(), name.local, value)
+            this.declare_unless(prefix, name.namespace.0)?;
+            this.push_attribute((prefix, name.namespace.0), name.namespace.prefix(), name.local, value)
         })
     }
 
     /// Declares a namespace although no name uses it: for QNames in content (`xsi:type`).
     pub fn declare(&mut self, namespace: Namespace) -> &mut Self {
-        self.attempt(|this| match this.pending {
-            Some(_) => this.usual_prefix(namespace).map(|_| ()),
+        self.attempt(|this| match this.tag {
+            Some(_) => {
+                let prefix = this.usual_prefix(namespace)?;
+                this.declare_unless(prefix, namespace.0)
+            }
             None => refuse(Reason::Internal, "a declaration before any content", 0..0),
         })
     }
@@ -112,24 +118,44 @@ impl Writer<'_> {
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.settle();
         self.attempt(|this| {
-            if !this.builder.is_open() {
-                return refuse(Reason::NotWellFormed, "no text outside the root element", 0..0);
-            }
             let plain = check(text)? & chars::TEXT_SPECIAL == 0;
-            this.builder.text_decoded(text, plain, 0..0)
+            this.push_text(text, plain, |source| {
+                if plain {
+                    source.push_str(text)
+                } else {
+                    escape(text, false, |piece| source.push_str(piece))
+                }
+            })
         })
     }
 
-    /// Adds a text that [`Document::replace_text`] will fill in, and gives its place.
-    pub fn placeholder(&mut self) -> NodeId {
-        self.text("-");
+    /// Adds octets as base64 without line ends.
+    pub fn base64(&mut self, octets: &[u8]) -> &mut Self {
+        self.settle();
+        self.attempt(|this| {
+            let text = encode_base64(octets);
+            this.push_text(&text, true, |source| source.push_str(&text))
+        })
+    }
+
+    /// Adds a text of so many octets that [`Document::fill`] will fill in, and gives its place.
+    pub fn placeholder(&mut self, octets: usize) -> NodeId {
+        self.text(&"-".repeat(octets));
         NodeId(offset(self.builder.tree.nodes.len().saturating_sub(1)))
     }
 
     /// Closes the innermost element.
     pub fn close(&mut self) -> &mut Self {
         self.settle();
-        self.attempt(|this| this.builder.leave(0))
+        self.attempt(|this| {
+            if let Some(name) = this.builder.open_name() {
+                let source = &mut this.builder.source;
+                source.push_str("</");
+                source.extend_from_within(name.text.range());
+                source.push('>');
+            }
+            this.builder.leave(this.builder.source.len())
+        })
     }
 
     /// Adds an element with only text.
@@ -169,20 +195,27 @@ impl Writer<'_> {
     }
 
     fn graft_start(&mut self, element: Element<'_>) {
-        let (name_prefix, local) = split(element.qualified());
-        self.open_as(name_prefix, element.namespace(), local);
-        for (prefix, namespace) in element.own_declarations() {
-            self.attempt(|this| this.bind(prefix, namespace).map(|_| ()));
-        }
-        for attribute in element.attributes() {
-            let (prefix, local) = split(attribute.qualified());
-            self.attempt(|this| {
-                let id = if prefix.is_empty() { 0 } else { this.bind(prefix, attribute.namespace())? };
-                this.push_attribute(id, prefix, local, attribute.value())
-            });
-        }
+        let (prefix, local) = split(element.qualified());
+        self.open_as(prefix, element.namespace(), local);
+        self.attempt(|this| {
+            for (prefix, namespace) in element.own_declarations() {
+                let (id, number) = this.numbers(prefix, namespace)?;
+                this.declare_unless(id, number)?;
+            }
+            for attribute in element.attributes() {
+                let (prefix, local) = split(attribute.qualified());
+                let mut numbers = (0, 0);
+                if !prefix.is_empty() {
+                    numbers = this.numbers(prefix, attribute.namespace())?;
+                    this.declare_unless(numbers.0, numbers.1)?;
+                }
+                this.push_attribute(numbers, prefix, local, attribute.value())?;
+            }
+            Ok(())
+        });
     }
 
+    #[inline(always)]
     fn attempt(&mut self, step: impl FnOnce(&mut Self) -> Outcome) -> &mut Self {
         if self.failure.is_none() {
             self.failure = step(self).err();
@@ -190,95 +223,164 @@ impl Writer<'_> {
         self
     }
 
+    /// Begins a start tag.
+    #[inline]
+    fn start(&mut self, prefix: PrefixId, namespace: NamespaceNumber, written: &str, local: &str) -> Outcome {
+        let start = self.builder.source.len();
+        self.builder.begin(start..start)?;
+        self.builder.source.push('<');
+        let name = self.qname((prefix, namespace), written, local)?;
+        self.declare_unless(prefix, namespace)?;
+        self.builder.element(name, start);
+        self.tag = Some(true);
+        Ok(())
+    }
+
     /// Ends a start tag that took attributes until now.
+    #[inline]
     fn settle(&mut self) {
-        if let Some(name) = self.pending.take() {
-            self.attempt(|this| this.builder.enter(name, 0..0));
+        if let Some(spelled) = self.tag.take() {
+            self.attempt(|this| {
+                this.builder.source.push('>');
+                this.builder.complete(this.builder.source.len());
+                if spelled { Ok(()) } else { this.builder.disordered() }
+            });
         }
     }
 
-    fn push_attribute(&mut self, prefix: PrefixId, written: &str, local: &str, value: &str) -> Outcome {
-        if self.pending.is_none() {
+    fn push_attribute(
+        &mut self,
+        numbers: (PrefixId, NamespaceNumber),
+        written: &str,
+        local: &str,
+        value: &str,
+    ) -> Outcome {
+        let Some(spelled) = self.tag else {
             return refuse(Reason::Internal, "an attribute before any content", 0..0);
-        }
+        };
         let plain = check(value)? & chars::VALUE_SPECIAL == 0;
-        // As it stands in a canonical form, so that it can be put there in one piece.
-        self.builder.tree.decoded.push(' ');
-        let name = self.qname(prefix, written, local)?;
-        self.push("=\"");
-        let value = self.push(value);
-        self.builder.tree.decoded.push('"');
+        self.builder.source.push(' ');
+        let name = self.qname(numbers, written, local)?;
+        let Builder { source, tree, .. } = &mut self.builder;
+        source.push_str("=\"");
+        let value = if plain {
+            Slice::source(push(source, value))
+        } else {
+            escape(value, true, |piece| source.push_str(piece));
+            Slice::decoded(push(&mut tree.decoded, value))
+        };
+        source.push('"');
+        self.tag = Some(spelled && self.builder.in_order(name));
+        self.builder.note(name, value, self.builder.tree.nodes.len().saturating_sub(1))?;
         self.builder.attribute(AttributeData { name, value, plain, verbatim: plain })
     }
 
+    /// Adds a text that `spell` writes.
     #[inline]
-    fn push(&mut self, text: &str) -> Slice {
-        let start = self.builder.tree.decoded.len();
-        self.builder.tree.decoded.push_str(text);
-        Slice::decoded(start..start + text.len())
+    fn push_text(&mut self, text: &str, plain: bool, spell: impl FnOnce(&mut String)) -> Outcome {
+        if !self.builder.is_open() {
+            return refuse(Reason::NotWellFormed, "no text outside the root element", 0..0);
+        }
+        let start = self.builder.source.len();
+        spell(&mut self.builder.source);
+        let span = start..self.builder.source.len();
+        if plain && !self.builder.in_text {
+            return self.builder.text(Slice::source(span.clone()), true, span);
+        }
+        self.builder.text_decoded(text, plain, span)
     }
 
-    fn qname(&mut self, prefix: PrefixId, written: &str, local: &str) -> Outcome<QName> {
+    #[inline(always)]
+    fn qname(
+        &mut self,
+        (prefix, namespace): (PrefixId, NamespaceNumber),
+        written: &str,
+        local: &str,
+    ) -> Outcome<QName> {
         if !chars::is_ncname(local) {
             return refuse(Reason::Name, "an NCName", 0..0);
         }
-        let decoded = &mut self.builder.tree.decoded;
-        let start = decoded.len();
+        let source = &mut self.builder.source;
+        let start = source.len();
         if !written.is_empty() {
-            decoded.push_str(written);
-            decoded.push(':');
+            source.push_str(written);
+            source.push(':');
         }
-        let before = decoded.len() - start;
-        decoded.push_str(local);
-        let text = Slice::decoded(start..decoded.len());
-        self.builder.qname(prefix, before, text)
+        let before = source.len() - start;
+        source.push_str(local);
+        let text = Slice::source(start..source.len());
+        Ok(QName { namespace, ..self.builder.qname(prefix, before, text)? })
     }
 
-    /// The number of a namespace's usual prefix, declared if it does not yet mean that namespace here.
+    /// The number of a namespace's usual prefix.
+    #[inline]
     fn usual_prefix(&mut self, namespace: Namespace) -> Outcome<PrefixId> {
         let slot = usize::from(namespace.0);
-        let prefix = match self.usual.get(slot).copied().flatten() {
-            Some(prefix) => prefix,
-            None => {
-                let name = self.push(namespace.prefix());
-                let prefix = self.builder.prefix_id(name)?;
-                if let Some(known) = self.usual.get_mut(slot) {
-                    *known = Some(prefix);
-                }
-                prefix
-            }
-        };
-        self.declare_unless(prefix, namespace.0)
+        if let Some(prefix) = self.usual.get(slot).copied().flatten() {
+            return Ok(prefix);
+        }
+        let prefix = self.number_prefix(namespace.prefix())?;
+        if let Some(known) = self.usual.get_mut(slot) {
+            *known = Some(prefix);
+        }
+        Ok(prefix)
     }
 
-    /// Numbers `prefix`, and declares it unless it already means `namespace` here.
-    fn bind(&mut self, prefix: &str, namespace: &str) -> Outcome<PrefixId> {
+    fn number_prefix(&mut self, prefix: &str) -> Outcome<PrefixId> {
+        let name = Slice::decoded(push(&mut self.builder.tree.decoded, prefix));
+        self.builder.prefix_id(name)
+    }
+
+    /// The numbers of a prefix of one's own choice and of its namespace.
+    fn numbers(&mut self, prefix: &str, namespace: &str) -> Outcome<(PrefixId, NamespaceNumber)> {
         if !(prefix.is_empty() || chars::is_ncname(prefix)) {
             return refuse(Reason::Name, "an NCName as prefix", 0..0);
         }
-        let prefix = self.push(prefix);
-        let prefix = self.builder.prefix_id(prefix)?;
+        let prefix = self.number_prefix(prefix)?;
         check(namespace)?;
-        let name = self.push(namespace);
-        let namespace = self.builder.namespace_number(name)?;
-        self.declare_unless(prefix, namespace)
+        let name = Slice::decoded(push(&mut self.builder.tree.decoded, namespace));
+        Ok((prefix, self.builder.namespace_number(name)?))
     }
 
-    fn declare_unless(&mut self, prefix: PrefixId, namespace: NamespaceNumber) -> Outcome<PrefixId> {
-        if self.builder.scope.get(prefix) != namespace {
-            // A name of this tag that already uses the prefix would move to another namespace.
-            if self.pending.is_some_and(|name| name.prefix == prefix) || self.builder.attribute_uses(prefix) {
-                return refuse(Reason::Namespace, "one meaning of a prefix on one element", 0..0);
-            }
-            self.builder.declare(prefix, namespace, 0..0)?;
+    /// Declares a prefix unless it already means the namespace here.
+    #[inline]
+    fn declare_unless(&mut self, prefix: PrefixId, namespace: NamespaceNumber) -> Outcome {
+        if self.builder.scope.get(prefix) == namespace {
+            Ok(())
+        } else {
+            self.push_declaration(prefix, namespace)
         }
-        Ok(prefix)
+    }
+
+    /// Declares a prefix, behind the other declarations of the tag.
+    fn push_declaration(&mut self, prefix: PrefixId, namespace: NamespaceNumber) -> Outcome {
+        // A name of this tag that already uses the prefix would move to another namespace.
+        let used = self.tag.is_some() && self.builder.open_name().is_some_and(|name| name.prefix == prefix);
+        if used || self.builder.attribute_uses(prefix) {
+            return refuse(Reason::Namespace, "one meaning of a prefix on one element", 0..0);
+        }
+        self.builder.declare(prefix, namespace, 0..0)?;
+        if self.tag.is_some() && self.builder.has_attributes() {
+            self.tag = Some(false);
+        }
+        let Builder { source, tree, .. } = &mut self.builder;
+        // Prefixes and other namespaces than those of the standard are decoded text.
+        let (prefix, namespace) = (tree.prefix("", prefix), tree.namespace("", namespace));
+        declaration(prefix, namespace, |piece| source.push_str(piece));
+        Ok(())
     }
 }
 
 enum Step<'d> {
     Node(Node<'d>),
     Close,
+}
+
+#[inline]
+fn push(to: &mut String, text: &str) -> Range<usize> {
+    let start = to.len();
+    to.push_str(text);
+    start..to.len()
 }
 
 fn split(qualified: &str) -> (&str, &str) {

@@ -1,7 +1,7 @@
 //! What readers and writers see of the tree.
 
 use chukei_reason::{LimitKind, Reason};
-use chukei_xml::{Budget, Document, Limits, Writer, lexical, ns};
+use chukei_xml::{Budget, Document, Limits, Node, Writer, lexical, ns};
 
 fn reason(xml: &str) -> Option<Reason> {
     Document::parse(xml).err().map(|error| error.reason())
@@ -101,6 +101,106 @@ fn a_writer_declares_what_is_used_and_refuses_what_xml_does() {
         }),
         Reason::DuplicateAttribute
     );
+}
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap_or_default() % limit
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "below the length")]
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+}
+
+/// An element with attributes in any order, declarations behind them, texts in pieces, and elements of the same kind.
+fn scribble(w: &mut Writer<'_>, dice: &mut Dice, depth: usize, ids: &mut usize) {
+    let spaces = [ns::NONE, ns::SAML, ns::WSU, ns::DS, ns::XSI];
+    let values =
+        ["", "x", "港いろは１２３４", "a&b<c>\"d'", "\t\n", "１６バイトより長い値 and more than that", "\r"];
+    match dice.below(4) {
+        0 => w.open_as("", dice.pick(&["urn:a", "urn:b", "urn:oasis:names:tc:SAML:2.0:assertion"]), "own"),
+        1 => w.open_as(dice.pick(&["p", "q"]), dice.pick(&["urn:a", "urn:b"]), "own"),
+        _ => w.open(dice.pick(&spaces).name(dice.pick(&["a", "Signature", "Id"]))),
+    };
+    let mut left = vec!["Name", "b", "ID", "名"];
+    while !left.is_empty() && dice.below(4) > 0 {
+        let local = left.swap_remove(dice.below(left.len()));
+        *ids += 1;
+        let id = format!("_{ids}");
+        w.attribute(local, if local == "ID" { &id } else { dice.pick(&values) });
+    }
+    let mut left = vec![ns::WSU.name("Id"), ns::XSI.name("type"), ns::SAML.name("x")];
+    while !left.is_empty() && dice.below(3) > 0 {
+        let name = left.swap_remove(dice.below(left.len()));
+        *ids += 1;
+        w.attribute_in(name, &format!("_{ids}{}", dice.pick(&values)));
+        if dice.below(3) == 0 {
+            w.declare(ns::XS);
+        }
+    }
+    while dice.below(3) > 0 {
+        w.text(dice.pick(&values)).text(dice.pick(&values));
+        if depth < 5 {
+            scribble(w, dice, depth + 1, ids);
+        }
+    }
+    w.close();
+}
+
+#[test]
+fn what_is_written_reads_as_it_was_meant() {
+    let mut written = 0;
+    for seed in 0..300 {
+        let built = Writer::build(|w| scribble(w, &mut Dice(seed), 0, &mut 0));
+        let Ok(document) = built else {
+            // A prefix that means two things on one element; everything else may be written.
+            assert_eq!(built.unwrap_err().reason(), Reason::Namespace);
+            continue;
+        };
+        written += 1;
+        let bytes = document.write();
+        let read = Document::parse(bytes.as_slice()).unwrap();
+        assert_eq!(String::from_utf8(read.write()).unwrap(), String::from_utf8(bytes).unwrap());
+        assert!(document.root().descendants().count() == read.root().descendants().count());
+        for (ours, theirs) in document.root().descendants().zip(read.root().descendants()) {
+            assert_eq!(ours.id(), theirs.id());
+            assert_eq!(ours.position(), theirs.position());
+            assert!(
+                ours.attributes()
+                    .map(|a| (a.namespace(), a.qualified(), a.value()))
+                    .eq(theirs.attributes().map(|a| (a.namespace(), a.qualified(), a.value())))
+            );
+            let id = |name: &str| ours.attribute(name).or(ours.attribute_in(ns::WSU.name("Id")));
+            let found =
+                |document: &Document| id("ID").and_then(|id| document.by_id(id)).map(|element| element.id());
+            assert_eq!(found(&document), found(&read));
+            let mut texts = ours.nodes().zip(theirs.nodes());
+            assert!(texts.all(|pair| match pair {
+                (Node::Text(ours), Node::Text(theirs)) => ours == theirs,
+                (Node::Element(ours), Node::Element(theirs)) => ours.id() == theirs.id(),
+                _ => false,
+            }));
+            let (ours, theirs) = (document.canonical(ours), read.canonical(theirs));
+            assert_eq!(ours.to_vec(), theirs.to_vec());
+            assert_eq!(ours.clone().all_inclusive().to_vec(), theirs.clone().all_inclusive().to_vec());
+            let part = document.root().descendants().last().unwrap().id();
+            let forms = [ours, theirs].map(|form| form.with_apex_default().omit(part).to_vec());
+            assert_eq!(forms[0], forms[1]);
+        }
+        let graft = Writer::build(|w| {
+            w.open(ns::SOAP.name("Body")).graft(read.root()).close();
+        });
+        let graft = graft.unwrap();
+        let inner = graft.root().elements().next().unwrap();
+        assert_eq!(graft.canonical(inner).to_vec(), document.canonical(document.root()).to_vec());
+    }
+    assert!(written > 100, "only {written} documents");
 }
 
 #[test]

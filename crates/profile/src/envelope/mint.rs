@@ -102,8 +102,8 @@ impl Mint<'_> {
         let until = UnixTime(self.now.0.saturating_add(length));
         let audience = if danger!(self.misaddressed) { self.relay } else { self.target };
         let document = signing.document(|w, slot| {
-            w.open(ASSERTION).attribute("ID", &id).attribute("Version", "2.0");
-            w.attribute("IssueInstant", &time(self.now)).declare(ns::DS);
+            w.open(ASSERTION).declare(ns::DS).attribute("ID", &id);
+            w.attribute("IssueInstant", &time(self.now)).attribute("Version", "2.0");
             w.element(ISSUER, self.relay);
             if !danger!(self.unsigned) {
                 slot.enveloped(w, &id);
@@ -150,11 +150,11 @@ impl Mint<'_> {
     ) {
         w.open(SUBJECT_CONFIRMATION).attribute("Method", HOLDER_OF_KEY);
         NameId::new(ENTITY, entity).write(w);
-        w.open(SUBJECT_CONFIRMATION_DATA).attribute("Recipient", audience);
-        w.attribute("NotOnOrAfter", &time(until));
+        w.open(SUBJECT_CONFIRMATION_DATA).attribute("NotOnOrAfter", &time(until));
+        w.attribute("Recipient", audience);
         if !danger!(self.holderless) {
             w.open(KEY_INFO).open(X509_DATA);
-            w.element(X509_CERTIFICATE, &encode_base64(certificate.der())).close().close();
+            w.open(X509_CERTIFICATE).base64(certificate.der()).close().close().close();
         }
         w.close().close();
     }
@@ -168,7 +168,7 @@ impl Mint<'_> {
         let qualifier = if danger!(self.misqualified) { self.relay } else { self.target };
         let around = NameId::new(self.identifier.scheme().uri(), "").by(self.relay).for_party(qualifier);
         let name_id = NameId { value: Zeroizing::new(self.identifier.expose().to_owned()), ..around.clone() };
-        let plaintext = Zeroizing::new(Writer::build(|w| name_id.write(w))?.write());
+        let plaintext = Zeroizing::new(Writer::build(|w| name_id.write(w))?.into_bytes());
         // [envelope.issue.padded], [privacy.ciphertext.size]: as long as with the longest number that there is.
         let longest = Writer::build(|w| around.write(w))?.write().len().saturating_add(LONGEST_NUMBER);
         let block = longest.checked_next_multiple_of(BLOCK).unwrap_or(BLOCK);
