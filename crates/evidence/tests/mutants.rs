@@ -69,14 +69,8 @@ fn what_a_card_says_is_bent() {
     let scene = Scene::of(&transcript, &transcript.cases()[0]);
     let answers = |id: &str| -> Vec<Vec<String>> {
         let mutator = MUTATORS.iter().find(|mutator| mutator.id == id).unwrap();
-        let of = |scene: &Scene<'_>| {
-            let answers = scene
-                .exchange()
-                .apdus()
-                .map(|apdu| apdu.answer.map_or("-", |(_, text)| text).to_owned())
-                .collect();
-            answers
-        };
+        let said = |apdu: Apdu<'_>| apdu.answer.map_or("-", |(_, text)| text).to_owned();
+        let of = |scene: &Scene<'_>| scene.exchange().apdus().map(said).collect();
         (mutator.bend)(&scene).iter().map(of).collect()
     };
     assert_eq!(answers("silence"), [["-", "-", "-"]]);
