@@ -134,7 +134,8 @@ impl Store {
             Err(error) => return Err(file(&error)),
         }
         let moving = schema::moving(&connection).map_err(|error| file(&error))?;
-        let writer = writer::Writer::start(connection).map_err(|error| file(&error))?;
+        let writer =
+            writer::Writer::start(connection, writer::Company::Shared).map_err(|error| file(&error))?;
         let readers = Readers::of(path.to_owned());
         let maps = Maps::open(Maps::path(path))?;
         let store = Self { path: path.to_owned(), writer, readers, maps, edge: Mutex::default() };

@@ -7,7 +7,7 @@ use chukei_relay::Unavailable;
 use chukei_relay::numbers::NumberKind;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::writer::Writer;
+use crate::writer::{Company, Writer};
 use crate::{Readers, StoreError, configure};
 
 /// Each step brings a file from the version of its place in the list to the next.
@@ -111,6 +111,8 @@ const STEPS: &[&str] = &["
 /// Statements that are kept prepared.
 const STATEMENTS: usize = 64;
 
+/// Memory of the writing connection for pages, in KiB: changes come in no order, and each touches some five pages.
+const CACHE: i64 = 256 * 1024;
 /// Octets of the journal that stay between imports; that of a large import is as long as what it changed.
 const JOURNAL: i64 = 64 << 20;
 
@@ -132,13 +134,14 @@ impl Maps {
         let mut connection = Connection::open(&path).map_err(|error| file(&error))?;
         configure(&connection).map_err(|error| file(&error))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "cache_size", -CACHE).map_err(|error| file(&error))?;
         connection.pragma_update(None, "journal_size_limit", JOURNAL).map_err(|error| file(&error))?;
         match migrate(&mut connection) {
             Ok(None) => {}
             Ok(Some(version)) => return Err(StoreError::Newer { path, version }),
             Err(error) => return Err(file(&error)),
         }
-        let writer = Writer::start(connection).map_err(|error| file(&error))?;
+        let writer = Writer::start(connection, Company::Alone).map_err(|error| file(&error))?;
         Ok(Self { writer, readers: Readers::of(path) })
     }
 
