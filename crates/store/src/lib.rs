@@ -107,6 +107,11 @@ pub enum StoreError {
         /// Its version.
         version: i64,
     },
+    /// The file of the mappings is not there, or is another ledger's: a copy or a backup was put back in part.
+    Parted {
+        /// Where it should be.
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for StoreError {
@@ -115,6 +120,9 @@ impl fmt::Display for StoreError {
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Newer { path, version } => {
                 write!(f, "{}: version {version} of the schema is newer than this program", path.display())
+            }
+            Self::Parted { path } => {
+                write!(f, "{}: the mappings that belong to this ledger are not here", path.display())
             }
         }
     }
@@ -138,19 +146,21 @@ impl Store {
             Err(error) => return Err(file(&error)),
         }
         let moving = schema::moving(&connection).map_err(|error| file(&error))?;
-        let writer = writer::Writer::start(connection).map_err(|error| file(&error))?;
+        let due = schema::mark(&connection).map_err(|error| file(&error))?;
+        let writer =
+            writer::Writer::start(connection, writer::Company::Shared).map_err(|error| file(&error))?;
         let readers = Readers::of(path.to_owned());
-        let maps = Maps::open(Maps::path(path))?;
-        let store = Self {
-            path: path.to_owned(),
-            writer,
-            readers,
-            maps,
-            fresh: Mutex::default(),
-            edge: Mutex::default(),
-        };
+        let (maps, mark) = Maps::open(Maps::path(path), due)?;
+        let (fresh, edge) = Default::default();
+        let store = Self { path: path.to_owned(), writer, readers, maps, fresh, edge };
         if let Some(rows) = moving {
             store.move_mappings(rows).map_err(|error| file(&error))?;
+        }
+        if due.is_none() {
+            let put = move |connection: &Connection| {
+                connection.execute("INSERT INTO beside VALUES (1, ?1)", [mark])
+            };
+            store.writer.write(put).map_err(|error| file(&error))?;
         }
         Ok(store)
     }

@@ -7,7 +7,7 @@ use chukei_relay::Unavailable;
 use chukei_relay::numbers::NumberKind;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::writer::Writer;
+use crate::writer::{Company, Writer};
 use crate::{Readers, StoreError, configure};
 
 /// Each step brings a file from the version of its place in the list to the next.
@@ -104,6 +104,8 @@ const STEPS: &[&str] = &["
     CREATE TRIGGER version_stays BEFORE DELETE ON version
         BEGIN SELECT RAISE (ABORT, 'a version stays'); END;
 
+    -- Which file of the ledger this one belongs to.
+    CREATE TABLE beside (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB NOT NULL) STRICT;
     CREATE TABLE numbering (one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL) STRICT;
     INSERT INTO numbering VALUES (1, 1);
 "];
@@ -111,6 +113,8 @@ const STEPS: &[&str] = &["
 /// Statements that are kept prepared.
 const STATEMENTS: usize = 64;
 
+/// Memory of the writing connection for pages, in KiB: changes come in no order, and each touches some five pages.
+const CACHE: i64 = 256 * 1024;
 /// Octets of the journal that stay between imports; that of a large import is as long as what it changed.
 const JOURNAL: i64 = 64 << 20;
 
@@ -126,20 +130,38 @@ impl Maps {
         store.with_extension("mappings.db")
     }
 
-    pub(crate) fn open(path: PathBuf) -> Result<Self, StoreError> {
+    /// Opens the file that has the mark, or makes one with a new mark if there has been none. Gives the mark.
+    pub(crate) fn open(path: PathBuf, due: Option<[u8; 16]>) -> Result<(Self, [u8; 16]), StoreError> {
+        // A relay without its mappings would tell of everybody that nobody knows them.
+        if due.is_some() && !path.exists() {
+            return Err(StoreError::Parted { path });
+        }
         let file =
             |error: &dyn std::fmt::Display| StoreError::File { path: path.clone(), error: error.to_string() };
         let mut connection = Connection::open(&path).map_err(|error| file(&error))?;
         configure(&connection).map_err(|error| file(&error))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "cache_size", -CACHE).map_err(|error| file(&error))?;
         connection.pragma_update(None, "journal_size_limit", JOURNAL).map_err(|error| file(&error))?;
         match migrate(&mut connection) {
             Ok(None) => {}
             Ok(Some(version)) => return Err(StoreError::Newer { path, version }),
             Err(error) => return Err(file(&error)),
         }
-        let writer = Writer::start(connection).map_err(|error| file(&error))?;
-        Ok(Self { writer, readers: Readers::of(path) })
+        let known = crate::schema::mark(&connection).map_err(|error| file(&error))?;
+        let mark = match (due, known) {
+            (None, Some(mark)) => mark,
+            (Some(due), Some(mark)) if due == mark => mark,
+            (Some(_), _) => return Err(StoreError::Parted { path }),
+            (None, None) => {
+                let mark: [u8; 16] = chukei_crypto::random_bytes().map_err(|error| file(&error))?;
+                let put = connection.execute("INSERT INTO beside VALUES (1, ?1)", [mark]);
+                put.map_err(|error| file(&error))?;
+                mark
+            }
+        };
+        let writer = Writer::start(connection, Company::Alone).map_err(|error| file(&error))?;
+        Ok((Self { writer, readers: Readers::of(path) }, mark))
     }
 
     /// Reads what is committed.

@@ -1,6 +1,6 @@
 //! The tables, as a list of steps that only grows.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::maps::Old;
 
@@ -133,6 +133,8 @@ const STEPS: &[&str] = &["
     DROP INDEX mapping_by_number;
     DROP INDEX mapping_by_person;
     ALTER TABLE mapping RENAME TO mapping_moves;
+    -- Which file of mappings belongs to this one.
+    CREATE TABLE beside (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB NOT NULL) STRICT;
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.
@@ -167,6 +169,11 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<Option<i6
     transaction.pragma_update(None, "user_version", STEPS.len())?;
     transaction.commit()?;
     Ok(None)
+}
+
+/// The mark of the file of mappings that belongs to this one, if there has been one.
+pub(crate) fn mark(connection: &Connection) -> rusqlite::Result<Option<[u8; 16]>> {
+    connection.query_row("SELECT mark FROM beside", [], |row| row.get(0)).optional()
 }
 
 /// Mappings that have not gone to their own file yet.

@@ -16,7 +16,17 @@ const LINGER: Duration = Duration::from_millis(1);
 
 /// Tells the caller how the commit ended.
 type Tell = Box<dyn FnOnce(bool) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Tell + Send>;
+/// What to do in a transaction; says whether that is to be committed.
+type Job = Box<dyn FnOnce(&Connection, Company) -> (Tell, bool) + Send>;
+
+/// Whether jobs share their commits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Many small ones: what waits is committed together, and each is undone alone.
+    Shared,
+    /// Few that may be very large: each is a transaction of its own. A savepoint would write every page twice.
+    Alone,
+}
 
 /// What becomes of what a job did.
 pub(crate) enum Verdict<T> {
@@ -31,10 +41,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection) -> std::io::Result<Self> {
+    pub(crate) fn start(connection: Connection, company: Company) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::sync_channel(QUEUE);
         let thread = std::thread::Builder::new().name("store writer".to_owned());
-        let thread = thread.spawn(move || work(connection, &waiting))?;
+        let thread = thread.spawn(move || work(connection, &waiting, company))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -67,9 +77,13 @@ impl Writer {
         job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send + 'static,
         tell: impl FnOnce(Option<T>) + Send + 'static,
     ) -> Result<(), Unavailable> {
-        let job: Job = Box::new(move |connection| {
-            let result = nested(connection, job);
-            Box::new(move |committed| tell(result.ok().filter(|_| committed)))
+        let job: Job = Box::new(move |connection, company| {
+            let (result, stays) = match company {
+                Company::Shared => (nested(connection, job), true),
+                Company::Alone => decided(job(connection)),
+            };
+            let tell: Tell = Box::new(move |committed| tell(result.ok().filter(|_| committed)));
+            (tell, stays)
         });
         self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(Unavailable)
     }
@@ -90,16 +104,21 @@ fn nested<T>(
     job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>>,
 ) -> rusqlite::Result<T> {
     connection.execute_batch("SAVEPOINT job")?;
-    let (result, stays) = match job(connection) {
-        Ok(Verdict::Keep(result)) => (Ok(result), true),
-        Ok(Verdict::Undo(result)) => (Ok(result), false),
-        Err(error) => (Err(error), false),
-    };
+    let (result, stays) = decided(job(connection));
     connection.execute_batch(if stays { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
     result
 }
 
-fn work(mut connection: Connection, waiting: &Receiver<Job>) {
+/// The result, and whether what was done stays.
+fn decided<T>(done: rusqlite::Result<Verdict<T>>) -> (rusqlite::Result<T>, bool) {
+    match done {
+        Ok(Verdict::Keep(result)) => (Ok(result), true),
+        Ok(Verdict::Undo(result)) => (Ok(result), false),
+        Err(error) => (Err(error), false),
+    }
+}
+
+fn work(mut connection: Connection, waiting: &Receiver<Job>, company: Company) {
     let mut had_company = false;
     while let Ok(first) = waiting.recv() {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
@@ -109,16 +128,22 @@ fn work(mut connection: Connection, waiting: &Receiver<Job>) {
             drop((first, meanwhile));
             continue;
         };
-        let mut tells = vec![first(&transaction)];
+        let (tell, stays) = first(&transaction, company);
+        if company == Company::Alone {
+            let ended = if stays { transaction.commit() } else { transaction.rollback() };
+            tell(ended.is_ok());
+            continue;
+        }
+        let mut tells = vec![tell];
         let until = Instant::now() + LINGER;
         while tells.len() < BATCH {
             match waiting.try_recv() {
-                Ok(job) => tells.push(job(&transaction)),
+                Ok(job) => tells.push(job(&transaction, company).0),
                 Err(TryRecvError::Disconnected) => break,
                 Err(TryRecvError::Empty) if !had_company => break,
                 Err(TryRecvError::Empty) => {
                     match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                        Ok(job) => tells.push(job(&transaction)),
+                        Ok(job) => tells.push(job(&transaction, company).0),
                         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
                     }
                 }
@@ -142,7 +167,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let connection = Connection::open(scratch.path().join("test.db")).unwrap();
         connection.execute_batch("CREATE TABLE t (x TEXT UNIQUE)").unwrap();
-        (scratch, Writer::start(connection).unwrap())
+        (scratch, Writer::start(connection, Company::Shared).unwrap())
     }
 
     fn insert(writer: &Writer, text: &str) -> Result<usize, Unavailable> {

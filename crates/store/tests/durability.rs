@@ -226,6 +226,27 @@ fn what_is_no_state_is_not_opened() {
 }
 
 #[test]
+fn a_ledger_is_not_opened_without_its_mappings_or_with_another_s() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (one, two) = (scratch.path().join("one.db"), scratch.path().join("two.db"));
+    let (mine, other) = (scratch.path().join("one.mappings.db"), scratch.path().join("two.mappings.db"));
+    drop(Store::open(&one).unwrap());
+    drop(Store::open(&two).unwrap());
+    let kept = std::fs::read(&mine).unwrap();
+    std::fs::remove_file(&mine).unwrap();
+    assert!(matches!(Store::open(&one), Err(StoreError::Parted { .. })));
+    assert!(!mine.exists(), "none is made in its place");
+    std::fs::copy(&other, &mine).unwrap();
+    assert!(matches!(Store::open(&one), Err(StoreError::Parted { .. })));
+    for file in Store::files(&one).iter().filter(|file| file.to_string_lossy().contains("mappings")) {
+        let _ = std::fs::remove_file(file);
+    }
+    std::fs::write(&mine, kept).unwrap();
+    drop(Store::open(&one).unwrap());
+    drop(Store::open(&two).unwrap());
+}
+
+#[test]
 fn there_is_no_column_for_what_a_relay_must_not_know() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("state.db");
@@ -262,6 +283,10 @@ fn there_is_no_column_for_what_a_relay_must_not_know() {
             "agreement.requester",
             "agreement.target",
             "agreement.via_relay",
+            "beside.mark",
+            "beside.mark",
+            "beside.one",
+            "beside.one",
             "chain.chain",
             "chain.hash",
             "chain.key",

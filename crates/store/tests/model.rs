@@ -272,7 +272,7 @@ impl Model {
                         || numbers
                             .iter()
                             .any(|new| (&new.party, new.number.kind().name()) == (&key.0, key.1));
-                    cell.person == person && is_about && !is_foreign(cell, key)
+                    cell.person == person && is_about && !is_foreign(cell, key) && !said.contains(key)
                 })
                 .map(|(key, _)| key.clone())
                 .collect();

@@ -18,6 +18,8 @@ struct New<'a> {
     suspended: Option<i64>,
     /// Whether it stands in the store by now.
     is_put: bool,
+    /// Whether who has the last word about it has said so already: what the source says adds nothing, and ends nothing.
+    is_said: bool,
 }
 
 impl<'a> New<'a> {
@@ -36,7 +38,7 @@ impl<'a> New<'a> {
         let (source, since) = (writing.source, writing.version);
         // What is suspended stays so, whatever a register says, until it is resumed.
         let held = self.suspended.filter(|at| *at < until).map(|_| until);
-        let until = self.suspended.map_or(until, |at| until.min(at));
+        let until = self.suspended.map_or(until, |at| until.min(at.max(from)));
         Row { kind, party, number, from, until, held, source, since, doubtful }
     }
 }
@@ -71,7 +73,7 @@ impl Work<'_> {
         let mut news = Vec::with_capacity(numbers.len());
         for assigned in numbers {
             let party = self.party(assigned)?;
-            let new = New { assigned, party, suspended: None, is_put: false };
+            let new = New { assigned, party, suspended: None, is_put: false, is_said: false };
             let is_second = |other: &New<'_>| other.kind() == new.kind() && other.party.party == party.party;
             // Several public-cost numbers are several, the same one twice is not.
             let is_twice = news
@@ -107,6 +109,10 @@ impl Work<'_> {
         for new in &mut news {
             let held = rows.iter().filter(|row| row.held.is_some() && row.is(new.of()) && from < row.end());
             new.suspended = held.map(|row| row.until).min();
+            let is_foreign = |row: &&Row| row.source != self.source && !self.owns(new.party);
+            new.is_said =
+                rows.iter().filter(is_foreign).any(|row| row.is(new.of()) && row.overlaps(from, until));
+            new.is_put = new.is_said;
         }
         for row in rows {
             self.restate(change, writing, &row, &mut news, (from, until))?;
@@ -120,7 +126,7 @@ impl Work<'_> {
     /// Somebody about whom the source has spoken under this key, if nothing of it counts any more.
     fn known_before(&mut self, change: &Change, found: &mut BTreeSet<i64>) -> Result<(), Stop> {
         let party = self.known_party(&change.key.party)?;
-        let of = New { assigned: &change.key, party, suspended: None, is_put: false }.of();
+        let of = New { assigned: &change.key, party, suspended: None, is_put: false, is_said: false }.of();
         let mut ever = BTreeSet::new();
         rows::persons(self.connection, of, i64::MIN, i64::MAX, &mut ever)?;
         for person in ever {
@@ -154,17 +160,20 @@ impl Work<'_> {
         }
         if !is_mine && !pair.is_some_and(|party| self.owns(party)) {
             // Somebody else has said so before, or says something else.
-            return match same {
-                _ if !row.overlaps(from, until) => Ok(()),
-                Some(new) => {
-                    new.is_put = true;
-                    Ok(())
-                }
-                None => Err(MappingFault::Overlap.into()),
-            };
+            let contradicts = same.is_none() && row.overlaps(from, until);
+            return if contradicts { Err(MappingFault::Overlap.into()) } else { Ok(()) };
+        }
+        if same.as_ref().is_some_and(|new| new.is_said) {
+            return Ok(());
         }
         if let Some(new) = same.filter(|new| !new.is_put) {
             new.is_put = true;
+            if !is_mine && row.from < from {
+                // What somebody else said about the time before stays his word.
+                let begun = new.row(writing, from, until);
+                self.cut(writing, row, from)?;
+                return self.add(writing, &begun);
+            }
             let changed = new.row(writing, row.from.min(from), until);
             let is_same = (changed.from, changed.until, changed.held, changed.source)
                 == (row.from, row.until, row.held, row.source);
@@ -181,7 +190,7 @@ impl Work<'_> {
 
     fn join(&mut self, change: &Change, number: &Assigned, from: i64) -> Result<(), Stop> {
         let party = self.party(number)?;
-        let new = New { assigned: number, party, suspended: None, is_put: false };
+        let new = New { assigned: number, party, suspended: None, is_put: false, is_said: false };
         let person = self.person(&change.key, from)?;
         self.no_other(&new, person, from, OPEN.0)?;
         self.version(person, change)?;
@@ -228,7 +237,7 @@ impl Work<'_> {
     fn suspend(&mut self, change: &Change, at: i64) -> Result<(), Stop> {
         let (person, of) = self.own_key(change, at)?;
         let mut rows = rows::of_person(self.connection, person)?;
-        rows.retain(|row| row.is(of) && row.held.is_none() && at < row.until);
+        rows.retain(|row| row.is(of) && at < row.until);
         if !rows.iter().any(|row| row.from <= at) {
             return Err(MappingFault::NotCurrent.into());
         }
@@ -236,7 +245,7 @@ impl Work<'_> {
         let writing = Writing { person, source: self.source, version: change.version };
         // Not only until the present interval ends.
         for row in rows {
-            let held = Row { until: at.max(row.from), held: Some(row.until), ..row.clone() };
+            let held = Row { until: at.max(row.from), held: Some(row.end()), ..row.clone() };
             self.replace(writing, &row, Some(&held))?;
         }
         Ok(())
@@ -272,7 +281,7 @@ impl Work<'_> {
             return Err(MappingFault::Kind.into());
         }
         let party = self.party(number)?;
-        let new = New { assigned: number, party, suspended: None, is_put: false };
+        let new = New { assigned: number, party, suspended: None, is_put: false, is_said: false };
         let (person, of) = self.own_key(change, at)?;
         if new.of() == of {
             return Err(MappingFault::Overlap.into());
@@ -301,7 +310,7 @@ impl Work<'_> {
     /// Whom a key leads to: at this time, or if to nobody then, ever.
     fn person(&mut self, key: &Assigned, at: i64) -> Result<i64, Stop> {
         let party = self.known_party(&key.party)?;
-        let of = New { assigned: key, party, suspended: None, is_put: false }.of();
+        let of = New { assigned: key, party, suspended: None, is_put: false, is_said: false }.of();
         let mut found = BTreeSet::new();
         rows::persons(self.connection, of, at, at.saturating_add(1), &mut found)?;
         if found.is_empty() {
@@ -313,7 +322,7 @@ impl Work<'_> {
     /// A key of which the source may say what becomes of it.
     fn own_key<'k>(&mut self, change: &'k Change, at: i64) -> Result<(i64, Of<'k>), Stop> {
         let party = self.party(&change.key)?;
-        let of = New { assigned: &change.key, party, suspended: None, is_put: false }.of();
+        let of = New { assigned: &change.key, party, suspended: None, is_put: false, is_said: false }.of();
         Ok((self.person(&change.key, at)?, of))
     }
 
@@ -331,10 +340,12 @@ impl Work<'_> {
         party.owner.is_some_and(|(owner, _)| owner == self.source)
     }
 
-    /// Lets a row end at this time, or takes it out if it would begin then or later.
+    /// Lets a row end at this time, suspended until then if it is; or takes it out if it would begin then or later.
     fn cut(&mut self, writing: Writing, row: &Row, at: i64) -> Result<(), Stop> {
-        let ended = Row { until: row.until.min(at), held: None, ..row.clone() };
-        self.replace(writing, row, Some(&ended).filter(|row| row.from < row.until))
+        let end = row.end().min(at);
+        let until = row.until.min(end);
+        let ended = Row { until, held: row.held.filter(|_| until < end).map(|_| end), ..row.clone() };
+        self.replace(writing, row, Some(&ended).filter(|row| row.from < row.end()))
     }
 
     fn replace(&mut self, writing: Writing, row: &Row, with: Option<&Row>) -> Result<(), Stop> {
