@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use chukei_reason::Reason;
 
-const ROLES: [&str; 6] = ["receiver", "sender", "relay", "requester", "responder", "vendor"];
+const ROLES: [&str; 7] = ["receiver", "sender", "relay", "requester", "responder", "vendor", "card"];
 
 /// Sentences by identifier: the lines that follow `r[…]`.
 fn sentences() -> BTreeMap<String, Vec<String>> {
