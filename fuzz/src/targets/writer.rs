@@ -74,6 +74,12 @@ pub fn run(data: &[u8]) {
     let again = Document::parse(written.as_slice());
     let again = again.unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(&written)));
     assert!(again == document, "and reads as it is: {}", String::from_utf8_lossy(&written));
+    let canonical = |document: &Document| document.canonical(document.root()).to_vec();
+    assert_eq!(
+        canonical(&document),
+        canonical(&again),
+        "what is spelled while it is built is spelled as what is read"
+    );
 }
 
 fn step(program: &mut Program<'_>, w: &mut Writer<'_>, model: &mut Model) {
@@ -108,8 +114,9 @@ fn step(program: &mut Program<'_>, w: &mut Writer<'_>, model: &mut Model) {
             model.text(&text);
         }
         6 => {
-            w.placeholder();
-            model.text("-");
+            let octets = 1 + program.below(4);
+            w.placeholder(octets);
+            model.text(&"-".repeat(octets));
         }
         7 => {
             w.close();
