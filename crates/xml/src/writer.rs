@@ -336,6 +336,10 @@ impl Writer<'_> {
         if !(prefix.is_empty() || chars::is_ncname(prefix)) {
             return refuse(Reason::Name, "an NCName as prefix", 0..0);
         }
+        // Namespaces in XML 1.0 §2.2: only names without a prefix can be in no namespace.
+        if !prefix.is_empty() && namespace.is_empty() {
+            return refuse(Reason::UnboundPrefix, "a prefix with a namespace", 0..0);
+        }
         let prefix = self.number_prefix(prefix)?;
         check(namespace)?;
         let name = Slice::decoded(push(&mut self.builder.tree.decoded, namespace));

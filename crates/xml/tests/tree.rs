@@ -85,6 +85,12 @@ fn a_writer_declares_what_is_used_and_refuses_what_xml_does() {
     );
     assert_eq!(
         bad(|w| {
+            w.open_as("p", "", "a").close();
+        }),
+        Reason::UnboundPrefix
+    );
+    assert_eq!(
+        bad(|w| {
             w.open_as("saml", "urn:p", "a").declare(ns::SAML).close();
         }),
         Reason::Namespace
