@@ -18,6 +18,8 @@ use crate::{
     say::{Exit, Failure, Say, catalogue},
 };
 
+/// First line of a description that a run has made.
+const MADE: &str = "# Made by chukei run.\n";
 /// Name of the bundle among the outputs.
 const BUNDLE: &str = "evidence.chukei";
 /// What there is of it while a run is under way, and after one that was interrupted.
@@ -58,7 +60,7 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     let claims: Vec<String> = asked.card.claim.iter().map(|claim| quoted(claim)).collect();
     let pins = asked.card.pins.as_deref().map(|pins| format!("pins = {}\n", path(pins)));
     let text = format!(
-        "profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"–\"\nname = {}\nversion = \"–\"\n\n[card]\n{place}\n{}",
+        "{MADE}profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"–\"\nname = {}\nversion = \"–\"\n\n[card]\n{place}\n{}",
         quoted(profile),
         claims.join(", "),
         quoted(&name),
@@ -68,7 +70,14 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
         Sut::parse(&text, Path::new("")).map_err(|fault| Failure::setup(&fault, "--profile").usage())?;
     fs::create_dir_all(&asked.out).map_err(|error| Failure::write(&asked.out, &error))?;
     let file = asked.out.join("sut.toml");
-    fs::write(&file, text).map_err(|error| Failure::write(&file, &error))?;
+    // What somebody else has written there stays.
+    let is_free = match fs::read_to_string(&file) {
+        Ok(there) => there.starts_with(MADE),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if is_free {
+        fs::write(&file, text).map_err(|error| Failure::write(&file, &error))?;
+    }
     Ok(Some(sut))
 }
 
@@ -90,7 +99,9 @@ pub(crate) fn doctor(asked: &args::Doctor, say: &Say) -> Result<Exit, Failure> {
     let sut = read(&asked.sut)?;
     if let Some(place) = &sut.card {
         let (mut contacts, _) = inserted(place)?;
-        let atr = contacts.reset().unwrap_or_default();
+        let atr = contacts.reset().map_err(|how| {
+            Failure::new(Exit::Setup, "pcsc.mute", [how.name()]).fix("pcsc.card-fix", [""; 0])
+        })?;
         let atr: String = atr.iter().map(|octet| format!("{octet:02X}")).collect();
         say.result(format_args!("✓ ATR {atr}"));
         say.result(say.text("doctor.ready", [asked.sut.display().to_string()]));
@@ -244,6 +255,9 @@ fn key(file: Option<&Path>, seed: u64) -> Result<BundleKey, Failure> {
 /// Private keys of the world folder: none of them may stand in evidence.
 fn secrets(sut: &Sut) -> Secrets {
     let mut secrets = Secrets::default();
+    if sut.card.is_some() {
+        return secrets; // the suite has no key for a card
+    }
     let folders = fs::read_dir(sut.world.join("keys")).into_iter().flatten().flatten();
     let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
     let keys: Vec<PathBuf> =

@@ -1,37 +1,29 @@
 //! `chukei ledger` as a person and an operator use it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod support;
+
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use chukei_crypto::UnixTime;
 use chukei_profile::history::Kind;
 use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::{AccessLog, NewEntry, Person};
 use chukei_store::{MappingRow, Store};
+use support::{Folder, Said};
 
 const A: &str = "https://insurer-a.example.test/";
 const ORIGIN: &str = "relay.example.test/ledger";
 const NUMBER: &str = "1234567890";
 
-struct Desk {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
+/// A folder with what the tests need.
+struct Desk(Folder);
 
 impl Desk {
     /// A relay's state with ten entries about one person.
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let desk = Self { path: folder.path().to_owned(), _folder: folder };
+        let desk = Self(Folder::new());
         let store = desk.store();
         let row = MappingRow {
             person: Person(1),
@@ -46,7 +38,7 @@ impl Desk {
     }
 
     fn store(&self) -> Store {
-        Store::open(&self.path.join("relay.db")).unwrap()
+        Store::open(&self.0.path.join("relay.db")).unwrap()
     }
 
     fn record(&self, entries: i64) {
@@ -65,20 +57,7 @@ impl Desk {
     }
 
     fn run(&self, lang: &str, words: &[&str], stdin: &str) -> Said {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chukei"))
-            .args(["--lang", lang, "ledger"])
-            .args(words)
-            .current_dir(&self.path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that reads nothing may be gone by now.
-        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let text = |octets| String::from_utf8(octets).unwrap();
-        Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+        self.0.chukei(lang, "ledger", words, stdin)
     }
 
     fn prove(&self, out: &str, more: &[&str], number: &str) -> Said {
@@ -95,7 +74,7 @@ impl Desk {
         let desk = Self::new();
         let made = desk.run("en", &["key", "--origin", ORIGIN, "--out", "log.pem"], "");
         assert_eq!(made.code, 0, "{}", made.err);
-        fs::write(desk.path.join("policy.txt"), format!("{}quorum none\n", made.out)).unwrap();
+        fs::write(desk.0.path.join("policy.txt"), format!("{}quorum none\n", made.out)).unwrap();
         let proved = desk.prove("history.json", &[], &format!("{NUMBER}\n"));
         assert_eq!(proved.code, 0, "{}", proved.err);
         desk
@@ -106,7 +85,7 @@ impl Desk {
     }
 
     fn change(&self, file: &str, from: &str, to: &str) {
-        let path: &Path = &self.path.join(file);
+        let path: &Path = &self.0.path.join(file);
         let text = fs::read_to_string(path).unwrap();
         assert!(text.contains(from), "{from}");
         fs::write(path, text.replacen(from, to, 1)).unwrap();
@@ -138,7 +117,7 @@ fn a_person_checks_their_history_and_its_growth() {
 #[test]
 fn a_lie_is_explained_in_both_languages() {
     let desk = Desk::proved();
-    let sound = fs::read_to_string(desk.path.join("history.json")).unwrap();
+    let sound = fs::read_to_string(desk.0.path.join("history.json")).unwrap();
     desk.change("history.json", "NotMember", "granted");
     for (lang, words) in [
         ("ja", "項目 1 の内容は、記録されたときのものではありません"),
@@ -148,11 +127,11 @@ fn a_lie_is_explained_in_both_languages() {
         assert_eq!(found.code, 7, "{lang}");
         assert!(found.out.contains(words) && found.err.contains("→"), "{lang}: {} {}", found.out, found.err);
     }
-    fs::write(desk.path.join("history.json"), sound).unwrap();
+    fs::write(desk.0.path.join("history.json"), sound).unwrap();
     assert_eq!(desk.verify("en", "history.json").code, 0);
     // Another log's key.
     let other = desk.run("en", &["key", "--origin", ORIGIN, "--out", "other.pem"], "");
-    fs::write(desk.path.join("policy.txt"), format!("{}quorum none\n", other.out)).unwrap();
+    fs::write(desk.0.path.join("policy.txt"), format!("{}quorum none\n", other.out)).unwrap();
     let found = desk.verify("en", "history.json");
     assert!(found.code == 7 && found.out.contains("not signed by a log that you trust"), "{}", found.out);
 }
@@ -165,7 +144,7 @@ fn what_cannot_be_read_is_named_with_its_place() {
     assert_eq!(found.code, 2);
     assert!(found.err.contains("history.json is no proof bundle: "), "{}", found.err);
     assert_eq!(desk.verify("en", "absent.json").code, 2);
-    fs::write(desk.path.join("policy.txt"), "log x\n").unwrap();
+    fs::write(desk.0.path.join("policy.txt"), "log x\n").unwrap();
     let found = desk.verify("ja", "history.json");
     assert_eq!(found.code, 2);
     assert_eq!(desk.run("en", &["verify", "log.pem"], "").code, 2);
@@ -182,9 +161,9 @@ fn what_is_asked_wrongly_is_refused() {
         "never overwritten"
     );
     assert_eq!(desk.run("en", &["key", "--origin", "a b", "--out", "b.pem"], "").code, 2);
-    fs::write(desk.path.join("log.pem"), "no key").unwrap();
+    fs::write(desk.0.path.join("log.pem"), "no key").unwrap();
     assert_eq!(desk.prove("x.json", &[], NUMBER).code, 2);
-    assert!(!desk.path.join("x.json").exists() && !desk.path.join("b.pem").exists());
+    assert!(!desk.0.path.join("x.json").exists() && !desk.0.path.join("b.pem").exists());
 }
 
 #[test]
@@ -199,7 +178,7 @@ fn an_operator_publishes_the_tree() {
         "",
     );
     assert_eq!(seen.code, 0, "{}", seen.out);
-    assert!(desk.path.join("public/tile/0/000.p/21").exists());
+    assert!(desk.0.path.join("public/tile/0/000.p/21").exists());
     assert_eq!(desk.run("en", &[&words, ["log.pem"].as_slice()].concat(), "").code, 3);
 }
 
@@ -227,38 +206,38 @@ fn a_witness_signs_what_goes_on_from_what_it_signed_and_nothing_else() {
     let second = cosign("en");
     assert!(second.code == 0 && second.out.contains("size 422: it goes on"), "{} {}", second.out, second.err);
     // Who demands the witness has it.
-    let log = fs::read_to_string(desk.path.join("policy.txt")).unwrap();
+    let log = fs::read_to_string(desk.0.path.join("policy.txt")).unwrap();
     let log = log.lines().next().unwrap();
     let policy = format!("{log}\n{}group g all relay-2.example.test\nquorum g\n", made.out);
     let policy = chukei_ledger::Policy::parse(&policy).unwrap();
-    let signed = fs::read_to_string(desk.path.join("cosigned")).unwrap();
+    let signed = fs::read_to_string(desk.0.path.join("cosigned")).unwrap();
     assert_eq!(policy.trust(&signed).unwrap().witnesses.len(), 1);
-    policy.trust(&fs::read_to_string(desk.path.join("public/checkpoint")).unwrap()).unwrap_err();
+    policy.trust(&fs::read_to_string(desk.0.path.join("public/checkpoint")).unwrap()).unwrap_err();
 
     // Another history under the same key: of the same size, longer, and shorter.
-    let seen = fs::read_to_string(desk.path.join("seen")).unwrap();
+    let seen = fs::read_to_string(desk.0.path.join("seen")).unwrap();
     let other = Desk::new();
-    fs::copy(desk.path.join("log.pem"), other.path.join("log.pem")).unwrap();
+    fs::copy(desk.0.path.join("log.pem"), other.0.path.join("log.pem")).unwrap();
     for (more, words) in
         [(0, "something was cut off"), (200, "the past was changed"), (1000, "the past was changed")]
     {
         other.record(more);
         let words_of = ["publish", "--state", "relay.db", "--key", "log.pem", "--origin", ORIGIN, "--out"];
-        let folder = desk.path.join("public");
+        let folder = desk.0.path.join("public");
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(other.run("en", &[&words_of, [folder.to_str().unwrap()].as_slice()].concat(), "").code, 0);
         let refused = cosign("en");
         assert!(refused.code == 7 && refused.err.contains(words), "{more}: {}", refused.err);
-        assert_eq!(fs::read_to_string(desk.path.join("seen")).unwrap(), seen, "nothing is signed");
+        assert_eq!(fs::read_to_string(desk.0.path.join("seen")).unwrap(), seen, "nothing is signed");
     }
-    fs::remove_dir_all(desk.path.join("public")).unwrap();
+    fs::remove_dir_all(desk.0.path.join("public")).unwrap();
     publish();
-    fs::remove_dir_all(desk.path.join("public/tile")).unwrap();
+    fs::remove_dir_all(desk.0.path.join("public/tile")).unwrap();
     desk.record(1);
     // Nothing new, so nothing has to be proved; then tiles are missing.
     assert_eq!(cosign("ja").code, 0);
     publish();
-    let tile = desk.path.join("public/tile/0/001.p");
+    let tile = desk.0.path.join("public/tile/0/001.p");
     fs::remove_dir_all(tile).unwrap();
     let refused = cosign("ja");
     assert!(refused.code == 7 && refused.err.contains("タイルがないか"), "{}", refused.err);
@@ -275,7 +254,7 @@ fn an_operator_checks_the_whole_ledger() {
     let words = ["fsck", "relay.db", "--policy", "policy.txt"];
     let sound = desk.run("en", &words, "");
     assert!(sound.code == 0 && sound.out.contains("21 leaves, 20 entries"), "{} {}", sound.out, sound.err);
-    let hand = rusqlite::Connection::open(desk.path.join("relay.db")).unwrap();
+    let hand = rusqlite::Connection::open(desk.0.path.join("relay.db")).unwrap();
     hand.execute_batch("DROP TRIGGER access_keeps; UPDATE access SET outcome = 'granted' WHERE leaf = 3")
         .unwrap();
     let found = desk.run("ja", &words, "");
@@ -285,5 +264,5 @@ fn an_operator_checks_the_whole_ledger() {
         found.out
     );
     assert_eq!(desk.run("en", &["fsck", "absent.db"], "").code, 2);
-    assert!(!desk.path.join("absent.db").exists());
+    assert!(!desk.0.path.join("absent.db").exists());
 }

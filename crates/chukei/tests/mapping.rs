@@ -1,10 +1,11 @@
 //! `chukei mapping` as an operator uses it. People and numbers are invented.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod support;
+
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+
+use support::{Folder, Said};
 
 const REGISTRY: &str = r#"
 [[source]]
@@ -28,21 +29,12 @@ source = "kamogawa-city"
 const PLAN: &str = "C,整理番号,基礎年金番号,医療保険被保険者記号番号,介護保険被保険者番号,その他の番号,管理バージョン番号,有効期間（開始）,有効期間（終了）,氏名";
 const CHANGE: &str = "C,異動区分,番号種別,付番者,番号,新番号種別,新付番者,新番号,異動日,管理バージョン番号";
 
-struct Desk {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
+/// A folder with what the tests need.
+struct Desk(Folder);
 
 impl Desk {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let desk = Self { path: folder.path().to_owned(), _folder: folder };
+        let desk = Self(Folder::new());
         desk.put("registry.toml", REGISTRY.as_bytes());
         let made = desk.run("en", &["register", "--state", "relay.db", "registry.toml"], "");
         assert_eq!(
@@ -55,7 +47,7 @@ impl Desk {
     }
 
     fn put(&self, name: &str, octets: &[u8]) {
-        fs::write(self.path.join(name), octets).unwrap();
+        fs::write(self.0.path.join(name), octets).unwrap();
     }
 
     /// Writes a file with its trailer, and gives its digest.
@@ -68,20 +60,7 @@ impl Desk {
     }
 
     fn run(&self, lang: &str, words: &[&str], stdin: &str) -> Said {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chukei"))
-            .args(["--lang", lang, "mapping"])
-            .args(words)
-            .current_dir(&self.path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that reads nothing may be gone by now.
-        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let text = |octets| String::from_utf8(octets).unwrap();
-        Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+        self.0.chukei(lang, "mapping", words, stdin)
     }
 
     fn import(&self, lang: &str, words: &[&str]) -> Said {
@@ -155,7 +134,7 @@ fn files_are_tried_applied_shown_and_explained() {
     );
     assert!(history.contains("insurer-x: left, version 1 (file 1, line 3; 1 rows replaced)"), "{history}");
     // No name went anywhere.
-    for file in fs::read_dir(&desk.path).unwrap().map(|file| file.unwrap().path()) {
+    for file in fs::read_dir(&desk.0.path).unwrap().map(|file| file.unwrap().path()) {
         if file.file_name().unwrap().to_string_lossy().starts_with("relay") {
             assert!(
                 !String::from_utf8_lossy(&fs::read(&file).unwrap()).contains("TEST"),
@@ -184,7 +163,7 @@ fn a_file_that_is_lost_repeated_cut_or_foreign_is_refused_in_both_languages() {
         &[CHANGE, &row.replace("01,2", "01,9"), &row.replace("town,1", "town,7")],
     );
     desk.file("who.csv", &next(2, &digest).replace("kamogawa-city", "nobody"), &[CHANGE, row]);
-    let whole = fs::read(desk.path.join("second.csv")).unwrap();
+    let whole = fs::read(desk.0.path.join("second.csv")).unwrap();
     desk.put("cut.csv", &whole[..whole.len() - 20]);
     assert_eq!(desk.import("en", &["first.csv"]).code, 0);
     for (file, code, ja, en) in [
@@ -238,5 +217,5 @@ fn a_registry_is_checked() {
     }
     assert_eq!(desk.import("en", &["registry.toml"]).code, 2);
     assert_eq!(desk.run("en", &["import", "--state", "absent.db", "registry.toml"], "").code, 2);
-    assert!(!desk.path.join("absent.db").exists());
+    assert!(!desk.0.path.join("absent.db").exists());
 }
