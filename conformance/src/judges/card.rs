@@ -28,10 +28,10 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("card.pin.wrong"), wrong),
     declared(req!("card.pin.right"), right),
     declared(req!("card.pin.survives"), survives),
-    declared(req!("card.pin.forgotten"), forgotten),
+    declared(req!("card.pin.forgotten"), signs_with_pin),
     declared(req!("card.pin.own"), own),
     declared(req!("card.pin.blocked"), blocked),
-    declared(req!("card.key.guarded"), key_guarded),
+    declared(req!("card.key.guarded"), signs_with_pin),
     declared(req!("card.key.signs"), signs),
     declared(req!("card.key.length"), key_length),
     declared(req!("card.certificate.issued"), issued),
@@ -185,11 +185,11 @@ fn reset_forgets(exchange: &Exchange<'_>) -> Verdict {
 fn application(exchange: &Exchange<'_>) -> Verdict {
     let acts = acts(exchange);
     verdict(|| {
-        let of = |aid: &[u8], act: &Act| {
-            matches!(act.what, What::Application { .. }) && (data_of(&act.command) == aid) == (aid == JPKI)
+        let asks = |act: &Act, own: bool| {
+            matches!(act.what, What::Application { .. }) && (data_of(&act.command) == JPKI) == own
         };
-        word(last(&acts, |act| of(JPKI, act))?, |status| status == 0x9000, "9000")?;
-        word(last(&acts, |act| of(b"", act))?, |status| status == 0x6a82, "6A82")?;
+        word(last(&acts, |act| asks(act, true))?, |status| status == 0x9000, "9000")?;
+        word(last(&acts, |act| asks(act, false))?, |status| status == 0x6a82, "6A82")?;
         done(last(&acts, |act| act.what == What::File)?)
     })
 }
@@ -229,7 +229,7 @@ fn free(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn guarded(exchange: &Exchange<'_>) -> Verdict {
-    // A card may refuse the selection already; then nothing is read.
+    // A card may refuse the selection already; then there is nothing to read either.
     let acts = acts(exchange);
     verdict(|| {
         let early = acts.iter().filter(|act| is_read(act) && !knows_pin(act)).collect::<Vec<_>>();
@@ -330,11 +330,8 @@ fn survives(exchange: &Exchange<'_>) -> Verdict {
     })
 }
 
-fn forgotten(exchange: &Exchange<'_>) -> Verdict {
-    split(&acts(exchange), is_sign, knows_pin, refused)
-}
-
-fn key_guarded(exchange: &Exchange<'_>) -> Verdict {
+/// Signs while the PIN is known, and at no other time.
+fn signs_with_pin(exchange: &Exchange<'_>) -> Verdict {
     split(&acts(exchange), is_sign, knows_pin, refused)
 }
 
@@ -427,10 +424,10 @@ fn apart(exchange: &Exchange<'_>) -> Verdict {
     }
 }
 
-/// The value of one TLV with tag 81, and nothing behind it.
-fn user_number(data: &[u8]) -> Option<&[u8]> {
+/// The value of a TLV with tag 81, and what stands behind it.
+fn user_number(data: &[u8]) -> Option<(&[u8], &[u8])> {
     match data {
-        [0x81, length @ 1..=0x7f, rest @ ..] if rest.len() == usize::from(*length) => Some(rest),
+        [0x81, length @ 1..=0x7f, rest @ ..] => rest.split_at_checked(usize::from(*length)),
         _ => None,
     }
 }
@@ -440,11 +437,7 @@ fn number(exchange: &Exchange<'_>) -> Verdict {
     let reads = acts.iter().filter(|act| is_read(act) && act.application == NHI && act.file == Some(NUMBER));
     each(reads, NOTHING, |act| {
         done(act)?;
-        let value = match act.data.as_slice() {
-            [0x81, length, rest @ ..] => rest.get(..usize::from(*length)),
-            _ => None,
-        };
-        if value.is_some_and(|value| !value.is_empty() && value.iter().all(u8::is_ascii_digit)) {
+        if user_number(&act.data).is_some_and(|(value, _)| value.iter().all(u8::is_ascii_digit)) {
             return Ok(());
         }
         Err(Finding::new("card.content", "81 L 3X…", act.word()).at([act.seq]))
@@ -459,7 +452,7 @@ fn nothing_else(exchange: &Exchange<'_>) -> Verdict {
         return lacking(NOTHING);
     }
     each(reads, NOTHING, |act| match act.file {
-        Some(NUMBER) if user_number(&act.data).is_some() => Ok(()),
+        Some(NUMBER) if user_number(&act.data).is_some_and(|(_, rest)| rest.is_empty()) => Ok(()),
         Some(NUMBER) => Err(Finding::new("card.content", "81 L …", act.word()).at([act.seq])),
         _ => refused(act),
     })
