@@ -15,15 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use chukei_crypto::{Ed25519PrivateKey, UnixTime, random_bytes};
 use chukei_ledger::{KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
-use chukei_relay::{AccessLog, NewEntry, Person};
-use chukei_store::{Store, danger};
+use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};
+use chukei_store::{EarlyReplay, Store, danger};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 /// Persons about whom the writers write; one more has entries that are destroyed at once.
@@ -31,6 +31,8 @@ const PERSONS: i64 = 4;
 /// Rounds on one file.
 const ROUNDS: usize = 10;
 /// Whether a writer answers after it has recorded, or before.
+/// Whose identifiers are used once.
+const OWNER: &str = "messages";
 const HONEST: &str = "honest";
 const LYING: &str = "lying";
 /// What a relay may take until it answers again.
@@ -113,10 +115,11 @@ fn write(path: &Path, point: &str, pass: u64, is_lying: bool) -> ! {
     if let Some(point) = danger::POINTS.into_iter().find(|known| *known == point) {
         danger::stop_at(point, pass);
     }
-    let store = Store::open(path).unwrap();
+    let store = Arc::new(Store::open(path).unwrap());
+    let replay = EarlyReplay(Arc::clone(&store));
     std::thread::scope(|scope| {
         for writer in 0..PERSONS {
-            let store = &store;
+            let (store, replay) = (&store, &replay);
             scope.spawn(move || {
                 for turn in 0.. {
                     let id = format!("_{}-{writer}-{turn}", std::process::id());
@@ -124,6 +127,7 @@ fn write(path: &Path, point: &str, pass: u64, is_lying: bool) -> ! {
                     if is_lying {
                         say(&format!("answered {id}"));
                     }
+                    assert!(replay.first_use(OWNER, &id, NOW).unwrap());
                     store.append(&both).unwrap();
                     danger::point("answered");
                     say(&format!("answered {id}"));
@@ -239,7 +243,8 @@ impl Seen {
     /// Everything that was answered is there, nothing stands twice or is missing, and it goes on at once.
     fn look(&mut self, path: &Path) -> Result<(), String> {
         let started = Instant::now();
-        let store = Store::open(path).map_err(|error| error.to_string())?;
+        let store = Arc::new(Store::open(path).map_err(|error| error.to_string())?);
+        let replay = EarlyReplay(Arc::clone(&store));
         store.append(&[entry(0, NOW, None)]).map_err(|_| "it does not record")?;
         store.checkpoint(&[key()], NOW).map_err(|error| format!("it signs no checkpoint: {error}"))?;
         let took = started.elapsed();
@@ -250,6 +255,9 @@ impl Seen {
         for id in &self.answered {
             if store.issuance(id).map_err(|_| "it does not answer")?.is_none() {
                 return Err(format!("{id} was answered, and is not recorded"));
+            }
+            if replay.first_use(OWNER, id, NOW).map_err(|_| "it does not answer")? {
+                return Err(format!("{id} was answered, and could be used again"));
             }
         }
         let policy = Policy::of_log(key().verifier().clone());

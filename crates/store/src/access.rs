@@ -8,13 +8,16 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::Store;
 use crate::ledger::{Access, book};
+use crate::replay::Written;
 use crate::writer::Verdict;
 
 impl AccessLog for Store {
     fn record(&self, entries: &[NewEntry]) -> Result<Recording, Unavailable> {
         let entries = entries.to_vec();
+        let fresh = self.fresh.clone();
         let (recording, ending) = Recording::begun();
         let job = move |connection: &Connection| {
+            let written = fresh.write(connection)?;
             let mut known = connection
                 .prepare_cached("SELECT 1 FROM access WHERE kind = 'disclosure' AND envelope = ?1")?;
             let mut insert = connection.prepare_cached(
@@ -41,9 +44,12 @@ impl AccessLog for Store {
                     place.leaf,
                 ))?;
             }
-            Ok(Verdict::Keep(()))
+            Ok(Verdict::Keep(written))
         };
-        self.writer.begin(job, move |kept| ending.tell(kept.is_some()))?;
+        self.writer.begin(job, move |kept: Option<Written>| {
+            let is_kept = kept.map(Written::keep).is_some();
+            ending.tell(is_kept);
+        })?;
         Ok(recording)
     }
 

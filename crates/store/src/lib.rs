@@ -47,7 +47,6 @@ mod rows;
 mod schema;
 mod writer;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -83,8 +82,8 @@ pub struct Store {
     readers: Readers,
     writer: writer::Writer,
     maps: Maps,
-    /// First uses that are on their way to the disk.
-    fresh: Mutex<HashSet<(String, String)>>,
+    /// First uses that are not on the disk yet.
+    fresh: replay::Fresh,
     /// End of the tree up to the last checkpoint that was made here; who holds it makes the next.
     edge: Mutex<Option<Edge>>,
 }

@@ -1,6 +1,7 @@
 //! Memory of what was used.
 
-use std::sync::{Arc, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chukei_crypto::UnixTime;
 use chukei_relay::{ReplayStore, Unavailable};
@@ -21,7 +22,7 @@ impl ReplayStore for Store {
     }
 }
 
-/// Memory of a party that records each use before anything leaves: a first use is on the disk no later than what is
+/// Memory of a party that records each use before anything leaves: a first use is on the disk no later than anything that is
 /// recorded after it, and nobody waits for it alone. One process writes the file.
 #[derive(Clone, Debug)]
 pub struct EarlyReplay(pub Arc<Store>);
@@ -30,32 +31,104 @@ impl ReplayStore for EarlyReplay {
     fn first_use(&self, owner: &str, id: &str, until: UnixTime) -> Result<bool, Unavailable> {
         let Self(store) = self;
         let key = (owner.to_owned(), id.to_owned());
-        let fresh = || store.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of two at a time, one is not the first; it may be that neither is.
-        if !fresh().insert(key.clone()) {
+        if !store.fresh.ask(&key, until.0) {
             return Ok(false);
         }
         let known = store.read(|connection| {
             connection.prepare_cached("SELECT 1 FROM used WHERE owner = ?1 AND id = ?2")?.exists((owner, id))
         });
-        if !matches!(known, Ok(false)) {
-            fresh().remove(&key);
-            return known.map(|_| false);
+        store.fresh.decide(key, known == Ok(false));
+        known.map(|known| !known)
+    }
+}
+
+/// Owner and identifier.
+type Key = (String, String);
+
+/// First uses that are not on the disk yet.
+#[derive(Clone, Default)]
+pub(crate) struct Fresh(Arc<Mutex<HashMap<Key, Use>>>);
+
+struct Use {
+    until: i64,
+    stage: Stage,
+}
+
+#[derive(PartialEq, Eq)]
+enum Stage {
+    /// The disk is being asked whether it is the first.
+    Asked,
+    /// It waits to be written.
+    Waiting,
+    /// It is written in a transaction that has not ended.
+    Writing,
+}
+
+/// Uses in a transaction that has not ended. Dropped, they wait again.
+pub(crate) struct Written {
+    fresh: Fresh,
+    keys: Vec<Key>,
+}
+
+impl Fresh {
+    fn uses(&self) -> MutexGuard<'_, HashMap<Key, Use>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a use that nobody else asks about; false if there is one.
+    fn ask(&self, key: &Key, until: i64) -> bool {
+        let mut uses = self.uses();
+        let is_new = !uses.contains_key(key);
+        if is_new {
+            uses.insert(key.clone(), Use { until, stage: Stage::Asked });
         }
-        let to_write = key.clone();
-        let job = move |connection: &Connection| {
-            let (owner, id) = &to_write;
-            connection.prepare_cached(INSERT)?.execute((owner, id, until.0)).map(Verdict::Keep)
-        };
-        // The writer's thread must not be the last to have the store.
-        let store_then = Arc::downgrade(store);
-        let forget = move |_| {
-            if let Some(store) = store_then.upgrade() {
-                store.fresh.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        is_new
+    }
+
+    /// Keeps a use that is the first, and forgets one that is not.
+    fn decide(&self, key: Key, is_first: bool) {
+        let mut uses = self.uses();
+        match uses.get_mut(&key) {
+            Some(this) if is_first => this.stage = Stage::Waiting,
+            _ => drop(uses.remove(&key)),
+        }
+    }
+
+    /// Writes what waits. To be called in every transaction that records something.
+    pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<Written> {
+        let mut insert = connection.prepare_cached(INSERT)?;
+        let mut written = Written { fresh: self.clone(), keys: Vec::new() };
+        let mut untils = Vec::new();
+        for (key, this) in self.uses().iter_mut().filter(|(_, this)| this.stage == Stage::Waiting) {
+            this.stage = Stage::Writing;
+            written.keys.push(key.clone());
+            untils.push(this.until);
+        }
+        for ((owner, id), until) in written.keys.iter().zip(untils) {
+            insert.execute((owner, id, until))?;
+        }
+        Ok(written)
+    }
+}
+
+impl Written {
+    /// The transaction is on the disk.
+    pub(crate) fn keep(mut self) {
+        let mut uses = self.fresh.uses();
+        for key in std::mem::take(&mut self.keys) {
+            uses.remove(&key);
+        }
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let mut uses = self.fresh.uses();
+        for key in &self.keys {
+            if let Some(this) = uses.get_mut(key) {
+                this.stage = Stage::Waiting;
             }
-        };
-        store.writer.begin(job, forget)?;
-        Ok(true)
+        }
     }
 }
 
@@ -65,8 +138,24 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub fn forget_before(&self, now: UnixTime) -> Result<usize, Unavailable> {
-        self.writer.write(move |connection| {
-            connection.prepare_cached("DELETE FROM used WHERE until < ?1")?.execute([now.0])
-        })
+        let fresh = self.fresh.clone();
+        let (written, forgotten) = self.writer.write(move |connection| {
+            let written = fresh.write(connection)?;
+            let forgotten =
+                connection.prepare_cached("DELETE FROM used WHERE until < ?1")?.execute([now.0])?;
+            Ok((written, forgotten))
+        })?;
+        written.keep();
+        Ok(forgotten)
+    }
+}
+
+/// What was used without a record after it is written at the end.
+impl Drop for Store {
+    fn drop(&mut self) {
+        let fresh = self.fresh.clone();
+        let job = move |connection: &Connection| fresh.write(connection).map(Verdict::Keep);
+        // A store that does not answer any more was told so to whoever asked.
+        let _ = self.writer.begin(job, |written| written.map_or((), Written::keep));
     }
 }

@@ -107,6 +107,29 @@ mod replay {
         assert!(other.first_use(A, "urn:5", T).unwrap());
     }
 
+    /// A transaction that fails loses no use: whatever is recorded next brings it to the disk.
+    #[test]
+    fn a_use_outlives_a_transaction_that_fails() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("state.db");
+        let store = Arc::new(Store::open(&path).unwrap());
+        let early = EarlyReplay(Arc::clone(&store));
+        let rival = rusqlite::Connection::open(&path).unwrap();
+        rival.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(early.first_use(A, "urn:1", T).unwrap());
+        store.append(&[entry(1, Kind::Mapping)]).unwrap_err();
+        rival.execute_batch("ROLLBACK").unwrap();
+        assert!(!early.first_use(A, "urn:1", T).unwrap());
+        let on_disk = || {
+            let count = "SELECT count(*) FROM used WHERE id = 'urn:1'";
+            rival.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(on_disk(), 0);
+        store.append(&[entry(1, Kind::Mapping)]).unwrap();
+        assert_eq!(on_disk(), 1);
+        assert!(!early.first_use(A, "urn:1", T).unwrap());
+    }
+
     #[test]
     fn sqlite_forgets_what_can_no_longer_be_used_and_nothing_else() {
         on_sqlite(|store| {

@@ -415,3 +415,67 @@ fn an_import_holds_up_neither_an_entry_nor_a_lookup() {
     });
     assert!(person(&desk, &resident("2"), 0).is_some());
 }
+
+/// What an insurer has said about its number stays as it is, and so does what the town said about the time before.
+#[test]
+fn what_the_owner_of_a_number_has_said_is_left_alone() {
+    let desk = Desk::new();
+    let own = insured("y", "1");
+    desk.apply(TOWN, vec![state(1, &[own.clone()], 0, OPEN)]).unwrap();
+    let someone = person(&desk, &own, 0);
+    desk.apply(Y, vec![change(1, &own, Action::Join { number: own.clone(), from: at(6) })]).unwrap();
+    let rows =
+        |desk: &Desk| desk.dump().into_iter().filter(|row| row.starts_with("mapping:")).collect::<Vec<_>>();
+    let before = rows(&desk);
+    assert_eq!(before.len(), 2);
+    desk.apply(TOWN, vec![state(2, &[own.clone()], 0, OPEN)]).unwrap();
+    assert_eq!(rows(&desk), before);
+    assert_eq!((person(&desk, &own, 5), person(&desk, &own, 6)), (someone, someone));
+}
+
+#[test]
+fn an_owner_that_speaks_later_does_not_speak_for_the_time_before() {
+    let desk = Desk::new();
+    let (x, y) = (insured("x", "1"), insured("y", "1"));
+    desk.apply(TOWN, vec![state(1, &[x.clone(), y.clone()], 0, OPEN)]).unwrap();
+    desk.apply(X, vec![state(1, &[x.clone()], 4, OPEN)]).unwrap();
+    assert!(person(&desk, &x, 3).is_some() && person(&desk, &x, 4).is_some());
+    // The town takes its own word back, and only that.
+    desk.apply(TOWN, vec![state(2, &[y], 0, OPEN)]).unwrap();
+    assert_eq!(standing(&desk, &x, 3), Standing::Unknown);
+    assert!(person(&desk, &x, 4).is_some());
+}
+
+#[test]
+fn a_suspended_number_that_ends_stays_suspended_until_then() {
+    let desk = Desk::new();
+    let own = insured("x", "1");
+    desk.apply(X, vec![state(1, &[own.clone()], 0, OPEN)]).unwrap();
+    let someone = person(&desk, &own, 0).unwrap();
+    desk.apply(X, vec![change(2, &own, Action::Suspend { at: at(2) })]).unwrap();
+    desk.apply(X, vec![change(3, &own, Action::Leave { at: at(5) })]).unwrap();
+    assert_eq!(standing(&desk, &own, 1), Standing::Current(someone));
+    assert_eq!(
+        (standing(&desk, &own, 2), standing(&desk, &own, 4)),
+        (Standing::Suspended(someone), Standing::Suspended(someone))
+    );
+    assert_eq!(standing(&desk, &own, 5), Standing::Unknown);
+}
+
+#[test]
+fn a_suspension_may_turn_out_to_have_begun_earlier() {
+    let desk = Desk::new();
+    let own = insured("x", "1");
+    desk.apply(X, vec![state(1, &[own.clone()], 0, OPEN)]).unwrap();
+    let someone = person(&desk, &own, 0).unwrap();
+    desk.apply(X, vec![change(2, &own, Action::Suspend { at: at(6) })]).unwrap();
+    desk.apply(X, vec![change(3, &own, Action::Suspend { at: at(2) })]).unwrap();
+    assert_eq!(standing(&desk, &own, 1), Standing::Current(someone));
+    assert_eq!(
+        (standing(&desk, &own, 2), standing(&desk, &own, 9)),
+        (Standing::Suspended(someone), Standing::Suspended(someone))
+    );
+    // Not from where it is suspended already.
+    let again = change(4, &own, Action::Suspend { at: at(4) });
+    assert_eq!(fault(desk.apply(X, vec![again])), MappingFault::NotCurrent);
+}
