@@ -421,7 +421,7 @@ fn an_import_holds_up_neither_an_entry_nor_a_lookup() {
 fn what_the_owner_of_a_number_has_said_is_left_alone() {
     let desk = Desk::new();
     let own = insured("y", "1");
-    desk.apply(TOWN, vec![state(1, &[own.clone()], 0, OPEN)]).unwrap();
+    desk.apply(TOWN, vec![state(1, std::slice::from_ref(&own), 0, OPEN)]).unwrap();
     let someone = person(&desk, &own, 0);
     desk.apply(Y, vec![change(1, &own, Action::Join { number: own.clone(), from: at(6) })]).unwrap();
     let rows =
@@ -450,7 +450,7 @@ fn an_owner_that_speaks_later_does_not_speak_for_the_time_before() {
 fn a_suspended_number_that_ends_stays_suspended_until_then() {
     let desk = Desk::new();
     let own = insured("x", "1");
-    desk.apply(X, vec![state(1, &[own.clone()], 0, OPEN)]).unwrap();
+    desk.apply(X, vec![state(1, std::slice::from_ref(&own), 0, OPEN)]).unwrap();
     let someone = person(&desk, &own, 0).unwrap();
     desk.apply(X, vec![change(2, &own, Action::Suspend { at: at(2) })]).unwrap();
     desk.apply(X, vec![change(3, &own, Action::Leave { at: at(5) })]).unwrap();
@@ -466,7 +466,7 @@ fn a_suspended_number_that_ends_stays_suspended_until_then() {
 fn a_suspension_may_turn_out_to_have_begun_earlier() {
     let desk = Desk::new();
     let own = insured("x", "1");
-    desk.apply(X, vec![state(1, &[own.clone()], 0, OPEN)]).unwrap();
+    desk.apply(X, vec![state(1, std::slice::from_ref(&own), 0, OPEN)]).unwrap();
     let someone = person(&desk, &own, 0).unwrap();
     desk.apply(X, vec![change(2, &own, Action::Suspend { at: at(6) })]).unwrap();
     desk.apply(X, vec![change(3, &own, Action::Suspend { at: at(2) })]).unwrap();
