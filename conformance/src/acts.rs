@@ -7,7 +7,7 @@ use chukei_harness::{
     Broken, Draft, Exchanged, Face, Scripted,
     face::answer,
     kit::{USUAL_PERSON, USUAL_PURPOSE, find, local},
-    message::{PURPOSE, SCHEME, body},
+    message::{PURPOSE, SCHEME, Way, body},
 };
 use serde_json::{Value, json};
 
@@ -97,6 +97,15 @@ pub(crate) fn draft(face: &Face, kind: Kind) -> Result<Draft, Broken> {
         }
         Kind::History => face.kit().history("portal", USUAL_PERSON, "portal"),
         Kind::Relayed | Kind::RelayedAnswer => relayed(face)?,
+        Kind::Application => face.kit().login(Way::Application, "portal", ""),
+        Kind::Response => {
+            let challenge = challenge(face, "portal")?;
+            face.kit().login(Way::Response, "portal", &challenge)
+        }
+        Kind::Reception => {
+            let challenge = challenge(face, "hospital")?;
+            face.kit().login(Way::Reception, "hospital", &challenge)
+        }
         Kind::MappingAnswer | Kind::LinkageAnswer => {
             return Err(Broken::Suite("answers are bent on the way".into()));
         }
@@ -138,6 +147,14 @@ fn relayed(face: &Face) -> Result<Draft, Broken> {
 pub(crate) fn mapped(face: &Face) -> Result<Element, Broken> {
     let draft = face.kit().mapping(&[USUAL_PERSON], "insurer-b");
     answered(face.send("mapping", draft))
+}
+
+/// A challenge that the product gives to a party.
+pub(crate) fn challenge(face: &Face, party: &str) -> Result<String, Broken> {
+    let draft = face.kit().challenge_request(party);
+    let answer = answered(face.send("mapping", draft))?;
+    let value = find(&answer, "Challenge").and_then(|challenge| challenge.value("value"));
+    value.map(str::to_owned).ok_or_else(|| Broken::Lacking("a challenge of the product".into()))
 }
 
 /// The message in an answer.

@@ -52,6 +52,12 @@ pub enum Kind {
     Relayed,
     /// ⑥ to a relay that carries a query.
     RelayedAnswer,
+    /// An access application to a relay.
+    Application,
+    /// A response to a challenge, to a relay.
+    Response,
+    /// A reception to a relay.
+    Reception,
     /// ③ to a requester.
     MappingAnswer,
     /// ⑥ to a requester.
@@ -99,6 +105,7 @@ impl Kind {
         match self {
             Self::Query | Self::RelayedIn => Role::Responder,
             Self::Mapping | Self::Notice | Self::History | Self::Relayed | Self::RelayedAnswer => Role::Relay,
+            Self::Application | Self::Response | Self::Reception => Role::Relay,
             Self::MappingAnswer | Self::LinkageAnswer => Role::Requester,
         }
     }
@@ -114,6 +121,9 @@ impl Kind {
             Self::History => "history",
             // An answer is bent on the way of a query, so that they have one twin.
             Self::Relayed | Self::RelayedAnswer => "relayed",
+            Self::Application => "login-application",
+            Self::Response => "login-response",
+            Self::Reception => "login-reception",
             Self::MappingAnswer => "mapping-answer",
             Self::LinkageAnswer => "linkage-answer",
         }
@@ -122,6 +132,7 @@ impl Kind {
     const fn feature(self) -> Option<&'static str> {
         match self {
             Self::RelayedIn | Self::Relayed | Self::RelayedAnswer => Some("relayed"),
+            Self::Application | Self::Response | Self::Reception => Some("login"),
             _ => None,
         }
     }

@@ -8,9 +8,11 @@ use std::{
 
 use chukei_crypto::sha256;
 use chukei_evidence::{Answer, Body, Exchange, Phrase, Sent, What};
+use chukei_harness::message::SESSION;
 use chukei_xml::{Document, Element, Node, ns};
 
 use crate::{
+    login,
     read::{self, ASSERTION, attribute, text},
     refuse, trust,
 };
@@ -168,7 +170,7 @@ fn facts(exchange: &Exchange<'_>, subject: &Subject<'_>) -> Facts {
         }
     };
     repeats(&mut facts, exchange, seq, body);
-    message(&mut facts, exchange, (at, matches!(subject, Subject::Sent(_))), body);
+    message(&mut facts, exchange, (at, seq, matches!(subject, Subject::Sent(_))), body);
     facts
 }
 
@@ -185,6 +187,7 @@ fn fields(facts: &mut Facts, fields: &[(String, String)]) {
 /// Whether the same message, or the same envelope, was sent before in the case.
 fn repeats(facts: &mut Facts, exchange: &Exchange<'_>, seq: u32, body: &Body) {
     let mut seen = (false, false);
+    let mut is_applied_again = false;
     let own = read::Message::of(body);
     let message_id = own.as_ref().and_then(|own| own.header_text(ns::WSA.name("MessageID")));
     let envelope = own.as_ref().and_then(|own| Some(attribute(*own.envelopes().first()?, "ID")));
@@ -194,14 +197,17 @@ fn repeats(facts: &mut Facts, exchange: &Exchange<'_>, seq: u32, body: &Body) {
             let text = text.filter(|text| !text.is_empty());
             text.zip(earlier.text()).is_some_and(|(text, earlier)| earlier.contains(text))
         };
+        let document = own.as_ref().and_then(|own| login::document(own));
+        is_applied_again |= contains(document);
         seen.0 |= contains(message_id);
         seen.1 |= contains(envelope);
     }
+    facts.insert("repeats.application".into(), is_applied_again.to_string());
     facts.insert("repeats.message".into(), seen.0.to_string());
     facts.insert("repeats.envelope".into(), seen.1.to_string());
 }
 
-fn message(facts: &mut Facts, exchange: &Exchange<'_>, (at, opens): (i64, bool), body: &Body) {
+fn message(facts: &mut Facts, exchange: &Exchange<'_>, (at, seq, opens): (i64, u32, bool), body: &Body) {
     let document = match read::document(body) {
         Ok(document) => document,
         Err(reason) => {
@@ -221,7 +227,7 @@ fn message(facts: &mut Facts, exchange: &Exchange<'_>, (at, opens): (i64, bool),
     let comments =
         body.text().map_or(0, |text| text.matches("<!--").chain(text.matches("<![CDATA[")).count());
     facts.insert("pieces".into(), comments.to_string());
-    let mut reader = Reader { facts, exchange, document: &document, at, opens };
+    let mut reader = Reader { facts, exchange, document: &document, at, seq, opens };
     reader.order(document.root(), "");
     for child in document.root().elements() {
         reader.element(child, "");
@@ -233,6 +239,7 @@ struct Reader<'r, 'e> {
     exchange: &'r Exchange<'e>,
     document: &'r Document,
     at: i64,
+    seq: u32,
     /// Whether the suite knows what is sealed: in what it sends. What it answers is opened by whoever gets it next, if
     /// anybody does.
     opens: bool,
@@ -251,7 +258,10 @@ impl Reader<'_, '_> {
         self.facts.insert(format!("{place}{{}}"), element.namespace().to_owned());
         self.order(element, &place);
         for attribute in element.attributes() {
-            let value = self.value(attribute.value());
+            let value = match attribute.qualified() {
+                "challenge" => login::given(self.exchange, attribute.value(), self.seq, "Challenge", "value"),
+                _ => self.value(attribute.value()),
+            };
             self.facts.insert(
                 format!("{place}@{}", attribute.qualified().rsplit(':').next().unwrap_or_default()),
                 value,
@@ -267,6 +277,14 @@ impl Reader<'_, '_> {
         if !plain.is_empty() {
             let value = match element.local() {
                 "DigestValue" | "SignatureValue" | "CipherValue" => "…".into(),
+                "Signature" => {
+                    let root = self.document.root();
+                    login::verifies(self.exchange, root, element).to_string()
+                }
+                "Document" => self.application(element),
+                "NameID" if attribute(element, "Format") == SESSION => {
+                    login::given(self.exchange, &plain, self.seq, "LoginAnswer", "session")
+                }
                 "BinarySecurityToken" | "X509Certificate" => {
                     trust::party_of(self.exchange.world(), &plain).unwrap_or(plain)
                 }
@@ -274,6 +292,16 @@ impl Reader<'_, '_> {
             };
             self.facts.insert(format!("{place}#"), value);
         }
+    }
+
+    /// An access application, as a message of its own.
+    fn application(&mut self, element: Element<'_>) -> String {
+        let Some((document, is_signed)) = login::application(element) else { return "unreadable".into() };
+        let Self { exchange, at, seq, opens, .. } = *self;
+        let mut inner = Reader { facts: &mut *self.facts, exchange, document: &document, at, seq, opens };
+        inner.element(document.root(), "");
+        self.facts.insert("AccessApplication.signed".into(), is_signed.to_string());
+        "AccessApplication".into()
     }
 
     fn order(&mut self, element: Element<'_>, place: &str) {

@@ -21,6 +21,7 @@ mod case;
 mod cases;
 mod facts;
 mod judges;
+mod login;
 mod read;
 mod refuse;
 mod run;

@@ -71,6 +71,18 @@ pub(crate) fn input_refused(exchange: &Exchange<'_>, code: &str) -> Verdict {
     Finding::new("mapping.other-status", code, codes.join(", ")).at([answer.seq])
 }
 
+/// Refused per login: a status with this code and no session.
+pub(crate) fn login_refused(exchange: &Exchange<'_>, code: &str) -> Verdict {
+    let verdict = refused_by(exchange, logged_in);
+    let Some(answer) = answer(exchange).filter(|_| verdict.is_pass()) else { return verdict };
+    let message = Message::of(answer.body);
+    let found = message.as_ref().and_then(Message::status).unwrap_or("–");
+    if found == code {
+        return Verdict::Pass;
+    }
+    Finding::new("login.other-status", code, found).at([answer.seq])
+}
+
 /// The exchange that the case is about: the deviating one, else the last that the suite began and that was no probe. So
 /// what a party of the suite answers wrongly to a call shows in what the product answers to whoever asked it.
 pub(crate) fn subject(exchange: &Exchange<'_>) -> Option<u32> {
@@ -131,6 +143,17 @@ pub(crate) fn mapped(exchange: &Exchange<'_>) -> Seen {
         (0, 1..) => Seen::Refused(place()),
         (1.., _) => Seen::Accepted { observed: Phrase::plain("observed.envelope"), at: place() },
         (0, 0) => Seen::Neither { missing: Phrase::plain("missing.output-or-status") },
+    }
+}
+
+/// Accepted: a session. Refused: a fault, or another status.
+pub(crate) fn logged_in(exchange: &Exchange<'_>) -> Seen {
+    let Some(answer) = answer(exchange) else { return silent(exchange) };
+    match Message::of(answer.body) {
+        Some(message) if message.kind() == "LoginAnswer" && message.status() != Some("OK") => {
+            Seen::Refused(vec![Place::from(answer.seq)])
+        }
+        _ => answered(exchange),
     }
 }
 

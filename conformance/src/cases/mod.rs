@@ -6,6 +6,7 @@ pub(crate) mod envelope;
 pub(crate) mod forged;
 pub(crate) mod layers;
 pub(crate) mod linkage;
+pub(crate) mod login;
 pub(crate) mod message;
 pub(crate) mod relay;
 pub(crate) mod requester;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Vec<Case> {
     envelope::add(&mut cases);
     linkage::add(&mut cases);
     relay::add(&mut cases);
+    login::add(&mut cases);
     requester::add(&mut cases);
     layers::add(&mut cases);
     forged::add(&mut cases);

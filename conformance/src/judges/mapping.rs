@@ -269,6 +269,11 @@ fn happened(exchange: &Exchange<'_>) -> Vec<(String, String)> {
                     message.statuses().iter().map(|(_, code)| ("mapping".to_owned(), (*code).to_owned())),
                 );
             }
+            "LoginAnswer" if message.status() == Some("OK") => {
+                let context = message.content().map(|content| attribute(content, "context"));
+                let context = context.and_then(|context| context.rsplit(':').next()).unwrap_or_default();
+                happened.push(("login".to_owned(), context.to_owned()));
+            }
             "DisclosureReceipt" => happened.push(("disclosure".to_owned(), "answered".to_owned())),
             _ => {}
         }

@@ -6,6 +6,7 @@ mod control;
 mod faults;
 mod issuing;
 mod linkage;
+mod login;
 mod mapping;
 mod negative;
 mod requester;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Judge> {
         requester::JUDGES,
         control::JUDGES,
         card::JUDGES,
+        login::JUDGES,
     ];
     tables.into_iter().flatten().copied().collect()
 }

@@ -30,6 +30,11 @@ judges! {
         "envelope.purpose.agrees" "envelope.version.known" "envelope.name-id.qualifiers" "envelope.name-id.format"
         "linkage.query.form" "relayed.present.listed"
         "mapping.input.count" "history.query.portal-only"
+        "login.certificate.path" "login.certificate.revoked" "login.certificate.usage" "login.request.sender"
+        "login.application.signature" "login.application.content" "login.application.addressed"
+        "login.application.purpose" "login.application.fresh" "login.application.once"
+        "login.challenge.own" "login.challenge.signature" "login.operator.signature" "login.operator.role"
+        "login.reception.purpose" "login.reception.possession" "login.reception.copied"
         "xml.encoding.utf8" "xml.char.allowed" "xml.declaration.form" "xml.document.well-formed"
         "xml.document.one-root" "xml.doctype.forbidden" "xml.pi.forbidden" "xml.name.form" "xml.prefix.bound"
         "xml.namespace.declaration" "xml.namespace.absolute" "xml.attribute.unique" "xml.attribute.reserved"
@@ -54,7 +59,7 @@ judges! {
     body_overlong => "transport.body.limit";
     header_overlong => "transport.header.limit";
     invalid => "mapping.input.form";
-    forbidden => "mapping.input.own-number" "mapping.loop.none";
+    forbidden => "mapping.input.own-number" "mapping.loop.none" "login.session.own" "login.session.purpose";
     not_forwarded => "relayed.forward.holder";
     no_receipt => "linkage.disclosure.required";
     turned_away => "limit.bytes";

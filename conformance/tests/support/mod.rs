@@ -54,6 +54,7 @@ impl Ground {
         seed: u64,
     ) -> Transcript {
         let options = Options {
+            possession: true,
             faults: Faults::named(faults).unwrap(),
             control: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             clock: chukei_world::Clock::fixed(chukei_crypto::UnixTime(EPOCH)),

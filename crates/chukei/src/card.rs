@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chukei_card::{Card, Image, LifeCycle, Slot};
 use chukei_reader::{ATTRIBUTES, Address, Deviation, Device, Holder, Issued, OpenSsl, Order, Trace, control};
-use chukei_world::World;
+use chukei_world::{World, cards};
 use clap::{Args, ValueEnum};
 
 use crate::say::{Exit, Failure, Say};
@@ -21,10 +21,12 @@ pub(crate) struct CardArgs {
     out: Option<PathBuf>,
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    #[arg(long, value_name = "DIR", requires = "person")]
+    #[arg(long, value_name = "DIR")]
     world: Option<PathBuf>,
     #[arg(long, value_name = "ID")]
     person: Option<String>,
+    #[arg(long, requires = "world")]
+    register: bool,
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
     #[arg(long, value_name = "NAME=VALUE")]
@@ -61,6 +63,9 @@ pub(crate) struct MockCard {
     trace: Option<PathBuf>,
 }
 
+/// The type of cards that members of staff have.
+const OPERATOR: &str = "operator-token";
+
 /// 2026-01-01T00:00:00Z, when the mock world begins.
 pub(crate) const ISSUED: i64 = 1_767_225_600;
 
@@ -74,6 +79,9 @@ pub(crate) fn run(asked: &CardArgs, say: &Say) -> Result<Exit, Failure> {
         }
         What::Issue => {
             let issued = issue(asked)?;
+            if asked.register {
+                register(asked, &issued)?;
+            }
             match &asked.out {
                 None => say.result(toml_of(&issued.image)?.trim_end()),
                 Some(folder) => {
@@ -160,6 +168,31 @@ fn issue(asked: &CardArgs) -> Result<Issued, Failure> {
     let mut issued = chukei_reader::issue(&order).map_err(|error| failed(&error))?;
     issued.image.state = state;
     Ok(issued)
+}
+
+/// Tells the relays of a world whose card it is: a person's, or that of a member of staff.
+fn register(asked: &CardArgs, issued: &Issued) -> Result<(), Failure> {
+    let Some(folder) = &asked.world else { return Ok(()) };
+    let broken = |error: chukei_world::WorldError| {
+        Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
+            .fix("mock.world-fix", [folder.display().to_string()])
+    };
+    let world = World::open(folder).map_err(broken)?;
+    let kind = asked.kind.as_deref().unwrap_or_default();
+    let of = if kind == OPERATOR { cards::Holder::Operator } else { cards::Holder::Card };
+    for made in &issued.certificates {
+        let id = format!("{kind}/{}/{}", asked.person.as_deref().unwrap_or("staff"), made.name);
+        let new = cards::Registration {
+            of,
+            id: &id,
+            person: asked.person.as_deref().filter(|_| of == cards::Holder::Card),
+            certificate: &made.certificate,
+            authority: &made.authority,
+            revocation_list: &made.revocation_list,
+        };
+        world.register_card(&new).map_err(broken)?;
+    }
+    Ok(())
 }
 
 const fn order(image: Image, holder: Holder, seed: u64) -> Order {

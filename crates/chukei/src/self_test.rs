@@ -326,6 +326,7 @@ impl Scratch {
     ) -> Result<(Handle, Sut), Failure> {
         let (world, _) = self.worlds.get(worker).ok_or_else(lost)?;
         let options = Options {
+            possession: true,
             faults,
             control: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             clock: Clock::fixed(UnixTime(EPOCH)),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use chukei_reason::CertificateFault;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::nid::Nid;
 use openssl::x509::{X509, X509Ref};
 
 use crate::der::{BIT_STRING, BOOLEAN, Der, INTEGER, OCTET_STRING, OID, SEQUENCE};
@@ -113,6 +114,13 @@ impl Certificate {
     /// The subject as RFC 2253 text, on one line.
     pub fn subject(&self) -> String {
         rfc2253(&self.0.fields.subject).unwrap_or_default()
+    }
+
+    /// The title in the subject, if it has exactly one (RFC 5280 §4.1.2.6): the role of a member of staff.
+    pub fn subject_title(&self) -> Option<String> {
+        let mut titles = self.0.x509.subject_name().entries_by_nid(Nid::TITLE);
+        let title = titles.next().filter(|_| titles.next().is_none())?;
+        title.data().to_string().ok()
     }
 
     /// The issuer as RFC 2253 text, on one line.

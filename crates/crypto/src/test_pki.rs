@@ -116,6 +116,8 @@ pub mod keys {
 pub struct LeafSpec {
     /// The common name; country and organisation are fixed.
     pub subject: String,
+    /// The title in the subject: the role of a member of staff.
+    pub title: Option<String>,
     /// The SubjectPublicKeyInfo, right or wrong.
     pub spki: Vec<u8>,
     /// First valid second.
@@ -180,6 +182,7 @@ impl LeafSpec {
     pub fn new(subject: &str, key: &PublicKey) -> Self {
         Self {
             subject: subject.to_owned(),
+            title: None,
             spki: key.spki_der().to_vec(),
             not_before: NOT_BEFORE,
             not_after: NOT_AFTER,
@@ -227,7 +230,7 @@ impl Ca {
     /// A self-signed authority of this specification and key.
     pub fn from_spec(spec: LeafSpec, key: PrivateKey) -> Self {
         assert!(spec.subject.contains("TEST"), "nobody may take it for a real one");
-        let name = name(&spec.subject);
+        let name = name(&spec);
         let der = certificate(&spec, 1, &name, key.public_key(), &key);
         Self { key, certificate: Certificate::from_der(&der).unwrap(), serial: AtomicU32::new(2) }
     }
@@ -338,7 +341,7 @@ fn certificate(
             &algorithm,
             issuer,
             &tlv(0x30, &[&time(spec.not_before), &time(spec.not_after)]),
-            &name(&spec.subject),
+            &name(spec),
             &spec.spki,
             &tlv(0xa3, &[&extension_list(&extensions)]),
         ],
@@ -366,12 +369,14 @@ fn algorithm(key: &PrivateKey, sha1: bool) -> Vec<u8> {
     }
 }
 
-/// `C=JP`, `O=Chukei TEST` and the common name.
-fn name(common: &str) -> Vec<u8> {
+/// `C=JP`, `O=Chukei TEST`, the title if there is one, and the common name.
+fn name(spec: &LeafSpec) -> Vec<u8> {
     let attribute = |kind: u8, tag: u8, value: &str| {
         tlv(0x31, &[&tlv(0x30, &[&tlv(6, &[&[0x55, 4, kind]]), &tlv(tag, &[value.as_bytes()])])])
     };
-    tlv(0x30, &[&attribute(6, 0x13, "JP"), &attribute(10, 0x0c, "Chukei TEST"), &attribute(3, 0x0c, common)])
+    let title = spec.title.as_deref().map(|title| attribute(12, 0x0c, title)).unwrap_or_default();
+    let (country, organisation) = (attribute(6, 0x13, "JP"), attribute(10, 0x0c, "Chukei TEST"));
+    tlv(0x30, &[&country, &organisation, &title, &attribute(3, 0x0c, &spec.subject)])
 }
 
 /// UTCTime up to 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5).

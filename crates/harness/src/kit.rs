@@ -7,7 +7,7 @@ use chukei_forge::raw::Element;
 use chukei_xml::ns;
 
 use crate::{
-    message::{Draft, Envelope, Input, PURPOSE, SCHEME, body},
+    message::{Draft, Envelope, Input, Login, PURPOSE, SCHEME, Way, body},
     seed::Ids,
     world::World,
 };
@@ -124,6 +124,21 @@ impl Kit {
         let (scheme, number) = self.number(person, owner);
         let query = body::history_query(&scheme, &self.world.entity(owner), &number);
         self.request(from, "history", query).for_purpose("history")
+    }
+
+    /// A request of `from` for a challenge.
+    #[must_use]
+    pub fn challenge_request(&mut self, from: &str) -> Draft {
+        self.request(from, "mapping", Element::declared(ns::CK, "ChallengeRequest"))
+    }
+
+    /// The usual login of this way by `from`, with a challenge where it needs one.
+    #[must_use]
+    pub fn login(&mut self, way: Way, from: &str, challenge: &str) -> Draft {
+        let id = self.ids.id();
+        let login = Login::new(way, from, id, challenge);
+        let empty = Element::declared(ns::CK, "LoginRequest");
+        self.request(from, "mapping", empty).logging_in(login)
     }
 
     /// A request of `from` to an endpoint of the product.

@@ -30,6 +30,17 @@ pub struct World {
     authority: Option<Certificate>,
     contexts: Mutex<Contexts>,
     forge: OnceLock<[specimen::Party; 4]>,
+    cards: BTreeMap<String, CardKey>,
+    visible: BTreeMap<String, String>,
+}
+
+/// A TEST card, as far as it proves anything.
+#[derive(Debug)]
+pub struct CardKey {
+    /// DER of its certificate.
+    pub certificate: Vec<u8>,
+    /// Its key.
+    pub key: PrivateKey,
 }
 
 /// TLS contexts by the party whose certificate they show, and whether they speak TLS 1.1 only.
@@ -68,6 +79,25 @@ impl Lazy {
 struct File {
     party: Vec<FileParty>,
     agreement: Vec<FileAgreement>,
+}
+
+#[derive(Deserialize)]
+struct FileCards {
+    cards: Vec<FileCard>,
+    visible_numbers: Vec<FileVisible>,
+}
+
+#[derive(Deserialize)]
+struct FileCard {
+    id: String,
+    certificate: String,
+    key: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct FileVisible {
+    person: String,
+    number: String,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +145,8 @@ impl World {
             authority: None,
             contexts: Mutex::default(),
             forge: OnceLock::new(),
+            cards: BTreeMap::new(),
+            visible: BTreeMap::new(),
         };
         world.authority = Some(parse(&world.public.ca, &folder.join("ca/ca.pem"))?);
         world.public.people = people::load(folder)?;
@@ -122,6 +154,7 @@ impl World {
             world.add_folder(folder, party)?;
         }
         world.add_nobody();
+        world.add_cards(&folder.join("cards.json"))?;
         Ok(world)
     }
 
@@ -154,6 +187,33 @@ impl World {
             encryption,
             member,
         });
+        Ok(())
+    }
+
+    /// Older worlds have none.
+    fn add_cards(&mut self, path: &PathBuf) -> Result<(), Setup> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let wrong = |what: String| {
+            let folder = path.parent().unwrap_or(path).display().to_string();
+            Setup::new("setup.cards.json", [path.display().to_string(), what]).fix(Fix::MakeWorld(folder))
+        };
+        let file: FileCards = serde_json::from_str(&read(path)?).map_err(|error| wrong(error.to_string()))?;
+        // They share keys, and loading one proves its primes.
+        let mut keys: BTreeMap<String, PrivateKey> = BTreeMap::new();
+        for card in file.cards {
+            // A card that keeps its own key proves nothing here.
+            let Some(pem) = card.key else { continue };
+            let key = match keys.get(&pem) {
+                Some(key) => key.clone(),
+                None => PrivateKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?,
+            };
+            let certificate = parse(&card.certificate, path)?.der().to_vec();
+            keys.insert(pem, key.clone());
+            self.cards.insert(card.id, CardKey { certificate, key });
+        }
+        self.visible = file.visible_numbers.into_iter().map(|entry| (entry.person, entry.number)).collect();
         Ok(())
     }
 
@@ -256,6 +316,18 @@ impl World {
 
     pub(crate) const fn forge_parties(&self) -> &OnceLock<[specimen::Party; 4]> {
         &self.forge
+    }
+
+    /// A TEST card.
+    #[must_use]
+    pub fn card(&self, id: &str) -> &CardKey {
+        required(self.cards.get(id), id)
+    }
+
+    /// The visible number of a person.
+    #[must_use]
+    pub fn visible_number(&self, person: &str) -> &str {
+        required(self.visible.get(person).map(String::as_str), person)
     }
 
     /// Names of all parties.

@@ -41,10 +41,12 @@ pub enum Kind {
     Disclosure,
     /// The history was looked at.
     History,
+    /// Somebody logged in, or was logged in, with a card.
+    Login,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Mapping, Self::Disclosure, Self::History];
+    const ALL: [Self; 4] = [Self::Mapping, Self::Disclosure, Self::History, Self::Login];
 
     /// Its name on the wire.
     #[must_use]
@@ -53,6 +55,7 @@ impl Kind {
             Self::Mapping => "mapping",
             Self::Disclosure => "disclosure",
             Self::History => "history",
+            Self::Login => "login",
         }
     }
 
@@ -74,7 +77,7 @@ pub struct Entry {
     pub actor: String,
     /// `kind`.
     pub kind: Kind,
-    /// `outcome`: [`GRANTED`] or a status code, what was disclosed, or [`SHOWN`].
+    /// `outcome`: [`GRANTED`] or a status code, what was disclosed, [`SHOWN`], or the way of a login.
     pub outcome: String,
     /// `purpose`.
     pub purpose: Purpose,

@@ -3,6 +3,7 @@
 //! * [`Identifier`]: a number of a person, in the one form of its [`Scheme`], used character by character.
 //! * [`envelope`]: that number, sealed for one party, signed by the relay, to be presented once, by one holder, for one
 //!   [`Purpose`].
+//! * [`login`]: who is there, by card.
 //! * [`linkage`], [`disclosure`], [`history`]: what is said about the person afterwards, never with the number.
 
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod envelope;
 pub mod history;
 mod identifier;
 pub mod linkage;
+pub mod login;
 mod purpose;
 mod read;
 

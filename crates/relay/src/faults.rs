@@ -104,7 +104,7 @@ faults! {
     /// Uses the content key, and the whole ciphertext, of the first envelope again.
     ReusesContentKey => ["envelope.issue.fresh", "privacy.ciphertext.unlinkable", "encryption.key.fresh"], "内容暗号鍵と暗号文を使い回す";
     /// Gives the same envelope for the same person again.
-    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.bound", "disclosure.notice.recorded", "history.complete", "encryption.key.fresh", "privacy.ciphertext.unlinkable"], "同じ人に同じ封筒を渡す";
+    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.holder", "envelope.issue.bound", "disclosure.notice.recorded", "history.complete", "encryption.key.fresh", "privacy.ciphertext.unlinkable"], "同じ人に同じ封筒を渡す";
     /// Leaves the padding out.
     NoPadding => ["envelope.issue.padded", "privacy.ciphertext.size", "encryption.plaintext.padded"], "平文の長さを揃えない";
     /// Names itself as audience and recipient.
@@ -127,11 +127,24 @@ faults! {
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
     /// Puts the number into histories.
-    TellsNumberInHistory => ["history.no-number", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
+    TellsNumberInHistory => ["history.no-number", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
     /// Changes the date of a query that it forwards.
     AltersRelayedQuery => ["relayed.forward.unchanged"], "転送する照会の基準日を変える";
     /// Leaves the benefits out of an answer that it returns.
     AltersRelayedAnswer => ["relayed.answer.unchanged"], "返す応答から給付を落とす";
+
+    /// Gives the same challenge every time.
+    SameChallenge => ["login.challenge.fresh"], "いつも同じチャレンジを渡す";
+    /// Opens a session for a certificate that is nobody's.
+    InventsLogin => ["login.certificate.known"], "誰のものでもない証明書にセッションを渡す";
+    /// Opens sessions that last a day.
+    LongSession => ["login.answer.context"], "1日有効なセッションを渡す";
+    /// States the context of a card with a PIN for every login.
+    HidesContext => ["login.answer.context", "login.answer.logged"], "どの方法のログインにも暗証番号つきの context を示す";
+    /// Does not record logins.
+    SkipsLoginLog => ["login.answer.logged", "history.complete"], "ログインを記録しない";
+    /// Does not record logins that it refuses.
+    SkipsRefusedLogins => ["login.refused.logged"], "拒否したログインを記録しない";
 
     /// Folds full-width characters of a number to half width.
     FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
@@ -420,9 +433,10 @@ impl Faults {
             envelope.danger_alter(Document::parse(text)?);
         }
         if self.has(Fault::SendsToOther) {
-            let known = [party.entity.as_str(), party.relay.as_str(), envelope.target.as_str()];
+            // The next by name: another responder, in the mock world.
+            let known = [party.entity.as_str(), party.relay.as_str()];
             let mut others = party.federation.entities().filter(|other| !known.contains(&other.id.as_str()));
-            if let Some(other) = others.next() {
+            if let Some(other) = others.find(|other| other.id > envelope.target) {
                 envelope.target.clone_from(&other.id);
             }
         }

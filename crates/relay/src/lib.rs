@@ -43,6 +43,7 @@ macro_rules! faulty {
 pub mod changes;
 #[cfg(feature = "danger-faults")]
 pub mod faults;
+pub mod login;
 mod mapping;
 pub mod memory;
 pub mod numbers;
@@ -55,12 +56,12 @@ mod requester;
 mod responder;
 
 pub use chukei_idwsf::{
-    Checks, PeerAnswer, Randomness, Refusal, ReplayStore, Request, SystemRandomness, Unavailable,
+    Awaited, Checks, PeerAnswer, Randomness, Refusal, ReplayStore, Request, SystemRandomness, Unavailable,
 };
 pub use party::{Outgoing, Party, Reply, Step};
 pub use ports::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Records};
 pub use recording::{Ending, Recording};
 pub use relay::Relay;
 pub use relayed::Relaying;
-pub use requester::{Ask, Asking, Envelope, HistoryAsked, Mapped, Mapping, Requester};
+pub use requester::{Ask, Asking, Envelope, HistoryAsked, Mapped, Mapping, Requester, Whom};
 pub use responder::{Disclosing, Responder};

@@ -9,11 +9,12 @@ use chukei_profile::{
     Identifier, Purpose, Scheme,
     envelope::{Issued, Mint},
     history::{GRANTED, Kind},
+    login::SESSION,
 };
 use chukei_reason::Reason;
 use chukei_saml::metadata::Entity;
 
-use crate::{NewEntry, Person, Relay, Reply, relay::Asker};
+use crate::{NewEntry, Person, Relay, Reply, login::Session, relay::Asker};
 
 /// Whose number, and what is to be put into an envelope.
 struct Granted {
@@ -33,7 +34,11 @@ impl Relay {
         let mut outputs = Vec::with_capacity(request.inputs.len());
         let mut parts = Vec::new();
         for input in &request.inputs {
-            let persons = self.persons(input, asker)?;
+            let session = self.session_of(input)?;
+            let persons = match &session {
+                Some(session) => session.iter().map(|session| session.person).collect(),
+                None => self.persons(input, asker)?,
+            };
             let mut entry = NewEntry {
                 person: None,
                 at: asker.now,
@@ -48,7 +53,7 @@ impl Relay {
                 envelope: None,
                 target: None,
             };
-            match self.decide(input, &persons, purpose, asker)? {
+            match self.decide(input, session.as_ref(), &persons, purpose, asker)? {
                 Ok(granted) => {
                     let issued = self.envelope(&granted, input, purpose, &holder, asker)?;
                     entry.envelope = Some(issued.id);
@@ -89,6 +94,14 @@ impl Relay {
         Ok(reply)
     }
 
+    /// The session that stands in the place of a number, if one does; and nothing in it, if it is unknown.
+    fn session_of(&self, input: &MappingInput) -> Result<Option<Option<Session>>, Refusal> {
+        match input.name_id.format.as_deref() == Some(SESSION) && self.cards.is_some() {
+            true => Ok(Some(self.session(&input.name_id.value)?)),
+            false => Ok(None),
+        }
+    }
+
     /// Whom the number leads to, whoever asks: refusals too are recorded in a person's history.
     fn persons(&self, input: &MappingInput, asker: &Asker<'_>) -> Result<Vec<Person>, Refusal> {
         let party = input.name_id.name_qualifier.as_deref().unwrap_or_default();
@@ -102,6 +115,7 @@ impl Relay {
     fn decide(
         &self,
         input: &MappingInput,
+        session: Option<&Option<Session>>,
         persons: &[Person],
         purpose: Purpose,
         asker: &Asker<'_>,
@@ -112,12 +126,22 @@ impl Relay {
 
         // [mapping.input.form]
         let wanted = Scheme::from_uri(&input.wanted);
-        let (Some(wanted), true) = (wanted, holds("mapping.input.form", number(input).is_some())) else {
+        let has_form = session.is_some() || number(input).is_some();
+        let (Some(wanted), true) = (wanted, holds("mapping.input.form", has_form)) else {
             return Ok(Err(code::INVALID));
         };
-        // [mapping.input.own-number]
-        let own = input.name_id.name_qualifier.as_deref() == Some(asker.sender);
-        if !holds("mapping.input.own-number", own) {
+        // [mapping.input.own-number], [login.session.own]
+        let owner = input.name_id.name_qualifier.as_deref();
+        let is_own = match session {
+            Some(session) => {
+                let is_own = session.as_ref().is_some_and(|own| own.is_of(asker.sender, asker.now));
+                holds("login.session.own", is_own && owner == Some(self.party.entity.as_str()))
+            }
+            None => holds("mapping.input.own-number", owner == Some(asker.sender)),
+        };
+        // [login.session.purpose]
+        let is_for_this = session.and_then(Option::as_ref).is_none_or(|session| session.purpose == purpose);
+        if !is_own || !holds("login.session.purpose", is_for_this) {
             return Ok(Err(code::FORBIDDEN));
         }
         // [mapping.loop.none]

@@ -14,7 +14,11 @@ use chukei_profile::{
 };
 use chukei_xml::lexical::DateTime;
 
-use crate::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Recording, Records};
+use crate::{
+    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Recording, Records,
+    changes::{Assigned, KeyStore, Standing},
+    login::{Logins, Session},
+};
 
 fn locked<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, Unavailable> {
     mutex.lock().map_err(|_| Unavailable)
@@ -101,6 +105,63 @@ impl MappingStore for MemoryMappings {
             row.person == person && row.number.scheme() == scheme && (row.from..row.until).contains(&at)
         });
         Ok(current.map(|row| (row.party.clone(), row.number.clone())).collect())
+    }
+}
+
+/// [`KeyStore`] in memory: who has which certificate or visible number.
+#[derive(Debug, Default)]
+pub struct MemoryKeys {
+    rows: Mutex<Vec<(Assigned, Standing)>>,
+}
+
+impl MemoryKeys {
+    /// Records whose key it is, from now on and for all times.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn set(&self, key: Assigned, standing: Standing) -> Result<(), Unavailable> {
+        let mut rows = locked(&self.rows)?;
+        rows.retain(|(known, _)| *known != key);
+        rows.push((key, standing));
+        Ok(())
+    }
+}
+
+impl KeyStore for MemoryKeys {
+    fn standing(&self, key: &Assigned, _: UnixTime) -> Result<Standing, Unavailable> {
+        let rows = locked(&self.rows)?;
+        Ok(rows.iter().find(|(known, _)| known == key).map_or(Standing::Unknown, |(_, standing)| *standing))
+    }
+}
+
+/// [`Logins`] in memory: who is logged in logs in again after a restart. What has ended is forgotten with the next one.
+#[derive(Debug, Default)]
+pub struct MemoryLogins {
+    challenges: Mutex<BTreeMap<(String, String), UnixTime>>,
+    sessions: Mutex<BTreeMap<String, Session>>,
+}
+
+impl Logins for MemoryLogins {
+    fn challenge(&self, party: &str, value: &str, until: UnixTime) -> Result<(), Unavailable> {
+        locked(&self.challenges)?.insert((party.to_owned(), value.to_owned()), until);
+        Ok(())
+    }
+
+    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<bool, Unavailable> {
+        let mut challenges = locked(&self.challenges)?;
+        challenges.retain(|_, until| now < *until);
+        Ok(challenges.remove(&(party.to_owned(), value.to_owned())).is_some())
+    }
+
+    fn open(&self, id: &str, session: Session, now: UnixTime) -> Result<(), Unavailable> {
+        let mut sessions = locked(&self.sessions)?;
+        sessions.retain(|_, session| now < session.until);
+        sessions.insert(id.to_owned(), session);
+        Ok(())
+    }
+
+    fn session(&self, id: &str) -> Result<Option<Session>, Unavailable> {
+        Ok(locked(&self.sessions)?.get(id).cloned())
     }
 }
 

@@ -11,11 +11,16 @@ use chukei_profile::{
     disclosure::{Notice, Receipt},
     history::{GRANTED, History, HistoryQuery, Kind, SHOWN},
     linkage::RelayedQuery,
+    login::{ChallengeRequest, Login, SESSION},
 };
 use chukei_reason::Reason;
+use chukei_saml::NameId;
 use chukei_xml::{Budget, Element, Name, XmlError};
 
-use crate::{AccessLog, Agreements, MappingStore, NewEntry, Party, Relaying, Reply, Step};
+use crate::{
+    AccessLog, Agreements, MappingStore, NewEntry, Party, Person, Relaying, Reply, Step,
+    login::{Cards, Session},
+};
 
 /// A relay and its stores.
 #[derive(Clone)]
@@ -28,6 +33,8 @@ pub struct Relay {
     pub log: Arc<dyn AccessLog>,
     /// Who may ask what.
     pub agreements: Arc<dyn Agreements>,
+    /// What it needs to log people in with cards, if it does that.
+    pub cards: Option<Cards>,
 }
 
 /// What a relay is asked.
@@ -36,6 +43,8 @@ enum Asked {
     Notice(Notice),
     History(HistoryQuery),
     Relayed(RelayedQuery),
+    Challenge,
+    Login(Login),
 }
 
 impl Payload for Asked {
@@ -44,6 +53,8 @@ impl Payload for Asked {
         chukei_profile::disclosure::NOTICE,
         chukei_profile::history::QUERY,
         chukei_profile::linkage::RELAYED,
+        chukei_profile::login::CHALLENGE_REQUEST,
+        chukei_profile::login::REQUEST,
     ];
 
     fn read(element: Element<'_>, parts: &Parts<'_>) -> Result<Self, XmlError> {
@@ -56,11 +67,17 @@ impl Payload for Asked {
         if element.is(chukei_profile::history::QUERY) {
             return HistoryQuery::read(element, parts).map(Self::History);
         }
+        if element.is(chukei_profile::login::CHALLENGE_REQUEST) {
+            return ChallengeRequest::read(element, parts).map(|ChallengeRequest| Self::Challenge);
+        }
+        if element.is(chukei_profile::login::REQUEST) {
+            return Login::read(element, parts).map(Self::Login);
+        }
         RelayedQuery::read(element, parts).map(Self::Relayed)
     }
 
     fn asks_about_a_person(&self) -> bool {
-        !matches!(self, Self::Notice(_))
+        !matches!(self, Self::Notice(_) | Self::Challenge)
     }
 }
 
@@ -111,6 +128,8 @@ impl Relay {
             Asked::Relayed(query) => {
                 self.forward(&asker, query, accepted.headers().target.as_ref()).map(Step::Send)
             }
+            Asked::Challenge => self.challenge(&asker).map(Step::Reply),
+            Asked::Login(login) => self.login(&asker, login).map(Step::Reply),
         }
     }
 
@@ -155,13 +174,7 @@ impl Relay {
             "a portal as sender",
         )?;
 
-        let name_id = &query.name_id;
-        let scheme = name_id.format.as_deref().and_then(Scheme::from_uri);
-        let number = scheme.and_then(|scheme| Identifier::new(scheme, &name_id.value).ok());
-        let unformed = Refusal::new("mapping.input.form", Reason::Identifier, "a number of a known scheme");
-        let number = number.ok_or(unformed)?;
-        let party = name_id.name_qualifier.as_deref().unwrap_or_default();
-        let persons = self.mappings.persons(party, &number, asker.now)?;
+        let persons = self.looked_at(asker, &query.name_id)?;
         let [person] = persons.as_slice() else {
             return self.party.answer(asker.message_id, &History { entries: Vec::new() }, asker.now);
         };
@@ -183,8 +196,27 @@ impl Relay {
             entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == GRANTED);
         }
         if faulty!(self.party, TellsNumberInHistory) {
-            entries.iter_mut().for_each(|entry| entry.outcome.push_str(number.expose()));
+            entries.iter_mut().for_each(|entry| entry.outcome.push_str(&query.name_id.value));
         }
         self.party.answer(asker.message_id, &History { entries }, asker.now)
+    }
+
+    /// Whose history is asked for.
+    fn looked_at(&self, asker: &Asker<'_>, name_id: &NameId) -> Result<Vec<Person>, Refusal> {
+        if name_id.format.as_deref() == Some(SESSION) {
+            // [login.session.history]
+            let usable = |session: &Session| {
+                session.is_of(asker.sender, asker.now) && Some(session.purpose) == asker.purpose
+                    || self.party.checks.skips("login.session.history")
+            };
+            let session = self.session(&name_id.value)?.filter(usable);
+            return Ok(session.map(|session| session.person).into_iter().collect());
+        }
+        let scheme = name_id.format.as_deref().and_then(Scheme::from_uri);
+        let number = scheme.and_then(|scheme| Identifier::new(scheme, &name_id.value).ok());
+        let unformed = Refusal::new("mapping.input.form", Reason::Identifier, "a number of a known scheme");
+        let number = number.ok_or(unformed)?;
+        let party = name_id.name_qualifier.as_deref().unwrap_or_default();
+        Ok(self.mappings.persons(party, &number, asker.now)?)
     }
 }

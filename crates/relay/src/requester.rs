@@ -12,6 +12,7 @@ use chukei_profile::{
     envelope::{LONGEST, PURPOSE, REQUEST, VERSION, VERSION_ATTRIBUTE},
     history::{History, HistoryQuery},
     linkage::{Answer, Item, Query, RelayedQuery},
+    login::{Challenge, ChallengeRequest, Login, LoginAnswer, SESSION},
 };
 use chukei_reason::Reason;
 use chukei_saml::{Assertion, ENTITY, HOLDER_OF_KEY, NameId};
@@ -26,13 +27,28 @@ pub struct Requester {
     pub party: Party,
 }
 
-/// One number of ours, and what is wanted for it.
+/// Whom something is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// The person with this number of ours.
+    Number(Identifier),
+    /// The person who logged in to this session.
+    Session(String),
+}
+
+impl From<Identifier> for Whom {
+    fn from(number: Identifier) -> Self {
+        Self::Number(number)
+    }
+}
+
+/// One person, and what is wanted for them.
 #[derive(Clone, Debug)]
 pub struct Ask {
     /// A name for this input, unique in its request.
     pub req_id: String,
-    /// Our own number of the person.
-    pub number: Identifier,
+    /// The person.
+    pub whom: Whom,
     /// The scheme that is wanted.
     pub wanted: Scheme,
     /// The party whose number is wanted; `None` for whoever has one.
@@ -99,7 +115,7 @@ impl Requester {
             wanted: ask.wanted.uri().to_owned(),
             target: ask.target.clone(),
             issue_to: ask.via_relay.then(|| self.party.relay.clone()),
-            name_id: NameId::new(ask.number.scheme().uri(), ask.number.expose()).by(&self.party.entity),
+            name_id: self.name_id(&ask.whom, &self.party.entity),
         });
         let request = MappingRequest { inputs: inputs.collect() };
         #[cfg(feature = "danger-faults")]
@@ -297,17 +313,24 @@ impl Requester {
         Ok(answer)
     }
 
-    /// A portal asks for the history of the person whom `party` knows by this number.
+    fn name_id(&self, whom: &Whom, party: &str) -> NameId {
+        match whom {
+            Whom::Number(number) => NameId::new(number.scheme().uri(), number.expose()).by(party),
+            Whom::Session(session) => NameId::new(SESSION, session).by(&self.party.relay),
+        }
+    }
+
+    /// A portal asks for the history of the person whom `party` knows by this number, or who has logged in.
     ///
     /// # Errors
     /// As [`Self::map`].
     pub fn history(
         &self,
         party: &str,
-        number: &Identifier,
+        whom: &Whom,
         now: UnixTime,
     ) -> Result<Outgoing<HistoryAsked>, Refusal> {
-        let query = HistoryQuery { name_id: NameId::new(number.scheme().uri(), number.expose()).by(party) };
+        let query = HistoryQuery { name_id: self.name_id(whom, party) };
         let sent = self.party.ask(&self.party.relay, &query, None, Some(Purpose::History), now)?;
         Ok(sent.map(|awaited| HistoryAsked { awaited }))
     }
@@ -324,6 +347,55 @@ impl Requester {
     ) -> Result<History, Refusal> {
         let accepted =
             self.party.receiver(now).answer::<History>(asked.awaited, answer, &mut Budget::default());
+        accepted.map(Accepted::into_body)
+    }
+
+    /// Asks for a challenge that a card is to answer.
+    ///
+    /// # Errors
+    /// As [`Self::map`].
+    pub fn challenge(&self, now: UnixTime) -> Result<Outgoing<Awaited>, Refusal> {
+        self.party.ask(&self.party.relay, &ChallengeRequest, None, None, now)
+    }
+
+    /// Takes a challenge.
+    ///
+    /// # Errors
+    /// The first sentence that it breaks.
+    pub fn take_challenge(
+        &self,
+        asked: Awaited,
+        answer: &PeerAnswer<'_>,
+        now: UnixTime,
+    ) -> Result<Challenge, Refusal> {
+        let accepted = self.party.receiver(now).answer::<Challenge>(asked, answer, &mut Budget::default());
+        accepted.map(Accepted::into_body)
+    }
+
+    /// Logs somebody in with a card, for this purpose.
+    ///
+    /// # Errors
+    /// As [`Self::map`].
+    pub fn login(
+        &self,
+        login: &Login,
+        purpose: Purpose,
+        now: UnixTime,
+    ) -> Result<Outgoing<Awaited>, Refusal> {
+        self.party.ask(&self.party.relay, login, None, Some(purpose), now)
+    }
+
+    /// Takes what became of it.
+    ///
+    /// # Errors
+    /// The first sentence that it breaks.
+    pub fn take_login(
+        &self,
+        asked: Awaited,
+        answer: &PeerAnswer<'_>,
+        now: UnixTime,
+    ) -> Result<LoginAnswer, Refusal> {
+        let accepted = self.party.receiver(now).answer::<LoginAnswer>(asked, answer, &mut Budget::default());
         accepted.map(Accepted::into_body)
     }
 }

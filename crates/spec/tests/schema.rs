@@ -11,6 +11,7 @@ use chukei_profile::{
     disclosure::{Notice, Outcome, Receipt},
     history::{Entry, History, HistoryQuery, Kind},
     linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity},
+    login::{Challenge, ChallengeRequest, Context, Given, Login, LoginAnswer, Patient, Shown},
 };
 use chukei_saml::NameId;
 use chukei_xml::{Writer, lexical::DateTime};
@@ -84,6 +85,7 @@ fn what_we_write_is_valid() {
         entry(2, Kind::Disclosure, Purpose::ALL[1]),
         Entry { envelope: None, ..entry(3, Kind::History, Purpose::ALL[2]) },
         entry(4, Kind::Mapping, Purpose::ALL[3]),
+        Entry { envelope: None, ..entry(5, Kind::Login, Purpose::ALL[3]) },
     ];
     let notice = |outcome| Notice {
         envelope: "_1".to_owned(),
@@ -94,7 +96,27 @@ fn what_we_write_is_valid() {
         purpose: Purpose::ALL[0],
     };
     let name_id = NameId::new(Scheme::MedicalInsured.uri(), "港いろは１２３４").by(B);
+    let shown = |signature: Option<&[u8]>| Shown {
+        certificate: b"certificate".to_vec(),
+        signature: signature.map(<[u8]>::to_vec),
+    };
+    let reception = |patient| Login::Reception {
+        challenge: "0".repeat(64),
+        operator: shown(Some(b"signature")),
+        patient,
+    };
+    let given = Given { id: "_1".to_owned(), until: at, context: Context::CardWithoutPin };
+    let logged_in = |code, session| written(&LoginAnswer { status: Status::new(code), session });
     let documents = [
+        ("challenge request", written(&ChallengeRequest)),
+        ("challenge", written(&Challenge { value: "0".repeat(64), until: at })),
+        ("application", written(&Login::Application { certificate: vec![1], document: b"<a/>".to_vec() })),
+        ("response", written(&Login::Response { challenge: "0".repeat(64), card: shown(Some(b"s")) })),
+        ("card that signs", written(&reception(Patient::Card(shown(Some(b"s")))))),
+        ("card that does not", written(&reception(Patient::Card(shown(None))))),
+        ("number", written(&reception(Patient::VisibleNumber("TEST1".to_owned().into())))),
+        ("login", logged_in("OK", Some(given))),
+        ("no login", logged_in("NotMember", None)),
         ("query", written(&query)),
         (
             "relayed query",

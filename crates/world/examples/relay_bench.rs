@@ -205,7 +205,7 @@ fn messages(world: &World, endpoint: &str, count: usize, rsa: bool) -> Vec<Vec<u
                 let (number, wanted) = &numbers[(n * 7919) % numbers.len()];
                 let ask = Ask {
                     req_id: "1".into(),
-                    number: number.clone(),
+                    whom: number.clone().into(),
                     wanted: *wanted,
                     target: Some(chukei_world::folder::entity(TARGET)),
                     via_relay: false,

@@ -26,6 +26,8 @@ pub enum WorldError {
         /// The nearest that there is.
         nearest: String,
     },
+    /// `cards.json` is not one.
+    Cards(String),
     /// A file or folder cannot be read or written.
     Io {
         /// Which.
@@ -95,6 +97,7 @@ impl fmt::Display for WorldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Cards(error) => write!(f, "cards.json: {error}"),
             Self::Exists(dir) => write!(f, "{} is there already and not empty", dir.display()),
             Self::Fault { name, nearest } => {
                 write!(f, "no fault is called {name:?}; the nearest is {nearest:?}")

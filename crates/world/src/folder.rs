@@ -3,6 +3,7 @@
 //! ```text
 //! world.toml                      seed, parties, agreements
 //! people.json                     synthetic persons (module `people`)
+//! cards.json                      their cards, and whom a relay believes (module `cards`)
 //! ca/ca.pem                       the TEST certification authority; its key is not kept
 //! federation/{key.pem,cert.pem}   signs the metadata
 //! metadata/NAME.xml               of everybody but the stranger
@@ -22,6 +23,7 @@ use chukei_crypto::{Certificate, PrivateKey, PublicKey, UnixTime};
 use chukei_saml::metadata::{Entity, Federation};
 use serde::{Deserialize, Serialize};
 
+use crate::cards::{CardFile, Registration};
 use crate::people::People;
 use crate::{WorldError, making};
 
@@ -292,6 +294,33 @@ impl World {
     /// [`WorldError::Io`], [`WorldError::People`].
     pub fn people(&self) -> Result<People, WorldError> {
         People::from_json(&self.read("people.json")?).map_err(|error| WorldError::People(error.to_string()))
+    }
+
+    /// The cards, if the world has some.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`], [`WorldError::Cards`].
+    pub fn cards(&self) -> Result<Option<CardFile>, WorldError> {
+        const NAME: &str = "cards.json";
+        if !self.dir.join(NAME).exists() {
+            return Ok(None);
+        }
+        let file = CardFile::from_json(&self.read(NAME)?);
+        file.map(Some).map_err(|error| WorldError::Cards(error.to_string()))
+    }
+
+    /// Registers a card that was issued elsewhere, for relays that are started from now on.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`], [`WorldError::Cards`].
+    pub fn register_card(&self, new: &Registration<'_>) -> Result<(), WorldError> {
+        let mut cards = self.cards()?.unwrap_or_default();
+        cards.register(new);
+        let text =
+            serde_json::to_string_pretty(&cards).map_err(|error| WorldError::Cards(error.to_string()))?;
+        let (path, beside) = (self.dir.join("cards.json"), self.dir.join(".cards.json.part"));
+        let write = || fs::write(&beside, text + "\n").and_then(|()| fs::rename(&beside, &path));
+        write().map_err(|error| WorldError::io(&path, error))
     }
 
     fn read(&self, name: &str) -> Result<String, WorldError> {

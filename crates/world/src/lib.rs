@@ -22,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cards;
 mod checkpoints;
 pub mod client;
 mod clock;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use chukei_profile::linkage::{Answer, Benefit, Eligibility, Item};
+use chukei_profile::login::{Challenge, Login, LoginAnswer, SESSION};
 use chukei_profile::{Date, Identifier, Purpose, Scheme, history::History};
-use chukei_relay::{Ask, Refusal};
+use chukei_relay::{Ask, Refusal, Whom};
 use serde::{Deserialize, Serialize};
 
 use crate::core::{Core, blocking};
@@ -167,11 +168,14 @@ const INVALID: &str = "InvalidAct";
 
 impl Errand {
     fn read(link: &Link) -> Option<Self> {
-        let scheme = Scheme::from_uri(&link.scheme)?;
-        let number = Identifier::new(scheme, &link.number).ok()?;
+        let whom = match Scheme::from_uri(&link.scheme) {
+            Some(scheme) => Identifier::new(scheme, &link.number).ok()?.into(),
+            None if link.scheme == SESSION => Whom::Session(link.number.clone()),
+            None => return None,
+        };
         let (wanted, target) = (Scheme::from_uri(&link.wanted)?, link.target.clone());
         Some(Self {
-            ask: Ask { req_id: "r1".to_owned(), number, wanted, target, via_relay: link.via == Via::Relay },
+            ask: Ask { req_id: "r1".to_owned(), whom, wanted, target, via_relay: link.via == Via::Relay },
             purpose: Purpose::from_uri(&link.purpose)?,
             items: link.items.iter().map(|item| Item::from_name(item)).collect::<Option<_>>()?,
             as_of: match &link.as_of {
@@ -181,6 +185,11 @@ impl Errand {
             via: link.via,
         })
     }
+}
+
+/// The party's own word for what went wrong.
+fn code(outcome: Outcome) -> String {
+    outcome.code
 }
 
 fn refused(refusal: &Refusal) -> Outcome {
@@ -225,10 +234,37 @@ impl Core {
     /// Asks the relay, as a portal, for somebody's history.
     pub(crate) async fn history(self: Arc<Self>, number: &Number) -> Result<History, String> {
         let party = crate::folder::entity(&number.party);
-        let number = identifier(number).map_err(|_| INVALID.to_owned())?;
-        let code = |outcome: Outcome| outcome.code;
-        let outgoing =
-            self.asking(move |asks, now| asks.history(&party, &number, now)).await.map_err(code)?;
+        let whom = Whom::Number(identifier(number).map_err(|_| INVALID.to_owned())?);
+        self.history_about(party, whom).await
+    }
+
+    /// The same for who has logged in.
+    pub(crate) async fn history_of(self: Arc<Self>, session: String) -> Result<History, String> {
+        self.history_about(String::new(), Whom::Session(session)).await
+    }
+
+    /// Asks the relay for a challenge.
+    pub(crate) async fn challenge(self: Arc<Self>) -> Result<Challenge, String> {
+        let outgoing = self.asking(|asks, now| asks.challenge(now)).await.map_err(code)?;
+        let (asked, came) = self.send(outgoing).await;
+        let came = came.map_err(str::to_owned)?;
+        self.asking(move |asks, now| asks.take_challenge(asked, &came.as_answer(), now)).await.map_err(code)
+    }
+
+    /// Asks the relay to log somebody in.
+    pub(crate) async fn login(
+        self: Arc<Self>,
+        login: Login,
+        purpose: Purpose,
+    ) -> Result<LoginAnswer, String> {
+        let outgoing = self.asking(move |asks, now| asks.login(&login, purpose, now)).await.map_err(code)?;
+        let (asked, came) = self.send(outgoing).await;
+        let came = came.map_err(str::to_owned)?;
+        self.asking(move |asks, now| asks.take_login(asked, &came.as_answer(), now)).await.map_err(code)
+    }
+
+    async fn history_about(self: &Arc<Self>, party: String, whom: Whom) -> Result<History, String> {
+        let outgoing = self.asking(move |asks, now| asks.history(&party, &whom, now)).await.map_err(code)?;
         let (asked, came) = self.send(outgoing).await;
         let came = came.map_err(str::to_owned)?;
         self.asking(move |asks, now| asks.take_history(asked, &came.as_answer(), now)).await.map_err(code)

@@ -14,10 +14,10 @@ use openssl::pkey::{PKey, Private};
 
 use crate::folder::{AgreementEntry, Index, PartyEntry, Plan, Role, entity};
 use crate::pki::{self, Authority, Issued, Use};
-use crate::{WorldError, keys, people};
+use crate::{WorldError, cards, keys, people};
 
 /// Name, role and out of service, in the order of ports and serial numbers.
-pub(crate) const PARTIES: [(&str, Role, bool); 8] = [
+pub(crate) const PARTIES: [(&str, Role, bool); 9] = [
     ("relay", Role::Relay, false),
     ("insurer-a", Role::Requester, false),
     ("insurer-b", Role::Responder, false),
@@ -25,6 +25,7 @@ pub(crate) const PARTIES: [(&str, Role, bool); 8] = [
     ("insurer-d", Role::Requester, false),
     ("insurer-e", Role::Responder, true),
     ("portal", Role::Portal, false),
+    ("hospital", Role::Requester, false),
     ("stranger", Role::Stranger, false),
 ];
 
@@ -32,11 +33,13 @@ pub(crate) const PARTIES: [(&str, Role, bool); 8] = [
 pub(crate) const WITH_P256: [&str; 2] = ["insurer-c", "insurer-d"];
 
 /// Requester, target and purposes. No agreement lets `insurer-d` ask for numbers of `insurer-b`.
-const AGREEMENTS: [(&str, &str, &[&str]); 4] = [
+const AGREEMENTS: [(&str, &str, &[&str]); 5] = [
     ("insurer-a", "insurer-b", &["combined-high-cost", "eligibility-check", "benefit-adjustment"]),
     ("insurer-a", "insurer-c", &["combined-high-cost", "eligibility-check"]),
     ("insurer-a", "insurer-e", &["combined-high-cost"]),
     ("insurer-d", "insurer-c", &["combined-high-cost", "eligibility-check"]),
+    // The second, so that what a session is not for is refused by the session alone.
+    ("hospital", "insurer-b", &["eligibility-check", "benefit-adjustment"]),
 ];
 
 /// Makes a world in a folder that does not exist yet, or is empty.
@@ -95,6 +98,9 @@ fn fill(dir: &Path, plan: Plan) -> Result<(), WorldError> {
     )?;
 
     let made = |error: openssl::error::ErrorStack| WorldError::Made(error.to_string());
+    let cards = serde_json::to_string_pretty(&cards::made(plan.seed).map_err(made)?);
+    let cards = cards.map_err(|error| WorldError::Made(error.to_string()))?;
+    file(dir, "cards.json", format!("{cards}\n").as_bytes())?;
     let raw = raw_keys(plan).map_err(made)?;
     let authority = Authority::new(plan.seed).map_err(made)?;
     file(dir, "ca/ca.pem", &authority.certificate_pem().map_err(made)?)?;
@@ -227,8 +233,8 @@ mod tests {
 
     #[test]
     fn ports_must_fit() {
-        assert_eq!(ports(Some(65_528)).unwrap().len(), PARTIES.len());
-        assert!(matches!(ports(Some(65_529)), Err(WorldError::Ports { base: 65_529 })));
+        assert_eq!(ports(Some(65_527)).unwrap().len(), PARTIES.len());
+        assert!(matches!(ports(Some(65_528)), Err(WorldError::Ports { base: 65_528 })));
         let mut free = ports(None).unwrap();
         free.sort_unstable();
         free.dedup();

@@ -6,7 +6,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use chukei_profile::history::History;
+use chukei_profile::{
+    Purpose,
+    history::History,
+    login::{Challenge, Login, LoginAnswer},
+};
 use chukei_store::Pace;
 use tokio::runtime::Runtime;
 
@@ -48,6 +52,8 @@ pub struct Options {
     pub checkpoints: Pace,
     /// Signs with its P-256 key, if it has one.
     pub p256: bool,
+    /// A relay that takes no card at a reception unless its key signs.
+    pub possession: bool,
     /// Sizes and times.
     pub limits: Limits,
     /// Writes its log to standard error as well.
@@ -185,6 +191,35 @@ impl Handle {
     pub fn history(&self, number: &Number) -> Result<History, String> {
         let (core, number) = (Arc::clone(&self.core), number.clone());
         let asked = self.run(async move { core.history(&number).await });
+        asked.unwrap_or_else(|| Err("stopped".to_owned()))
+    }
+
+    /// Asks the relay for a challenge.
+    ///
+    /// # Errors
+    /// The party's own word for what went wrong.
+    pub fn challenge(&self) -> Result<Challenge, String> {
+        let core = Arc::clone(&self.core);
+        self.run(async move { core.challenge().await }).unwrap_or_else(|| Err("stopped".to_owned()))
+    }
+
+    /// Asks the relay to log somebody in, for this purpose.
+    ///
+    /// # Errors
+    /// The party's own word for what went wrong.
+    pub fn login(&self, login: Login, purpose: Purpose) -> Result<LoginAnswer, String> {
+        let core = Arc::clone(&self.core);
+        let asked = self.run(async move { core.login(login, purpose).await });
+        asked.unwrap_or_else(|| Err("stopped".to_owned()))
+    }
+
+    /// Lets a portal ask for the history of the person of a session.
+    ///
+    /// # Errors
+    /// The party's own word for what went wrong.
+    pub fn history_of(&self, session: &str) -> Result<History, String> {
+        let (core, session) = (Arc::clone(&self.core), session.to_owned());
+        let asked = self.run(async move { core.history_of(session).await });
         asked.unwrap_or_else(|| Err("stopped".to_owned()))
     }
 

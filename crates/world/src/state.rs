@@ -6,7 +6,12 @@ use std::sync::Arc;
 
 use chukei_crypto::{Certificate, PublicKey, SignatureAlgorithm, Signer, UnixTime, Unwrapper, sha256};
 use chukei_profile::{Purpose, Scheme};
-use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
+use chukei_relay::changes::{Assigned, Standing};
+use chukei_relay::login::{Cards, Logins};
+use chukei_relay::memory::{
+    MemoryAgreements, MemoryKeys, MemoryLog, MemoryLogins, MemoryMappings, MemoryReplay,
+};
+use chukei_relay::numbers::{Level, Number as Kept, NumberKind};
 use chukei_relay::{
     AccessLog, Agreements, MappingStore, Party, Person, Randomness, Relay, ReplayStore, Requester, Responder,
     Unavailable,
@@ -14,6 +19,7 @@ use chukei_relay::{
 use chukei_saml::metadata::Federation;
 use chukei_store::{Agreement, EarlyReplay, MappingRow, Store};
 
+use crate::cards::{Holder, VISIBLE};
 use crate::checkpoints::{self, Checkpoints};
 use crate::folder::{AgreementEntry, PartyEntry, PartyKeys, Role, World, verified};
 use crate::party::Options;
@@ -64,6 +70,8 @@ pub(crate) struct State {
     pub(crate) federation: Arc<Federation>,
     pub(crate) kind: Kind,
     keeping: Keeping,
+    /// Challenges and sessions: who is logged in logs in again after a restart.
+    logins: Arc<MemoryLogins>,
 }
 
 pub(crate) enum Kind {
@@ -113,7 +121,7 @@ impl State {
                 Keeping::Sqlite { store, checkpoints }
             }
         };
-        Self::keeping(fixed, beliefs, keeping)
+        Self::keeping(fixed, beliefs, keeping, Arc::default())
     }
 
     /// A party that has forgotten everything.
@@ -134,10 +142,15 @@ impl State {
 
     /// The same memory, other people or other trust.
     pub(crate) fn changed(&self, fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
-        Self::keeping(fixed, beliefs, self.keeping.clone())
+        Self::keeping(fixed, beliefs, self.keeping.clone(), Arc::clone(&self.logins))
     }
 
-    fn keeping(fixed: &Fixed, beliefs: &Beliefs<'_>, keeping: Keeping) -> Result<Self, WorldError> {
+    fn keeping(
+        fixed: &Fixed,
+        beliefs: &Beliefs<'_>,
+        keeping: Keeping,
+        logins: Arc<MemoryLogins>,
+    ) -> Result<Self, WorldError> {
         let Beliefs { trust, people, peers } = *beliefs;
         let federation = Arc::new(verified(
             &trust.federation_key,
@@ -149,7 +162,8 @@ impl State {
         let kind = match fixed.entry.role {
             Role::Relay => {
                 let (mappings, agreements) = keeping.fill(fixed, trust, people)?;
-                Kind::Relay(Relay { party, mappings, log: keeping.log(), agreements })
+                let cards = cards(fixed, people, &logins)?;
+                Kind::Relay(Relay { party, mappings, log: keeping.log(), agreements, cards })
             }
             Role::Responder => Kind::Responder(Responder {
                 party,
@@ -159,7 +173,7 @@ impl State {
             }),
             Role::Requester | Role::Portal | Role::Stranger => Kind::Requester(Requester { party }),
         };
-        Ok(Self { federation, kind, keeping })
+        Ok(Self { federation, kind, keeping, logins })
     }
 
     /// The checkpoints of its ledger, if it has them.
@@ -284,6 +298,35 @@ fn rows(people: &People) -> Result<Vec<MappingRow>, WorldError> {
         }
     }
     Ok(rows)
+}
+
+/// What the relay needs to log people in, if the world has cards. Only persons who exist have any.
+fn cards(fixed: &Fixed, people: &People, logins: &Arc<MemoryLogins>) -> Result<Option<Cards>, WorldError> {
+    let Some(file) = fixed.world.cards()? else { return Ok(None) };
+    let wrong = |error: &dyn std::fmt::Display| WorldError::Cards(error.to_string());
+    let silent = |_| WorldError::Store("it does not answer".to_owned());
+    let keys = MemoryKeys::default();
+    let standing = |id: &str| people.person(id).map(|person| Standing::Current(person_of(&person.id)));
+    for entry in &file.cards {
+        let Some(standing) = entry.person.as_deref().and_then(standing) else { continue };
+        let certificate = Certificate::from_pem(&entry.certificate).map_err(|error| wrong(&error))?;
+        let number = Kept::certificate(&certificate.serial()).map_err(|_| wrong(&"a serial number"))?;
+        keys.set(Assigned { party: certificate.issuer(), number }, standing).map_err(silent)?;
+    }
+    for entry in &file.visible_numbers {
+        let Some(standing) = standing(&entry.person) else { continue };
+        let number = Kept::read(NumberKind::Visible, &entry.number, Level::Strict);
+        let (number, _) = number.map_err(|_| wrong(&"a visible number"))?;
+        keys.set(Assigned { party: VISIBLE.to_owned(), number }, standing).map_err(silent)?;
+    }
+    Ok(Some(Cards {
+        cards: file.anchors(Holder::Card)?,
+        operators: file.anchors(Holder::Operator)?,
+        keys: Arc::new(keys),
+        visible: VISIBLE.to_owned(),
+        logins: Arc::clone(logins) as Arc<dyn Logins>,
+        possession: fixed.options.possession,
+    }))
 }
 
 fn until(number: &Number) -> Result<UnixTime, WorldError> {

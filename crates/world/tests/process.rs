@@ -66,7 +66,7 @@ fn a_world_runs_until_it_is_told_to_stop() {
     let (child, ready, _lines) = spawn("world");
     assert_eq!(ready["smoke"], "OK");
     assert_eq!(ready["endpoints"].as_object().unwrap().len(), 3);
-    assert_eq!(ready["control"].as_object().unwrap().len(), 6);
+    assert_eq!(ready["control"].as_object().unwrap().len(), 7);
     TcpStream::connect(address(&ready["endpoints"]["relay"])).unwrap();
     TcpStream::connect(address(&ready["control"]["insurer-a"])).unwrap();
     let log = stop(child, "-TERM");
@@ -94,7 +94,7 @@ fn what_cannot_be_started_says_why() {
     assert!(matches!(error, WorldError::Bind { .. }) && error.exit_code() == 3, "{error}");
     let error = start("insurer-z", Role::Responder, &anywhere());
     assert!(
-        matches!(&error, WorldError::Party { known, .. } if known.len() == 8) && error.exit_code() == 2,
+        matches!(&error, WorldError::Party { known, .. } if known.len() == 9) && error.exit_code() == 2,
         "{error}"
     );
     let error = start("insurer-a", Role::Responder, &anywhere());

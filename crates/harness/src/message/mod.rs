@@ -6,6 +6,7 @@
 mod assemble;
 pub mod body;
 mod envelope;
+mod login;
 mod specimen;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use chukei_xml::lexical::DateTime;
 
 pub use body::Input;
 pub use envelope::{Confirmation, Envelope, NameId};
+pub use login::{CONSENT, Login, SESSION, TITLE, Way, lines};
 
 use crate::{seed::Ids, world::World};
 
@@ -68,6 +70,8 @@ pub struct Draft {
     pub envelopes: Vec<Envelope>,
     /// What a mapping answer was made of: `reqID`, and an envelope or a status.
     pub issued: Vec<(String, Result<Envelope, String>)>,
+    /// What a login request is made of.
+    pub login: Option<Login>,
     /// More header blocks; the signature covers them.
     pub more: Vec<Element>,
     /// Finished envelopes of the product, beside those.
@@ -172,6 +176,7 @@ impl Draft {
             purpose: None,
             envelopes: Vec::new(),
             issued: Vec::new(),
+            login: None,
             more: Vec::new(),
             carried: Vec::new(),
             body,
@@ -242,6 +247,23 @@ impl Draft {
     #[allow(clippy::expect_used, reason = "a mistake of a case's author shall stop the case")]
     pub fn envelope(&mut self) -> &mut Envelope {
         self.envelopes.first_mut().expect("an envelope in this draft")
+    }
+
+    /// The same with a login as its body.
+    #[must_use]
+    pub fn logging_in(mut self, login: Login) -> Self {
+        self.purpose = Some(login.purpose.clone());
+        self.login = Some(login);
+        self.relogin(|_| {});
+        self
+    }
+
+    /// Changes the login, and makes the body anew.
+    pub fn relogin(&mut self, change: impl FnOnce(&mut Login)) {
+        if let Some(login) = &mut self.login {
+            change(login);
+            self.body = login.build(&self.world, self.seed, self.now);
+        }
     }
 
     /// Changes the envelopes of a mapping answer, and makes its body anew.

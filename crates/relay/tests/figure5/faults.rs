@@ -5,15 +5,16 @@ use chukei_forge::{
     seal::SealSpec,
 };
 use chukei_idwsf::Checks;
-use chukei_profile::{Scheme, linkage::Item};
+use chukei_profile::{Purpose, Scheme, linkage::Item, login::Context};
 use chukei_reason::Reason;
 use chukei_relay::{
     Ask, Outgoing, PeerAnswer, Reply, Request, Step,
+    changes::Standing,
     faults::{Fault, Faults},
 };
 use chukei_xml::{lexical::encode_base64, ns};
 
-use crate::world::*;
+use crate::{login::Desk, world::*};
 
 /// Who has the fault.
 #[derive(Clone, Copy, PartialEq)]
@@ -82,7 +83,7 @@ fn query(world: &World) -> (Outgoing<chukei_relay::Asking>, String) {
 }
 
 fn history(world: &World) -> String {
-    let sent = world.portal.history(A, &number(Scheme::CareInsured, CARE[0]), NOW).unwrap();
+    let sent = world.portal.history(A, &number(Scheme::CareInsured, CARE[0]).into(), NOW).unwrap();
     text(&world.relay(&sent, PORTAL).body)
 }
 
@@ -93,7 +94,7 @@ fn shows(fault: Fault, world: &World) -> bool {
     let envelope = || mapped(world, &ask0).1.unwrap();
     let with_strangers = [
         ask(0),
-        Ask { req_id: "nobody".into(), number: number(Scheme::CareInsured, "0000999999"), ..ask(0) },
+        Ask { req_id: "nobody".into(), whom: number(Scheme::CareInsured, "0000999999").into(), ..ask(0) },
     ];
     let statuses = || {
         let sent = World::new().map(&with_strangers);
@@ -244,9 +245,41 @@ fn shows(fault: Fault, world: &World) -> bool {
             sent.find("soap:Header/sb:UsageDirective/ck:Purpose").content() != PURPOSE.uri()
         }
         Fault::TellsForeignNumber => text(&world.map(&[ask(0)]).body).contains(MEDICAL[0]),
+        Fault::SameChallenge
+        | Fault::InventsLogin
+        | Fault::LongSession
+        | Fault::HidesContext
+        | Fault::SkipsLoginLog
+        | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
         Fault::LogsNumber => {
             let log = answered(world, &Item::ALL, 0).0.danger_log;
             log.is_some_and(|log| log.contains(MEDICAL[0]))
+        }
+    }
+}
+
+/// The same of a relay that logs people in.
+fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
+    let mut desk = Desk::new();
+    desk.world.relay.party.faults = world.relay.party.faults.clone();
+    let check = Purpose::EligibilityCheck;
+    let given = || desk.session(A, &desk.reception(|_| {}), check);
+    match fault {
+        Fault::SameChallenge => desk.challenge(A) == desk.challenge(A),
+        Fault::InventsLogin => {
+            desk.register(&desk.usual, Standing::Unknown);
+            desk.login(A, &desk.reception(|_| {}), check, NOW).unwrap().session.is_some()
+        }
+        Fault::LongSession => given().until.seconds > NOW.0 + 600,
+        Fault::HidesContext => given().context == Context::Challenge,
+        Fault::SkipsRefusedLogins => {
+            let login = desk.reception(|reception| reception.card_key = Some(2));
+            desk.login(A, &login, check, NOW).unwrap_err();
+            desk.world.log.all().unwrap().is_empty()
+        }
+        _ => {
+            given();
+            desk.world.log.all().unwrap().is_empty()
         }
     }
 }
@@ -486,7 +519,7 @@ fn the_relay_skips_checks_too() {
     assert!(!status(&["mapping.loop.none"], &looped).contains("Forbidden"));
     let mut world = World::new();
     world.relay.party.checks = Checks::danger_skipping(["history.query.portal-only"]);
-    let sent = world.a.history(A, &number(Scheme::CareInsured, CARE[0]), NOW).unwrap();
+    let sent = world.a.history(A, &number(Scheme::CareInsured, CARE[0]).into(), NOW).unwrap();
     assert_eq!(world.refused_by_relay(&sent, A), None);
     let no_client = Request { tls_client: None, ..request(&sent, A) };
     assert!(reply(world.relay.handle(&no_client, NOW)).refusal.is_some());

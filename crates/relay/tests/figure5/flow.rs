@@ -100,7 +100,7 @@ fn every_input_is_answered_and_recorded() {
     let asks = [
         ask(0),
         Ask { target: None, req_id: "anybody".into(), ..ask(1) },
-        Ask { req_id: "nobody".into(), number: number(Scheme::CareInsured, "0000999999"), ..ask(0) },
+        Ask { req_id: "nobody".into(), whom: number(Scheme::CareInsured, "0000999999").into(), ..ask(0) },
         ask(2),
         late(0, "out-of-service"),
         late(1, "no-member-there"),
@@ -232,7 +232,7 @@ fn the_person_sees_everything_in_order() {
     for (party, known) in
         [(A, number(Scheme::CareInsured, CARE[0])), (B, number(Scheme::MedicalInsured, MEDICAL[0]))]
     {
-        let sent = world.portal.history(party, &known, NOW).unwrap();
+        let sent = world.portal.history(party, &known.clone().into(), NOW).unwrap();
         let reply = world.relay(&sent, PORTAL);
         let history = world.portal.take_history(sent.pending, &answer(&reply), NOW).unwrap();
         let seen: Vec<(u64, &str, Kind, &str)> = history
@@ -254,10 +254,10 @@ fn the_person_sees_everything_in_order() {
     }
     // Nobody's number has an empty history; no number has none; only a portal may ask.
     let nobody = number(Scheme::CareInsured, "0000999999");
-    let sent = world.portal.history(A, &nobody, NOW).unwrap();
+    let sent = world.portal.history(A, &nobody.clone().into(), NOW).unwrap();
     let reply = world.relay(&sent, PORTAL);
     assert!(world.portal.take_history(sent.pending, &answer(&reply), NOW).unwrap().entries.is_empty());
-    let sent = world.a.history(A, &number(Scheme::CareInsured, CARE[0]), NOW).unwrap();
+    let sent = world.a.history(A, &number(Scheme::CareInsured, CARE[0]).into(), NOW).unwrap();
     assert_eq!(world.refused_by_relay(&sent, A), Some(Reason::NotAuthorised));
 }
 

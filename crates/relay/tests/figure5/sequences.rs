@@ -128,7 +128,7 @@ impl Run {
         let mapped = self.mapping.iter().filter(|sent| sent.delivered > 0).count();
         assert_eq!((count(Kind::Mapping), count(Kind::Disclosure)), (mapped, self.disclosed));
         for care in &CARE[..2] {
-            let sent = world.portal.history(A, &number(Scheme::CareInsured, care), NOW).unwrap();
+            let sent = world.portal.history(A, &number(Scheme::CareInsured, care).into(), NOW).unwrap();
             let shown = world.relay(&sent, PORTAL);
             let history = world.portal.take_history(sent.pending, &answer(&shown), NOW).unwrap();
             assert!(history.entries.iter().map(|entry| entry.number).eq(1..=history.entries.len() as u64));

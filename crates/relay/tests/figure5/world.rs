@@ -164,6 +164,7 @@ impl World {
                 mappings: mappings.clone(),
                 log: log.clone(),
                 agreements: agreements.clone(),
+                cards: None,
             },
             log,
             agreements,
@@ -269,7 +270,7 @@ fn records(entity: &str) -> MemoryRecords {
 pub fn ask(person: usize) -> Ask {
     Ask {
         req_id: format!("r{person}"),
-        number: number(Scheme::CareInsured, CARE[person]),
+        whom: number(Scheme::CareInsured, CARE[person]).into(),
         wanted: Scheme::MedicalInsured,
         target: Some(B.to_owned()),
         via_relay: false,

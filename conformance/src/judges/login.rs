@@ -1,0 +1,120 @@
+//! Chapter 34: what a relay answers to who logs in. (Refusals are judged in `negative`.)
+
+use std::collections::BTreeSet;
+
+use chukei_evidence::{Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
+use chukei_spec::req;
+use chukei_xml::Element;
+
+use super::{declared, each, whole};
+use crate::{
+    login,
+    read::{Message, attribute, seconds},
+    refuse,
+};
+
+/// Longest time that a challenge or a session may be good for, in seconds, and what clocks may differ by.
+const CHALLENGE: i64 = 300;
+const SESSION: i64 = 600;
+const SKEW: i64 = 5;
+/// Characters that 128 bits take in base64.
+const SHORTEST: usize = 22;
+
+pub(super) const JUDGES: &[Judge] = &[
+    whole(req!("login.challenge.fresh"), challenges),
+    whole(req!("login.answer.context"), contexts),
+    declared(req!("login.answer.logged"), |exchange| logged(exchange, "login application")),
+    declared(req!("login.refused.logged"), |exchange| logged(exchange, "login refused")),
+    declared(req!("login.certificate.known"), |exchange| refuse::login_refused(exchange, "NotMember")),
+    declared(req!("login.session.history"), |exchange| refuse::refused_by(exchange, looked)),
+];
+
+/// No value twice, none short, none for long.
+fn challenges(exchange: &Exchange<'_>) -> Verdict {
+    let mut seen = BTreeSet::new();
+    let answers = exchange.answers().filter_map(|answer| Some((answer, Message::of(answer.body)?)));
+    let given: Vec<_> = answers.filter(|(_, message)| message.kind() == "Challenge").collect();
+    each(&given, "missing.a-challenge", |(answer, message)| {
+        let content = message.content();
+        let text = |name| content.map(|content| attribute(content, name)).unwrap_or_default();
+        let value = text("value");
+        let wrong = |expected: &str, observed: &str| {
+            Err(Finding::new("login.challenge", expected, observed).at([answer.seq]))
+        };
+        if value.len() != 64 || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return wrong("[0-9a-f]{64}", value);
+        }
+        if !seen.insert(value.to_owned()) {
+            return wrong("≠", value);
+        }
+        let until = text("notOnOrAfter");
+        match seconds(until) {
+            Some(until) if until <= answer.at.saturating_add(CHALLENGE + SKEW) => Ok(()),
+            _ => wrong("notOnOrAfter ≤ 5 min", until),
+        }
+    })
+}
+
+/// Each granted login has a session of its own, for ten minutes at most, with the context of its way.
+fn contexts(exchange: &Exchange<'_>) -> Verdict {
+    let mut seen = BTreeSet::new();
+    let granted: Vec<_> = exchange
+        .answered()
+        .filter_map(|(sent, answer)| Some((sent, answer, Message::of(sent.body)?, Message::of(answer.body)?)))
+        .filter(|(_, _, _, message)| message.kind() == "LoginAnswer" && message.status() == Some("OK"))
+        .collect();
+    each(&granted, "missing.a-login", |(sent, answer, request, message)| {
+        let content = message.content();
+        let text = |name| content.map(|content| attribute(content, name)).unwrap_or_default();
+        let places = [Place::from(answer.seq), Place::from(sent.seq)];
+        let wrong = |expected: String, observed: &str| {
+            Err(Finding::new("login.answer", expected, observed).at(places.clone()))
+        };
+        let wanted = request.content().and_then(login::context).unwrap_or("–");
+        let wanted = format!("urn:chukei:1.0:context:{wanted}");
+        if text("context") != wanted {
+            return wrong(wanted, text("context"));
+        }
+        let session = text("session");
+        if session.len() < SHORTEST || !seen.insert(session.to_owned()) {
+            return wrong(format!("session: {SHORTEST}+"), session);
+        }
+        match seconds(text("notOnOrAfter")) {
+            Some(until) if until <= answer.at.saturating_add(SESSION + SKEW) => Ok(()),
+            _ => wrong("notOnOrAfter ≤ 10 min".into(), text("notOnOrAfter")),
+        }
+    })
+}
+
+/// The later history has this entry beyond the earlier one.
+fn logged(exchange: &Exchange<'_>, wanted: &str) -> Verdict {
+    let answers = exchange.answers().filter_map(|answer| Some((answer.seq, Message::of(answer.body)?)));
+    let shown: Vec<_> = answers.filter(|(_, message)| message.kind() == "AccessHistory").collect();
+    let [(_, before), .., (seq, after)] = shown.as_slice() else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    let entries = |message: &Message| {
+        let content = message.content();
+        let kinds = content.into_iter().flat_map(Element::elements);
+        kinds.map(|entry| format!("{} {}", attribute(entry, "kind"), attribute(entry, "outcome"))).collect()
+    };
+    let (earlier, later): (Vec<String>, Vec<String>) = (entries(before), entries(after));
+    let fresh: Vec<String> = later.into_iter().skip(earlier.len()).collect();
+    if fresh.iter().filter(|entry| *entry == wanted).count() == 1 {
+        return Verdict::Pass;
+    }
+    Finding::new("history.login-missing", wanted, fresh.join("; ")).at([*seq])
+}
+
+/// Accepted: entries. Refused: a history without any.
+fn looked(exchange: &Exchange<'_>) -> Seen {
+    let Some(answer) = refuse::answer(exchange) else { return refuse::answered(exchange) };
+    let Some(message) = Message::of(answer.body).filter(|message| message.kind() == "AccessHistory") else {
+        return refuse::answered(exchange);
+    };
+    let at = vec![Place::from(answer.seq)];
+    match message.content().map_or(0, |content| content.elements().count()) {
+        0 => Seen::Refused(at),
+        count => Seen::Accepted { observed: Phrase::key("observed.entries", [count.to_string()]), at },
+    }
+}

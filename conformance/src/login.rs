@@ -1,0 +1,114 @@
+//! What is delivered and answered when somebody logs in (chapter 34).
+
+use chukei_crypto::{Certificate, SignatureAlgorithm, UnixTime, sha256};
+use chukei_evidence::Exchange;
+use chukei_harness::message::lines;
+use chukei_xml::{Budget, Document, Element, Name, lexical::decode_base64, ns};
+use chukei_xml_security::{FromSigned, Shape, Signed, TrustStore, TrustedKey, Unverified};
+
+use crate::read::{Message, attribute, text};
+
+const APPLICATION: Name = ns::CK.name("AccessApplication");
+const HOLDER: &str = "holder";
+
+/// Reads nothing: the signature alone is of interest.
+struct Nothing;
+
+impl FromSigned for Nothing {
+    fn read(_: &Signed<'_>) -> Result<Self, chukei_xml::XmlError> {
+        Ok(Self)
+    }
+}
+
+/// The child of this local name.
+pub(crate) fn child<'d>(element: Element<'d>, local: &str) -> Option<Element<'d>> {
+    element.elements().find(|child| child.local() == local)
+}
+
+fn octets(element: Element<'_>) -> Option<Vec<u8>> {
+    decode_base64(text(element)?)
+}
+
+/// The certificate that stands beside something.
+fn certificate_beside(element: Element<'_>) -> Option<Certificate> {
+    Certificate::from_der(&octets(child(element.parent()?, "Certificate")?)?).ok()
+}
+
+/// An access application as it was delivered, and whether the certificate beside it has signed it.
+pub(crate) fn application(document: Element<'_>) -> Option<(Document, bool)> {
+    let octets = octets(document)?;
+    let read = Document::parse(octets.clone()).ok()?;
+    let is_signed = || {
+        let certificate = certificate_beside(document)?;
+        let mut budget = Budget::default();
+        let mut trust = TrustStore::new();
+        let key = TrustedKey::new(certificate.public_key().ok()?).with_certificate(&certificate);
+        trust.add(HOLDER, key);
+        let document = Document::parse_within(octets, &mut budget).ok()?;
+        let located = Unverified::<Nothing>::locate(document, &Shape::root(APPLICATION), &mut budget).ok()?;
+        located.verify_by(HOLDER, &trust, UnixTime(0), &mut budget).ok()
+    };
+    let is_signed = is_signed().is_some();
+    Some((read, is_signed))
+}
+
+/// The access application in a message, in base64.
+pub(crate) fn document(message: &Message) -> Option<&str> {
+    text(child(message.content()?.elements().next()?, "Document")?)
+}
+
+/// Whether a `ck:Signature` is, by the certificate beside it, over what chapter 34 says.
+pub(crate) fn verifies(exchange: &Exchange<'_>, message: Element<'_>, signature: Element<'_>) -> bool {
+    let verified = || {
+        let shown = signature.parent()?;
+        let (by, outer) = match shown.local() {
+            "Response" => ("response", shown),
+            "Operator" => ("operator", shown.parent()?),
+            _ => ("possession", shown.parent()?),
+        };
+        let subject = match (child(outer, "Card"), child(outer, "VisibleNumber")) {
+            (Some(card), _) => sha256(&octets(child(card, "Certificate")?)?),
+            (None, Some(number)) => sha256(text(number)?.as_bytes()),
+            (None, None) => sha256(&octets(child(shown, "Certificate")?)?),
+        };
+        let header = child(message, "Header")?;
+        let sender = attribute(child(header, "Sender")?, "providerID");
+        let purpose = text(child(child(header, "UsageDirective")?, "Purpose")?)?;
+        let relay = &exchange.world().party("relay")?.entity;
+        let signed = lines(by, relay, sender, purpose, attribute(outer, "challenge"), subject);
+        let key = certificate_beside(signature)?.public_key().ok()?;
+        key.verify(SignatureAlgorithm::RsaSha256, &sha256(signed.as_bytes()), &octets(signature)?).ok()
+    };
+    verified().is_some()
+}
+
+/// What the product has said about a value that it has given out, before this event: to whom, and whether it was used since.
+pub(crate) fn given(exchange: &Exchange<'_>, value: &str, seq: u32, kind: &str, name: &str) -> String {
+    let gave = exchange.answered().find(|(_, answer)| {
+        let message = Message::of(answer.body);
+        answer.seq < seq
+            && message.is_some_and(|message| {
+                message.kind() == kind && message.content().is_some_and(|c| attribute(c, name) == value)
+            })
+    });
+    let Some((asked, answer)) = gave else { return "unknown".into() };
+    let used = exchange.sent().any(|sent| {
+        sent.seq > answer.seq && sent.seq < seq && sent.body.text().is_some_and(|text| text.contains(value))
+    });
+    format!("of {}{}", asked.from, if used { ", used" } else { "" })
+}
+
+/// The last part of the context that belongs to a login request.
+pub(crate) fn context(request: Element<'_>) -> Option<&'static str> {
+    let way = request.elements().next()?;
+    Some(match way.local() {
+        "Application" => "application",
+        "Response" => "challenge",
+        "Reception" => match child(way, "Card") {
+            None => "visible-number",
+            Some(card) if child(card, "Signature").is_some() => "card-present",
+            Some(_) => "card-without-pin",
+        },
+        _ => return None,
+    })
+}

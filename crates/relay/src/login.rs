@@ -1,0 +1,402 @@
+//! Login with cards (chapter 34 of the standard; design.md §4.4): who is there is decided by a certificate's issuer and
+//! serial number, after its path, its revocation and a signature. What is given is a session, for one party and one purpose.
+
+use std::sync::Arc;
+
+use chukei_crypto::{Certificate, Purpose as Use, Revocation, TrustAnchors, UnixTime};
+use chukei_idwsf::{Refusal, Status, Unavailable, code, xml_id};
+use chukei_profile::{
+    Purpose,
+    history::Kind,
+    login::{
+        AccessApplication, By, CONSENT, Challenge, Challenged, Context, Given, Login, LoginAnswer, Patient,
+        Shown, TITLE,
+    },
+};
+use chukei_reason::{CertificateFault, Reason};
+use chukei_xml::lexical::DateTime;
+
+use crate::{
+    NewEntry, Person, Relay, Reply,
+    changes::{Assigned, KeyStore, Standing},
+    numbers::{Level, Number, NumberKind},
+    relay::Asker,
+};
+
+/// How long a challenge waits for its answer.
+const CHALLENGE: i64 = 120;
+/// Outcome of a login that is refused.
+const REFUSED: &str = "refused";
+/// How long a session lasts.
+const SESSION: i64 = 600;
+/// How old an access application may be, and how far ahead.
+const APPLICATION: (i64, i64) = (300, 180);
+/// The role in the certificate of a member of staff who may read patients' cards.
+const ROLE: &str = "eligibility-check";
+
+/// What a relay needs to log people in.
+#[derive(Clone)]
+pub struct Cards {
+    /// Authorities of people's cards, with their revocation lists.
+    pub cards: TrustAnchors,
+    /// Authorities of staff's tokens, with their revocation lists.
+    pub operators: TrustAnchors,
+    /// Whose certificate or visible number it is.
+    pub keys: Arc<dyn KeyStore>,
+    /// Party that has given out the visible numbers, as `keys` names it.
+    pub visible: String,
+    /// Challenges and sessions.
+    pub logins: Arc<dyn Logins>,
+    /// Whether a card at a reception has to sign.
+    pub possession: bool,
+}
+
+/// What a relay has given out and waits for.
+pub trait Logins: Send + Sync {
+    /// Remembers a challenge of this party.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn challenge(&self, party: &str, value: &str, until: UnixTime) -> Result<(), Unavailable>;
+
+    /// Takes a challenge of this party away; says whether it was there and had not ended.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<bool, Unavailable>;
+
+    /// Remembers a session; may forget those that have ended.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn open(&self, id: &str, session: Session, now: UnixTime) -> Result<(), Unavailable>;
+
+    /// A session, whosever it is.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn session(&self, id: &str) -> Result<Option<Session>, Unavailable>;
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The party that it was given to.
+    pub party: String,
+    /// Who logged in.
+    pub person: Person,
+    /// What for.
+    pub purpose: Purpose,
+    /// From when on no more.
+    pub until: UnixTime,
+}
+
+impl Session {
+    /// Whether this party may use it now.
+    pub(crate) fn is_of(&self, party: &str, now: UnixTime) -> bool {
+        self.party == party && now < self.until
+    }
+}
+
+/// Who was found, and how; or the status code that is answered instead.
+type Found = Result<(Person, Context), &'static str>;
+
+impl Relay {
+    fn desk(&self) -> Result<&Cards, Refusal> {
+        let none = || Refusal::new("message.body.one-child", Reason::Body, "what this relay takes");
+        self.cards.as_ref().ok_or_else(none)
+    }
+
+    /// The session of this name, whosever it is.
+    pub(crate) fn session(&self, id: &str) -> Result<Option<Session>, Refusal> {
+        Ok(self.cards.as_ref().map(|desk| desk.logins.session(id)).transpose()?.flatten())
+    }
+
+    /// Gives a challenge.
+    pub(crate) fn challenge(&self, asker: &Asker<'_>) -> Result<Reply, Refusal> {
+        let desk = self.desk()?;
+        // [login.challenge.fresh]
+        let randomness = self.party.randomness.as_ref();
+        let value = match faulty!(self.party, SameChallenge) {
+            true => "0".repeat(64),
+            false => [xml_id(randomness)?, xml_id(randomness)?].concat().replace('_', ""),
+        };
+        let until = UnixTime(asker.now.0.saturating_add(CHALLENGE));
+        desk.logins.challenge(asker.sender, &value, until)?;
+        let until = DateTime { seconds: until.0, nanoseconds: 0 };
+        self.party.answer(asker.message_id, &Challenge { value, until }, asker.now)
+    }
+
+    /// Logs somebody in: recorded, then answered.
+    pub(crate) fn login(&self, asker: &Asker<'_>, login: &Login) -> Result<Reply, Refusal> {
+        let unstated = Refusal::new("message.usage-directive.purpose", Reason::Purpose, "a purpose");
+        let purpose = asker.purpose.ok_or(unstated)?;
+        let desk = Desk { relay: self, cards: self.desk()?, asker, purpose };
+        let found = match login {
+            Login::Application { certificate, document } => desk.application(certificate, document),
+            Login::Response { challenge, card } => desk.response(challenge, card),
+            Login::Reception { challenge, operator, patient } => desk.reception(challenge, operator, patient),
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(refusal) => {
+                // [login.refused.logged]
+                if let Some(person) = desk.shown(login)?
+                    && !faulty!(self.party, SkipsRefusedLogins)
+                {
+                    self.log.append(&[desk.entry(person, REFUSED)])?;
+                }
+                return Err(refusal);
+            }
+        };
+        let (person, context) = match found {
+            Ok(found) => found,
+            Err(code) => {
+                let answer = LoginAnswer { status: Status::new(code), session: None };
+                return self.party.answer(asker.message_id, &answer, asker.now);
+            }
+        };
+
+        let context = if faulty!(self.party, HidesContext) { Context::Challenge } else { context };
+        let lasting = if faulty!(self.party, LongSession) { 24 * 3600 } else { SESSION };
+        let until = UnixTime(asker.now.0.saturating_add(lasting));
+        let id = xml_id(self.party.randomness.as_ref())?;
+        let session = Session { party: asker.sender.to_owned(), person, purpose, until };
+        desk.cards.logins.open(&id, session, asker.now)?;
+        // [login.answer.logged] The answer is made meanwhile.
+        let recording = match faulty!(self.party, SkipsLoginLog) {
+            false => Some(self.log.record(&[desk.entry(person, context.name())])?),
+            true => None,
+        };
+        // [login.answer.context]
+        let until = DateTime { seconds: until.0, nanoseconds: 0 };
+        let answer =
+            LoginAnswer { status: Status::new(code::OK), session: Some(Given { id, until, context }) };
+        Ok(Reply { recording, ..self.party.answer(asker.message_id, &answer, asker.now)? })
+    }
+}
+
+/// One login.
+struct Desk<'a> {
+    relay: &'a Relay,
+    cards: &'a Cards,
+    asker: &'a Asker<'a>,
+    purpose: Purpose,
+}
+
+impl Desk<'_> {
+    fn entry(&self, person: Person, outcome: &str) -> NewEntry {
+        NewEntry {
+            person: Some(person),
+            at: self.asker.now,
+            actor: self.asker.sender.to_owned(),
+            kind: Kind::Login,
+            outcome: outcome.to_owned(),
+            purpose: self.purpose,
+            items: Vec::new(),
+            envelope: None,
+            target: None,
+        }
+    }
+
+    /// Whose card is shown, if it may be believed that far.
+    fn shown(&self, login: &Login) -> Result<Option<Person>, Refusal> {
+        let (der, purpose) = match login {
+            Login::Application { certificate, .. } => (certificate, Use::SignDocuments),
+            Login::Response { card, .. } | Login::Reception { patient: Patient::Card(card), .. } => {
+                (&card.certificate, Use::TlsClient)
+            }
+            Login::Reception { patient: Patient::VisibleNumber(_), .. } => return Ok(None),
+        };
+        let Ok(certificate) = Certificate::from_der(der) else { return Ok(None) };
+        let path =
+            self.cards.cards.validate(&certificate, &[], self.asker.now, purpose, Revocation::Required);
+        if path.is_err() {
+            return Ok(None);
+        }
+        // Which way it would have been does not matter here.
+        Ok(self.registered(&certificate)?.ok())
+    }
+
+    fn require(
+        &self,
+        sentence: &'static str,
+        holds: bool,
+        reason: Reason,
+        expected: &'static str,
+    ) -> Result<(), Refusal> {
+        self.relay.party.checks.require(sentence, holds, reason, expected)
+    }
+
+    /// Nabari: the person has signed an application with the card's signature key.
+    fn application(&self, certificate: &[u8], document: &[u8]) -> Result<Found, Refusal> {
+        self.portal_only()?;
+        let certificate = self.certified(&self.cards.cards, certificate, Use::SignDocuments)?;
+        let application = self.signed(document, &certificate)?;
+
+        // [login.application.content]
+        let is_usual = application.title == TITLE && application.consent == CONSENT;
+        self.require("login.application.content", is_usual, Reason::Schema, "title and consent")?;
+        // [login.application.addressed]
+        let is_ours = application.relay == self.relay.party.entity && application.portal == self.asker.sender;
+        let expected = "an application to this relay by this portal";
+        self.require("login.application.addressed", is_ours, Reason::Audience, expected)?;
+        // [login.application.purpose]
+        let agrees = application.purpose == self.purpose;
+        self.require("login.application.purpose", agrees, Reason::PurposeMismatch, "the same purpose")?;
+        // [login.application.fresh]
+        let (at, now) = (application.at.seconds, self.asker.now.0);
+        let (before, ahead) = APPLICATION;
+        let is_fresh = (now.saturating_sub(before)..=now.saturating_add(ahead)).contains(&at);
+        self.require("login.application.fresh", is_fresh, Reason::Window, "an application of these minutes")?;
+        // [login.application.once] As long as it could be fresh.
+        let owner = format!("application {} {}", certificate.issuer(), certificate.serial());
+        let until = UnixTime(at.saturating_add(before));
+        let is_first = self.relay.party.replay.first_use(&owner, &application.id, until)?;
+        self.require("login.application.once", is_first, Reason::Replay, "an application not used before")?;
+
+        self.holder(&certificate, Context::Application)
+    }
+
+    /// MHLW, Kamogawa at home: the card's authentication key answers a challenge.
+    fn response(&self, challenge: &str, card: &Shown) -> Result<Found, Refusal> {
+        self.portal_only()?;
+        self.take(challenge)?;
+        let certificate = self.certified(&self.cards.cards, &card.certificate, Use::TlsClient)?;
+        let subject = chukei_crypto::sha256(&card.certificate);
+        let verifies =
+            self.verifies(By::Response, challenge, subject, &certificate, card.signature.as_deref());
+        let expected = "a signature by the key of the certificate";
+        self.require("login.challenge.signature", verifies, Reason::Signature, expected)?;
+        self.holder(&certificate, Context::Challenge)
+    }
+
+    /// A member of staff, and a patient's card that nobody enters a PIN for, or the number on its face.
+    fn reception(&self, challenge: &str, operator: &Shown, patient: &Patient) -> Result<Found, Refusal> {
+        // [login.request.sender]
+        let agreements = &self.relay.agreements;
+        let may = agreements.allow(self.asker.sender, None, Purpose::EligibilityCheck);
+        let expected = "a sender with an agreement for checking eligibility";
+        self.require("login.request.sender", may, Reason::NotAuthorised, expected)?;
+        // [login.reception.purpose]
+        let is_check = self.purpose == Purpose::EligibilityCheck;
+        self.require("login.reception.purpose", is_check, Reason::NotAuthorised, "an eligibility check")?;
+        self.take(challenge)?;
+
+        let staff = self.certified(&self.cards.operators, &operator.certificate, Use::TlsClient)?;
+        // [login.operator.signature]
+        let signature = operator.signature.as_deref();
+        let verifies = self.verifies(By::Operator, challenge, patient.subject(), &staff, signature);
+        let expected = "a signature by the key of the certificate, about this patient";
+        self.require("login.operator.signature", verifies, Reason::Signature, expected)?;
+        // [login.operator.role]
+        let is_reception = staff.subject_title().as_deref() == Some(ROLE);
+        self.require("login.operator.role", is_reception, Reason::NotAuthorised, "staff of a reception")?;
+
+        let card = match patient {
+            Patient::VisibleNumber(number) => return self.visible(number),
+            Patient::Card(card) => card,
+        };
+        let certificate = self.certified(&self.cards.cards, &card.certificate, Use::TlsClient)?;
+        // [login.reception.possession], [login.reception.copied]
+        let signature = card.signature.as_deref();
+        let signs = signature.is_some()
+            && self.verifies(By::Possession, challenge, patient.subject(), &certificate, signature);
+        let expected = "a signature by the key of the certificate";
+        let as_it_should = signature.is_none() || signs;
+        self.require("login.reception.possession", as_it_should, Reason::Signature, expected)?;
+        let present = signature.is_some() || !self.cards.possession;
+        self.require("login.reception.copied", present, Reason::Signature, expected)?;
+        self.holder(&certificate, if signs { Context::CardPresent } else { Context::CardWithoutPin })
+    }
+
+    /// [login.request.sender]
+    fn portal_only(&self) -> Result<(), Refusal> {
+        let is_portal = self.relay.agreements.is_portal(self.asker.sender);
+        self.require("login.request.sender", is_portal, Reason::NotAuthorised, "a portal as sender")
+    }
+
+    /// [login.challenge.own] Each is good for one login, even for one that fails.
+    fn take(&self, challenge: &str) -> Result<(), Refusal> {
+        let is_own = self.cards.logins.take(self.asker.sender, challenge, self.asker.now)?;
+        self.require("login.challenge.own", is_own, Reason::Replay, "a challenge that waits for an answer")
+    }
+
+    /// [login.certificate.path], [login.certificate.revoked], [login.certificate.usage]
+    fn certified(&self, anchors: &TrustAnchors, der: &[u8], purpose: Use) -> Result<Certificate, Refusal> {
+        let sentence = "login.certificate.path";
+        let unread = |error: chukei_crypto::CertificateError| {
+            Refusal::new(sentence, Reason::Certificate(error.fault), "a certificate")
+        };
+        let certificate = Certificate::from_der(der).map_err(unread)?;
+        let path = anchors.validate(&certificate, &[], self.asker.now, purpose, Revocation::Required);
+        if let Err(error) = path {
+            let sentence = match error.fault {
+                CertificateFault::KeyUsage | CertificateFault::ExtendedKeyUsage => "login.certificate.usage",
+                CertificateFault::Revoked | CertificateFault::RevocationUnknown => {
+                    "login.certificate.revoked"
+                }
+                _ => sentence,
+            };
+            let expected = "a certificate that may be relied on";
+            self.require(sentence, false, Reason::Certificate(error.fault), expected)?;
+        }
+        Ok(certificate)
+    }
+
+    /// [login.application.signature]
+    fn signed(&self, document: &[u8], certificate: &Certificate) -> Result<AccessApplication, Refusal> {
+        #[cfg(feature = "danger-faults")]
+        if self.relay.party.checks.skips("login.application.signature") {
+            return Ok(AccessApplication::danger_read_unverified(document)?);
+        }
+        AccessApplication::read(document, certificate, self.asker.now).map_err(|error| {
+            Refusal::new("login.application.signature", error.reason(), "an application signed by the card")
+        })
+    }
+
+    fn verifies(
+        &self,
+        by: By,
+        challenge: &str,
+        subject: [u8; 32],
+        certificate: &Certificate,
+        signature: Option<&[u8]>,
+    ) -> bool {
+        let relay = &self.relay.party.entity;
+        let Asker { sender, .. } = *self.asker;
+        let signed = Challenged { by, relay, sender, purpose: self.purpose, challenge, subject };
+        match (certificate.public_key(), signature) {
+            (Ok(key), Some(signature)) => signed.verifies(&key, signature),
+            _ => false,
+        }
+    }
+
+    /// [login.certificate.known]
+    fn holder(&self, certificate: &Certificate, context: Context) -> Result<Found, Refusal> {
+        Ok(self.registered(certificate)?.map(|person| (person, context)))
+    }
+
+    fn registered(&self, certificate: &Certificate) -> Result<Result<Person, &'static str>, Refusal> {
+        let serial = Number::certificate(&certificate.serial());
+        let unformed = |_| Refusal::internal("a serial number");
+        self.person(certificate.issuer(), serial.map_err(unformed)?)
+    }
+
+    fn visible(&self, number: &str) -> Result<Found, Refusal> {
+        let Ok((number, _)) = Number::read(NumberKind::Visible, number, Level::Strict) else {
+            return Ok(Err(code::NOT_MEMBER));
+        };
+        let found = self.person(self.cards.visible.clone(), number)?;
+        Ok(found.map(|person| (person, Context::VisibleNumber)))
+    }
+
+    fn person(&self, party: String, number: Number) -> Result<Result<Person, &'static str>, Refusal> {
+        Ok(match self.cards.keys.standing(&Assigned { party, number }, self.asker.now)? {
+            Standing::Current(person) => Ok(person),
+            // A person that nobody has registered, by a fault.
+            _ if faulty!(self.relay.party, InventsLogin) => Ok(Person(0)),
+            Standing::Unknown | Standing::Suspended(_) | Standing::Ambiguous => Err(code::NOT_MEMBER),
+        })
+    }
+}
