@@ -104,7 +104,7 @@ type Found = Result<(Person, Context), &'static str>;
 impl Relay {
     fn desk(&self) -> Result<&Cards, Refusal> {
         let none = || Refusal::new("message.body.one-child", Reason::Body, "what this relay takes");
-        self.cards.as_ref().ok_or_else(none)
+        self.cards.as_deref().ok_or_else(none)
     }
 
     /// The session of this name, whosever it is.

@@ -34,7 +34,7 @@ pub struct Relay {
     /// Who may ask what.
     pub agreements: Arc<dyn Agreements>,
     /// What it needs to log people in with cards, if it does that.
-    pub cards: Option<Cards>,
+    pub cards: Option<Box<Cards>>,
 }
 
 /// What a relay is asked.

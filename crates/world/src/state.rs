@@ -301,7 +301,11 @@ fn rows(people: &People) -> Result<Vec<MappingRow>, WorldError> {
 }
 
 /// What the relay needs to log people in, if the world has cards. Only persons who exist have any.
-fn cards(fixed: &Fixed, people: &People, logins: &Arc<MemoryLogins>) -> Result<Option<Cards>, WorldError> {
+fn cards(
+    fixed: &Fixed,
+    people: &People,
+    logins: &Arc<MemoryLogins>,
+) -> Result<Option<Box<Cards>>, WorldError> {
     let Some(file) = fixed.world.cards()? else { return Ok(None) };
     let wrong = |error: &dyn std::fmt::Display| WorldError::Cards(error.to_string());
     let silent = |_| WorldError::Store("it does not answer".to_owned());
@@ -319,14 +323,14 @@ fn cards(fixed: &Fixed, people: &People, logins: &Arc<MemoryLogins>) -> Result<O
         let (number, _) = number.map_err(|_| wrong(&"a visible number"))?;
         keys.set(Assigned { party: VISIBLE.to_owned(), number }, standing).map_err(silent)?;
     }
-    Ok(Some(Cards {
+    Ok(Some(Box::new(Cards {
         cards: file.anchors(Holder::Card)?,
         operators: file.anchors(Holder::Operator)?,
         keys: Arc::new(keys),
         visible: VISIBLE.to_owned(),
         logins: Arc::clone(logins) as Arc<dyn Logins>,
         possession: fixed.options.possession,
-    }))
+    })))
 }
 
 fn until(number: &Number) -> Result<UnixTime, WorldError> {

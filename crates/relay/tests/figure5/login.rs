@@ -76,14 +76,14 @@ impl Desk {
             let list = ca.crl(&CrlSpec { revoked, ..CrlSpec::default() });
             TrustAnchors::new(vec![ca.certificate().clone()]).unwrap().with_crls(vec![list])
         };
-        world.relay.cards = Some(Cards {
+        world.relay.cards = Some(Box::new(Cards {
             cards: anchors(&cards, Vec::new()),
             operators: anchors(&staff, Vec::new()),
             keys: keys.clone(),
             visible: "visible".to_owned(),
             logins: Arc::new(MemoryLogins::default()),
             possession: false,
-        });
+        }));
         let desk = Self { world, cards, staff, keys, usual, clerk };
         desk.register(&desk.usual, Standing::Current(Person(1)));
         desk
