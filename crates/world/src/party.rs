@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use chukei_profile::history::History;
-use chukei_store::Pace;
+use chukei_store::{Location, Pace};
 use tokio::runtime::Runtime;
 
 use crate::control::{self, ControlServer};
@@ -44,6 +44,8 @@ pub struct Options {
     pub peers: BTreeMap<String, String>,
     /// Folder of its state, in SQLite; in memory otherwise.
     pub state: Option<PathBuf>,
+    /// Where a relay with such a folder keeps its state instead: a database, which several relays may share.
+    pub store: Option<Location>,
     /// How long entries of a relay's ledger wait for a checkpoint.
     pub checkpoints: Pace,
     /// Signs with its P-256 key, if it has one.
