@@ -68,7 +68,7 @@ fn contexts(exchange: &Exchange<'_>) -> Verdict {
         let text = |name| content.map(|content| attribute(content, name)).unwrap_or_default();
         let places = [Place::from(answer.seq), Place::from(sent.seq)];
         let wrong = |expected: String, observed: &str| {
-            Err(Finding::new("login.answer", expected, observed).at(places.clone()))
+            Err(Finding::new("login.answer", expected, observed).at(places))
         };
         let wanted = request.content().and_then(login::context).unwrap_or("–");
         let wanted = format!("urn:chukei:1.0:context:{wanted}");

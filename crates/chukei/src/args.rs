@@ -66,6 +66,8 @@ pub(crate) struct Mock {
     pub(crate) fault: Vec<String>,
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) control: Option<SocketAddr>,
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<PathBuf>,
     #[arg(long)]
     pub(crate) faults: bool,
     #[command(flatten)]
@@ -178,6 +180,7 @@ pub(crate) enum Ledger {
     Fsck(LedgerFsck),
     Key(LedgerKey),
     Cosign(LedgerCosign),
+    Backup(LedgerBackup),
 }
 
 #[derive(Args)]
@@ -226,6 +229,14 @@ pub(crate) struct LedgerFsck {
     pub(crate) state: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerBackup {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Args)]

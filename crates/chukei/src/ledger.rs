@@ -10,11 +10,11 @@ use chukei_crypto::{Ed25519PrivateKey, UnixTime};
 use chukei_ledger::{Bundle, BundleError, Distrust, Finding, KeyUse, Policy, SignerKey, Trust};
 use chukei_profile::{Identifier, Scheme};
 use chukei_relay::MappingStore;
-use chukei_store::{Damage, LedgerError, Store};
+use chukei_store::{Damage, LedgerError, Location, Store, StoreError};
 use chukei_xml::lexical::DateTime;
 
 use crate::{
-    args::{Ledger, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerVerify},
+    args::{Ledger, LedgerBackup, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerVerify},
     say::{Exit, Failure, Say},
 };
 
@@ -30,6 +30,7 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
         Ledger::Fsck(asked) => fsck(asked, say),
         Ledger::Key(asked) => key(asked, say),
         Ledger::Cosign(asked) => crate::cosign::cosign(asked, say),
+        Ledger::Backup(asked) => backup(asked, say),
     }
 }
 
@@ -138,6 +139,32 @@ fn fsck(asked: &LedgerFsck, say: &Say) -> Result<Exit, Failure> {
     }
 }
 
+fn backup(asked: &LedgerBackup, say: &Say) -> Result<Exit, Failure> {
+    let store = existing(&asked.state)?;
+    store.backup(&asked.out).map_err(|error| match error {
+        StoreError::NoFile { at } => {
+            Failure::new(Exit::Usage, "ledger.no-file", [at.clone()]).fix("ledger.no-file-fix", [at])
+        }
+        StoreError::File { path, error } => Failure::write(&path, &error),
+        error => unusable(&asked.state, &error),
+    })?;
+    // Nobody wants to learn in need that a copy is none.
+    let copy = Store::open(&asked.out).map_err(|error| unusable(&asked.out, &error))?;
+    match copy.fsck(None).map_err(|error| unusable(&asked.out, &error))? {
+        Ok(sound) => {
+            let counts = [sound.leaves, sound.entries].map(|count| count.to_string());
+            let out = asked.out.display().to_string();
+            say.result(say.text("ledger.copied", [out].into_iter().chain(counts)));
+            Ok(Exit::Conformant)
+        }
+        Err(damage) => {
+            damage.iter().for_each(|damage| say.result(damage_text(damage, say)));
+            Err(Failure::new(Exit::Unverified, "ledger.unsound", [damage.len().to_string()])
+                .fix("ledger.unsound-fix", [""; 0]))
+        }
+    }
+}
+
 fn key(asked: &LedgerKey, say: &Say) -> Result<Exit, Failure> {
     let out = asked.out.display().to_string();
     let fails = |error: &dyn std::fmt::Display| Failure::write(&asked.out, error);
@@ -198,15 +225,52 @@ fn bad_origin(origin: &str) -> Failure {
 }
 
 /// A slip of the pen must not make an empty ledger and find it sound.
-pub(crate) fn existing(path: &Path) -> Result<Store, Failure> {
-    std::fs::metadata(path).map_err(|error| Failure::read(path, &error))?;
-    Store::open(path).map_err(|error| unusable(path, &error))
+/// A state that is there.
+pub(crate) fn existing(written: &Path) -> Result<Store, Failure> {
+    let location = location(written)?;
+    match &location {
+        Location::File(path) => {
+            std::fs::metadata(path).map_err(|error| Failure::read(path, &error))?;
+        }
+        Location::Postgres(_) => {
+            if !Store::exists(&location).map_err(|error| unusable(written, &error))? {
+                let at = location.to_string();
+                return Err(Failure::new(Exit::Setup, "ledger.empty", [at]).fix("ledger.empty-fix", [""; 0]));
+            }
+        }
+    }
+    opened(written, location)
 }
 
-pub(crate) fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
-    let path = path.display().to_string();
-    Failure::new(Exit::Setup, "ledger.store", [path.clone(), error.to_string()])
-        .fix("ledger.store-fix", [path])
+/// A state that is there, or is made.
+pub(crate) fn made(written: &Path) -> Result<Store, Failure> {
+    opened(written, location(written)?)
+}
+
+fn opened(written: &Path, location: Location) -> Result<Store, Failure> {
+    Store::open(location).map_err(|error| match error {
+        StoreError::Unsafe { at, setting } => {
+            Failure::new(Exit::Setup, "ledger.unsafe", [at, setting]).fix("ledger.unsafe-fix", [""; 0])
+        }
+        error => unusable(written, &error),
+    })
+}
+
+/// A file or a database, as it is written on the command line.
+pub(crate) fn location(written: &Path) -> Result<Location, Failure> {
+    Location::read(written).map_err(|error| match error {
+        StoreError::Remote { host } => {
+            Failure::new(Exit::Setup, "ledger.remote", [host]).fix("ledger.remote-fix", [""; 0])
+        }
+        error => Failure::new(Exit::Usage, "ledger.url", [error.to_string()]).fix("ledger.url-fix", [""; 0]),
+    })
+}
+
+pub(crate) fn unusable(written: &Path, error: &dyn std::fmt::Display) -> Failure {
+    // A URL may have a password.
+    let shown = Location::read(written).map(|location| location.to_string()).unwrap_or_default();
+    Failure::new(Exit::Setup, "ledger.store", [shown.clone(), error.to_string()])
+        .fix("ledger.store-fix", [shown])
 }
 
 pub(crate) fn now() -> UnixTime {

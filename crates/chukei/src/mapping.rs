@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::{
     args::{Mapping, MappingImport, MappingKey, MappingRegister, MappingShow, MappingUnplaced},
-    ledger::{existing, now, unusable},
+    ledger::{existing, made, now, unusable},
     say::{Exit, Failure, Say},
 };
 
@@ -100,7 +100,7 @@ fn register(asked: &MappingRegister, say: &Say) -> Result<Exit, Failure> {
         registry.parties.push(PartyEntry { code: party_code(&number), entity: Some(entity), source });
     }
     let counts = [registry.sources.len(), registry.parties.len()].map(|count| count.to_string());
-    let store = Store::open(&asked.state).map_err(|error| unusable(&asked.state, &error))?;
+    let store = made(&asked.state)?;
     store.register(registry).map_err(|fault| match fault {
         RegistryFault::Unavailable => unusable(&asked.state, &fault),
         fault => wrong(&fault.to_string()),

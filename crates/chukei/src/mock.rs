@@ -41,11 +41,16 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     let faults = Faults::named(&asked.fault).map_err(|error| {
         Failure::new(Exit::Usage, "mock.fault", [error.to_string()]).fix("mock.fault-fix", [""; 0])
     })?;
-    let options = Options { faults, control: asked.control, aloud: !say.quiet, ..Options::default() };
+    let store = asked.store.as_deref().map(crate::ledger::location).transpose()?;
+    // The key of the ledger lies beside the world, whoever else uses the database.
+    let state = store.as_ref().map(|_| world.dir().join("state"));
+    let control = asked.control;
+    let options = Options { faults, control, state, store, aloud: !say.quiet, ..Options::default() };
     let stopped = match role(asked.who) {
         None => mock_world(&world, |party: &PartyEntry| {
             let is_asked = asked.party.as_ref().is_some_and(|name| *name == party.name);
-            let aloud = Options { aloud: !say.quiet, ..Options::default() };
+            let store = options.store.clone();
+            let aloud = Options { store, aloud: !say.quiet, ..Options::default() };
             if is_asked { Options { faults: options.faults.clone(), ..aloud } } else { aloud }
         }),
         Some((role, usual)) => mock(&world, asked.party.as_deref().unwrap_or(usual), role, options),

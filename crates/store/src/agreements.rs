@@ -2,9 +2,9 @@
 
 use chukei_profile::Purpose;
 use chukei_relay::{Agreements, Unavailable};
-use rusqlite::ToSql;
 
 use crate::Store;
+use crate::sql::{Value, values};
 
 /// That a requester may ask for the numbers of a target for a purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +30,13 @@ impl Store {
         portals: Vec<String>,
     ) -> Result<(), Unavailable> {
         self.writer.write(move |connection| {
-            connection.execute_batch("DELETE FROM agreement; DELETE FROM portal;")?;
-            let mut insert = connection.prepare_cached("INSERT INTO agreement VALUES (?1, ?2, ?3, ?4)")?;
+            connection.batch("DELETE FROM agreement; DELETE FROM portal;")?;
             for one in &agreements {
-                insert.execute((&one.requester, &one.target, one.purpose.uri(), one.via_relay))?;
+                let values = values![&one.requester, &one.target, one.purpose.uri(), one.via_relay];
+                connection.execute("INSERT INTO agreement VALUES (?1, ?2, ?3, ?4)", values)?;
             }
-            let mut insert = connection.prepare_cached("INSERT INTO portal VALUES (?1)")?;
             for portal in &portals {
-                insert.execute([portal])?;
+                connection.execute("INSERT INTO portal VALUES (?1)", values![portal])?;
             }
             Ok(())
         })
@@ -54,11 +53,11 @@ impl Store {
         } else {
             "INSERT INTO out_of_service VALUES (?1) ON CONFLICT DO NOTHING"
         };
-        self.writer.write(move |connection| connection.prepare_cached(sql)?.execute([&party]).map(drop))
+        self.writer.write(move |connection| connection.execute(sql, values![&party]).map(drop))
     }
 
-    fn exists(&self, sql: &str, key: &[&dyn ToSql]) -> Result<bool, Unavailable> {
-        self.read(|connection| connection.prepare_cached(sql)?.exists(key))
+    fn is_there(&self, sql: &'static str, key: &[Value<'_>]) -> Result<bool, Unavailable> {
+        self.read(|connection| connection.exists(sql, key))
     }
 }
 
@@ -66,28 +65,28 @@ impl Agreements for Store {
     fn allow(&self, requester: &str, target: Option<&str>, purpose: Purpose) -> bool {
         let purpose = purpose.uri();
         let found = match target {
-            Some(target) => self.exists(
+            Some(target) => self.is_there(
                 "SELECT 1 FROM agreement WHERE requester = ?1 AND purpose = ?2 AND target = ?3",
-                &[&requester, &purpose, &target],
+                values![requester, purpose, target],
             ),
-            None => self.exists(
+            None => self.is_there(
                 "SELECT 1 FROM agreement WHERE requester = ?1 AND purpose = ?2",
-                &[&requester, &purpose],
+                values![requester, purpose],
             ),
         };
         found == Ok(true)
     }
 
     fn via_relay(&self, requester: &str, target: &str) -> bool {
-        let sql = "SELECT 1 FROM agreement WHERE requester = ?1 AND target = ?2 AND via_relay";
-        self.exists(sql, &[&requester, &target]) == Ok(true)
+        let sql = "SELECT 1 FROM agreement WHERE requester = ?1 AND target = ?2 AND via_relay = 1";
+        self.is_there(sql, values![requester, target]) == Ok(true)
     }
 
     fn is_portal(&self, party: &str) -> bool {
-        self.exists("SELECT 1 FROM portal WHERE party = ?1", &[&party]) == Ok(true)
+        self.is_there("SELECT 1 FROM portal WHERE party = ?1", values![party]) == Ok(true)
     }
 
     fn in_service(&self, party: &str) -> bool {
-        self.exists("SELECT 1 FROM out_of_service WHERE party = ?1", &[&party]) == Ok(false)
+        self.is_there("SELECT 1 FROM out_of_service WHERE party = ?1", values![party]) == Ok(false)
     }
 }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chukei_crypto::UnixTime;
 use chukei_relay::Unavailable;
 use chukei_relay::changes::{Assigned, Change, MappingFault, MappingNote};
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::Store;
 use crate::registry::{Role, SourceState, find};
+use crate::sql::{self, Connection, values};
 use crate::writer::Verdict;
 
 mod first;
@@ -120,11 +120,11 @@ struct Work<'c> {
 /// A fault of the change, or one of the store.
 enum Stop {
     Fault(MappingFault),
-    Store(rusqlite::Error),
+    Store(sql::Error),
 }
 
-impl From<rusqlite::Error> for Stop {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<sql::Error> for Stop {
+    fn from(error: sql::Error) -> Self {
         Self::Store(error)
     }
 }
@@ -141,17 +141,17 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not answer. Nothing is applied then.
-    pub fn apply<F, I, E>(&self, batch: Batch<F>) -> Result<Outcome<E>, Unavailable>
+    pub fn apply<F, I, E>(&self, mut batch: Batch<F>) -> Result<Outcome<E>, Unavailable>
     where
         F: FnMut() -> I + Send + 'static,
         I: Iterator<Item = Result<Change, E>>,
         E: Send + 'static,
     {
-        self.maps.writer.decide(move |connection| run(connection, batch))
+        self.maps.writer.decide(move |connection| run(connection, &mut batch))
     }
 }
 
-fn run<F, I, E>(connection: &Connection, mut batch: Batch<F>) -> rusqlite::Result<Verdict<Outcome<E>>>
+fn run<F, I, E>(connection: &Connection, batch: &mut Batch<F>) -> sql::Result<Verdict<Outcome<E>>>
 where
     F: FnMut() -> I,
     I: Iterator<Item = Result<Change, E>>,
@@ -167,7 +167,7 @@ where
     if batch.previous != digest {
         return refuse(Refused::Chain);
     }
-    let next = connection.query_row("SELECT next FROM numbering", [], |row| row.get(0))?;
+    let next = connection.only("SELECT next FROM numbering", &[], |row| row.get(0))?;
     let mut work = Work {
         connection,
         source,
@@ -180,7 +180,7 @@ where
         left: BTreeMap::new(),
     };
     // Into an empty store rows go without looking each of them up. If there is more in the file than that, one by one.
-    let is_first = !connection.prepare("SELECT 1 FROM mapping LIMIT 1")?.exists([])?;
+    let is_first = !connection.exists("SELECT 1 FROM mapping LIMIT 1", &[])?;
     if !is_first || !work.first_load((batch.changes)(), &mut batch.progress)? {
         let faults = work.one_by_one((batch.changes)(), &mut batch.progress)?;
         if !faults.is_empty() {
@@ -188,14 +188,14 @@ where
         }
     }
     work.without_scheme()?;
-    connection.execute("UPDATE numbering SET next = ?1", [work.next])?;
+    connection.execute("UPDATE numbering SET next = ?1", values![work.next])?;
     connection.execute(
         "UPDATE source SET sequence = ?2, digest = ?3 WHERE source = ?1",
-        (source, batch.sequence, batch.digest),
+        values![source, batch.sequence, &batch.digest],
     )?;
     connection.execute(
         "INSERT INTO file VALUES (?1, ?2, ?3, ?4, ?5)",
-        (source, batch.sequence, batch.digest, work.done.changes.cast_signed(), batch.at.0),
+        values![source, batch.sequence, &batch.digest, work.done.changes.cast_signed(), batch.at.0],
     )?;
     let outcome = Outcome::Applied(work.done);
     Ok(if batch.dry_run { Verdict::Undo(outcome) } else { Verdict::Keep(outcome) })
@@ -207,7 +207,7 @@ impl Work<'_> {
         &mut self,
         changes: impl Iterator<Item = Result<Change, E>>,
         progress: &mut dyn FnMut(u64),
-    ) -> rusqlite::Result<Vec<Refused<E>>> {
+    ) -> sql::Result<Vec<Refused<E>>> {
         let mut faults = Vec::new();
         for change in changes {
             match change {
@@ -245,15 +245,14 @@ impl Work<'_> {
         if let Some(known) = self.parties.get(code) {
             return known.ok_or(Stop::Fault(MappingFault::UnknownParty));
         }
-        let mut select = self.connection.prepare_cached(
-            "SELECT party, source.source, role FROM party LEFT JOIN source ON source.source = party.source WHERE code = ?1",
-        )?;
-        let found = select.query_row([code], |row| {
-            let role: Option<String> = row.get(2)?;
-            let owner = row.get::<_, Option<i64>>(1)?.zip(role.as_deref().and_then(Role::from_name));
+        let sql =
+            "SELECT party, source.source, role FROM party LEFT JOIN source ON source.source = party.source
+             WHERE code = ?1";
+        let found = self.connection.row(sql, values![code], |row| {
+            let role: Option<&str> = row.get(2)?;
+            let owner = row.get::<Option<i64>>(1)?.zip(role.and_then(Role::from_name));
             Ok(Party { party: row.get(0)?, owner })
-        });
-        let found = found.optional()?;
+        })?;
         self.parties.insert(code.to_owned(), found);
         found.ok_or(Stop::Fault(MappingFault::UnknownParty))
     }
@@ -268,10 +267,8 @@ impl Work<'_> {
 
     /// The next version of the source's record of the person.
     fn version(&self, person: i64, change: &Change) -> Result<(), Stop> {
-        let mut last = self
-            .connection
-            .prepare_cached("SELECT max(version) FROM version WHERE person = ?1 AND source = ?2")?;
-        let last: Option<i64> = last.query_row((person, self.source), |row| row.get(0))?;
+        let sql = "SELECT max(version) FROM version WHERE person = ?1 AND source = ?2";
+        let last: Option<i64> = self.connection.only(sql, values![person, self.source], |row| row.get(0))?;
         let due = last.unwrap_or(0).saturating_add(1);
         if change.version != due {
             return Err(MappingFault::Version { due, found: change.version }.into());
@@ -280,19 +277,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn record(&self, person: i64, change: &Change) -> rusqlite::Result<()> {
-        let mut insert =
-            self.connection.prepare_cached("INSERT INTO version VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    fn record(&self, person: i64, change: &Change) -> sql::Result<()> {
         let line = change.line.cast_signed();
-        insert.execute((
-            person,
-            self.source,
-            change.version,
-            self.at,
-            self.sequence,
-            line,
-            change.action.name(),
-        ))?;
+        let values =
+            values![person, self.source, change.version, self.at, self.sequence, line, change.action.name()];
+        self.connection.execute("INSERT INTO version VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", values)?;
         Ok(())
     }
 
@@ -305,7 +294,7 @@ impl Work<'_> {
     }
 
     /// Who is left in no medical insurance, after all changes of the file: nobody is, silently (R-189).
-    fn without_scheme(&mut self) -> rusqlite::Result<()> {
+    fn without_scheme(&mut self) -> sql::Result<()> {
         for (person, (at, line)) in std::mem::take(&mut self.left) {
             let rows = crate::rows::of_person(self.connection, person)?;
             let is_covered = rows.iter().any(|row| is_medical(row.kind) && row.from <= at && at < row.until);

@@ -12,11 +12,12 @@ use chukei_ledger::heads::{self, HeadsError, Page, Pages, Update};
 use chukei_ledger::tiles::{Edge, ProofError, Prover, Tile, Tiles};
 use chukei_ledger::{Checkpoint, Hash, Head, HeadsLeaf, Note, Part, SignerKey};
 use chukei_relay::Unavailable;
-use rusqlite::types::Type;
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
-use crate::Store;
 use crate::ledger::octets;
+use crate::location::Location;
+use crate::sql::{self, Connection, Error, values};
+use crate::writer::Verdict;
+use crate::{Store, server};
 
 /// Leaves that are booked in one step: the more, the fewer pages for each.
 const BOOKED: u64 = 16_384;
@@ -32,6 +33,8 @@ pub enum LedgerError {
     Unavailable,
     /// There is no checkpoint that covers the map of heads: make one.
     NoCheckpoint,
+    /// Another process makes a checkpoint.
+    Busy,
     /// What is published cannot be written.
     Folder {
         /// Which file, and what the system says.
@@ -53,6 +56,7 @@ impl fmt::Display for LedgerError {
         match self {
             Self::Unavailable => f.write_str("the store does not answer"),
             Self::NoCheckpoint => f.write_str("no checkpoint covers the ledger as it is; make one"),
+            Self::Busy => f.write_str("another process makes a checkpoint; try again"),
             Self::Folder { error } => f.write_str(error),
             Self::Key => f.write_str("there is no key that can sign"),
             Self::Damaged => f.write_str("the ledger contradicts itself; fsck says where"),
@@ -71,18 +75,27 @@ impl From<Unavailable> for LedgerError {
     }
 }
 
+/// A checkpoint that is being made.
+struct Making {
+    /// A number of its own. Who begins later has another, and then this one is over: two that write at a time would mix their
+    /// pages.
+    maker: i64,
+    /// The row that only one has. When the connection is dropped, another has it.
+    _held: Option<Connection>,
+}
+
 /// Tiles and pages on a connection.
 pub(crate) struct Reader<'c>(pub(crate) &'c Connection);
 
 impl Tiles for Reader<'_> {
-    type Error = rusqlite::Error;
+    type Error = Error;
 
-    fn tile(&self, level: u8, index: u64, width: u16) -> rusqlite::Result<Vec<Hash>> {
+    fn tile(&self, level: u8, index: u64, width: u16) -> sql::Result<Vec<Hash>> {
         let index = index.cast_signed();
-        let mut stored = self.0.prepare_cached("SELECT hashes FROM tile WHERE level = ?1 AND tile = ?2")?;
-        let stored = stored.query_row((level, index), |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        let sql = "SELECT hashes FROM tile WHERE level = ?1 AND tile = ?2";
+        let stored = self.0.row(sql, values![level, index], |row| Ok(Tile::hashes_of(row.get(0)?)))?;
         if let Some(stored) = stored {
-            let mut hashes = Tile::hashes_of(&stored).ok_or_else(damaged)?;
+            let mut hashes = stored.ok_or_else(damaged)?;
             hashes.truncate(usize::from(width));
             return Ok(hashes);
         }
@@ -95,43 +108,33 @@ impl Tiles for Reader<'_> {
 }
 
 impl Pages for Reader<'_> {
-    type Error = rusqlite::Error;
+    type Error = Error;
 
-    fn page(&self, path: &[u8]) -> rusqlite::Result<Option<Page>> {
-        let mut select = self.0.prepare_cached("SELECT page FROM heads_page WHERE path = ?1")?;
-        let stored = select.query_row([path], |row| row.get::<_, Vec<u8>>(0)).optional()?;
-        stored.map(|octets| Page::parse(&octets).ok_or_else(damaged)).transpose()
+    fn page(&self, path: &[u8]) -> sql::Result<Option<Page>> {
+        let sql = "SELECT page FROM heads_page WHERE path = ?1";
+        self.0.row(sql, values![path], |row| Page::parse(row.get(0)?).ok_or_else(damaged))
     }
 }
 
 /// Hashes of the leaves `first..end`.
-fn leaves(connection: &Connection, first: i64, end: i64) -> rusqlite::Result<Vec<Hash>> {
-    let mut select =
-        connection.prepare_cached("SELECT data FROM leaf WHERE leaf >= ?1 AND leaf < ?2 ORDER BY leaf")?;
-    let hashes = select.query_map([first, end], |row| Ok(Hash::of_leaf(row.get_ref(0)?.as_blob()?)))?;
-    hashes.collect()
+fn leaves(connection: &Connection, first: i64, end: i64) -> sql::Result<Vec<Hash>> {
+    let sql = "SELECT data FROM leaf WHERE leaf >= ?1 AND leaf < ?2 ORDER BY leaf";
+    connection.rows(sql, values![first, end], |row| Ok(Hash::of_leaf(row.get(0)?)))
 }
 
 /// What is stored is not what was stored.
-pub(crate) fn damaged() -> rusqlite::Error {
-    rusqlite::Error::InvalidColumnType(0, String::new(), Type::Blob)
+pub(crate) fn damaged() -> Error {
+    Error::Damaged("a value that was never written".to_owned())
 }
 
-/// Whether an error says that what is stored is wrong, and not that it cannot be had now.
-fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
-    matches!(error, InvalidColumnType(..) | FromSqlConversionFailure(..) | IntegralValueOutOfRange(..))
-        || matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-}
-
-pub(crate) fn heads_error(error: HeadsError<rusqlite::Error>) -> rusqlite::Error {
+pub(crate) fn heads_error(error: HeadsError<Error>) -> Error {
     match error {
         HeadsError::Source(error) => error,
         HeadsError::Damaged => damaged(),
     }
 }
 
-pub(crate) fn proof_error(error: ProofError<rusqlite::Error>) -> rusqlite::Error {
+pub(crate) fn proof_error(error: ProofError<Error>) -> Error {
     match error {
         ProofError::Source(error) => error,
         ProofError::Range | ProofError::Short { .. } => damaged(),
@@ -139,27 +142,26 @@ pub(crate) fn proof_error(error: ProofError<rusqlite::Error>) -> rusqlite::Error
 }
 
 /// Leaves that are booked, and the newest map's leaf.
-pub(crate) fn state(connection: &Connection) -> rusqlite::Result<(u64, Option<(u64, HeadsLeaf)>)> {
-    let mut select = connection
-        .prepare_cached("SELECT booked, leaf, data FROM ledger LEFT JOIN leaf ON leaf.leaf = ledger.heads")?;
-    select.query_row([], |row| {
-        let booked = row.get::<_, i64>(0)?.unsigned_abs();
-        let Some(leaf) = row.get::<_, Option<i64>>(1)? else { return Ok((booked, None)) };
-        let heads = HeadsLeaf::parse(row.get_ref(2)?.as_blob()?).ok_or_else(damaged)?;
+pub(crate) fn state(connection: &Connection) -> sql::Result<(u64, Option<(u64, HeadsLeaf)>)> {
+    let sql = "SELECT booked, leaf, data FROM ledger LEFT JOIN leaf ON leaf.leaf = ledger.heads";
+    connection.only(sql, &[], |row| {
+        let booked = row.get::<i64>(0)?.unsigned_abs();
+        let Some(leaf) = row.get::<Option<i64>>(1)? else { return Ok((booked, None)) };
+        let heads = HeadsLeaf::parse(row.get(2)?).ok_or_else(damaged)?;
         Ok((booked, Some((leaf.unsigned_abs(), heads))))
     })
 }
 
 /// Leaves of the tree.
-pub(crate) fn size(connection: &Connection) -> rusqlite::Result<u64> {
-    let mut select = connection.prepare_cached("SELECT coalesce(max(leaf) + 1, 0) FROM leaf")?;
-    select.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+pub(crate) fn size(connection: &Connection) -> sql::Result<u64> {
+    let sql = "SELECT coalesce(max(leaf) + 1, 0) FROM leaf";
+    connection.only(sql, &[], |row| row.get(0)).map(i64::unsigned_abs)
 }
 
 /// The last checkpoint, and its note.
-pub(crate) fn last(connection: &Connection) -> rusqlite::Result<Option<(Checkpoint, String)>> {
-    let mut select = connection.prepare_cached("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")?;
-    let note: Option<String> = select.query_row([], |row| row.get(0)).optional()?;
+pub(crate) fn last(connection: &Connection) -> sql::Result<Option<(Checkpoint, String)>> {
+    let sql = "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1";
+    let note: Option<String> = connection.row(sql, &[], |row| row.get(0))?;
     let read = |note: String| {
         let checkpoint = Note::parse(&note).and_then(|parsed| Checkpoint::parse(&parsed.text));
         checkpoint.map(|checkpoint| (checkpoint, note)).ok_or_else(damaged)
@@ -173,22 +175,27 @@ impl Store {
     /// nothing was recorded since.
     ///
     /// # Errors
-    /// [`LedgerError`]. What was recorded stays as it was.
+    /// [`LedgerError`]. What was recorded stays as it was. [`LedgerError::Busy`] if another process was at it for too long, or
+    /// has begun meanwhile.
     pub fn checkpoint(&self, keys: &[SignerKey], at: UnixTime) -> Result<String, LedgerError> {
         let origin = keys.first().ok_or(LedgerError::Key)?.verifier().name();
         let mut edge = self.edge.lock().unwrap_or_else(PoisonError::into_inner);
-        let root = self.book_all()?;
-        let size = self.commit_heads(root, at)?;
-        let mut grown = match edge.take() {
+        let making = self.making()?;
+        let root = self.book_all(&making)?;
+        let size = self.commit_heads(&making, root, at)?;
+        let known = self.ask(last)?;
+        // Unless the last one was made elsewhere: tiles never become narrower.
+        let signed = known.as_ref().map(|(known, _)| known.size);
+        let mut grown = match edge.take().filter(|edge| Some(edge.size()) == signed) {
             Some(edge) => edge,
             None => self
                 .ask(|connection| Edge::load(tiled(connection)?, &Reader(connection))?.ok_or_else(damaged))?,
         };
-        self.grow(&mut grown, size)?;
+        self.grow(&making, &mut grown, size)?;
         let root = grown.root();
         *edge = Some(grown);
 
-        if let Some((known, note)) = self.ask(last)? {
+        if let Some((known, note)) = known {
             // Nothing is signed that is inconsistent with what was signed.
             let before = self
                 .ask(|connection| Prover::new(&Reader(connection), known.size).root().map_err(proof_error))?;
@@ -203,9 +210,9 @@ impl Store {
         let note = checkpoint.sign(keys).map_err(|_| LedgerError::Key)?.to_string();
         crash_point!("signed");
         let stored = note.clone();
-        self.writer.write(move |connection| {
-            let mut insert = connection.prepare_cached("INSERT INTO checkpoint VALUES (?1, ?2)")?;
-            insert.execute((size.cast_signed(), &stored)).map(drop)
+        self.step(&making, move |connection| {
+            let sql = "INSERT INTO checkpoint VALUES (?1, ?2)";
+            connection.execute(sql, values![size.cast_signed(), &stored]).map(drop)
         })?;
         Ok(note)
     }
@@ -219,23 +226,50 @@ impl Store {
     }
 
     /// Reads, and tells a store that is damaged from one that does not answer.
-    pub(crate) fn ask<T>(
+    pub(crate) fn ask<T>(&self, query: impl FnMut(&Connection) -> sql::Result<T>) -> Result<T, LedgerError> {
+        self.readers.snapshot(query).map_err(|error| match error {
+            Error::Damaged(_) => LedgerError::Damaged,
+            Error::Lost(_) | Error::Conflict(_) | Error::Failed(_) => LedgerError::Unavailable,
+        })
+    }
+
+    /// Begins to make a checkpoint, when nobody else does.
+    fn making(&self) -> Result<Making, LedgerError> {
+        let held = match self.location() {
+            Location::File(_) => None,
+            Location::Postgres(database) => {
+                let connection = server::connect(database).map_err(|_| LedgerError::Unavailable)?;
+                connection.begin("UPDATE making SET turn = turn").map_err(|error| match error {
+                    Error::Failed(_) | Error::Conflict(_) => LedgerError::Busy,
+                    Error::Lost(_) | Error::Damaged(_) => LedgerError::Unavailable,
+                })?;
+                Some(connection)
+            }
+        };
+        let maker = self.writer.write(|connection| {
+            connection.only("UPDATE ledger SET maker = maker + 1 RETURNING maker", &[], |row| row.get(0))
+        })?;
+        Ok(Making { maker, _held: held })
+    }
+
+    /// Writes a part of a checkpoint, unless another process has begun one: as if it ended here.
+    fn step<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        making: &Making,
+        mut job: impl FnMut(&Connection) -> sql::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let mut is_damaged = false;
-        let answer = self.read(|connection| {
-            // One state of the file, whatever is recorded meanwhile.
-            let snapshot = connection.unchecked_transaction()?;
-            let answer = query(&snapshot);
-            is_damaged = answer.as_ref().is_err_and(is_damage);
-            answer
-        });
-        answer.map_err(|_| if is_damaged { LedgerError::Damaged } else { LedgerError::Unavailable })
+        let maker = making.maker;
+        let done = self.writer.decide(move |connection| {
+            if !connection.exists("SELECT 1 FROM ledger WHERE maker = ?1", values![maker])? {
+                return Ok(Verdict::Undo(None));
+            }
+            job(connection).map(|done| Verdict::Keep(Some(done)))
+        })?;
+        done.ok_or(LedgerError::Busy)
     }
 
     /// Books every entry that is there when it begins, and gives the map's root.
-    fn book_all(&self) -> Result<Part, LedgerError> {
+    fn book_all(&self, making: &Making) -> Result<Part, LedgerError> {
         let until = self.ask(size)?;
         loop {
             let step = self.ask(|connection| {
@@ -251,26 +285,26 @@ impl Store {
             })?;
             match step {
                 Err(root) => return Ok(root),
-                Ok((update, end)) => self.write_pages(update, end)?,
+                Ok((update, end)) => self.write_pages(making, update, end)?,
             }
         }
     }
 
     /// Pages below before those above; what was written when it ends early is written once more.
-    fn write_pages(&self, update: Update, booked: u64) -> Result<(), LedgerError> {
+    fn write_pages(&self, making: &Making, update: Update, booked: u64) -> Result<(), LedgerError> {
         let mut rest = update.pages.into_iter();
         while rest.len() > 0 {
             let pages: Vec<_> = rest.by_ref().take(PAGES).collect();
             let is_last = rest.len() == 0;
-            self.writer.write(move |connection| {
-                let mut put = connection.prepare_cached(
-                    "INSERT INTO heads_page VALUES (?1, ?2) ON CONFLICT DO UPDATE SET page = excluded.page",
-                )?;
+            self.step(making, move |connection| {
+                let put = "INSERT INTO heads_page VALUES (?1, ?2)
+                     ON CONFLICT (path) DO UPDATE SET page = excluded.page";
                 for (path, page) in &pages {
-                    put.execute((path, page.octets()))?;
+                    connection.execute(put, values![path, &page.octets()])?;
                 }
                 if is_last {
-                    connection.execute("UPDATE ledger SET booked = ?1", [booked.cast_signed()])?;
+                    let sql = "UPDATE ledger SET booked = ?1";
+                    connection.execute(sql, values![booked.cast_signed()])?;
                 }
                 Ok(())
             })?;
@@ -280,7 +314,7 @@ impl Store {
     }
 
     /// Puts the map's root into the tree, unless it is there. Gives the size of the tree that ends with it.
-    fn commit_heads(&self, root: Part, at: UnixTime) -> Result<u64, LedgerError> {
+    fn commit_heads(&self, making: &Making, root: Part, at: UnixTime) -> Result<u64, LedgerError> {
         let (covered, newest) = self.ask(state)?;
         if let Some((leaf, _)) = newest.filter(|(_, heads)| heads.root == root.hash) {
             return Ok(leaf.saturating_add(1));
@@ -288,12 +322,11 @@ impl Store {
         // A clock that was set back does not take the ledger with it.
         let at = newest.map_or(at.0, |(_, heads)| heads.at.max(at.0));
         let leaf = HeadsLeaf { at, covered, total: root.total, root: root.hash };
-        let leaf = self.writer.write(move |connection| {
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO leaf (leaf, data) VALUES ((SELECT coalesce(max(leaf) + 1, 0) FROM leaf), ?1)",
-            )?;
-            let leaf = insert.insert([leaf.leaf()])?;
-            connection.execute("UPDATE ledger SET heads = ?1", [leaf])?;
+        let leaf = self.step(making, move |connection| {
+            let sql = "INSERT INTO leaf (leaf, data)
+                 VALUES ((SELECT coalesce(max(leaf) + 1, 0) FROM leaf), ?1) RETURNING leaf";
+            let leaf = connection.insert(sql, values![&leaf.leaf()])?;
+            connection.execute("UPDATE ledger SET heads = ?1", values![leaf])?;
             Ok(leaf.unsigned_abs())
         })?;
         crash_point!("headed");
@@ -301,7 +334,7 @@ impl Store {
     }
 
     /// Puts the leaves before `size` into tiles.
-    fn grow(&self, edge: &mut Edge, size: u64) -> Result<(), LedgerError> {
+    fn grow(&self, making: &Making, edge: &mut Edge, size: u64) -> Result<(), LedgerError> {
         while edge.size() < size {
             let (from, end) = (edge.size(), size.min(edge.size().saturating_add(TILED)));
             let more = self.ask(|connection| leaves(connection, from.cast_signed(), end.cast_signed()))?;
@@ -314,12 +347,11 @@ impl Store {
             }
             // Level 0 is read from the leaves until its tile is full.
             tiles.extend(edge.partial().into_iter().filter(|tile| tile.level > 0));
-            self.writer.write(move |connection| {
-                let mut put = connection.prepare_cached(
-                    "INSERT INTO tile VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET hashes = excluded.hashes",
-                )?;
+            self.step(making, move |connection| {
+                let put = "INSERT INTO tile VALUES (?1, ?2, ?3)
+                     ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes";
                 for tile in &tiles {
-                    put.execute((tile.level, tile.index.cast_signed(), tile.octets()))?;
+                    connection.execute(put, values![tile.level, tile.index.cast_signed(), &tile.octets()])?;
                 }
                 Ok(())
             })?;
@@ -330,26 +362,24 @@ impl Store {
 }
 
 /// Leaves that are in tiles: those of the full ones of level 0.
-fn tiled(connection: &Connection) -> rusqlite::Result<u64> {
+fn tiled(connection: &Connection) -> sql::Result<u64> {
     let sql = "SELECT coalesce(max(tile) + 1, 0) * 256 FROM tile WHERE level = 0";
-    connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+    connection.only(sql, &[], |row| row.get(0)).map(i64::unsigned_abs)
 }
 
 /// The last entry of each chain that has one among the leaves `first..end`.
-fn heads_between(connection: &Connection, first: u64, end: u64) -> rusqlite::Result<Vec<Head>> {
-    let mut select = connection.prepare_cached(
-        "SELECT chain, key, leaf.number, data FROM leaf JOIN chain USING (chain)
-         WHERE leaf >= ?1 AND leaf < ?2 ORDER BY leaf",
-    )?;
+fn heads_between(connection: &Connection, first: u64, end: u64) -> sql::Result<Vec<Head>> {
+    let sql = "SELECT chain, key, leaf.number, data FROM leaf JOIN chain USING (chain)
+         WHERE leaf >= ?1 AND leaf < ?2 ORDER BY leaf";
     let mut heads = BTreeMap::new();
-    let mut rows = select.query([first.cast_signed(), end.cast_signed()])?;
-    while let Some(row) = rows.next()? {
+    connection.rows(sql, values![first.cast_signed(), end.cast_signed()], |row| {
         let head = Head {
             label: label(&octets(row, 1)?),
-            number: row.get::<_, i64>(2)?.unsigned_abs(),
-            hash: Hash::of_leaf(row.get_ref(3)?.as_blob()?),
+            number: row.get::<i64>(2)?.unsigned_abs(),
+            hash: Hash::of_leaf(row.get(3)?),
         };
-        heads.insert(row.get::<_, i64>(0)?, head);
-    }
+        heads.insert(row.get::<i64>(0)?, head);
+        Ok(())
+    })?;
     Ok(heads.into_values().collect())
 }

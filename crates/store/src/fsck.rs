@@ -6,11 +6,11 @@ use chukei_ledger::chain::{commitment, label};
 use chukei_ledger::heads::{self, Page, Pages};
 use chukei_ledger::tiles::{Edge, Tile};
 use chukei_ledger::{Checkpoint, Content, Hash, Head, HeadsLeaf, Link, Note, Part, Policy};
-use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::Store;
 use crate::checkpoint::{LedgerError, state};
 use crate::ledger::octets;
+use crate::sql::{self, Connection, Error, Row, values};
 
 /// Findings that are listed; more say nothing more.
 const LIMIT: usize = 100;
@@ -18,7 +18,7 @@ const LIMIT: usize = 100;
 /// Something that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
-    /// SQLite finds the file damaged.
+    /// The database finds its file damaged.
     File {
         /// What it says.
         says: String,
@@ -95,13 +95,15 @@ impl Store {
     pub fn fsck(&self, policy: Option<&Policy>) -> Result<Result<Sound, Vec<Damage>>, LedgerError> {
         self.ask(|connection| {
             let mut check = Check { policy, ..Check::default() };
-            type Stage<'p> = fn(&mut Check<'p>, &Connection) -> rusqlite::Result<()>;
+            type Stage<'p> = fn(&mut Check<'p>, &Connection) -> sql::Result<()>;
             let stages: [Stage<'_>; 6] =
                 [Check::file, Check::leaves, Check::chains, Check::tiles, Check::heads, Check::entries];
             for stage in stages {
-                // What cannot be read is damaged, and the rest is worth looking at.
-                if let Err(error) = stage(&mut check, connection) {
-                    check.damage.push(Damage::File { says: error.to_string() });
+                match stage(&mut check, connection) {
+                    Ok(()) => {}
+                    Err(error) if error.is_final() => return Err(error),
+                    // What cannot be read is damaged, and the rest is worth looking at.
+                    Err(error) => check.damage.push(Damage::File { says: error.to_string() }),
                 }
             }
             check.damage.truncate(LIMIT);
@@ -136,40 +138,40 @@ impl Check<'_> {
         }
     }
 
-    fn file(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut check = connection.prepare("PRAGMA integrity_check(10)")?;
-        let says = check.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
-        self.damage.extend(says.into_iter().filter(|says| says != "ok").map(|says| Damage::File { says }));
-        let mut notes = connection.prepare("SELECT size, note FROM checkpoint")?;
-        let notes = notes.query_map([], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?;
-        self.checkpoints = notes.collect::<rusqlite::Result<_>>()?;
-        let mut keys = connection.prepare("SELECT chain, key FROM chain")?;
-        let keys = keys.query_map([], |row| Ok((row.get(0)?, (octets(row, 1)?, 0, Hash::ZERO))))?;
-        self.chains = keys.collect::<rusqlite::Result<_>>()?;
-        Ok(())
+    fn file(&mut self, connection: &Connection) -> sql::Result<()> {
+        let says = connection.integrity()?;
+        self.damage.extend(says.into_iter().map(|says| Damage::File { says }));
+        connection.stream("SELECT size, note FROM checkpoint", |row| {
+            self.checkpoints.insert(row.get::<i64>(0)?.unsigned_abs(), row.get(1)?);
+            Ok(true)
+        })?;
+        connection.stream("SELECT chain, key FROM chain", |row| {
+            self.chains.insert(row.get(0)?, (octets(row, 1)?, 0, Hash::ZERO));
+            Ok(true)
+        })
     }
 
     /// Every leaf in its order, with the row of the history that belongs to it.
-    fn leaves(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    fn leaves(&mut self, connection: &Connection) -> sql::Result<()> {
         // A map's leaf that cannot be read is found below, where its turn comes.
         let newest = state(connection).ok().and_then(|(_, newest)| newest).map(|(_, heads)| heads.covered);
-        let mut select = connection.prepare(
-            "SELECT leaf.leaf, data, chain, leaf.number, previous, keep_until, withheld_until, commitment, salt, content,
-                 person, access.number, at, actor, kind, outcome, purpose, envelope
-             FROM leaf LEFT JOIN access ON access.leaf = leaf.leaf ORDER BY leaf.leaf",
-        )?;
-        let mut rows = select.query([])?;
-        let mut stored = connection.prepare("SELECT hashes FROM tile WHERE level = ?1 AND tile = ?2")?;
+        let sql = "SELECT leaf.leaf, data, chain, leaf.number, previous, keep_until, withheld_until, commitment, salt,
+                 content, person, access.number, at, actor, kind, outcome, purpose, envelope
+             FROM leaf LEFT JOIN access ON access.leaf = leaf.leaf ORDER BY leaf.leaf";
+        let mut is_whole = true;
         self.signed(0);
-        while let Some(row) = rows.next()? {
+        connection.stream(sql, |row| {
             let expected = self.edge.size();
-            let leaf = row.get::<_, i64>(0)?.unsigned_abs();
+            let leaf = row.get::<i64>(0)?.unsigned_abs();
+            is_whole = leaf == expected && self.damage.len() < LIMIT;
             if leaf != expected {
                 self.damage.push(Damage::Leaf { leaf: expected });
-                return Ok(());
             }
-            let data = row.get_ref(1)?.as_blob()?;
-            match row.get::<_, Option<i64>>(2)? {
+            if !is_whole {
+                return Ok(false);
+            }
+            let data: &[u8] = row.get(1)?;
+            match row.get::<Option<i64>>(2)? {
                 // A column of another length or type than was written.
                 Some(chain) if self.entry(row, leaf, data, chain).is_err() => {
                     self.damage.push(Damage::Leaf { leaf })
@@ -178,8 +180,7 @@ impl Check<'_> {
                 None => self.committed(leaf, data),
             }
             for tile in self.edge.push(Hash::of_leaf(data)) {
-                let key = (tile.level, tile.index.cast_signed());
-                let octets = stored.query_row(key, |row| row.get::<_, Vec<u8>>(0)).optional()?;
+                let octets = stored(connection, tile.level, tile.index)?;
                 // What is younger than the last checkpoint may have no tile yet.
                 let is_due =
                     self.checkpoints.keys().next_back().is_some_and(|size| *size >= self.edge.size());
@@ -193,9 +194,10 @@ impl Check<'_> {
                 self.booked = self.heads_now();
             }
             self.signed(self.edge.size());
-            if self.damage.len() >= LIMIT {
-                return Ok(());
-            }
+            Ok(true)
+        })?;
+        if !is_whole {
+            return Ok(());
         }
         // What was signed beyond the last leaf.
         let beyond = self.checkpoints.keys().filter(|size| **size > self.edge.size());
@@ -213,7 +215,7 @@ impl Check<'_> {
         begun.map(head).map(|head| (head.label, head)).collect()
     }
 
-    fn entry(&mut self, row: &Row<'_>, leaf: u64, data: &[u8], chain: i64) -> rusqlite::Result<()> {
+    fn entry(&mut self, row: &Row<'_>, leaf: u64, data: &[u8], chain: i64) -> sql::Result<()> {
         self.entries += 1;
         let Some((key, number, previous)) = self.chains.get_mut(&chain) else {
             self.damage.push(Damage::Leaf { leaf });
@@ -221,7 +223,7 @@ impl Check<'_> {
         };
         let link = Link {
             label: label(key),
-            number: row.get::<_, i64>(3)?.unsigned_abs(),
+            number: row.get::<i64>(3)?.unsigned_abs(),
             previous: octets(row, 4)?,
             keep_until: row.get(5)?,
             withheld_until: row.get(6)?,
@@ -231,7 +233,7 @@ impl Check<'_> {
             self.damage.push(Damage::Leaf { leaf });
         }
         (*number, *previous) = (link.number, Hash::of_leaf(data));
-        let Some(content) = row.get_ref(9)?.as_blob_or_null()? else {
+        let Some(content) = row.get::<Option<&[u8]>>(9)? else {
             self.destroyed += 1;
             return Ok(());
         };
@@ -270,26 +272,22 @@ impl Check<'_> {
         self.checked += 1;
     }
 
-    fn chains(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut select = connection.prepare("SELECT chain, number, hash FROM chain")?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            let says = (row.get::<_, i64>(1)?.unsigned_abs(), octets(row, 2)?);
+    fn chains(&mut self, connection: &Connection) -> sql::Result<()> {
+        connection.stream("SELECT chain, number, hash FROM chain", |row| {
+            let says = (row.get::<i64>(1)?.unsigned_abs(), octets(row, 2)?);
             if let Some((_, number, hash)) = self.chains.get(&row.get(0)?)
                 && says != (*number, *hash)
             {
                 self.damage.push(Damage::Chain { number: *number });
             }
-        }
-        Ok(())
+            Ok(true)
+        })
     }
 
     /// Partial tiles above level 0 are as wide as those below are many, or wider than at the last checkpoint.
-    fn tiles(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut select = connection.prepare("SELECT hashes FROM tile WHERE level = ?1 AND tile = ?2")?;
+    fn tiles(&mut self, connection: &Connection) -> sql::Result<()> {
         for tile in self.edge.partial().into_iter().filter(|tile| tile.level > 0) {
-            let key = (tile.level, tile.index.cast_signed());
-            let stored = select.query_row(key, |row| row.get::<_, Vec<u8>>(0)).optional()?;
+            let stored = stored(connection, tile.level, tile.index)?;
             let hashes = stored.as_deref().and_then(Tile::hashes_of).unwrap_or_default();
             if !tile.hashes.starts_with(&hashes) {
                 self.damage.push(Damage::Tile { level: tile.level, index: tile.index });
@@ -299,7 +297,7 @@ impl Check<'_> {
     }
 
     /// The newest map, made anew.
-    fn heads(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    fn heads(&mut self, connection: &Connection) -> sql::Result<()> {
         let (booked, newest) = state(connection)?;
         let Some((leaf, values)) = newest else { return Ok(()) };
         let all: Vec<Head> = self.booked.values().copied().collect();
@@ -317,8 +315,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn entries(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let history: i64 = connection.query_row("SELECT count(*) FROM access", [], |row| row.get(0))?;
+    fn entries(&mut self, connection: &Connection) -> sql::Result<()> {
+        let history: i64 = connection.only("SELECT count(*) FROM access", &[], |row| row.get(0))?;
         let (history, ledger) = (history.unsigned_abs(), self.entries - self.destroyed);
         if history != ledger {
             self.damage.push(Damage::Entries { history, ledger });
@@ -328,10 +326,10 @@ impl Check<'_> {
 }
 
 /// Whether the row of the access history says what the content says.
-fn agrees(row: &Row<'_>, content: &Content, number: u64) -> rusqlite::Result<bool> {
+fn agrees(row: &Row<'_>, content: &Content, number: u64) -> sql::Result<bool> {
     let (person, own_number): (Option<i64>, Option<i64>) = (row.get(10)?, row.get(11)?);
     let at: i64 = row.get(12)?;
-    let text = |at| row.get::<_, String>(at);
+    let text = |at| row.get::<&str>(at);
     let is_disclosure = text(14)? == "disclosure";
     let (actor, when) = if is_disclosure {
         (content.provider.as_deref(), content.answered_at)
@@ -340,20 +338,25 @@ fn agrees(row: &Row<'_>, content: &Content, number: u64) -> rusqlite::Result<boo
     };
     Ok(own_number.map(i64::unsigned_abs) == person.map(|_| number)
         && when == Some(at)
-        && actor == Some(text(13)?.as_str())
+        && actor == Some(text(13)?)
         && content.kind == text(14)?
         && content.outcome == text(15)?
         && content.purpose == text(16)?
-        && content.envelope == row.get(17)?)
+        && content.envelope.as_deref() == row.get(17)?)
+}
+
+fn stored(connection: &Connection, level: u8, index: u64) -> sql::Result<Option<Vec<u8>>> {
+    let sql = "SELECT hashes FROM tile WHERE level = ?1 AND tile = ?2";
+    connection.row(sql, values![level, index.cast_signed()], |row| row.get(0))
 }
 
 /// A map without pages.
 struct Nothing;
 
 impl Pages for Nothing {
-    type Error = rusqlite::Error;
+    type Error = Error;
 
-    fn page(&self, _: &[u8]) -> rusqlite::Result<Option<Page>> {
+    fn page(&self, _: &[u8]) -> sql::Result<Option<Page>> {
         Ok(None)
     }
 }

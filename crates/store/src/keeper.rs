@@ -35,9 +35,7 @@ pub struct Keeper {
 
 #[derive(Default)]
 struct Waiting {
-    /// Leaves that the last checkpoint covers, if that is known.
-    covered: Option<u64>,
-    /// When an entry beyond them was seen first.
+    /// When an entry was seen first that no checkpoint covers.
     since: Option<i64>,
 }
 
@@ -45,7 +43,7 @@ impl Keeper {
     /// A keeper; the first of its keys names the log.
     #[must_use]
     pub const fn new(keys: Vec<SignerKey>, pace: Pace) -> Self {
-        Self { keys, pace, waiting: Mutex::new(Waiting { covered: None, since: None }) }
+        Self { keys, pace, waiting: Mutex::new(Waiting { since: None }) }
     }
 
     /// Makes a checkpoint if one is due, and gives it. To be called now and then; who calls while another is at it has
@@ -59,7 +57,7 @@ impl Keeper {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(None),
         };
-        let more = waiting.more(store)?;
+        let more = uncovered(store)?;
         if more == 0 {
             waiting.since = None;
             return Ok(None);
@@ -70,7 +68,11 @@ impl Keeper {
         if more < self.pace.entries && now.0.saturating_sub(since) < self.pace.seconds {
             return Ok(None);
         }
-        self.make(store, now, &mut waiting).map(Some)
+        match self.make(store, now, &mut waiting) {
+            // Another process does what is due here.
+            Err(LedgerError::Busy) => Ok(None),
+            made => made.map(Some),
+        }
     }
 
     /// Makes a checkpoint of what none covers: when the relay stops. Nothing if there is no such entry.
@@ -79,7 +81,7 @@ impl Keeper {
     /// [`LedgerError`].
     pub fn finish(&self, store: &Store, now: UnixTime) -> Result<Option<String>, LedgerError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.more(store)? == 0 {
+        if uncovered(store)? == 0 {
             return Ok(None);
         }
         self.make(store, now, &mut waiting).map(Some)
@@ -87,26 +89,18 @@ impl Keeper {
 
     fn make(&self, store: &Store, now: UnixTime, waiting: &mut Waiting) -> Result<String, LedgerError> {
         let note = store.checkpoint(&self.keys, now)?;
-        let (checkpoint, _) = store.last_checkpoint()?;
-        *waiting = Waiting { covered: Some(checkpoint.size), since: None };
+        waiting.since = None;
         Ok(note)
     }
 }
 
-impl Waiting {
-    /// Leaves that no checkpoint covers.
-    fn more(&mut self, store: &Store) -> Result<u64, LedgerError> {
-        let covered = match self.covered {
-            Some(covered) => covered,
-            None => match store.last_checkpoint() {
-                Ok((checkpoint, _)) => checkpoint.size,
-                Err(LedgerError::NoCheckpoint) => 0,
-                Err(error) => return Err(error),
-            },
-        };
-        self.covered = Some(covered);
-        Ok(store.ask(size)?.saturating_sub(covered))
-    }
+/// Leaves that no checkpoint covers; another process may have made the last one.
+fn uncovered(store: &Store) -> Result<u64, LedgerError> {
+    store.ask(|connection| {
+        let sql = "SELECT coalesce(max(size), 0) FROM checkpoint";
+        let covered: i64 = connection.only(sql, &[], |row| row.get(0))?;
+        Ok(size(connection)?.saturating_sub(covered.unsigned_abs()))
+    })
 }
 
 impl fmt::Debug for Keeper {

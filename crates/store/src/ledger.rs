@@ -3,7 +3,8 @@
 use chukei_ledger::chain::{commitment, label};
 use chukei_ledger::{Content, Hash, Link};
 use chukei_profile::history::Kind;
-use rusqlite::{Connection, OptionalExtension, Row, types::FromSqlError};
+
+use crate::sql::{self, Connection, Error, Row, values};
 
 /// For how long salt and content are kept, in seconds: seven years, as long as the records of 番号法23条. It is committed
 /// to with every entry.
@@ -30,7 +31,7 @@ pub(crate) struct Place {
 
 impl Access<'_> {
     /// The record of 番号法23条: the requester of a disclosure is who got the envelope.
-    fn content(&self, connection: &Connection) -> rusqlite::Result<Content> {
+    fn content(&self, connection: &Connection) -> sql::Result<Content> {
         let owned = |text: &str| text.to_owned();
         let mut content = Content {
             kind: owned(self.kind.name()),
@@ -46,9 +47,8 @@ impl Access<'_> {
         if self.kind == Kind::Disclosure {
             content.provider = Some(owned(self.actor));
             content.answered_at = Some(self.at);
-            let mut issued = connection
-                .prepare_cached("SELECT actor, at FROM access WHERE envelope = ?1 AND target IS NOT NULL")?;
-            let asked = issued.query_row([self.envelope], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let sql = "SELECT actor, at FROM access WHERE envelope = ?1 AND target IS NOT NULL";
+            let asked = connection.row(sql, values![self.envelope], |row| Ok((row.get(0)?, row.get(1)?)))?;
             if let Some((requester, at)) = asked {
                 (content.requester, content.requested_at) = (requester, at);
             }
@@ -58,25 +58,32 @@ impl Access<'_> {
 }
 
 /// Puts an entry at the end of its chain and of the tree.
-pub(crate) fn book(connection: &Connection, access: &Access<'_>) -> rusqlite::Result<Place> {
-    let content = access.content(connection)?.octets().map_err(other)?;
-    let mut known =
-        connection.prepare_cached("SELECT chain, key, number, hash FROM chain WHERE person IS ?1")?;
-    let known = known.query_row([access.person], |row| {
-        Ok((row.get::<_, i64>(0)?, octets(row, 1)?, row.get::<_, i64>(2)?, octets(row, 3)?))
-    });
-    let (chain, key, last, previous) = match known.optional()? {
+pub(crate) fn book(connection: &Connection, access: &Access<'_>) -> sql::Result<Place> {
+    let content = access.content(connection)?.octets().map_err(Error::of)?;
+    let of_chain =
+        |row: &Row<'_>| Ok((row.get::<i64>(0)?, octets(row, 1)?, row.get::<i64>(2)?, octets(row, 3)?));
+    let known = match access.person {
+        Some(person) => {
+            let sql = "SELECT chain, key, number, hash FROM chain WHERE person = ?1";
+            connection.row(sql, values![person], of_chain)?
+        }
+        None => {
+            let sql = "SELECT chain, key, number, hash FROM chain WHERE person IS NULL";
+            connection.row(sql, &[], of_chain)?
+        }
+    };
+    let (chain, key, last, previous) = match known {
         Some(known) => known,
         None => {
-            let key = Hash(chukei_crypto::random_bytes().map_err(other)?);
-            let mut begin = connection
-                .prepare_cached("INSERT INTO chain (person, key, number, hash) VALUES (?1, ?2, 0, ?3)")?;
-            let chain = begin.insert((access.person, key.0, Hash::ZERO.0))?;
+            let key = Hash(chukei_crypto::random_bytes().map_err(Error::of)?);
+            let sql = "INSERT INTO chain (chain, person, key, number, hash)
+                 VALUES ((SELECT coalesce(max(chain) + 1, 1) FROM chain), ?1, ?2, 0, ?3) RETURNING chain";
+            let chain = connection.insert(sql, values![access.person, &key.0, &Hash::ZERO.0])?;
             (chain, key, 0, Hash::ZERO)
         }
     };
-    let salt = Hash(chukei_crypto::random_bytes().map_err(other)?);
-    let number = last.checked_add(1).ok_or(rusqlite::Error::InvalidQuery)?;
+    let salt = Hash(chukei_crypto::random_bytes().map_err(Error::of)?);
+    let number = last.checked_add(1).ok_or_else(|| Error::of("a number too large"))?;
     let link = Link {
         label: label(&key),
         number: number.unsigned_abs(),
@@ -85,63 +92,52 @@ pub(crate) fn book(connection: &Connection, access: &Access<'_>) -> rusqlite::Re
         withheld_until: 0,
         commitment: commitment(&salt, &content),
     };
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO leaf VALUES (
-             (SELECT coalesce(max(leaf) + 1, 0) FROM leaf), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    let leaf = insert.insert((
-        link.leaf(),
+    let sql = "INSERT INTO leaf VALUES (
+             (SELECT coalesce(max(leaf) + 1, 0) FROM leaf), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING leaf";
+    let data = link.leaf();
+    let values = values![
+        &data,
         chain,
         number,
-        previous.0,
+        &previous.0,
         link.keep_until,
         link.withheld_until,
-        link.commitment.0,
-        salt.0,
-        content,
-    ))?;
-    let mut grow = connection.prepare_cached("UPDATE chain SET number = ?2, hash = ?3 WHERE chain = ?1")?;
-    grow.execute((chain, number, link.hash().0))?;
+        &link.commitment.0,
+        &salt.0,
+        &content,
+    ];
+    let leaf = connection.insert(sql, values)?;
+    let grow = "UPDATE chain SET number = ?2, hash = ?3 WHERE chain = ?1";
+    connection.execute(grow, values![chain, number, &link.hash().0])?;
     Ok(Place { leaf, number })
 }
 
 /// Gives leaves to the entries of a file of before the ledger, in their order.
-pub(crate) fn adopt(connection: &Connection) -> rusqlite::Result<()> {
-    let mut strays = connection.prepare(
-        "SELECT sequence, person, at, actor, kind, outcome, purpose, envelope, target FROM access
-         WHERE leaf IS NULL ORDER BY sequence",
-    )?;
-    let mut rows = strays.query([])?;
-    while let Some(row) = rows.next()? {
-        let text = |at| row.get::<_, String>(at);
-        let (actor, kind, outcome, purpose) = (text(3)?, text(4)?, text(5)?, text(6)?);
-        let (envelope, target): (Option<String>, Option<String>) = (row.get(7)?, row.get(8)?);
+pub(crate) fn adopt(connection: &Connection) -> sql::Result<()> {
+    let sql = "SELECT sequence, person, at, actor, kind, outcome, purpose, envelope, target FROM access
+         WHERE leaf IS NULL ORDER BY sequence";
+    connection.stream(sql, |row| {
         let place = book(
             connection,
             &Access {
                 person: row.get(1)?,
                 at: row.get(2)?,
-                actor: &actor,
-                kind: Kind::from_name(&kind).ok_or(rusqlite::Error::InvalidQuery)?,
-                outcome: &outcome,
-                purpose: &purpose,
+                actor: row.get(3)?,
+                kind: Kind::from_name(row.get(4)?).ok_or_else(|| Error::of("an unknown kind"))?,
+                outcome: row.get(5)?,
+                purpose: row.get(6)?,
                 items: &[],
-                envelope: envelope.as_deref(),
-                target: target.as_deref(),
+                envelope: row.get(7)?,
+                target: row.get(8)?,
             },
         )?;
-        let sequence: i64 = row.get(0)?;
-        connection.execute("UPDATE access SET leaf = ?2 WHERE sequence = ?1", (sequence, place.leaf))?;
-    }
-    Ok(())
+        let values = values![row.get::<i64>(0)?, place.leaf];
+        connection.execute("UPDATE access SET leaf = ?2 WHERE sequence = ?1", values)?;
+        Ok(true)
+    })
 }
 
 /// 32 octets of a column.
-pub(crate) fn octets(row: &Row<'_>, column: usize) -> rusqlite::Result<Hash> {
+pub(crate) fn octets(row: &Row<'_>, column: usize) -> sql::Result<Hash> {
     row.get(column).map(Hash)
-}
-
-/// An error of ours, inside a transaction that it undoes.
-pub(crate) fn other(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    FromSqlError::Other(Box::new(error)).into()
 }

@@ -1,13 +1,14 @@
-//! The relay's state in SQLite: implementations of the ports of `chukei-relay`.
+//! The relay's state in SQLite, or for several relays in PostgreSQL: implementations of the ports of `chukei-relay`.
 //!
-//! * What a call has returned `Ok` for is on the disk: WAL with `synchronous=FULL`, and one writer that commits what
-//!   is waiting together.
+//! * What a call has returned `Ok` for is on the disk: WAL with `synchronous=FULL`, or PostgreSQL with `fsync`, and one
+//!   writer that commits what is waiting together.
 //! * What was not committed was never acknowledged, and leaves nothing behind.
-//! * The access history is append-only, by triggers, and numbered for each person from 1 without a gap, by a key.
+//! * A database that is gone refuses; when it is back, the next call finds it.
+//! * The access history is append-only, in a file by triggers, and numbered for each person from 1 without a gap, by a key.
 //! * Each entry is a leaf of the ledger (`chukei-ledger`), in the same transaction. [`Store::checkpoint`] commits to all of
 //!   them and to every person's last one, [`Store::bundle`] is what a person gets, [`Store::fsck`] recomputes everything.
-//! * Which numbers belong to one person stands in a file of its own, `….mappings.db`, so that an import never holds up an
-//!   entry of the ledger. [`Store::apply`] takes all changes of a file, or none.
+//! * Which numbers belong to one person stands in a file of its own, `….mappings.db`, or in tables of their own, so that an
+//!   import never holds up an entry of the ledger. [`Store::apply`] takes all changes of a file, or none.
 //! * There is no column for a name, an address, eligibility or a benefit.
 //!
 //! ```no_run
@@ -30,38 +31,46 @@ macro_rules! crash_point {
 mod access;
 mod agreements;
 mod apply;
+mod backup;
 mod checkpoint;
 #[cfg(feature = "danger-crash-points")]
 pub mod danger;
 mod fsck;
 mod keeper;
 mod ledger;
+mod location;
 mod look;
 mod mappings;
 mod maps;
 mod proof;
 mod publish;
+mod readers;
 mod registry;
 mod replay;
 mod rows;
 mod schema;
+mod server;
+mod sql;
 mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chukei_ledger::tiles::Edge;
 use chukei_relay::Unavailable;
 use maps::Maps;
-use rusqlite::{Connection, OpenFlags};
+use readers::{Readers, Source};
+use sql::{Connection, values};
+use writer::{Company, Line, Writer};
 
 pub use agreements::Agreement;
 pub use apply::{Applied, Batch, Outcome, Refused};
 pub use checkpoint::LedgerError;
 pub use fsck::{Damage, Sound};
 pub use keeper::{Keeper, Pace};
+pub use location::{Database, Location};
 pub use look::{Held, Version};
 pub use mappings::MappingRow;
 pub use registry::{PartyEntry, Registry, RegistryFault, Role, SourceEntry, SourceState};
@@ -72,15 +81,15 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Memory of the writing connection for pages, in KiB: entries about many persons touch many pages, and one that has to be
 /// read again, or is written twice in a transaction, costs more than the entry.
 const CACHE: i64 = 64 * 1024;
-/// Read connections that are kept open.
-const READERS: usize = 64;
+/// What a writer of entries changes first in a database.
+const ENTRIES: &str = "UPDATE ledger SET maker = maker";
 
-/// State in two files. Shared by reference; dropping it waits for what is being written.
+/// State in two files or in a database. Shared by reference; dropping it waits for what is being written.
 pub struct Store {
-    path: PathBuf,
+    location: Location,
     // Closed before the writer, which tidies up.
-    readers: Readers,
-    writer: writer::Writer,
+    readers: Arc<Readers>,
+    writer: Writer,
     maps: Maps,
     /// First uses that are not on the disk yet.
     fresh: replay::Fresh,
@@ -99,10 +108,39 @@ pub enum StoreError {
         /// What SQLite or the system says.
         error: String,
     },
-    /// The file was written by a later release.
+    /// The database cannot be reached, or does not let us in.
+    Database {
+        /// Which, without password.
+        at: String,
+        /// What PostgreSQL says.
+        error: String,
+    },
+    /// What should be a URL of a database is none.
+    Url {
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The database is on another machine, and what would go there is not encrypted.
+    Remote {
+        /// Which machine.
+        host: String,
+    },
+    /// With this setting the database may lose what it has acknowledged.
+    Unsafe {
+        /// Which database.
+        at: String,
+        /// The setting.
+        setting: String,
+    },
+    /// Only files are copied by us.
+    NoFile {
+        /// Which database.
+        at: String,
+    },
+    /// It was written by a later release.
     Newer {
-        /// Which.
-        path: PathBuf,
+        /// Which file or database.
+        at: String,
         /// Its version.
         version: i64,
     },
@@ -117,8 +155,20 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
-            Self::Newer { path, version } => {
-                write!(f, "{}: version {version} of the schema is newer than this program", path.display())
+            Self::Database { at, error } => write!(f, "{at}: {error}"),
+            Self::Url { error } => write!(f, "not the URL of a database: {error}"),
+            Self::Remote { host } => {
+                write!(
+                    f,
+                    "the database on {host} is on another machine, and what goes there is not encrypted"
+                )
+            }
+            Self::Unsafe { at, setting } => {
+                write!(f, "{at}: with {setting} the database may lose what it has acknowledged")
+            }
+            Self::NoFile { at } => write!(f, "{at}: a database is copied with pg_dump"),
+            Self::Newer { at, version } => {
+                write!(f, "{at}: version {version} of the schema is newer than this program")
             }
             Self::Parted { path } => {
                 write!(f, "{}: the mappings that belong to this ledger are not here", path.display())
@@ -134,40 +184,60 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(location: impl Into<Location>) -> Result<Self, StoreError> {
+        let location = location.into();
+        match &location {
+            Location::File(path) => Self::open_file(path),
+            Location::Postgres(database) => Self::open_database(database),
+        }
+    }
+
+    fn open_file(path: &Path) -> Result<Self, StoreError> {
         let file =
             |error: &dyn fmt::Display| StoreError::File { path: path.to_owned(), error: error.to_string() };
-        let mut connection = Connection::open(path).map_err(|error| file(&error))?;
-        configure(&connection).map_err(|error| file(&error))?;
-        match schema::migrate(&mut connection) {
+        let connection = file_to_write(path, CACHE).map_err(|error| file(&error))?;
+        match schema::migrate(&connection) {
             Ok(None) => {}
-            Ok(Some(version)) => return Err(StoreError::Newer { path: path.to_owned(), version }),
+            Ok(Some(version)) => return Err(StoreError::Newer { at: path.display().to_string(), version }),
             Err(error) => return Err(file(&error)),
         }
         let moving = schema::moving(&connection).map_err(|error| file(&error))?;
         let due = schema::mark(&connection).map_err(|error| file(&error))?;
-        let writer =
-            writer::Writer::start(connection, writer::Company::Shared).map_err(|error| file(&error))?;
-        let readers = Readers::of(path.to_owned());
+        let writer = Writer::start(Line::file(connection), Company::Shared).map_err(|error| file(&error))?;
+        let readers = Arc::new(Readers::of(Source::File(path.to_owned())));
         let (maps, mark) = Maps::open(Maps::path(path), due)?;
         let (fresh, edge) = Default::default();
-        let store = Self { path: path.to_owned(), writer, readers, maps, fresh, edge };
+        let store = Self { location: path.into(), writer, readers, maps, fresh, edge };
         if let Some(rows) = moving {
             store.move_mappings(rows).map_err(|error| file(&error))?;
         }
         if due.is_none() {
             let put = move |connection: &Connection| {
-                connection.execute("INSERT INTO beside VALUES (1, ?1)", [mark])
+                connection.execute("INSERT INTO beside VALUES (1, ?1)", values![&mark])
             };
             store.writer.write(put).map_err(|error| file(&error))?;
         }
         Ok(store)
     }
 
-    /// The file of the ledger.
+    fn open_database(database: &Database) -> Result<Self, StoreError> {
+        let fails = |error: std::io::Error| StoreError::Database {
+            at: database.to_string(),
+            error: error.to_string(),
+        };
+        let connection = server::open(database)?;
+        let line = Line::server(Some(connection), database.clone(), ENTRIES);
+        let writer = Writer::start(line, Company::Shared).map_err(fails)?;
+        let readers = Arc::new(Readers::of(Source::Server(database.clone())));
+        let maps = Maps::of(database, Arc::clone(&readers)).map_err(fails)?;
+        let (fresh, edge) = Default::default();
+        Ok(Self { location: Location::Postgres(database.clone()), writer, readers, maps, fresh, edge })
+    }
+
+    /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub const fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Every file that belongs to the store in this file.
@@ -184,65 +254,73 @@ impl Store {
         files
     }
 
+    /// Whether there is a state, ours or not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn exists(location: &Location) -> Result<bool, StoreError> {
+        match location {
+            Location::Postgres(database) => server::exists(database),
+            Location::File(path) => path
+                .try_exists()
+                .map_err(|error| StoreError::File { path: path.clone(), error: error.to_string() }),
+        }
+    }
+
+    /// Takes away everything, for mock relays that are to forget: the files, or the tables. Whoever has the store open finds
+    /// nothing there any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn erase(location: &Location) -> Result<(), StoreError> {
+        let path = match location {
+            Location::Postgres(database) => return server::erase(database),
+            Location::File(path) => path,
+        };
+        for path in Self::files(path) {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::File { path, error: error.to_string() });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether several processes may write it.
+    const fn is_shared(&self) -> bool {
+        matches!(self.location, Location::Postgres(_))
+    }
+
     /// Reads what is committed.
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
-        self.readers.read(query)
+    fn read<T>(&self, query: impl FnMut(&Connection) -> sql::Result<T>) -> Result<T, Unavailable> {
+        self.readers.read(query).map_err(|_| Unavailable)
     }
 
     /// Mappings that still stand in the file of the ledger go to their own. What is interrupted is done again.
     fn move_mappings(&self, rows: Vec<maps::Old>) -> Result<(), Unavailable> {
         self.maps.writer.write(move |connection| maps::adopt(connection, &rows))?;
-        self.writer.write(|connection| connection.execute_batch("DROP TABLE mapping_moves"))
-    }
-}
-
-/// Connections that read a file.
-struct Readers {
-    path: PathBuf,
-    kept: Mutex<Vec<Connection>>,
-}
-
-impl Readers {
-    const fn of(path: PathBuf) -> Self {
-        Self { path, kept: Mutex::new(Vec::new()) }
-    }
-
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unavailable> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match kept {
-            Some(connection) => connection,
-            None => self.open().map_err(|_| Unavailable)?,
-        };
-        let result = query(&connection).map_err(|_| Unavailable)?;
-        // A connection that has failed is not kept.
-        let mut readers = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS {
-            readers.push(connection);
-        }
-        Ok(result)
-    }
-
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(BUSY)?;
-        Ok(connection)
+        self.writer.write(|connection| connection.batch("DROP TABLE mapping_moves"))
     }
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Store").field("location", &self.location).finish_non_exhaustive()
     }
 }
 
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+/// A file to write in, with so many KiB of memory for its pages.
+fn file_to_write(path: &Path, cache: i64) -> rusqlite::Result<Connection> {
+    let connection = rusqlite::Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cache_size", -CACHE)?;
+    connection.pragma_update(None, "cache_size", -cache)?;
     // What is deleted (replay memory, mappings that were withdrawn) is overwritten, not only forgotten.
-    connection.pragma_update(None, "secure_delete", true)
+    connection.pragma_update(None, "secure_delete", true)?;
+    Ok(Connection::file(connection))
 }

@@ -4,9 +4,9 @@ use chukei_crypto::UnixTime;
 use chukei_relay::changes::{Assigned, Standing};
 use chukei_relay::numbers::NumberKind;
 use chukei_relay::{Person, Unavailable};
-use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::Store;
+use crate::sql::{self, Row, values};
 
 /// A number of a person, and when it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +57,11 @@ impl Store {
     /// When the store does not answer.
     pub fn ever(&self, key: &Assigned) -> Result<Standing, Unavailable> {
         let found = self.maps.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT person FROM mapping
+            let sql = "SELECT person FROM mapping
                  WHERE number = ?2 AND kind = ?3 AND party = (SELECT party FROM party WHERE code = ?1)
-                 GROUP BY person LIMIT 2",
-            )?;
-            let key = (&key.party, key.number.expose(), key.number.kind().code());
-            let found = select.query_map(key, |row| row.get(0).map(Person))?;
-            found.collect::<rusqlite::Result<Vec<_>>>()
+                 GROUP BY person LIMIT 2";
+            let key = values![&key.party, key.number.expose(), key.number.kind().code()];
+            connection.rows(sql, key, |row| row.get(0).map(Person))
         })?;
         Ok(match found.as_slice() {
             [] => Standing::Unknown,
@@ -85,17 +82,22 @@ impl Store {
         party: Option<&str>,
     ) -> Result<Vec<Held>, Unavailable> {
         let rows = self.maps.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT kind, code, entity, number, valid_from, valid_until, held_until, doubtful, source.name
-                 FROM mapping CROSS JOIN party USING (party) LEFT JOIN source ON source.source = mapping.source
-                 WHERE person = ?1 AND (?2 IS NULL OR (valid_from <= ?2 AND ?2 < coalesce(held_until, valid_until)))
-                     AND (?3 IS NULL OR code = ?3)
-                 ORDER BY kind, code, valid_from, number",
-            )?;
-            let rows = select.query_map((person.0, at.map(|at| at.0), party), held)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            let sql = "SELECT kind, code, entity, number, valid_from, valid_until, held_until, doubtful, source.name
+                 FROM mapping CROSS JOIN party LEFT JOIN source ON source.source = mapping.source
+                 WHERE mapping.party = party.party AND person = ?1
+                     AND (CAST(?2 AS BIGINT) IS NULL
+                         OR (valid_from <= ?2 AND ?2 < coalesce(held_until, valid_until)))
+                     AND (CAST(?3 AS TEXT) IS NULL OR code = ?3)";
+            connection.rows(sql, values![person.0, at.map(|at| at.0), party], held)
         })?;
-        rows.into_iter().collect::<Option<_>>().ok_or(Unavailable)
+        let mut held = rows.into_iter().collect::<Option<Vec<Held>>>().ok_or(Unavailable)?;
+        // Here, because databases order texts as their language does.
+        held.sort_by(|a, b| {
+            let order = |held: &Held| (held.kind.code(), held.from.0);
+            let (a_order, b_order) = (order(a), order(b));
+            (a_order.0, &a.party, a_order.1, &*a.number).cmp(&(b_order.0, &b.party, b_order.1, &*b.number))
+        });
+        Ok(held)
     }
 
     /// How the records of a person came about, oldest first.
@@ -103,14 +105,12 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub fn versions(&self, person: Person) -> Result<Vec<Version>, Unavailable> {
-        self.maps.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT name, version, at, version.sequence, line, what,
+        let mut versions = self.maps.read(|connection| {
+            let sql = "SELECT name, version, at, version.sequence, line, what,
                      (SELECT count(*) FROM past WHERE past.person = version.person
                          AND gone_by = version.source AND gone = version.version)
-                 FROM version JOIN source USING (source) WHERE person = ?1 ORDER BY at, name, version",
-            )?;
-            let rows = select.query_map([person.0], |row| {
+                 FROM version JOIN source USING (source) WHERE person = ?1";
+            connection.rows(sql, values![person.0], |row| {
                 Ok(Version {
                     source: row.get(0)?,
                     version: row.get(1)?,
@@ -120,9 +120,10 @@ impl Store {
                     what: row.get(5)?,
                     replaced: row.get(6)?,
                 })
-            })?;
-            rows.collect()
-        })
+            })
+        })?;
+        versions.sort_by(|a, b| (a.at.0, &a.source, a.version).cmp(&(b.at.0, &b.source, b.version)));
+        Ok(versions)
     }
 
     /// Persons who were in a medical insurance and are in none at this time. Reads the whole store.
@@ -132,12 +133,9 @@ impl Store {
     pub fn without_scheme(&self, at: UnixTime) -> Result<Vec<Person>, Unavailable> {
         self.maps.read(|connection| {
             let [insured, late] = medical();
-            let mut select = connection.prepare_cached(
-                "SELECT person FROM mapping WHERE kind IN (?2, ?3) AND valid_from <= ?1
-                 GROUP BY person HAVING max(valid_until) <= ?1",
-            )?;
-            let rows = select.query_map((at.0, insured, late), |row| row.get(0).map(Person))?;
-            rows.collect()
+            let sql = "SELECT person FROM mapping WHERE kind IN (?2, ?3) AND valid_from <= ?1
+                 GROUP BY person HAVING max(valid_until) <= ?1 ORDER BY person";
+            connection.rows(sql, values![at.0, insured, late], |row| row.get(0).map(Person))
         })
     }
 
@@ -146,13 +144,11 @@ impl Store {
     /// # Errors
     /// When the store does not answer.
     pub fn mapping_rows(&self) -> Result<u64, Unavailable> {
-        let count = self.maps.read(|connection| count(connection, "SELECT count(*) FROM mapping"))?;
-        Ok(count.unwrap_or_default().unsigned_abs())
+        let count = self.maps.read(|connection| {
+            connection.only("SELECT count(*) FROM mapping", &[], |row| row.get::<i64>(0))
+        })?;
+        Ok(count.unsigned_abs())
     }
-}
-
-fn count(connection: &Connection, sql: &str) -> rusqlite::Result<Option<i64>> {
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()
 }
 
 /// Codes of the kinds that say that somebody is insured for medical care.
@@ -161,16 +157,16 @@ fn medical() -> [i64; 2] {
     [MedicalInsured, LateElderly].map(|scheme| NumberKind::Scheme(scheme).code())
 }
 
-fn held(row: &Row<'_>) -> rusqlite::Result<Option<Held>> {
+fn held(row: &Row<'_>) -> sql::Result<Option<Held>> {
     let Some(kind) = NumberKind::from_code(row.get(0)?) else { return Ok(None) };
     Ok(Some(Held {
         kind,
         party: row.get(1)?,
         entity: row.get(2)?,
-        number: row.get::<_, String>(3)?.into(),
+        number: row.get::<String>(3)?.into(),
         from: UnixTime(row.get(4)?),
         until: UnixTime(row.get(5)?),
-        held_until: row.get::<_, Option<i64>>(6)?.map(UnixTime),
+        held_until: row.get::<Option<i64>>(6)?.map(UnixTime),
         is_doubtful: row.get(7)?,
         source: row.get(8)?,
     }))

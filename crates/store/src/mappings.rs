@@ -6,6 +6,7 @@ use chukei_relay::changes::{Assigned, KeyStore, Standing};
 use chukei_relay::numbers::NumberKind;
 use chukei_relay::{MappingStore, Person, Unavailable};
 
+use crate::sql::{self, Connection, values};
 use crate::{Store, maps};
 
 /// That a party knows a person by a number, for a time.
@@ -30,24 +31,28 @@ impl Store {
     /// # Errors
     /// When the store does not answer, or a row counts never.
     pub fn add_mappings(&self, rows: Vec<MappingRow>) -> Result<(), Unavailable> {
-        self.maps.writer.write(move |connection| {
-            for row in &rows {
-                let number = (NumberKind::Scheme(row.number.scheme()), row.number.expose());
-                maps::fill(connection, row.person.0, &row.party, number, (row.from.0, row.until.0))?;
-            }
-            Ok(())
-        })
+        self.maps.writer.write(move |connection| fill(connection, &rows))
     }
 
-    /// Removes every mapping that was added as it is; what came in files stays.
+    /// Puts rows in the place of all that were added as they are; what came in files stays. Nobody sees the store without
+    /// the ones or the others.
     ///
     /// # Errors
-    /// When the store does not answer.
-    pub fn clear_mappings(&self) -> Result<(), Unavailable> {
-        self.maps
-            .writer
-            .write(|connection| connection.execute("DELETE FROM mapping WHERE source = 0", []).map(drop))
+    /// As for [`Store::add_mappings`].
+    pub fn replace_mappings(&self, rows: Vec<MappingRow>) -> Result<(), Unavailable> {
+        self.maps.writer.write(move |connection| {
+            connection.execute("DELETE FROM mapping WHERE source = 0", &[])?;
+            fill(connection, &rows)
+        })
     }
+}
+
+fn fill(connection: &Connection, rows: &[MappingRow]) -> sql::Result<()> {
+    for row in rows {
+        let number = (NumberKind::Scheme(row.number.scheme()), row.number.expose());
+        maps::fill(connection, row.person.0, &row.party, number, (row.from.0, row.until.0))?;
+    }
+    Ok(())
 }
 
 impl MappingStore for Store {
@@ -59,14 +64,12 @@ impl MappingStore for Store {
         self.maps.read(|connection| {
             // The number leads to few rows, the party to up to hundreds of insurers: the number goes first. Two rows of one
             // person are one person.
-            let mut select = connection.prepare_cached(
-                "SELECT DISTINCT mapping.person FROM mapping CROSS JOIN party USING (party)
-                 WHERE number = ?2 AND kind = ?3 AND entity = ?1 AND valid_from <= ?4 AND ?4 < valid_until
-                 ORDER BY mapping.person",
-            )?;
-            let key = (party, number.expose(), NumberKind::Scheme(number.scheme()).code(), at.0);
-            let persons = select.query_map(key, |row| row.get(0).map(Person))?;
-            persons.collect()
+            let sql = "SELECT DISTINCT mapping.person FROM mapping CROSS JOIN party
+                 WHERE mapping.party = party.party AND number = ?2 AND kind = ?3 AND entity = ?1
+                     AND valid_from <= ?4 AND ?4 < valid_until
+                 ORDER BY mapping.person";
+            let kind = NumberKind::Scheme(number.scheme()).code();
+            connection.rows(sql, values![party, number.expose(), kind, at.0], |row| row.get(0).map(Person))
         })
     }
 
@@ -77,15 +80,12 @@ impl MappingStore for Store {
         at: UnixTime,
     ) -> Result<Vec<(String, Identifier)>, Unavailable> {
         let rows = self.maps.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT entity, number FROM mapping CROSS JOIN party USING (party)
-                 WHERE person = ?1 AND kind = ?2 AND valid_from <= ?3 AND ?3 < valid_until
-                     AND entity IS NOT NULL AND NOT doubtful",
-            )?;
-            let rows = select.query_map((person.0, NumberKind::Scheme(scheme).code(), at.0), |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-            })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            let sql = "SELECT entity, number FROM mapping CROSS JOIN party
+                 WHERE mapping.party = party.party AND person = ?1 AND kind = ?2
+                     AND valid_from <= ?3 AND ?3 < valid_until AND entity IS NOT NULL AND doubtful = 0";
+            connection.rows(sql, values![person.0, NumberKind::Scheme(scheme).code(), at.0], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
         })?;
         // Only numbers of the right form go in without a doubt, so one without it is a damaged store.
         let identified = |(party, number): (String, String)| {
@@ -101,14 +101,12 @@ impl KeyStore for Store {
             return Ok(Standing::Unknown);
         }
         let found = self.maps.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT DISTINCT mapping.person, ?4 >= valid_until FROM mapping
+            let sql =
+                "SELECT DISTINCT mapping.person, CASE WHEN ?4 >= valid_until THEN 1 ELSE 0 END FROM mapping
                  WHERE number = ?2 AND kind = ?3 AND party = (SELECT party FROM party WHERE code = ?1)
-                     AND valid_from <= ?4 AND ?4 < coalesce(held_until, valid_until) LIMIT 2",
-            )?;
-            let key = (&key.party, key.number.expose(), key.number.kind().code(), at.0);
-            let found = select.query_map(key, |row| Ok((Person(row.get(0)?), row.get(1)?)))?;
-            found.collect::<rusqlite::Result<Vec<(Person, bool)>>>()
+                     AND valid_from <= ?4 AND ?4 < coalesce(held_until, valid_until) LIMIT 2";
+            let key = values![&key.party, key.number.expose(), key.number.kind().code(), at.0];
+            connection.rows(sql, key, |row| Ok((Person(row.get(0)?), row.get::<bool>(1)?)))
         })?;
         Ok(match found.as_slice() {
             [] => Standing::Unknown,

@@ -2,13 +2,16 @@
 //! transaction, never keeps an access from being recorded.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chukei_relay::Unavailable;
 use chukei_relay::numbers::NumberKind;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::writer::{Company, Writer};
-use crate::{Readers, StoreError, configure};
+use crate::location::Database;
+use crate::readers::{Readers, Source};
+use crate::sql::{self, Connection, Error, values};
+use crate::writer::{Company, Line, Writer};
+use crate::{StoreError, file_to_write};
 
 /// Each step brings a file from the version of its place in the list to the next.
 const STEPS: &[&str] = &["
@@ -110,17 +113,16 @@ const STEPS: &[&str] = &["
     INSERT INTO numbering VALUES (1, 1);
 "];
 
-/// Statements that are kept prepared.
-const STATEMENTS: usize = 64;
-
 /// Memory of the writing connection for pages, in KiB: changes come in no order, and each touches some five pages.
 const CACHE: i64 = 256 * 1024;
 /// Octets of the journal that stay between imports; that of a large import is as long as what it changed.
 const JOURNAL: i64 = 64 << 20;
+/// What a writer of mappings changes first in a database.
+const MAPPINGS: &str = "UPDATE numbering SET next = next";
 
-/// The file of the mappings.
+/// The file of the mappings, or their tables.
 pub(crate) struct Maps {
-    readers: Readers,
+    readers: Arc<Readers>,
     pub(crate) writer: Writer,
 }
 
@@ -138,14 +140,14 @@ impl Maps {
         }
         let file =
             |error: &dyn std::fmt::Display| StoreError::File { path: path.clone(), error: error.to_string() };
-        let mut connection = Connection::open(&path).map_err(|error| file(&error))?;
-        configure(&connection).map_err(|error| file(&error))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.pragma_update(None, "cache_size", -CACHE).map_err(|error| file(&error))?;
-        connection.pragma_update(None, "journal_size_limit", JOURNAL).map_err(|error| file(&error))?;
-        match migrate(&mut connection) {
+        let connection = file_to_write(&path, CACHE).map_err(|error| file(&error))?;
+        let limit = format!("PRAGMA journal_size_limit = {JOURNAL}");
+        connection.batch(&limit).map_err(|error| file(&error))?;
+        match crate::schema::steps(&connection, STEPS, |_| Ok(())) {
             Ok(None) => {}
-            Ok(Some(version)) => return Err(StoreError::Newer { path, version }),
+            Ok(Some(version)) => {
+                return Err(StoreError::Newer { at: path.display().to_string(), version });
+            }
             Err(error) => return Err(file(&error)),
         }
         let known = crate::schema::mark(&connection).map_err(|error| file(&error))?;
@@ -155,36 +157,25 @@ impl Maps {
             (Some(_), _) => return Err(StoreError::Parted { path }),
             (None, None) => {
                 let mark: [u8; 16] = chukei_crypto::random_bytes().map_err(|error| file(&error))?;
-                let put = connection.execute("INSERT INTO beside VALUES (1, ?1)", [mark]);
+                let put = connection.execute("INSERT INTO beside VALUES (1, ?1)", values![&mark]);
                 put.map_err(|error| file(&error))?;
                 mark
             }
         };
-        let writer = Writer::start(connection, Company::Alone).map_err(|error| file(&error))?;
-        Ok((Self { writer, readers: Readers::of(path) }, mark))
+        let writer = Writer::start(Line::file(connection), Company::Alone).map_err(|error| file(&error))?;
+        Ok((Self { writer, readers: Arc::new(Readers::of(Source::File(path))) }, mark))
+    }
+
+    /// The tables of a database that is open.
+    pub(crate) fn of(database: &Database, readers: Arc<Readers>) -> std::io::Result<Self> {
+        let writer = Writer::start(Line::server(None, database.clone(), MAPPINGS), Company::Alone)?;
+        Ok(Self { readers, writer })
     }
 
     /// Reads what is committed.
-    pub(crate) fn read<T>(
-        &self,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Unavailable> {
-        self.readers.read(query)
+    pub(crate) fn read<T>(&self, query: impl FnMut(&Connection) -> sql::Result<T>) -> Result<T, Unavailable> {
+        self.readers.read(query).map_err(|_| Unavailable)
     }
-}
-
-fn migrate(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let Some(due) = usize::try_from(version).ok().and_then(|done| STEPS.get(done..)) else {
-        return Ok(Some(version));
-    };
-    for step in due {
-        transaction.execute_batch(step)?;
-    }
-    transaction.pragma_update(None, "user_version", STEPS.len())?;
-    transaction.commit()?;
-    Ok(None)
 }
 
 /// A row of a file in which mappings and ledger were together.
@@ -198,10 +189,10 @@ pub(crate) struct Old {
 }
 
 /// Takes over rows of a file in which mappings and ledger were together. Doing it twice is doing it once.
-pub(crate) fn adopt(connection: &Connection, rows: &[Old]) -> rusqlite::Result<()> {
+pub(crate) fn adopt(connection: &Connection, rows: &[Old]) -> sql::Result<()> {
     for row in rows {
         let kind = chukei_profile::Scheme::from_uri(&row.scheme).map(NumberKind::Scheme);
-        let kind = kind.ok_or(rusqlite::Error::InvalidQuery)?;
+        let kind = kind.ok_or_else(|| Error::of("an unknown scheme"))?;
         fill(connection, row.person, &row.party, (kind, &row.number), (row.from, row.until))?;
     }
     Ok(())
@@ -214,22 +205,20 @@ pub(crate) fn fill(
     party: &str,
     (kind, number): (NumberKind, &str),
     (from, until): (i64, i64),
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let party = own_party(connection, party)?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO mapping VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, 0, 0, 0)
-         ON CONFLICT DO UPDATE SET valid_until = max(valid_until, excluded.valid_until) WHERE source = 0",
-    )?;
-    insert.execute((person, kind.code(), party, number, from, until))?;
-    Ok(())
+    let sql = "INSERT INTO mapping VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, 0, 0, 0)
+         ON CONFLICT (person, kind, party, number, valid_from) DO UPDATE SET valid_until = excluded.valid_until
+         WHERE mapping.source = 0 AND mapping.valid_until < excluded.valid_until";
+    connection.execute(sql, values![person, kind.code(), party, number, from, until]).map(drop)
 }
 
 /// The party whose code is its entity identifier.
-fn own_party(connection: &Connection, entity: &str) -> rusqlite::Result<i64> {
-    let mut known = connection.prepare_cached("SELECT party FROM party WHERE code = ?1")?;
-    if let Some(party) = known.query_row([entity], |row| row.get(0)).optional()? {
+fn own_party(connection: &Connection, entity: &str) -> sql::Result<i64> {
+    let known = "SELECT party FROM party WHERE code = ?1";
+    if let Some(party) = connection.row(known, values![entity], |row| row.get(0))? {
         return Ok(party);
     }
-    let mut insert = connection.prepare_cached("INSERT INTO party (code, entity) VALUES (?1, ?1)")?;
-    insert.insert([entity])
+    let insert = "INSERT INTO party (code, entity) VALUES (?1, ?1) RETURNING party";
+    connection.insert(insert, values![entity])
 }

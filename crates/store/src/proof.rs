@@ -8,11 +8,11 @@ use chukei_ledger::chain::label;
 use chukei_ledger::tiles::Prover;
 use chukei_ledger::{Content, Hash, HeadsLeaf, VerifierKey, heads};
 use chukei_relay::{Person, Unavailable};
-use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::Store;
 use crate::checkpoint::{LedgerError, Reader, damaged, heads_error, last, proof_error, state};
 use crate::ledger::octets;
+use crate::sql::{self, Connection, Row, values};
 
 /// Entries that are destroyed in one transaction.
 const STEP: usize = 256;
@@ -36,9 +36,9 @@ impl Store {
                 return Ok(None);
             }
             let prover = Prover::new(&reader, checkpoint.size);
-            let mut chain = connection.prepare_cached("SELECT chain, key FROM chain WHERE person = ?1")?;
-            let chain = chain.query_row([person.0], |row| Ok((row.get::<_, i64>(0)?, octets(row, 1)?)));
-            let chain = chain.optional()?;
+            let sql = "SELECT chain, key FROM chain WHERE person = ?1";
+            let chain =
+                connection.row(sql, values![person.0], |row| Ok((row.get::<i64>(0)?, octets(row, 1)?)))?;
             // Somebody about whom nothing is recorded: any label that is nobody's shows it.
             let key = chain.map_or(Hash::ZERO, |(_, key)| key);
             let mut entries = Vec::new();
@@ -84,17 +84,13 @@ impl Store {
         let mut destroyed = 0;
         loop {
             let step = self.writer.write(move |connection| {
-                let mut due = connection.prepare_cached(
-                    "SELECT leaf FROM leaf WHERE keep_until <= ?1 AND salt IS NOT NULL ORDER BY leaf LIMIT ?2",
-                )?;
+                let sql = "SELECT leaf FROM leaf WHERE keep_until <= ?1 AND salt IS NOT NULL ORDER BY leaf LIMIT ?2";
                 let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
-                let due = due.query_map((now.0, limit), |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-                let mut destroy =
-                    connection.prepare_cached("UPDATE leaf SET salt = NULL, content = NULL WHERE leaf = ?1")?;
-                let mut forget = connection.prepare_cached("DELETE FROM access WHERE leaf = ?1")?;
+                let due: Vec<i64> = connection.rows(sql, values![now.0, limit], |row| row.get(0))?;
                 for leaf in &due {
-                    destroy.execute([leaf])?;
-                    forget.execute([leaf])?;
+                    let destroy = "UPDATE leaf SET salt = NULL, content = NULL WHERE leaf = ?1";
+                    connection.execute(destroy, values![*leaf])?;
+                    connection.execute("DELETE FROM access WHERE leaf = ?1", values![*leaf])?;
                 }
                 Ok(due.len())
             })?;
@@ -108,34 +104,27 @@ impl Store {
 }
 
 /// A person's leaves, oldest first: those whose content is destroyed have left the access history.
-fn leaves_of(connection: &Connection, chain: i64, person: Person) -> rusqlite::Result<Vec<i64>> {
+fn leaves_of(connection: &Connection, chain: i64, person: Person) -> sql::Result<Vec<i64>> {
     let mut leaves = Vec::new();
     for (sql, key) in [
         ("SELECT number, leaf FROM leaf WHERE chain = ?1 AND salt IS NULL ORDER BY number", chain),
         ("SELECT number, leaf FROM access WHERE person = ?1 ORDER BY number", person.0),
     ] {
-        let mut select = connection.prepare_cached(sql)?;
-        let found = select.query_map([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        leaves.extend(found.collect::<rusqlite::Result<Vec<(i64, i64)>>>()?);
+        let found = connection.rows(sql, values![key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        leaves.extend::<Vec<(i64, i64)>>(found);
     }
     leaves.sort_unstable();
     Ok(leaves.into_iter().map(|(_, leaf)| leaf).collect())
 }
 
-fn entry(
-    connection: &Connection,
-    leaf: i64,
-    inclusion: Vec<Hash>,
-    heads: &HeadsLeaf,
-) -> rusqlite::Result<Entry> {
-    let mut select = connection.prepare_cached(
-        "SELECT number, previous, keep_until, withheld_until, commitment, salt, content FROM leaf WHERE leaf = ?1",
-    )?;
-    select.query_row([leaf], |row| {
+fn entry(connection: &Connection, leaf: i64, inclusion: Vec<Hash>, heads: &HeadsLeaf) -> sql::Result<Entry> {
+    let sql = "SELECT number, previous, keep_until, withheld_until, commitment, salt, content
+         FROM leaf WHERE leaf = ?1";
+    connection.only(sql, values![leaf], |row| {
         let withheld_until = row.get(3)?;
         let (salt, content) = if withheld_until > heads.at { (None, None) } else { opening(row)? };
         Ok(Entry {
-            number: row.get::<_, i64>(0)?.unsigned_abs(),
+            number: row.get::<i64>(0)?.unsigned_abs(),
             previous: octets(row, 1)?,
             keep_until: row.get(2)?,
             withheld_until,
@@ -148,19 +137,19 @@ fn entry(
     })
 }
 
-fn opening(row: &Row<'_>) -> rusqlite::Result<(Option<Hash>, Option<Content>)> {
-    let Some(content) = row.get_ref(6)?.as_blob_or_null()? else { return Ok((None, None)) };
+fn opening(row: &Row<'_>) -> sql::Result<(Option<Hash>, Option<Content>)> {
+    let Some(content) = row.get::<Option<&[u8]>>(6)? else { return Ok((None, None)) };
     let content = Content::parse(content).ok_or_else(damaged)?;
     Ok((Some(octets(row, 5)?), Some(content)))
 }
 
 /// Checkpoints of these sizes that are smaller than the last one.
-fn earlier(connection: &Connection, since: &[u64], last: u64) -> rusqlite::Result<Vec<(u64, String)>> {
+fn earlier(connection: &Connection, since: &[u64], last: u64) -> sql::Result<Vec<(u64, String)>> {
     let sizes: BTreeSet<u64> = since.iter().copied().filter(|size| *size < last).collect();
-    let mut select = connection.prepare_cached("SELECT note FROM checkpoint WHERE size = ?1")?;
     let mut found = Vec::new();
     for size in sizes {
-        let note: Option<String> = select.query_row([size.cast_signed()], |row| row.get(0)).optional()?;
+        let sql = "SELECT note FROM checkpoint WHERE size = ?1";
+        let note: Option<String> = connection.row(sql, values![size.cast_signed()], |row| row.get(0))?;
         found.extend(note.map(|note| (size, note)));
     }
     Ok(found)

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use chukei_ledger::tiles::{Tile, Tiles, entries_octets, entries_path, width_of};
-use rusqlite::Connection;
 
 use crate::Store;
 use crate::checkpoint::{LedgerError, Reader};
+use crate::sql::{self, Connection, values};
 
 impl Store {
     /// Writes the tree of the last checkpoint into a folder: tiles and leaves that are not there yet, then `checkpoint`.
@@ -58,12 +58,11 @@ impl Store {
 }
 
 /// The leaves of a tile of level 0.
-fn data(connection: &Connection, index: u64, width: u16) -> rusqlite::Result<Vec<Vec<u8>>> {
+fn data(connection: &Connection, index: u64, width: u16) -> sql::Result<Vec<Vec<u8>>> {
     let first = index.saturating_mul(256);
     let end = first.saturating_add(u64::from(width));
-    let mut select =
-        connection.prepare_cached("SELECT data FROM leaf WHERE leaf >= ?1 AND leaf < ?2 ORDER BY leaf")?;
-    select.query_map([first.cast_signed(), end.cast_signed()], |row| row.get(0))?.collect()
+    let sql = "SELECT data FROM leaf WHERE leaf >= ?1 AND leaf < ?2 ORDER BY leaf";
+    connection.rows(sql, values![first.cast_signed(), end.cast_signed()], |row| row.get(0))
 }
 
 /// Writes a file at once or not at all.

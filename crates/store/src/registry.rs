@@ -4,10 +4,9 @@
 use std::fmt;
 
 use chukei_relay::Unavailable;
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::Store;
-use crate::ledger::octets;
+use crate::sql::{self, Connection, Error, values};
 use crate::writer::Verdict;
 
 /// What a source may say.
@@ -119,11 +118,11 @@ impl Store {
         }
         self.maps.writer.decide(move |connection| {
             for source in &registry.sources {
-                let mut put = connection.prepare_cached(
+                connection.execute(
                     "INSERT INTO source (name, role, town, sequence) VALUES (?1, ?2, ?3, 0)
                      ON CONFLICT (name) DO UPDATE SET role = excluded.role, town = excluded.town",
+                    values![&source.name, source.role.name(), &source.town],
                 )?;
-                put.execute((&source.name, source.role.name(), &source.town))?;
             }
             let mut seen = std::collections::BTreeSet::new();
             for party in &registry.parties {
@@ -135,11 +134,11 @@ impl Store {
                 else {
                     return Ok(Verdict::Undo(Err(RegistryFault::Party(party.code.clone()))));
                 };
-                let mut put = connection.prepare_cached(
+                connection.execute(
                     "INSERT INTO party (code, entity, source) VALUES (?1, ?2, ?3)
                      ON CONFLICT (code) DO UPDATE SET entity = excluded.entity, source = excluded.source",
+                    values![&party.code, &party.entity, source],
                 )?;
-                put.execute((&party.code, &party.entity, source))?;
             }
             Ok(Verdict::Keep(Ok(())))
         })?
@@ -156,19 +155,13 @@ impl Store {
 }
 
 /// A source that sends files: its number, role and state.
-pub(crate) fn find(
-    connection: &Connection,
-    name: &str,
-) -> rusqlite::Result<Option<(i64, Role, SourceState)>> {
-    let mut select = connection.prepare_cached(
-        "SELECT source, role, town, sequence, digest FROM source WHERE name = ?1 AND source > 0",
-    )?;
-    let found = select.query_row([name], |row| {
-        let role = Role::from_name(&row.get::<_, String>(1)?).ok_or(rusqlite::Error::InvalidQuery)?;
+pub(crate) fn find(connection: &Connection, name: &str) -> sql::Result<Option<(i64, Role, SourceState)>> {
+    let sql = "SELECT source, role, town, sequence, digest FROM source WHERE name = ?1 AND source > 0";
+    connection.row(sql, values![name], |row| {
+        let role = Role::from_name(row.get(1)?).ok_or_else(|| Error::of("an unknown role"))?;
         let sequence: i64 = row.get(3)?;
-        let digest = if sequence == 0 { None } else { Some(octets(row, 4)?.0) };
+        let digest = if sequence == 0 { None } else { Some(row.get(4)?) };
         let next = sequence.saturating_add(1);
         Ok((row.get(0)?, role, SourceState { town: row.get(2)?, next, digest }))
-    });
-    found.optional()
+    })
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chukei_crypto::UnixTime;
 use chukei_relay::{ReplayStore, Unavailable};
-use rusqlite::Connection;
 
 use crate::Store;
+use crate::sql::{self, Connection, values};
 use crate::writer::Verdict;
 
 /// A second use never shortens the memory of the first.
@@ -16,26 +16,28 @@ const INSERT: &str = "INSERT INTO used (owner, id, until) VALUES (?1, ?2, ?3) ON
 impl ReplayStore for Store {
     fn first_use(&self, owner: &str, id: &str, until: UnixTime) -> Result<bool, Unavailable> {
         let (owner, id) = (owner.to_owned(), id.to_owned());
-        self.writer.write(move |connection| {
-            Ok(connection.prepare_cached(INSERT)?.execute((&owner, &id, until.0))? == 1)
-        })
+        self.writer
+            .write(move |connection| Ok(connection.execute(INSERT, values![&owner, &id, until.0])? == 1))
     }
 }
 
 /// Memory of a party that records each use before anything leaves: a first use is on the disk no later than anything that is
-/// recorded after it, and nobody waits for it alone. One process writes the file.
+/// recorded after it, and nobody waits for it alone. One process writes the file; a database that several write decides itself.
 #[derive(Clone, Debug)]
 pub struct EarlyReplay(pub Arc<Store>);
 
 impl ReplayStore for EarlyReplay {
     fn first_use(&self, owner: &str, id: &str, until: UnixTime) -> Result<bool, Unavailable> {
         let Self(store) = self;
+        if store.is_shared() {
+            return store.first_use(owner, id, until);
+        }
         let key = (owner.to_owned(), id.to_owned());
         if !store.fresh.ask(&key, until.0) {
             return Ok(false);
         }
         let known = store.read(|connection| {
-            connection.prepare_cached("SELECT 1 FROM used WHERE owner = ?1 AND id = ?2")?.exists((owner, id))
+            connection.exists("SELECT 1 FROM used WHERE owner = ?1 AND id = ?2", values![owner, id])
         });
         store.fresh.decide(key, known == Ok(false));
         known.map(|known| !known)
@@ -95,8 +97,7 @@ impl Fresh {
     }
 
     /// Writes what waits. To be called in every transaction that records something.
-    pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<Written> {
-        let mut insert = connection.prepare_cached(INSERT)?;
+    pub(crate) fn write(&self, connection: &Connection) -> sql::Result<Written> {
         let mut written = Written { fresh: self.clone(), keys: Vec::new() };
         let mut untils = Vec::new();
         for (key, this) in self.uses().iter_mut().filter(|(_, this)| this.stage == Stage::Waiting) {
@@ -105,7 +106,7 @@ impl Fresh {
             untils.push(this.until);
         }
         for ((owner, id), until) in written.keys.iter().zip(untils) {
-            insert.execute((owner, id, until))?;
+            connection.execute(INSERT, values![owner, id, until])?;
         }
         Ok(written)
     }
@@ -141,8 +142,7 @@ impl Store {
         let fresh = self.fresh.clone();
         let (written, forgotten) = self.writer.write(move |connection| {
             let written = fresh.write(connection)?;
-            let forgotten =
-                connection.prepare_cached("DELETE FROM used WHERE until < ?1")?.execute([now.0])?;
+            let forgotten = connection.execute("DELETE FROM used WHERE until < ?1", values![now.0])?;
             Ok((written, forgotten))
         })?;
         written.keep();

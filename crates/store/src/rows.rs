@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, Row as SqlRow};
+use crate::sql::{self, Connection, values};
 
 /// A number with its kind and party, as rows have it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,12 +51,10 @@ impl Row {
 }
 
 /// Every row of a person.
-pub(crate) fn of_person(connection: &Connection, person: i64) -> rusqlite::Result<Vec<Row>> {
-    let mut select = connection.prepare_cached(
-        "SELECT kind, party, number, valid_from, valid_until, held_until, source, since, doubtful
-         FROM mapping WHERE person = ?1",
-    )?;
-    let rows = select.query_map([person], |row: &SqlRow<'_>| {
+pub(crate) fn of_person(connection: &Connection, person: i64) -> sql::Result<Vec<Row>> {
+    let sql = "SELECT kind, party, number, valid_from, valid_until, held_until, source, since, doubtful
+         FROM mapping WHERE person = ?1";
+    connection.rows(sql, values![person], |row| {
         Ok(Row {
             kind: row.get(0)?,
             party: row.get(1)?,
@@ -68,8 +66,7 @@ pub(crate) fn of_person(connection: &Connection, person: i64) -> rusqlite::Resul
             since: row.get(7)?,
             doubtful: row.get(8)?,
         })
-    })?;
-    rows.collect()
+    })
 }
 
 /// Persons to whom a number leads at some time of `from..until`, suspended or not.
@@ -79,23 +76,19 @@ pub(crate) fn persons(
     from: i64,
     until: i64,
     found: &mut BTreeSet<i64>,
-) -> rusqlite::Result<()> {
-    let mut select = connection.prepare_cached(
-        "SELECT person FROM mapping WHERE number = ?1 AND kind = ?2 AND party = ?3
-         AND valid_from < ?5 AND ?4 < coalesce(held_until, valid_until)",
-    )?;
-    let mut rows = select.query((of.number, of.kind, of.party, from, until))?;
-    while let Some(row) = rows.next()? {
-        found.insert(row.get(0)?);
-    }
+) -> sql::Result<()> {
+    let sql = "SELECT person FROM mapping WHERE number = ?1 AND kind = ?2 AND party = ?3
+         AND valid_from < ?5 AND ?4 < coalesce(held_until, valid_until)";
+    let persons =
+        connection.rows(sql, values![of.number, of.kind, of.party, from, until], |row| row.get(0))?;
+    found.extend::<Vec<i64>>(persons);
     Ok(())
 }
 
 /// Puts in a row.
-pub(crate) fn put(connection: &Connection, person: i64, row: &Row) -> rusqlite::Result<()> {
-    let mut insert =
-        connection.prepare_cached("INSERT INTO mapping VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-    insert.execute((
+pub(crate) fn put(connection: &Connection, person: i64, row: &Row) -> sql::Result<()> {
+    let sql = "INSERT INTO mapping VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let values = values![
         person,
         row.kind,
         row.party,
@@ -106,17 +99,16 @@ pub(crate) fn put(connection: &Connection, person: i64, row: &Row) -> rusqlite::
         row.source,
         row.since,
         row.doubtful,
-    ))?;
-    Ok(())
+    ];
+    connection.execute(sql, values).map(drop)
 }
 
 /// Takes a row out, into the past.
-pub(crate) fn take(connection: &Connection, writing: Writing, row: &Row) -> rusqlite::Result<()> {
-    let mut keep = connection.prepare_cached(
-        "INSERT INTO past (person, kind, party, number, valid_from, valid_until, held_until, source, since, gone_by, gone)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?;
-    keep.execute((
+pub(crate) fn take(connection: &Connection, writing: Writing, row: &Row) -> sql::Result<()> {
+    let sql = "INSERT INTO past
+             (person, kind, party, number, valid_from, valid_until, held_until, source, since, gone_by, gone)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let values = values![
         writing.person,
         row.kind,
         row.party,
@@ -128,10 +120,10 @@ pub(crate) fn take(connection: &Connection, writing: Writing, row: &Row) -> rusq
         row.since,
         writing.source,
         writing.version,
-    ))?;
-    let mut delete = connection.prepare_cached(
-        "DELETE FROM mapping WHERE person = ?1 AND kind = ?2 AND party = ?3 AND number = ?4 AND valid_from = ?5",
-    )?;
-    delete.execute((writing.person, row.kind, row.party, &row.number, row.from))?;
-    Ok(())
+    ];
+    connection.execute(sql, values)?;
+    let sql = "DELETE FROM mapping
+         WHERE person = ?1 AND kind = ?2 AND party = ?3 AND number = ?4 AND valid_from = ?5";
+    let values = values![writing.person, row.kind, row.party, &row.number, row.from];
+    connection.execute(sql, values).map(drop)
 }

@@ -1,8 +1,7 @@
 //! The tables, as a list of steps that only grows.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-
 use crate::maps::Old;
+use crate::sql::{Connection, Result, values};
 
 /// Each step brings a file from the version of its place in the list to the next.
 const STEPS: &[&str] = &["
@@ -135,6 +134,9 @@ const STEPS: &[&str] = &["
     ALTER TABLE mapping RENAME TO mapping_moves;
     -- Which file of mappings belongs to this one.
     CREATE TABLE beside (one INTEGER PRIMARY KEY CHECK (one = 1), mark BLOB NOT NULL) STRICT;
+", "
+    -- Who makes the checkpoint: the one before stops when another begins.
+    ALTER TABLE ledger ADD COLUMN maker INTEGER NOT NULL DEFAULT 0;
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.
@@ -153,38 +155,55 @@ const GUARDS: &str = "
 ";
 
 /// Brings the file up to date. A version that is newer than this program is returned, and nothing is done.
-pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let Some(due) = usize::try_from(version).ok().and_then(|done| STEPS.get(done..)) else {
-        return Ok(Some(version));
-    };
-    for step in due {
-        transaction.execute_batch(step)?;
+pub(crate) fn migrate(connection: &Connection) -> Result<Option<i64>> {
+    steps(connection, STEPS, |connection| {
+        crate::ledger::adopt(connection)?;
+        connection.batch(GUARDS)
+    })
+}
+
+/// Takes the steps that are due, and then what has to follow, if there were any.
+pub(crate) fn steps(
+    connection: &Connection,
+    steps: &[&str],
+    after: impl FnOnce(&Connection) -> Result<()>,
+) -> Result<Option<i64>> {
+    connection.begin("")?;
+    let done = (|| {
+        let version: i64 = connection.only("PRAGMA user_version", &[], |row| row.get(0))?;
+        let Some(due) = usize::try_from(version).ok().and_then(|done| steps.get(done..)) else {
+            return Ok(Some(version));
+        };
+        for step in due {
+            connection.batch(step)?;
+        }
+        if !due.is_empty() {
+            after(connection)?;
+        }
+        connection.batch(&format!("PRAGMA user_version = {}", steps.len()))?;
+        Ok(None)
+    })();
+    match done {
+        Ok(None) => connection.commit().map(|()| None),
+        other => {
+            connection.undo();
+            other
+        }
     }
-    if !due.is_empty() {
-        crate::ledger::adopt(&transaction)?;
-        transaction.execute_batch(GUARDS)?;
-    }
-    transaction.pragma_update(None, "user_version", STEPS.len())?;
-    transaction.commit()?;
-    Ok(None)
 }
 
 /// The mark of the file of mappings that belongs to this one, if there has been one.
-pub(crate) fn mark(connection: &Connection) -> rusqlite::Result<Option<[u8; 16]>> {
-    connection.query_row("SELECT mark FROM beside", [], |row| row.get(0)).optional()
+pub(crate) fn mark(connection: &Connection) -> Result<Option<[u8; 16]>> {
+    connection.row("SELECT mark FROM beside", &[], |row| row.get(0))
 }
 
 /// Mappings that have not gone to their own file yet.
-pub(crate) fn moving(connection: &Connection) -> rusqlite::Result<Option<Vec<Old>>> {
-    let mut known = connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mapping_moves'")?;
-    if !known.exists([])? {
+pub(crate) fn moving(connection: &Connection) -> Result<Option<Vec<Old>>> {
+    if !connection.exists("SELECT 1 FROM sqlite_schema WHERE name = ?1", values!["mapping_moves"])? {
         return Ok(None);
     }
-    let mut select = connection
-        .prepare("SELECT person, party, scheme, number, valid_from, valid_until FROM mapping_moves")?;
-    let rows = select.query_map([], |row| {
+    let sql = "SELECT person, party, scheme, number, valid_from, valid_until FROM mapping_moves";
+    let rows = connection.rows(sql, &[], |row| {
         Ok(Old {
             person: row.get(0)?,
             party: row.get(1)?,
@@ -194,7 +213,7 @@ pub(crate) fn moving(connection: &Connection) -> rusqlite::Result<Option<Vec<Old
             until: row.get(5)?,
         })
     })?;
-    rows.collect::<rusqlite::Result<Vec<_>>>().map(Some)
+    Ok(Some(rows))
 }
 
 #[cfg(test)]
@@ -203,7 +222,9 @@ mod tests {
     use chukei_profile::{Identifier, Scheme};
     use chukei_relay::{AccessLog, MappingStore, Person};
 
-    use super::*;
+    use rusqlite::Connection;
+
+    use super::STEPS;
     use crate::Store;
 
     #[test]

@@ -5,7 +5,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chukei_relay::Unavailable;
-use rusqlite::{Connection, TransactionBehavior};
+
+use crate::location::Database;
+use crate::server;
+use crate::sql::{self, Connection, Error};
 
 /// Jobs that wait for the writer; more make their callers wait.
 const QUEUE: usize = 1024;
@@ -13,11 +16,24 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 256;
 /// How long a commit waits for company, if the last one had some: fewer commits, and fewer changes of thread.
 const LINGER: Duration = Duration::from_millis(1);
+/// How often a transaction is tried between which and others the database finds a conflict.
+const ATTEMPTS: u32 = 20;
 
-/// Tells the caller how the commit ended.
-type Tell = Box<dyn FnOnce(bool) + Send>;
-/// What to do in a transaction; says whether that is to be committed.
-type Job = Box<dyn FnOnce(&Connection, Company) -> (Tell, bool) + Send>;
+/// What is to be done in a transaction, and who is to hear of it.
+trait Job: Send {
+    /// Does it, again too if what was done is undone; says whether it is to be committed. After an error nothing of the whole
+    /// transaction is.
+    fn run(&mut self, connection: &Connection, company: Company) -> sql::Result<bool>;
+
+    /// Tells how the commit ended.
+    fn tell(self: Box<Self>, is_committed: bool);
+}
+
+struct Task<T, J, L> {
+    job: J,
+    result: Option<T>,
+    tell: L,
+}
 
 /// Whether jobs share their commits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,17 +50,58 @@ pub(crate) enum Verdict<T> {
     Undo(T),
 }
 
+/// The connection of a writer.
+pub(crate) struct Line {
+    connection: Option<Connection>,
+    /// Where another is had when this one is lost, and what is changed first in a transaction.
+    server: Option<(Database, &'static str)>,
+}
+
+impl Line {
+    pub(crate) const fn file(connection: Connection) -> Self {
+        Self { connection: Some(connection), server: None }
+    }
+
+    pub(crate) const fn server(
+        connection: Option<Connection>,
+        database: Database,
+        lock: &'static str,
+    ) -> Self {
+        Self { connection, server: Some((database, lock)) }
+    }
+
+    /// Begins a transaction: on a new connection if the old one is lost.
+    fn begin(&mut self) -> sql::Result<&Connection> {
+        let lock = self.server.as_ref().map_or("", |(_, lock)| *lock);
+        if let Some(connection) = &self.connection {
+            match connection.begin(lock) {
+                Err(Error::Lost(_)) => self.connection = None,
+                Err(error) => return Err(error),
+                Ok(()) => {}
+            }
+        }
+        if self.connection.is_none()
+            && let Some((database, _)) = &self.server
+        {
+            let connection = server::connect(database)?;
+            connection.begin(lock)?;
+            self.connection = Some(connection);
+        }
+        self.connection.as_ref().ok_or_else(|| Error::Lost("no connection".to_owned()))
+    }
+}
+
 /// The writer. Dropping it ends the thread after everything that was accepted is committed.
 pub(crate) struct Writer {
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection, company: Company) -> std::io::Result<Self> {
+    pub(crate) fn start(line: Line, company: Company) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::sync_channel(QUEUE);
         let thread = std::thread::Builder::new().name("store writer".to_owned());
-        let thread = thread.spawn(move || work(connection, &waiting, company))?;
+        let thread = thread.spawn(move || work(line, &waiting, company))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -52,7 +109,7 @@ impl Writer {
     /// disturb others.
     pub(crate) fn write<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        mut job: impl FnMut(&Connection) -> sql::Result<T> + Send + 'static,
     ) -> Result<T, Unavailable> {
         self.decide(move |connection| job(connection).map(Verdict::Keep))
     }
@@ -60,7 +117,7 @@ impl Writer {
     /// The same for a job that says itself whether what it did is to stay.
     pub(crate) fn decide<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send + 'static,
+        job: impl FnMut(&Connection) -> sql::Result<Verdict<T>> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (told, done) = mpsc::sync_channel(1);
         // A caller that is gone needs no answer.
@@ -74,18 +131,11 @@ impl Writer {
     /// Jobs are done in the order in which they were begun.
     pub(crate) fn begin<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send + 'static,
+        job: impl FnMut(&Connection) -> sql::Result<Verdict<T>> + Send + 'static,
         tell: impl FnOnce(Option<T>) + Send + 'static,
     ) -> Result<(), Unavailable> {
-        let job: Job = Box::new(move |connection, company| {
-            let (result, stays) = match company {
-                Company::Shared => (nested(connection, job), true),
-                Company::Alone => decided(job(connection)),
-            };
-            let tell: Tell = Box::new(move |committed| tell(result.ok().filter(|_| committed)));
-            (tell, stays)
-        });
-        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(Unavailable)
+        let task = Box::new(Task { job, result: None, tell });
+        self.jobs.as_ref().and_then(|jobs| jobs.send(task).ok()).ok_or(Unavailable)
     }
 }
 
@@ -99,86 +149,150 @@ impl Drop for Writer {
     }
 }
 
-fn nested<T>(
-    connection: &Connection,
-    job: impl FnOnce(&Connection) -> rusqlite::Result<Verdict<T>>,
-) -> rusqlite::Result<T> {
-    connection.execute_batch("SAVEPOINT job")?;
-    let (result, stays) = decided(job(connection));
-    connection.execute_batch(if stays { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
-    result
-}
+impl<T, J, L> Job for Task<T, J, L>
+where
+    T: Send,
+    J: FnMut(&Connection) -> sql::Result<Verdict<T>> + Send,
+    L: FnOnce(Option<T>) + Send,
+{
+    fn run(&mut self, connection: &Connection, company: Company) -> sql::Result<bool> {
+        // What came of it before is undone.
+        self.result = None;
+        let is_shared = company == Company::Shared;
+        if is_shared {
+            connection.batch("SAVEPOINT job")?;
+        }
+        let (result, stays) = match (self.job)(connection) {
+            Ok(Verdict::Keep(result)) => (Some(result), true),
+            Ok(Verdict::Undo(result)) => (Some(result), false),
+            Err(error) if error.is_final() => return Err(error),
+            Err(_) => (None, false),
+        };
+        if is_shared {
+            connection.batch(if stays { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
+        }
+        self.result = result;
+        Ok(stays)
+    }
 
-/// The result, and whether what was done stays.
-fn decided<T>(done: rusqlite::Result<Verdict<T>>) -> (rusqlite::Result<T>, bool) {
-    match done {
-        Ok(Verdict::Keep(result)) => (Ok(result), true),
-        Ok(Verdict::Undo(result)) => (Ok(result), false),
-        Err(error) => (Err(error), false),
+    fn tell(self: Box<Self>, is_committed: bool) {
+        (self.tell)(self.result.filter(|_| is_committed));
     }
 }
 
-fn work(mut connection: Connection, waiting: &Receiver<Job>, company: Company) {
+fn work(mut line: Line, waiting: &Receiver<Box<dyn Job>>, company: Company) {
     let mut had_company = false;
     while let Ok(first) = waiting.recv() {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        let Ok(transaction) = transaction else {
-            // Callers are told by the drop of their channels; who came meanwhile has waited, too. The next job tries again.
-            let meanwhile: Vec<Job> = waiting.try_iter().collect();
-            drop((first, meanwhile));
-            continue;
-        };
-        let (tell, stays) = first(&transaction, company);
-        if company == Company::Alone {
-            let ended = if stays { transaction.commit() } else { transaction.rollback() };
-            tell(ended.is_ok());
-            continue;
-        }
-        let mut tells = vec![tell];
-        let until = Instant::now() + LINGER;
-        while tells.len() < BATCH {
-            match waiting.try_recv() {
-                Ok(job) => tells.push(job(&transaction, company).0),
-                Err(TryRecvError::Disconnected) => break,
-                Err(TryRecvError::Empty) if !had_company => break,
-                Err(TryRecvError::Empty) => {
-                    match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                        Ok(job) => tells.push(job(&transaction, company).0),
-                        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-                    }
+        let mut jobs = vec![first];
+        let mut attempt = 0;
+        let ended = loop {
+            let ended = transaction(&mut line, &mut jobs, waiting, company, had_company);
+            match ended {
+                Err(Stop::Begun(Error::Conflict(_)) | Stop::Beginning(Error::Conflict(_)))
+                    if attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                    std::thread::sleep(Duration::from_millis(attempt.into()));
                 }
+                ended => break ended,
             }
+        };
+        had_company = jobs.len() > 1;
+        if let Err(Stop::Beginning(_)) = ended {
+            // Who came meanwhile has waited, too. The next job tries again.
+            jobs.extend(waiting.try_iter());
         }
-        had_company = tells.len() > 1;
-        crash_point!("appended");
-        let committed = transaction.commit().is_ok();
-        crash_point!("committed");
-        for tell in tells {
-            tell(committed);
+        for job in jobs {
+            job.tell(ended.is_ok());
         }
     }
+}
+
+/// Where a transaction has failed.
+enum Stop {
+    Beginning(Error),
+    Begun(Error),
+}
+
+/// Does the jobs and those that come meanwhile, and commits them.
+fn transaction(
+    line: &mut Line,
+    jobs: &mut Vec<Box<dyn Job>>,
+    waiting: &Receiver<Box<dyn Job>>,
+    company: Company,
+    had_company: bool,
+) -> Result<(), Stop> {
+    let connection = line.begin().map_err(Stop::Beginning)?;
+    let stays = match company {
+        Company::Shared => together(connection, jobs, waiting, had_company).map(|()| true),
+        Company::Alone => jobs.iter_mut().try_fold(true, |_, job| job.run(connection, company)),
+    };
+    match stays {
+        Ok(true) => {}
+        Ok(false) => return connection.rollback().map_err(Stop::Begun),
+        Err(error) => {
+            connection.undo();
+            return Err(Stop::Begun(error));
+        }
+    }
+    if company == Company::Shared {
+        crash_point!("appended");
+    }
+    let committed = connection.commit();
+    if company == Company::Shared {
+        crash_point!("committed");
+    }
+    committed.map_err(Stop::Begun)
+}
+
+fn together(
+    connection: &Connection,
+    jobs: &mut Vec<Box<dyn Job>>,
+    waiting: &Receiver<Box<dyn Job>>,
+    had_company: bool,
+) -> sql::Result<()> {
+    for job in jobs.iter_mut() {
+        job.run(connection, Company::Shared)?;
+    }
+    let until = Instant::now() + LINGER;
+    while jobs.len() < BATCH {
+        let mut job = match waiting.try_recv() {
+            Ok(job) => job,
+            Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) if !had_company => break,
+            Err(TryRecvError::Empty) => {
+                match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                    Ok(job) => job,
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                }
+            }
+        };
+        let ran = job.run(connection, Company::Shared);
+        jobs.push(job);
+        ran?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::values;
 
     fn writer() -> (tempfile::TempDir, Writer) {
         let scratch = tempfile::tempdir().unwrap();
-        let connection = Connection::open(scratch.path().join("test.db")).unwrap();
-        connection.execute_batch("CREATE TABLE t (x TEXT UNIQUE)").unwrap();
-        (scratch, Writer::start(connection, Company::Shared).unwrap())
+        let connection = crate::file_to_write(&scratch.path().join("test.db"), 1024).unwrap();
+        connection.batch("CREATE TABLE t (x TEXT UNIQUE)").unwrap();
+        (scratch, Writer::start(Line::file(connection), Company::Shared).unwrap())
     }
 
     fn insert(writer: &Writer, text: &str) -> Result<usize, Unavailable> {
         let text = text.to_owned();
-        writer.write(move |connection| connection.execute("INSERT INTO t VALUES (?1)", [text]))
+        writer.write(move |connection| connection.execute("INSERT INTO t VALUES (?1)", values![&text]))
     }
 
     fn count(writer: &Writer) -> i64 {
-        writer
-            .write(|connection| connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)))
-            .unwrap()
+        writer.write(|connection| connection.only("SELECT count(*) FROM t", &[], |row| row.get(0))).unwrap()
     }
 
     #[test]
@@ -188,9 +302,8 @@ mod tests {
         assert_eq!(insert(&writer, &big), Ok(1));
         let limit = |pages: i64| {
             writer.write(move |connection| {
-                connection.pragma_query_value(None, "page_count", |row| row.get(0)).and_then(|now: i64| {
-                    connection.pragma_update_and_check(None, "max_page_count", now + pages, |_| Ok(()))
-                })
+                let now: i64 = connection.only("PRAGMA page_count", &[], |row| row.get(0))?;
+                connection.batch(&format!("PRAGMA max_page_count = {}", now + pages))
             })
         };
         limit(0).unwrap();

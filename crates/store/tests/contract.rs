@@ -1,5 +1,7 @@
-//! What each port promises, held by the stores in memory and by the one on SQLite.
+//! What each port promises, held by the stores in memory and by those in databases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
 
 use std::sync::{Arc, Barrier};
 
@@ -9,15 +11,23 @@ use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
 use chukei_relay::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, ReplayStore};
 use chukei_store::{Agreement, EarlyReplay, MappingRow, Store};
+use support::Place;
 
 const A: &str = "https://insurer-a.example.test/";
 const B: &str = "https://insurer-b.example.test/";
 const C: &str = "https://insurer-c.example.test/";
 const T: UnixTime = UnixTime(1_790_000_000);
 
-fn on_sqlite(test: impl FnOnce(&Store)) {
-    let scratch = tempfile::tempdir().unwrap();
-    test(&Store::open(&scratch.path().join("state.db")).unwrap());
+fn on_both(test: impl Fn(&Store)) {
+    in_both(|place| test(&place.store()));
+}
+
+#[allow(clippy::print_stderr, reason = "which one fails")]
+fn in_both(test: impl Fn(&Place)) {
+    for place in [Some(Place::file()), Place::schema()].iter().flatten() {
+        eprintln!("in {}", place.location());
+        test(place);
+    }
 }
 
 fn number(scheme: Scheme, value: &str) -> Identifier {
@@ -86,25 +96,25 @@ mod replay {
     }
 
     #[test]
-    fn in_sqlite() {
-        on_sqlite(|store| keeps(store));
+    fn in_databases() {
+        on_both(|store| keeps(store));
     }
 
     #[test]
-    fn in_sqlite_before_the_log() {
-        let scratch = tempfile::tempdir().unwrap();
-        let path = scratch.path().join("state.db");
-        let open = || Arc::new(Store::open(&path).unwrap());
-        keeps(&EarlyReplay(open()));
-        let store = open();
-        let early = EarlyReplay(Arc::clone(&store));
-        assert!(!early.first_use(A, "urn:1", T).unwrap(), "it outlives a restart");
-        assert!(early.first_use(A, "urn:4", T).unwrap());
-        // What is recorded later is on the disk no earlier.
-        store.append(&[entry(1, Kind::Mapping)]).unwrap();
-        let other = open();
-        assert!(!other.first_use(A, "urn:4", T).unwrap());
-        assert!(other.first_use(A, "urn:5", T).unwrap());
+    fn in_databases_before_the_log() {
+        in_both(|place| {
+            let open = || Arc::new(place.store());
+            keeps(&EarlyReplay(open()));
+            let store = open();
+            let early = EarlyReplay(Arc::clone(&store));
+            assert!(!early.first_use(A, "urn:1", T).unwrap(), "it outlives a restart");
+            assert!(early.first_use(A, "urn:4", T).unwrap());
+            // What is recorded later is on the disk no earlier.
+            store.append(&[entry(1, Kind::Mapping)]).unwrap();
+            let other = open();
+            assert!(!other.first_use(A, "urn:4", T).unwrap());
+            assert!(other.first_use(A, "urn:5", T).unwrap());
+        });
     }
 
     /// A transaction that fails loses no use: whatever is recorded next brings it to the disk.
@@ -131,8 +141,8 @@ mod replay {
     }
 
     #[test]
-    fn sqlite_forgets_what_can_no_longer_be_used_and_nothing_else() {
-        on_sqlite(|store| {
+    fn a_database_forgets_what_can_no_longer_be_used_and_nothing_else() {
+        on_both(|store| {
             assert!(store.first_use(A, "old", UnixTime(99)).unwrap());
             assert!(store.first_use(A, "new", UnixTime(100)).unwrap());
             assert_eq!(store.forget_before(UnixTime(100)), Ok(1));
@@ -195,8 +205,8 @@ mod mappings {
     }
 
     #[test]
-    fn in_sqlite() {
-        on_sqlite(|store| {
+    fn in_databases() {
+        on_both(|store| {
             keeps(store, &|person, party, number, from, until| {
                 store.add_mappings(vec![row(person, party, number, from, until)]).unwrap();
             });
@@ -204,16 +214,18 @@ mod mappings {
     }
 
     #[test]
-    fn sqlite_adds_all_rows_or_none() {
-        on_sqlite(|store| {
+    fn a_database_adds_all_rows_or_none() {
+        on_both(|store| {
             let good = row(1, A, care("1234567890"), 0, 1);
             let never = row(1, B, medical("a"), 5, 5);
             store.add_mappings(vec![good.clone(), never]).unwrap_err();
             assert_eq!(store.person(A, &good.number, UnixTime(0)), Ok(None));
             store.add_mappings(vec![good.clone()]).unwrap();
             assert_eq!(store.person(A, &good.number, UnixTime(0)), Ok(Some(Person(1))));
-            store.clear_mappings().unwrap();
+            let other = row(2, A, care("1234567891"), 0, 1);
+            store.replace_mappings(vec![other.clone()]).unwrap();
             assert_eq!(store.person(A, &good.number, UnixTime(0)), Ok(None));
+            assert_eq!(store.person(A, &other.number, UnixTime(0)), Ok(Some(Person(2))));
         });
     }
 }
@@ -286,8 +298,8 @@ mod access {
     }
 
     #[test]
-    fn in_sqlite() {
-        on_sqlite(|store| {
+    fn in_databases() {
+        on_both(|store| {
             keeps(store);
             assert_eq!(store.count(Kind::Disclosure), Ok(1));
             assert_eq!(store.count(Kind::History), Ok(200));
@@ -295,8 +307,8 @@ mod access {
     }
 
     #[test]
-    fn sqlite_records_one_disclosure_of_an_envelope() {
-        on_sqlite(|store| {
+    fn a_database_records_one_disclosure_of_an_envelope() {
+        on_both(|store| {
             let told = |envelope: &str| NewEntry {
                 envelope: Some(envelope.to_owned()),
                 ..entry(1, Kind::Disclosure)
@@ -312,8 +324,8 @@ mod access {
     }
 
     #[test]
-    fn sqlite_records_all_entries_or_none() {
-        on_sqlite(|store| {
+    fn a_database_records_all_entries_or_none() {
+        on_both(|store| {
             store.append(&[issued(1, "_e1")]).unwrap();
             // An envelope is issued once, and for somebody.
             store.append(&[entry(1, Kind::Mapping), issued(1, "_e1")]).unwrap_err();
@@ -359,8 +371,8 @@ mod agreements {
     }
 
     #[test]
-    fn in_sqlite() {
-        on_sqlite(|store| {
+    fn in_databases() {
+        on_both(|store| {
             let agreement = |to: &str, purpose, via_relay| Agreement {
                 requester: A.to_owned(),
                 target: to.to_owned(),

@@ -1,6 +1,8 @@
 //! A relay makes checkpoints by itself: in time, beside its entries, and of all of them at the end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod support;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chukei_crypto::{Ed25519PrivateKey, UnixTime};
@@ -9,6 +11,14 @@ use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, NewEntry, Person};
 use chukei_store::{Keeper, Pace, Store};
+use support::{Place, on_both};
+
+on_both!(
+    a_checkpoint_is_due_after_entries_or_after_seconds,
+    after_a_restart_it_goes_on_where_the_last_one_was,
+    entries_go_on_while_checkpoints_are_made,
+    two_that_keep_one_store_do_not_disturb_each_other,
+);
 
 fn entry(person: i64) -> NewEntry {
     NewEntry {
@@ -30,78 +40,100 @@ fn keeper(entries: u64, seconds: i64) -> Keeper {
     Keeper::new(vec![key], Pace { entries, seconds })
 }
 
-fn on_disk(test: impl FnOnce(&Store)) {
-    let scratch = tempfile::tempdir().unwrap();
-    let store = Store::open(&scratch.path().join("state.db")).unwrap();
-    test(&store);
-    assert!(store.fsck(None).unwrap().is_ok());
-}
-
 fn add(store: &Store, entries: i64) {
     store.append(&(0..entries).map(entry).collect::<Vec<_>>()).unwrap();
 }
 
-#[test]
-fn a_checkpoint_is_due_after_entries_or_after_seconds() {
-    on_disk(|store| {
-        let keeper = keeper(10, 60);
-        let kept = |at| keeper.keep(store, UnixTime(at)).unwrap().is_some();
-        let size = || store.last_checkpoint().map_or(0, |(checkpoint, _)| checkpoint.size);
-        assert!(!kept(0) && !kept(1000), "nothing is recorded, nothing is due");
-        add(store, 9);
-        assert!(!kept(1000) && !kept(1059) && size() == 0);
-        add(store, 1);
-        assert!(kept(1059) && size() == 11, "ten entries and the map");
-        add(store, 1);
-        assert!(!kept(1060) && !kept(1119));
-        assert!(kept(1120) && !kept(9999) && size() == 13);
-        // A clock that is set back waits its time and no longer.
-        add(store, 1);
-        assert!(!kept(5000) && !kept(100) && !kept(159) && kept(160));
-    });
+fn a_checkpoint_is_due_after_entries_or_after_seconds(place: &Place) {
+    let store = &place.store();
+    let keeper = keeper(10, 60);
+    let kept = |at| keeper.keep(store, UnixTime(at)).unwrap().is_some();
+    let size = || store.last_checkpoint().map_or(0, |(checkpoint, _)| checkpoint.size);
+    assert!(!kept(0) && !kept(1000), "nothing is recorded, nothing is due");
+    add(store, 9);
+    assert!(!kept(1000) && !kept(1059) && size() == 0);
+    add(store, 1);
+    assert!(kept(1059) && size() == 11, "ten entries and the map");
+    add(store, 1);
+    assert!(!kept(1060) && !kept(1119));
+    assert!(kept(1120) && !kept(9999) && size() == 13);
+    // A clock that is set back waits its time and no longer.
+    add(store, 1);
+    assert!(!kept(5000) && !kept(100) && !kept(159) && kept(160));
+    assert!(store.fsck(None).unwrap().is_ok());
 }
 
-#[test]
-fn after_a_restart_it_goes_on_where_the_last_one_was() {
-    on_disk(|store| {
-        let first = keeper(10, 60);
-        add(store, 10);
-        assert!(first.keep(store, UnixTime(0)).unwrap().is_some());
-        let second = keeper(10, 60);
-        assert!(second.keep(store, UnixTime(100)).unwrap().is_none(), "all is covered");
-        add(store, 3);
-        assert!(second.keep(store, UnixTime(100)).unwrap().is_none());
-        assert!(second.finish(store, UnixTime(100)).unwrap().is_some());
-        assert!(second.finish(store, UnixTime(100)).unwrap().is_none(), "nothing is left");
-        assert_eq!(store.last_checkpoint().unwrap().0.size, 15);
-        assert!(second.keep(store, UnixTime(1000)).unwrap().is_none());
-    });
+fn after_a_restart_it_goes_on_where_the_last_one_was(place: &Place) {
+    let store = &place.store();
+    let first = keeper(10, 60);
+    add(store, 10);
+    assert!(first.keep(store, UnixTime(0)).unwrap().is_some());
+    let second = keeper(10, 60);
+    assert!(second.keep(store, UnixTime(100)).unwrap().is_none(), "all is covered");
+    add(store, 3);
+    assert!(second.keep(store, UnixTime(100)).unwrap().is_none());
+    assert!(second.finish(store, UnixTime(100)).unwrap().is_some());
+    assert!(second.finish(store, UnixTime(100)).unwrap().is_none(), "nothing is left");
+    assert_eq!(store.last_checkpoint().unwrap().0.size, 15);
+    assert!(second.keep(store, UnixTime(1000)).unwrap().is_none());
+    assert!(store.fsck(None).unwrap().is_ok());
 }
 
-#[test]
-fn entries_go_on_while_checkpoints_are_made() {
-    on_disk(|store| {
-        let (keeper, ended) = (keeper(50, 60), AtomicBool::new(false));
-        let made = std::thread::scope(|scope| {
-            let keepers: Vec<_> = (0..2)
-                .map(|_| {
-                    scope.spawn(|| {
-                        let mut made = 0;
-                        while !ended.load(Ordering::SeqCst) {
-                            made += usize::from(keeper.keep(store, UnixTime(0)).unwrap().is_some());
-                        }
-                        made
-                    })
+fn entries_go_on_while_checkpoints_are_made(place: &Place) {
+    let store = &place.store();
+    let (keeper, ended) = (keeper(50, 60), AtomicBool::new(false));
+    let made = std::thread::scope(|scope| {
+        let keepers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut made = 0;
+                    while !ended.load(Ordering::SeqCst) {
+                        made += usize::from(keeper.keep(store, UnixTime(0)).unwrap().is_some());
+                    }
+                    made
                 })
-                .collect();
-            for _ in 0..200 {
-                add(store, 5);
-            }
-            ended.store(true, Ordering::SeqCst);
-            keepers.into_iter().map(|keeper| keeper.join().unwrap()).sum::<usize>()
-        });
-        assert!((1..=20).contains(&made), "{made} checkpoints of 1000 entries");
-        keeper.finish(store, UnixTime(0)).unwrap();
-        assert_eq!(store.count(Kind::Mapping), Ok(1000));
+            })
+            .collect();
+        for _ in 0..200 {
+            add(store, 5);
+        }
+        ended.store(true, Ordering::SeqCst);
+        keepers.into_iter().map(|keeper| keeper.join().unwrap()).sum::<usize>()
     });
+    assert!((1..=20).contains(&made), "{made} checkpoints of 1000 entries");
+    keeper.finish(store, UnixTime(0)).unwrap();
+    assert_eq!(store.count(Kind::Mapping), Ok(1000));
+    assert!(store.fsck(None).unwrap().is_ok());
+}
+
+/// Two processes with one store: each records, and each makes checkpoints when it thinks that one is due.
+fn two_that_keep_one_store_do_not_disturb_each_other(place: &Place) {
+    drop(place.store());
+    let made = std::thread::scope(|scope| {
+        let relays: Vec<_> = (0..2)
+            .map(|relay| {
+                scope.spawn(move || {
+                    let key = Ed25519PrivateKey::from_seed(&[7; 32]).unwrap();
+                    let key = SignerKey::new("relay.example.test/ledger", KeyUse::Log, key).unwrap();
+                    let (store, keeper) =
+                        (place.store(), Keeper::new(vec![key], Pace { entries: 1, seconds: 60 }));
+                    let mut made = 0;
+                    for turn in 0..60 {
+                        add(&store, 20 + relay + turn % 7);
+                        made += usize::from(keeper.keep(&store, UnixTime(turn)).unwrap().is_some());
+                    }
+                    made
+                })
+            })
+            .collect();
+        relays.into_iter().map(|relay| relay.join().unwrap()).sum::<usize>()
+    });
+    let store = place.store();
+    let kept = keeper(1, 60);
+    assert!(made >= 10, "{made} checkpoints");
+    assert!(store.fsck(None).unwrap().is_ok());
+    kept.finish(&store, UnixTime(100)).unwrap();
+    let sound = store.fsck(None).unwrap().unwrap();
+    assert_eq!(sound.leaves, store.last_checkpoint().unwrap().0.size);
+    assert_eq!(sound.entries, 2808);
 }

@@ -1,6 +1,8 @@
 //! The ledger in the store: what is recorded is committed to, proved, destroyed in time, and missed when it is gone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod support;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,19 @@ use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, NewEntry, Person};
 use chukei_store::{Damage, LedgerError, Store};
 use rusqlite::Connection;
+use support::{Place, on_both};
+
+on_both!(
+    everybody_gets_a_bundle_that_verifies,
+    the_record_names_who_asked_and_who_provided,
+    old_entries_are_destroyed_and_the_proofs_of_the_others_hold,
+    without_its_leaf_no_entry_is_recorded,
+    fsck_finds_what_a_hand_has_changed,
+    what_is_published_gives_the_root_that_is_signed,
+    nothing_is_signed_that_does_not_begin_with_what_was_signed,
+    a_clock_that_is_set_back_breaks_nothing,
+    entries_are_recorded_while_checkpoints_are_made,
+);
 
 const A: &str = "https://insurer-a.example.test/";
 const B: &str = "https://insurer-b.example.test/";
@@ -43,27 +58,14 @@ fn entry(person: i64, at: UnixTime) -> NewEntry {
 }
 
 struct Scratch {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
     store: Store,
 }
 
-fn scratch() -> Scratch {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.db");
-    let store = Store::open(&path).unwrap();
-    Scratch { _folder: folder, path, store }
+fn scratch(place: &Place) -> Scratch {
+    Scratch { store: place.store() }
 }
 
 impl Scratch {
-    /// Somebody with the file in hand and no respect for triggers.
-    fn hand(&self, sql: &str) {
-        let hand = Connection::open(&self.path).unwrap();
-        let triggers = "SELECT group_concat('DROP TRIGGER ' || name || ';', ' ') FROM sqlite_schema WHERE type = 'trigger'";
-        let drop: Option<String> = hand.query_row(triggers, [], |row| row.get(0)).unwrap();
-        hand.execute_batch(&format!("{} {sql}", drop.unwrap_or_default())).unwrap();
-    }
-
     fn checkpoint(&self) -> Result<String, LedgerError> {
         self.store.checkpoint(&[key(1)], UnixTime(T.0 + 60))
     }
@@ -80,16 +82,15 @@ impl Scratch {
 }
 
 /// Entries about three persons and about nobody: more than a tile, and than a step of booking.
-fn filled(entries: i64) -> Scratch {
-    let scratch = scratch();
+fn filled(place: &Place, entries: i64) -> Scratch {
+    let scratch = scratch(place);
     let all: Vec<NewEntry> = (0..entries).map(|turn| entry(turn % 4, T)).collect();
     all.chunks(1000).for_each(|some| scratch.store.append(some).unwrap());
     scratch
 }
 
-#[test]
-fn everybody_gets_a_bundle_that_verifies() {
-    let scratch = filled(10_000);
+fn everybody_gets_a_bundle_that_verifies(place: &Place) {
+    let scratch = filled(place, 10_000);
     assert_eq!(scratch.store.bundle(Person(1), &[], key(1).verifier()), Err(LedgerError::NoCheckpoint));
     let first = scratch.checkpoint().unwrap();
     assert_eq!(scratch.checkpoint().unwrap(), first, "nothing was recorded since");
@@ -112,7 +113,7 @@ fn everybody_gets_a_bundle_that_verifies() {
         Err(vec![Damage::Checkpoint { size: 10_001 }, Damage::Checkpoint { size: 10_004 }])
     );
     // Another process goes on with the same file.
-    let again = Store::open(&scratch.path).unwrap();
+    let again = place.store();
     again.append(&[entry(1, T)]).unwrap();
     again.checkpoint(&[key(1)], T).unwrap();
     scratch.store.append(&[entry(1, T)]).unwrap();
@@ -121,9 +122,8 @@ fn everybody_gets_a_bundle_that_verifies() {
     assert!(again.fsck(Some(&policy())).unwrap().is_ok());
 }
 
-#[test]
-fn the_record_names_who_asked_and_who_provided() {
-    let scratch = scratch();
+fn the_record_names_who_asked_and_who_provided(place: &Place) {
+    let scratch = scratch(place);
     let (envelope, target) = (Some("_e1".to_owned()), Some(B.to_owned()));
     let issued = NewEntry { outcome: "granted".to_owned(), envelope, target, ..entry(1, T) };
     let told = NewEntry {
@@ -151,9 +151,8 @@ fn the_record_names_who_asked_and_who_provided() {
     assert!(scratch.store.fsck(None).unwrap().is_ok());
 }
 
-#[test]
-fn old_entries_are_destroyed_and_the_proofs_of_the_others_hold() {
-    let scratch = filled(1200);
+fn old_entries_are_destroyed_and_the_proofs_of_the_others_hold(place: &Place) {
+    let scratch = filled(place, 1200);
     let before = scratch.checkpoint().unwrap();
     let later = UnixTime(T.0 + YEARS);
     scratch.store.append(&[entry(1, later), entry(5, later)]).unwrap();
@@ -171,25 +170,25 @@ fn old_entries_are_destroyed_and_the_proofs_of_the_others_hold() {
     // Nothing of them is left in the file.
     scratch.store.append(&[entry(2, later)]).unwrap();
     assert_eq!(scratch.store.history(Person(2)).unwrap()[0].number, 301);
-    let hand = Connection::open(&scratch.path).unwrap();
-    let sql = "SELECT count(*) FROM leaf WHERE content IS NOT NULL";
-    assert_eq!(hand.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 3);
+    assert_eq!(place.count("SELECT count(*) FROM leaf WHERE content IS NOT NULL"), 3);
 }
 
-#[test]
-fn without_its_leaf_no_entry_is_recorded() {
-    let scratch = filled(8);
+fn without_its_leaf_no_entry_is_recorded(place: &Place) {
+    let scratch = filled(place, 8);
     let twoline = NewEntry { outcome: "OK\nmore".to_owned(), ..entry(1, T) };
     scratch.store.append(&[entry(1, T), twoline]).unwrap_err();
-    let hand = Connection::open(&scratch.path).unwrap();
-    hand.execute_batch(
-        "CREATE TRIGGER broken BEFORE INSERT ON leaf BEGIN SELECT RAISE (ABORT, 'the ledger does not answer'); END",
-    )
-    .unwrap();
+    let broken = if place.is_file() {
+        "CREATE TRIGGER broken BEFORE INSERT ON leaf BEGIN SELECT RAISE (ABORT, 'the ledger does not answer'); END"
+    } else {
+        "ALTER TABLE leaf ADD CONSTRAINT broken CHECK (data = 'the ledger does not answer') NOT VALID"
+    };
+    place.hand(broken).unwrap();
     scratch.store.append(&[entry(1, T)]).unwrap_err();
     assert_eq!(scratch.store.history(Person(1)).unwrap().len(), 2);
     // Positive case: when the cause is gone, it goes on where it was.
-    hand.execute_batch("DROP TRIGGER broken").unwrap();
+    let mended =
+        if place.is_file() { "DROP TRIGGER broken" } else { "ALTER TABLE leaf DROP CONSTRAINT broken" };
+    place.hand(mended).unwrap();
     scratch.store.append(&[entry(1, T)]).unwrap();
     assert_eq!(scratch.store.history(Person(1)).unwrap().len(), 3);
     assert!(scratch.store.fsck(None).unwrap().is_ok());
@@ -197,9 +196,9 @@ fn without_its_leaf_no_entry_is_recorded() {
 
 #[test]
 fn nobody_rewrites_the_ledger() {
-    let scratch = filled(600);
+    let place = &Place::file();
+    let scratch = filled(place, 600);
     scratch.checkpoint().unwrap();
-    let hand = Connection::open(&scratch.path).unwrap();
     for sql in [
         "UPDATE leaf SET data = x'00' WHERE leaf = 3",
         "UPDATE leaf SET salt = zeroblob(32)",
@@ -215,13 +214,12 @@ fn nobody_rewrites_the_ledger() {
         "INSERT INTO access (person, number, at, actor, kind, outcome, purpose) VALUES (1, 151, 0, 'a', 'mapping', 'OK', 'p')",
         "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, leaf) VALUES (1, 151, 0, 'a', 'mapping', 'OK', 'p', 1)",
     ] {
-        hand.execute(sql, []).expect_err(sql);
+        place.hand(sql).expect_err(sql);
     }
     assert!(scratch.store.fsck(Some(&policy())).unwrap().is_ok());
 }
 
-#[test]
-fn fsck_finds_what_a_hand_has_changed() {
+fn fsck_finds_what_a_hand_has_changed(place: &Place) {
     let cases: [(&str, Damage); 16] = [
         (
             "UPDATE leaf SET content = CAST(replace(CAST(content AS TEXT), 'NotMember', 'granted') AS BLOB) WHERE leaf = 3",
@@ -231,7 +229,7 @@ fn fsck_finds_what_a_hand_has_changed() {
         ("UPDATE leaf SET keep_until = 0 WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
         ("UPDATE leaf SET data = x'01' WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
         (
-            "UPDATE access SET leaf = NULL WHERE leaf = 599; DELETE FROM leaf WHERE leaf = 599",
+            "DELETE FROM access WHERE leaf = 599; DELETE FROM leaf WHERE leaf = 599",
             Damage::Leaf { leaf: 599 },
         ),
         ("UPDATE leaf SET previous = zeroblob(31) WHERE leaf = 3", Damage::Leaf { leaf: 3 }),
@@ -250,10 +248,11 @@ fn fsck_finds_what_a_hand_has_changed() {
         ("UPDATE checkpoint SET note = replace(note, 'ledger', 'ladder')", Damage::Checkpoint { size: 601 }),
     ];
     for (sql, expected) in cases {
-        let scratch = filled(600);
+        Store::erase(&place.location()).unwrap();
+        let scratch = filled(place, 600);
         scratch.checkpoint().unwrap();
         assert!(scratch.store.fsck(Some(&policy())).unwrap().is_ok());
-        scratch.hand(sql);
+        place.force(sql);
         let found = scratch.damage();
         assert!(found.contains(&expected), "{sql}: {found:?}");
     }
@@ -282,61 +281,63 @@ impl Published {
     }
 }
 
-#[test]
-fn what_is_published_gives_the_root_that_is_signed() {
-    let scratch = filled(70_000);
-    let published = Published(scratch.path.with_file_name("published"));
+fn what_is_published_gives_the_root_that_is_signed(place: &Place) {
+    // Enough for three levels; where that takes long, for two.
+    let (entries, files) = if place.is_file() { (70_000, 274 + 2 + 1 + 274) } else { (600, 3 + 1 + 3) };
+    let scratch = filled(place, entries);
+    let folder = tempfile::tempdir().unwrap();
+    let published = Published(folder.path().join("published"));
     assert_eq!(scratch.store.publish(&published.0), Err(LedgerError::NoCheckpoint));
     scratch.checkpoint().unwrap();
-    // Tiles of levels 0 to 2, and as many bundles of leaves as there are tiles at level 0.
-    assert_eq!(scratch.store.publish(&published.0), Ok(274 + 2 + 1 + 274));
-    assert_eq!(published.size(), 70_001);
+    // Tiles of each level, and as many bundles of leaves as there are tiles at level 0.
+    assert_eq!(scratch.store.publish(&published.0), Ok(files));
+    assert_eq!(published.size(), entries.unsigned_abs() + 1);
     scratch.store.append(&[entry(1, T)]).unwrap();
     scratch.checkpoint().unwrap();
     assert_eq!(scratch.store.publish(&published.0), Ok(2), "what is full stays as it is");
-    assert_eq!(published.size(), 70_003);
+    assert_eq!(published.size(), entries.unsigned_abs() + 3);
     let leaves = fs::read(published.0.join("tile/entries/000")).unwrap();
     assert_eq!((leaves.len(), &leaves[..3]), (256 * 35, [0, 33, 1].as_slice()));
     let tile = published.tile(0, 0, 256).unwrap();
     assert!(leaves.chunks(35).zip(tile).all(|(leaf, hash)| Hash::of_leaf(&leaf[2..]) == hash));
 
-    let file = scratch.path.with_file_name("file");
+    let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     assert!(matches!(scratch.store.publish(&file), Err(LedgerError::Folder { .. })));
 }
 
 #[test]
 fn a_page_that_rots_is_found() {
-    let scratch = filled(3000);
+    let place = &Place::file();
+    let scratch = filled(place, 3000);
     scratch.checkpoint().unwrap();
-    let Scratch { store, path, _folder } = scratch;
-    drop(store);
-    let hand = Connection::open(&path).unwrap();
+    drop(scratch);
+    let path = place.path();
+    let hand = Connection::open(path).unwrap();
     hand.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     drop(hand);
-    let mut octets = fs::read(&path).unwrap();
-    let place = octets.windows(9).rposition(|window| window == b"NotMember").unwrap();
-    let page = place / 4096 * 4096;
+    let mut octets = fs::read(path).unwrap();
+    let found = octets.windows(9).rposition(|window| window == b"NotMember").unwrap();
+    let page = found / 4096 * 4096;
     octets[page..page + 4096].fill(0x55);
-    fs::write(&path, octets).unwrap();
-    let store = Store::open(&path).unwrap();
+    fs::write(path, octets).unwrap();
+    let store = place.store();
     let found = store.fsck(Some(&policy())).unwrap().unwrap_err();
     assert!(matches!(found[0], Damage::File { .. }), "{found:?}");
 }
 
 /// A relay that takes the newest entries back cannot get its log signed again, even by itself.
-#[test]
-fn nothing_is_signed_that_does_not_begin_with_what_was_signed() {
+fn nothing_is_signed_that_does_not_begin_with_what_was_signed(place: &Place) {
     for sql in [
         "DELETE FROM access WHERE leaf > 500; DELETE FROM leaf WHERE leaf > 500; UPDATE ledger SET booked = 500, heads = NULL",
         "UPDATE leaf SET data = x'01' WHERE leaf = 599",
     ] {
-        let scratch = filled(600);
+        Store::erase(&place.location()).unwrap();
+        let scratch = filled(place, 600);
         let signed = scratch.checkpoint().unwrap();
-        let Scratch { store, path, _folder } = scratch;
-        drop(store);
-        let scratch = Scratch { store: Store::open(&path).unwrap(), path, _folder };
-        scratch.hand(sql);
+        drop(scratch);
+        let scratch = Scratch { store: place.store() };
+        place.force(sql);
         let refused = scratch.checkpoint().unwrap_err();
         assert!(
             matches!(refused, LedgerError::Diverged { size: 601 } | LedgerError::Damaged),
@@ -346,9 +347,8 @@ fn nothing_is_signed_that_does_not_begin_with_what_was_signed() {
     }
 }
 
-#[test]
-fn a_clock_that_is_set_back_breaks_nothing() {
-    let scratch = filled(8);
+fn a_clock_that_is_set_back_breaks_nothing(place: &Place) {
+    let scratch = filled(place, 8);
     scratch.checkpoint().unwrap();
     scratch.store.append(&[entry(1, UnixTime(5))]).unwrap();
     scratch.store.checkpoint(&[key(1)], UnixTime(5)).unwrap();
@@ -357,9 +357,8 @@ fn a_clock_that_is_set_back_breaks_nothing() {
     assert_eq!(scratch.shown(1, &[9], &[]), (3, 0));
 }
 
-#[test]
-fn entries_are_recorded_while_checkpoints_are_made() {
-    let scratch = filled(4);
+fn entries_are_recorded_while_checkpoints_are_made(place: &Place) {
+    let scratch = filled(place, 4);
     let (stop, store) = (AtomicBool::new(false), &scratch.store);
     let signed = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..4)

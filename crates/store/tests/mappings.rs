@@ -12,13 +12,35 @@ use chukei_relay::{AccessLog, MappingStore, NewEntry, Person};
 use chukei_store::{Batch, Outcome, Refused, Registry, RegistryFault, Role};
 use support::*;
 
+on_both!(
+    the_three_models_are_one_schema,
+    one_number_at_two_insurers_of_one_endpoint_is_two_persons_and_told_so,
+    versions_follow_one_by_one,
+    a_file_is_applied_whole_or_not_at_all,
+    a_dry_run_tells_and_changes_nothing,
+    files_come_in_order_and_from_whom_is_known,
+    a_lost_card_is_suspended_and_resumed_and_a_renewed_one_re_keyed,
+    who_changes_insurer_is_never_silently_in_no_scheme,
+    nobody_speaks_for_others,
+    an_overlap_and_a_number_of_somebody_else_are_refused,
+    a_doubtful_number_never_travels,
+    the_first_load_finds_what_looking_up_would,
+    the_first_load_finds_two_answers,
+    a_registry_with_a_mistake_changes_nothing,
+    an_import_holds_up_neither_an_entry_nor_a_lookup,
+    what_the_owner_of_a_number_has_said_is_left_alone,
+    an_owner_that_speaks_later_does_not_speak_for_the_time_before,
+    a_suspended_number_that_ends_stays_suspended_until_then,
+    a_suspension_may_turn_out_to_have_begun_earlier,
+);
+
 const OPEN: i64 = i64::MAX;
 
-fn standing(desk: &Desk, key: &Assigned, at: i64) -> Standing {
+fn standing(desk: &Desk<'_>, key: &Assigned, at: i64) -> Standing {
     desk.store.standing(key, UnixTime(at)).unwrap()
 }
 
-fn person(desk: &Desk, key: &Assigned, at: i64) -> Option<Person> {
+fn person(desk: &Desk<'_>, key: &Assigned, at: i64) -> Option<Person> {
     match standing(desk, key, at) {
         Standing::Current(person) => Some(person),
         _ => None,
@@ -36,9 +58,8 @@ fn at(at: i64) -> UnixTime {
     UnixTime(at)
 }
 
-#[test]
-fn the_three_models_are_one_schema() {
-    let desk = Desk::new();
+fn the_three_models_are_one_schema(place: &Place) {
+    let desk = Desk::new(place);
     // Nabari's row, Kamogawa's pairs and the row of the basic plan, of one person and another.
     let nabari = [
         resident("0001"),
@@ -82,9 +103,8 @@ fn the_three_models_are_one_schema() {
     assert_eq!(numbers, [(ENDPOINT.to_owned(), wire)]);
 }
 
-#[test]
-fn one_number_at_two_insurers_of_one_endpoint_is_two_persons_and_told_so() {
-    let desk = Desk::new();
+fn one_number_at_two_insurers_of_one_endpoint_is_two_persons_and_told_so(place: &Place) {
+    let desk = Desk::new(place);
     desk.apply(X, vec![state(1, &[insured("x", "港１")], 0, OPEN)]).unwrap();
     desk.apply(Y, vec![state(1, &[insured("y", "港１")], 0, OPEN)]).unwrap();
     let wire = Identifier::new(Scheme::MedicalInsured, "港１").unwrap();
@@ -93,9 +113,8 @@ fn one_number_at_two_insurers_of_one_endpoint_is_two_persons_and_told_so() {
     assert_ne!(person(&desk, &insured("x", "港１"), 0), person(&desk, &insured("y", "港１"), 0));
 }
 
-#[test]
-fn versions_follow_one_by_one() {
-    let desk = Desk::new();
+fn versions_follow_one_by_one(place: &Place) {
+    let desk = Desk::new(place);
     let row = [resident("1")];
     for found in [0, 2, -1, i64::MAX] {
         let why = fault(desk.apply(TOWN, vec![state(found, &row, 0, OPEN)]));
@@ -116,9 +135,8 @@ fn versions_follow_one_by_one() {
     assert_eq!(brief, [(X, 1, "join"), (TOWN, 1, "state"), (TOWN, 2, "state"), (TOWN, 3, "state")]);
 }
 
-#[test]
-fn a_file_is_applied_whole_or_not_at_all() {
-    let desk = Desk::new();
+fn a_file_is_applied_whole_or_not_at_all(place: &Place) {
+    let desk = Desk::new(place);
     desk.apply(TOWN, vec![state(1, &[resident("1"), certificate("a1")], 0, OPEN)]).unwrap();
     let before = desk.dump();
     let good = state(1, &[resident("2"), certificate("b2")], 0, OPEN);
@@ -142,9 +160,8 @@ fn a_file_is_applied_whole_or_not_at_all() {
     assert_eq!(fault(joined), MappingFault::Foreign);
 }
 
-#[test]
-fn a_dry_run_tells_and_changes_nothing() {
-    let desk = Desk::new();
+fn a_dry_run_tells_and_changes_nothing(place: &Place) {
+    let desk = Desk::new(place);
     let before = desk.dump();
     let mut batch = desk.batch(TOWN, vec![state(1, &[resident("1")], 0, OPEN)]);
     batch.dry_run = true;
@@ -154,9 +171,8 @@ fn a_dry_run_tells_and_changes_nothing() {
     assert_eq!(desk.apply(TOWN, vec![state(1, &[resident("1")], 0, OPEN)]).unwrap(), told);
 }
 
-#[test]
-fn files_come_in_order_and_from_whom_is_known() {
-    let desk = Desk::new();
+fn files_come_in_order_and_from_whom_is_known(place: &Place) {
+    let desk = Desk::new(place);
     let change = || vec![state(1, &[resident("1")], 0, OPEN)];
     let refused = |batch| match desk.store.apply(batch).unwrap() {
         Outcome::Refused(why) => why,
@@ -177,9 +193,8 @@ fn files_come_in_order_and_from_whom_is_known() {
     assert_eq!(refused(again), [Refused::Sequence { due: 2, found: 1 }]);
 }
 
-#[test]
-fn a_lost_card_is_suspended_and_resumed_and_a_renewed_one_re_keyed() {
-    let desk = Desk::new();
+fn a_lost_card_is_suspended_and_resumed_and_a_renewed_one_re_keyed(place: &Place) {
+    let desk = Desk::new(place);
     let (old, new) = (certificate("a1"), certificate("b2"));
     desk.apply(TOWN, vec![state(1, &[resident("1"), old.clone()], 0, 100)]).unwrap();
     let one = person(&desk, &old, 0).unwrap();
@@ -225,9 +240,8 @@ fn a_lost_card_is_suspended_and_resumed_and_a_renewed_one_re_keyed() {
     assert!(versions.iter().all(|version| version.replaced > 0 || version.version == 1));
 }
 
-#[test]
-fn who_changes_insurer_is_never_silently_in_no_scheme() {
-    let desk = Desk::new();
+fn who_changes_insurer_is_never_silently_in_no_scheme(place: &Place) {
+    let desk = Desk::new(place);
     desk.apply(TOWN, vec![state(1, &[resident("1")], 0, OPEN), state(1, &[resident("2")], 0, OPEN)]).unwrap();
     let join = |to: &str, from| Action::Join { number: insured(to, "1"), from: at(from) };
     desk.apply(X, vec![change(1, &resident("1"), join("x", 0))]).unwrap();
@@ -260,9 +274,8 @@ fn who_changes_insurer_is_never_silently_in_no_scheme() {
     assert_eq!(desk.store.without_scheme(at(24)).unwrap(), [one]);
 }
 
-#[test]
-fn nobody_speaks_for_others() {
-    let desk = Desk::new();
+fn nobody_speaks_for_others(place: &Place) {
+    let desk = Desk::new(place);
     desk.apply(TOWN, vec![state(1, &[resident("1"), insured("x", "1")], 0, OPEN)]).unwrap();
     let foreign = |source, version, key: &Assigned, action| {
         assert_eq!(fault(desk.apply(source, vec![change(version, key, action)])), MappingFault::Foreign);
@@ -288,9 +301,8 @@ fn nobody_speaks_for_others() {
     assert_eq!(desk.store.numbers(one, Scheme::MedicalInsured, at(7)).unwrap().len(), 1);
 }
 
-#[test]
-fn an_overlap_and_a_number_of_somebody_else_are_refused() {
-    let desk = Desk::new();
+fn an_overlap_and_a_number_of_somebody_else_are_refused(place: &Place) {
+    let desk = Desk::new(place);
     desk.apply(X, vec![state(1, &[insured("x", "1")], 0, OPEN), state(1, &[insured("x", "2")], 0, 10)])
         .unwrap();
     let join = |number, from| Action::Join { number: insured("x", number), from: at(from) };
@@ -312,9 +324,8 @@ fn an_overlap_and_a_number_of_somebody_else_are_refused() {
     .unwrap();
 }
 
-#[test]
-fn a_doubtful_number_never_travels() {
-    let desk = Desk::new();
+fn a_doubtful_number_never_travels(place: &Place) {
+    let desk = Desk::new(place);
     let (number, doubts) =
         Number::read(NumberKind::Scheme(Scheme::LateElderly), "33120016", Level::Lenient).unwrap();
     assert!(doubts.check_digit);
@@ -328,10 +339,9 @@ fn a_doubtful_number_never_travels() {
     assert_eq!(desk.store.numbers(one, Scheme::LateElderly, at(0)).unwrap().len(), 1);
 }
 
-#[test]
-fn the_first_load_finds_what_looking_up_would() {
+fn the_first_load_finds_what_looking_up_would(place: &Place) {
     // Two rows of one person in the first file: loading at once is given up, and the second row follows the first.
-    let desk = Desk::new();
+    let desk = Desk::new(place);
     let rows = vec![
         state(1, &[resident("1"), insured("x", "1")], 0, OPEN),
         state(1, &[resident("2")], 0, OPEN),
@@ -339,8 +349,11 @@ fn the_first_load_finds_what_looking_up_would() {
     ];
     assert_eq!(desk.apply(TOWN, rows).unwrap().persons, 2);
     assert!(person(&desk, &insured("x", "2"), 5).is_some() && person(&desk, &insured("x", "1"), 5).is_none());
-    // A key of two persons is found in the order of the index.
-    let desk = Desk::new();
+}
+
+/// A key of two persons is found in the order of the index.
+fn the_first_load_finds_two_answers(place: &Place) {
+    let desk = Desk::new(place);
     let mut second = state(1, &[resident("2"), insured("x", "1")], 9, OPEN);
     second.line = 2;
     let rows = |second| vec![state(1, &[resident("1"), insured("x", "1")], 0, 10), second];
@@ -352,9 +365,8 @@ fn the_first_load_finds_what_looking_up_would() {
     assert_eq!(desk.apply(TOWN, rows(second)).unwrap().persons, 2);
 }
 
-#[test]
-fn a_registry_with_a_mistake_changes_nothing() {
-    let desk = Desk::new();
+fn a_registry_with_a_mistake_changes_nothing(place: &Place) {
+    let desk = Desk::new(place);
     let before = desk.dump();
     let twice = vec![source("a", Role::Provider), source("a", Role::Provider)];
     let registry = |sources, parties| desk.store.register(Registry { sources, parties });
@@ -370,9 +382,8 @@ fn a_registry_with_a_mistake_changes_nothing() {
     assert!(desk.store.source("a").unwrap().is_some() && desk.store.source("").unwrap().is_none());
 }
 
-#[test]
-fn an_import_holds_up_neither_an_entry_nor_a_lookup() {
-    let desk = Desk::new();
+fn an_import_holds_up_neither_an_entry_nor_a_lookup(place: &Place) {
+    let desk = Desk::new(place);
     desk.apply(TOWN, vec![state(1, &[resident("1")], 0, OPEN)]).unwrap();
     let (begun, half_way) = std::sync::mpsc::channel();
     let (go_on, told) = std::sync::mpsc::channel::<()>();
@@ -417,28 +428,27 @@ fn an_import_holds_up_neither_an_entry_nor_a_lookup() {
 }
 
 /// What an insurer has said about its number stays as it is, and so does what the town said about the time before.
-#[test]
-fn what_the_owner_of_a_number_has_said_is_left_alone() {
-    let desk = Desk::new();
+fn what_the_owner_of_a_number_has_said_is_left_alone(place: &Place) {
+    let desk = Desk::new(place);
     let own = insured("y", "1");
     desk.apply(TOWN, vec![state(1, std::slice::from_ref(&own), 0, OPEN)]).unwrap();
     let someone = person(&desk, &own, 0);
     desk.apply(Y, vec![change(1, &own, Action::Join { number: own.clone(), from: at(6) })]).unwrap();
-    let rows =
-        |desk: &Desk| desk.dump().into_iter().filter(|row| row.starts_with("mapping:")).collect::<Vec<_>>();
+    let rows = |desk: &Desk<'_>| {
+        desk.dump().into_iter().filter(|row| row.starts_with("mapping:")).collect::<Vec<_>>()
+    };
     let before = rows(&desk);
     assert_eq!(before.len(), 2);
-    desk.apply(TOWN, vec![state(2, &[own.clone()], 0, OPEN)]).unwrap();
+    desk.apply(TOWN, vec![state(2, std::slice::from_ref(&own), 0, OPEN)]).unwrap();
     assert_eq!(rows(&desk), before);
     assert_eq!((person(&desk, &own, 5), person(&desk, &own, 6)), (someone, someone));
 }
 
-#[test]
-fn an_owner_that_speaks_later_does_not_speak_for_the_time_before() {
-    let desk = Desk::new();
+fn an_owner_that_speaks_later_does_not_speak_for_the_time_before(place: &Place) {
+    let desk = Desk::new(place);
     let (x, y) = (insured("x", "1"), insured("y", "1"));
     desk.apply(TOWN, vec![state(1, &[x.clone(), y.clone()], 0, OPEN)]).unwrap();
-    desk.apply(X, vec![state(1, &[x.clone()], 4, OPEN)]).unwrap();
+    desk.apply(X, vec![state(1, std::slice::from_ref(&x), 4, OPEN)]).unwrap();
     assert!(person(&desk, &x, 3).is_some() && person(&desk, &x, 4).is_some());
     // The town takes its own word back, and only that.
     desk.apply(TOWN, vec![state(2, &[y], 0, OPEN)]).unwrap();
@@ -446,9 +456,8 @@ fn an_owner_that_speaks_later_does_not_speak_for_the_time_before() {
     assert!(person(&desk, &x, 4).is_some());
 }
 
-#[test]
-fn a_suspended_number_that_ends_stays_suspended_until_then() {
-    let desk = Desk::new();
+fn a_suspended_number_that_ends_stays_suspended_until_then(place: &Place) {
+    let desk = Desk::new(place);
     let own = insured("x", "1");
     desk.apply(X, vec![state(1, std::slice::from_ref(&own), 0, OPEN)]).unwrap();
     let someone = person(&desk, &own, 0).unwrap();
@@ -462,9 +471,8 @@ fn a_suspended_number_that_ends_stays_suspended_until_then() {
     assert_eq!(standing(&desk, &own, 5), Standing::Unknown);
 }
 
-#[test]
-fn a_suspension_may_turn_out_to_have_begun_earlier() {
-    let desk = Desk::new();
+fn a_suspension_may_turn_out_to_have_begun_earlier(place: &Place) {
+    let desk = Desk::new(place);
     let own = insured("x", "1");
     desk.apply(X, vec![state(1, std::slice::from_ref(&own), 0, OPEN)]).unwrap();
     let someone = person(&desk, &own, 0).unwrap();

@@ -329,7 +329,7 @@ fn changes() -> impl Strategy<Value = (&'static str, Change)> {
     })
 }
 
-fn agree(desk: &Desk, model: &Model, known: &mut BTreeMap<usize, Person>) {
+fn agree(desk: &Desk<'_>, model: &Model, known: &mut BTreeMap<usize, Person>) {
     for (at, now) in model.seconds.iter().enumerate() {
         let time = UnixTime(i64::try_from(at).unwrap());
         for number in numbers_of(TOWN) {
@@ -357,34 +357,50 @@ fn agree(desk: &Desk, model: &Model, known: &mut BTreeMap<usize, Person>) {
     assert_eq!(known.values().collect::<BTreeSet<_>>().len(), known.len(), "two persons became one");
 }
 
+fn agrees(place: &Place, steps: Vec<(&'static str, Change)>) -> Result<(), TestCaseError> {
+    let desk = Desk::new(place);
+    let mut model = Model::new();
+    let mut known = BTreeMap::new();
+    let mut applied = 0;
+    for (source, mut change) in steps {
+        // The version that is due, if a change goes through with it.
+        let skew = change.version;
+        let due = (1..=24).find(|due| {
+            change.version = *due;
+            model.apply(source, &change).is_some()
+        });
+        change.version = due.unwrap_or(1) + skew;
+        let expected = model.apply(source, &change);
+        let told = desk.apply(source, vec![change.clone()]);
+        prop_assert_eq!(told.is_ok(), expected.is_some(), "{} {:?}: {:?}", source, change, told);
+        if let Some(next) = expected {
+            model = next;
+            applied += 1;
+        }
+        agree(&desk, &model, &mut known);
+    }
+    // Every version that was applied is in the histories, once.
+    let versions: usize = known.values().map(|person| desk.store.versions(*person).unwrap().len()).sum();
+    prop_assert!(versions <= applied);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_store_and_the_model_agree(steps in prop::collection::vec(changes(), 1..24)) {
-        let desk = Desk::new();
-        let mut model = Model::new();
-        let mut known = BTreeMap::new();
-        let mut applied = 0;
-        for (source, mut change) in steps {
-            // The version that is due, if a change goes through with it.
-            let skew = change.version;
-            let due = (1..=24).find(|due| {
-                change.version = *due;
-                model.apply(source, &change).is_some()
-            });
-            change.version = due.unwrap_or(1) + skew;
-            let expected = model.apply(source, &change);
-            let told = desk.apply(source, vec![change.clone()]);
-            prop_assert_eq!(told.is_ok(), expected.is_some(), "{} {:?}: {:?}", source, change, told);
-            if let Some(next) = expected {
-                model = next;
-                applied += 1;
-            }
-            agree(&desk, &model, &mut known);
+        agrees(&Place::file(), steps)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_in_postgres_and_the_model_agree(steps in prop::collection::vec(changes(), 1..24)) {
+        if let Some(place) = Place::schema() {
+            agrees(&place, steps)?;
         }
-        // Every version that was applied is in the histories, once.
-        let versions: usize = known.values().map(|person| desk.store.versions(*person).unwrap().len()).sum();
-        prop_assert!(versions <= applied);
     }
 }

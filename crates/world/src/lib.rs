@@ -54,4 +54,4 @@ pub use link::{Ending, Link, Outcome, Shown, ShownBenefit, ShownEligibility, Via
 pub use party::{Handle, Options, Party};
 pub use tls::TlsIdentity;
 
-pub use chukei_store::Pace;
+pub use chukei_store::{Location, Pace};

@@ -11,7 +11,7 @@ use chukei_profile::{
     history::History,
     login::{Challenge, Login, LoginAnswer},
 };
-use chukei_store::Pace;
+use chukei_store::{Location, Pace};
 use tokio::runtime::Runtime;
 
 use crate::control::{self, ControlServer};
@@ -48,6 +48,8 @@ pub struct Options {
     pub peers: BTreeMap<String, String>,
     /// Folder of its state, in SQLite; in memory otherwise.
     pub state: Option<PathBuf>,
+    /// Where a relay with such a folder keeps its state instead: a database, which several relays may share.
+    pub store: Option<Location>,
     /// How long entries of a relay's ledger wait for a checkpoint.
     pub checkpoints: Pace,
     /// Signs with its P-256 key, if it has one.

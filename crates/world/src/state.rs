@@ -1,7 +1,7 @@
 //! What a party believes and keeps: replaced as a whole by test control, so that no request sees half of it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use chukei_crypto::{Certificate, PublicKey, SignatureAlgorithm, Signer, UnixTime, Unwrapper, sha256};
@@ -17,7 +17,7 @@ use chukei_relay::{
     Unavailable,
 };
 use chukei_saml::metadata::Federation;
-use chukei_store::{Agreement, EarlyReplay, MappingRow, Store};
+use chukei_store::{Agreement, EarlyReplay, Location, MappingRow, Store};
 
 use crate::cards::{Holder, VISIBLE};
 use crate::checkpoints::{self, Checkpoints};
@@ -84,7 +84,7 @@ pub(crate) enum Kind {
 #[derive(Clone)]
 enum Keeping {
     Memory { replay: Arc<MemoryReplay>, log: Arc<MemoryLog> },
-    Sqlite { store: Arc<Store>, checkpoints: Option<Arc<Checkpoints>> },
+    Store { store: Arc<Store>, checkpoints: Option<Arc<Checkpoints>> },
 }
 
 /// What a relay looks up.
@@ -108,7 +108,7 @@ impl State {
             None => Keeping::Memory { replay: Arc::default(), log: Arc::default() },
             Some(folder) => {
                 std::fs::create_dir_all(folder).map_err(|error| WorldError::io(folder, error))?;
-                let store = Store::open(&file(folder, &fixed.entry.name));
+                let store = Store::open(location(fixed, folder));
                 let store = Arc::new(store.map_err(|error| WorldError::Store(error.to_string()))?);
                 let PartyEntry { name, entity, role, .. } = &fixed.entry;
                 let checkpoints = match role {
@@ -118,7 +118,7 @@ impl State {
                     }
                     _ => None,
                 };
-                Keeping::Sqlite { store, checkpoints }
+                Keeping::Store { store, checkpoints }
             }
         };
         Self::keeping(fixed, beliefs, keeping, Arc::default())
@@ -127,8 +127,8 @@ impl State {
     /// A party that has forgotten everything.
     pub(crate) fn empty(fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
         if let Some(folder) = &fixed.options.state {
-            let own = Store::files(&file(folder, &fixed.entry.name));
-            for path in own.into_iter().chain(checkpoints::files(folder, &fixed.entry.name)) {
+            Store::erase(&location(fixed, folder)).map_err(|error| WorldError::Store(error.to_string()))?;
+            for path in checkpoints::files(folder, &fixed.entry.name) {
                 match std::fs::remove_file(&path) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         return Err(WorldError::io(&path, error));
@@ -180,7 +180,7 @@ impl State {
     pub(crate) fn checkpoints(&self) -> Option<Arc<Checkpoints>> {
         match &self.keeping {
             Keeping::Memory { .. } => None,
-            Keeping::Sqlite { checkpoints, .. } => checkpoints.clone(),
+            Keeping::Store { checkpoints, .. } => checkpoints.clone(),
         }
     }
 
@@ -189,7 +189,7 @@ impl State {
         let before = UnixTime(now.0.saturating_sub(MEMORY));
         match &self.keeping {
             Keeping::Memory { replay, .. } => replay.forget_before(before),
-            Keeping::Sqlite { store, .. } => store.forget_before(before).map(drop),
+            Keeping::Store { store, .. } => store.forget_before(before).map(drop),
         }
     }
 }
@@ -199,15 +199,15 @@ impl Keeping {
         match self {
             Self::Memory { replay, .. } => Arc::clone(replay) as Arc<dyn ReplayStore>,
             // A relay records before it answers, and forwards nothing before that is on the disk.
-            Self::Sqlite { store, .. } if role == Role::Relay => Arc::new(EarlyReplay(Arc::clone(store))),
-            Self::Sqlite { store, .. } => Arc::clone(store) as Arc<dyn ReplayStore>,
+            Self::Store { store, .. } if role == Role::Relay => Arc::new(EarlyReplay(Arc::clone(store))),
+            Self::Store { store, .. } => Arc::clone(store) as Arc<dyn ReplayStore>,
         }
     }
 
     fn log(&self) -> Arc<dyn AccessLog> {
         match self {
             Self::Memory { log, .. } => Arc::clone(log) as Arc<dyn AccessLog>,
-            Self::Sqlite { store, .. } => Arc::clone(store) as Arc<dyn AccessLog>,
+            Self::Store { store, .. } => Arc::clone(store) as Arc<dyn AccessLog>,
         }
     }
 
@@ -236,8 +236,8 @@ impl Keeping {
                 }
                 Ok((Arc::new(mappings), Arc::new(agreements)))
             }
-            Self::Sqlite { store, .. } => {
-                store.clear_mappings().and_then(|()| store.add_mappings(rows)).map_err(silent)?;
+            Self::Store { store, .. } => {
+                store.replace_mappings(rows).map_err(silent)?;
                 store.set_agreements(agreed, portals).map_err(silent)?;
                 for party in parties {
                     store.set_in_service(&party.entity, !party.out_of_service).map_err(silent)?;
@@ -248,8 +248,9 @@ impl Keeping {
     }
 }
 
-fn file(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.db"))
+fn location(fixed: &Fixed, folder: &Path) -> Location {
+    let named = fixed.options.store.as_ref().filter(|_| fixed.entry.role == Role::Relay);
+    named.cloned().unwrap_or_else(|| Location::File(folder.join(format!("{}.db", fixed.entry.name))))
 }
 
 fn party(

@@ -8,6 +8,7 @@ use chukei_relay::numbers::NumberKind;
 
 use super::{PROGRESS, Stop, Work};
 use crate::rows::{self, Row};
+use crate::sql;
 
 /// What makes it faster than looking up.
 const WITHOUT: &str = "DROP INDEX mapping_by_number";
@@ -19,15 +20,15 @@ impl Work<'_> {
         &mut self,
         changes: impl Iterator<Item = Result<Change, E>>,
         progress: &mut dyn FnMut(u64),
-    ) -> rusqlite::Result<bool> {
+    ) -> sql::Result<bool> {
         let next = self.next;
-        self.connection.execute_batch("SAVEPOINT first")?;
+        self.connection.batch("SAVEPOINT first")?;
         let is_loaded = self.load(changes, progress)?;
         if !is_loaded {
-            self.connection.execute_batch("ROLLBACK TO first")?;
+            self.connection.batch("ROLLBACK TO first")?;
             (self.next, self.done) = (next, super::Applied::default());
         }
-        self.connection.execute_batch("RELEASE first")?;
+        self.connection.batch("RELEASE first")?;
         Ok(is_loaded)
     }
 
@@ -35,8 +36,8 @@ impl Work<'_> {
         &mut self,
         changes: impl Iterator<Item = Result<Change, E>>,
         progress: &mut dyn FnMut(u64),
-    ) -> rusqlite::Result<bool> {
-        self.connection.execute_batch(WITHOUT)?;
+    ) -> sql::Result<bool> {
+        self.connection.batch(WITHOUT)?;
         for change in changes {
             let Ok(change) = change else { return Ok(false) };
             match self.newborn(&change) {
@@ -49,7 +50,7 @@ impl Work<'_> {
                 progress(self.done.changes);
             }
         }
-        self.connection.execute_batch(WITH)?;
+        self.connection.batch(WITH)?;
         self.leads_to_one()
     }
 
@@ -91,30 +92,27 @@ impl Work<'_> {
     }
 
     /// Whether no number leads to two persons at one time.
-    fn leads_to_one(&self) -> rusqlite::Result<bool> {
-        let mut select = self.connection.prepare(
-            "SELECT number, kind, party, valid_until, valid_from FROM mapping INDEXED BY mapping_by_number
-             ORDER BY number, kind, party, valid_until",
-        )?;
-        let mut rows = select.query([])?;
-        let (mut number, mut key, mut until) = (Vec::new(), (0_i64, 0_i64), 0_i64);
-        while let Some(row) = rows.next()? {
-            let (text, this) = (row.get_ref(0)?.as_bytes()?, (row.get(1)?, row.get(2)?));
+    fn leads_to_one(&self) -> sql::Result<bool> {
+        let sql = "SELECT number, kind, party, valid_until, valid_from FROM mapping
+             ORDER BY number, kind, party, valid_until";
+        let (mut number, mut key, mut until) = (String::new(), (0_i64, 0_i64), 0_i64);
+        let mut leads_to_one = true;
+        self.connection.stream(sql, |row| {
+            let (text, this) = (row.get::<&str>(0)?, (row.get(1)?, row.get(2)?));
             let (end, from): (i64, i64) = (row.get(3)?, row.get(4)?);
-            let is_same = text == number.as_slice() && this == key;
+            let is_same = text == number && this == key;
             let identifies = NumberKind::from_code(this.0).is_none_or(NumberKind::identifies);
             // Rows of one key come in the order of their ends: who begins before the former has ended overlaps.
-            if is_same && identifies && from < until {
-                return Ok(false);
-            }
+            leads_to_one = !(is_same && identifies && from < until);
             if !is_same {
                 number.clear();
-                number.extend_from_slice(text);
+                number.push_str(text);
                 key = this;
             }
             until = end;
-        }
-        Ok(true)
+            Ok(leads_to_one)
+        })?;
+        Ok(leads_to_one)
     }
 }
 

@@ -9,6 +9,7 @@ use chukei_relay::numbers::NumberKind;
 use super::first::is_doubtful;
 use super::{Party, Stop, Work, is_medical, only};
 use crate::rows::{self, Of, Row, Writing};
+use crate::sql::values;
 
 /// A number that a change brings.
 struct New<'a> {
@@ -130,10 +131,8 @@ impl Work<'_> {
         let mut ever = BTreeSet::new();
         rows::persons(self.connection, of, i64::MIN, i64::MAX, &mut ever)?;
         for person in ever {
-            let mut spoken = self
-                .connection
-                .prepare_cached("SELECT 1 FROM version WHERE person = ?1 AND source = ?2 LIMIT 1")?;
-            if spoken.exists((person, self.source))? {
+            let sql = "SELECT 1 FROM version WHERE person = ?1 AND source = ?2 LIMIT 1";
+            if self.connection.exists(sql, values![person, self.source])? {
                 found.insert(person);
             }
         }

@@ -1,5 +1,8 @@
-//! Sources, parties and changes for tests. Every number is invented.
-#![allow(dead_code, reason = "each test file uses some")]
+//! Places for stores; sources, parties and changes for tests. Every number is invented.
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses some")]
+
+mod place;
+mod server;
 
 use std::convert::Infallible;
 
@@ -12,12 +15,15 @@ pub(crate) const TOWN: &str = "kamogawa-city";
 pub(crate) const OTHER_TOWN: &str = "motoyama-town";
 pub(crate) const X: &str = "insurer-x";
 pub(crate) const Y: &str = "insurer-y";
+pub(crate) use place::{Place, on_both};
+pub(crate) use server::Server;
+
 /// Endpoint that both insurers share.
 pub(crate) const ENDPOINT: &str = "https://shared.example.test/";
 pub(crate) const NOW: UnixTime = UnixTime(1_790_000_000);
 
-pub(crate) struct Desk {
-    pub(crate) folder: tempfile::TempDir,
+pub(crate) struct Desk<'p> {
+    pub(crate) place: &'p Place,
     pub(crate) store: Store,
 }
 
@@ -30,10 +36,10 @@ pub(crate) fn party(code: &str, entity: Option<&str>, source: Option<&str>) -> P
     PartyEntry { code: owned(code), entity: entity.map(owned), source: source.map(owned) }
 }
 
-impl Desk {
-    pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("state.db")).unwrap();
+impl<'p> Desk<'p> {
+    /// In a place that is empty.
+    pub(crate) fn new(place: &'p Place) -> Self {
+        let store = place.store();
         let sources = vec![
             source(TOWN, Role::Municipality),
             source(OTHER_TOWN, Role::Municipality),
@@ -48,7 +54,7 @@ impl Desk {
             party("y", Some(ENDPOINT), Some(Y)),
         ];
         store.register(Registry { sources, parties }).unwrap();
-        Self { folder, store }
+        Self { place, store }
     }
 
     pub(crate) fn batch(
@@ -84,10 +90,21 @@ impl Desk {
 
     /// All rows of all tables about mappings, to see that nothing has changed.
     pub(crate) fn dump(&self) -> Vec<String> {
-        let path = self.folder.path().join("state.mappings.db");
-        let connection = rusqlite::Connection::open(path).unwrap();
         let mut all = Vec::new();
-        for table in ["source", "file", "party", "mapping", "past", "version", "numbering"] {
+        let tables = ["source", "file", "party", "mapping", "past", "version", "numbering"];
+        if !self.place.is_file() {
+            for table in tables {
+                let rows = self.place.psql(&format!("SELECT * FROM {table}")).unwrap();
+                let mut rows: Vec<_> = rows.lines().map(|row| format!("{table}: {row}")).collect();
+                // What was changed comes last there.
+                rows.sort();
+                all.append(&mut rows);
+            }
+            return all;
+        }
+        let path = self.place.path().with_extension("mappings.db");
+        let connection = rusqlite::Connection::open(path).unwrap();
+        for table in tables {
             let mut select = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
             let columns = select.column_count();
             let mut rows = select.query([]).unwrap();
