@@ -53,11 +53,11 @@ pub struct Cards {
 
 /// What a relay has given out and waits for.
 pub trait Logins: Send + Sync {
-    /// Remembers a challenge of this party.
+    /// Remembers a challenge of this party; may forget those that have ended.
     ///
     /// # Errors
     /// When the store does not answer.
-    fn challenge(&self, party: &str, value: &str, until: UnixTime) -> Result<(), Unavailable>;
+    fn challenge(&self, party: &str, value: &str, until: UnixTime, now: UnixTime) -> Result<(), Unavailable>;
 
     /// Takes a challenge of this party away; says whether it was there and had not ended.
     ///
@@ -122,7 +122,7 @@ impl Relay {
             false => [xml_id(randomness)?, xml_id(randomness)?].concat().replace('_', ""),
         };
         let until = UnixTime(asker.now.0.saturating_add(CHALLENGE));
-        desk.logins.challenge(asker.sender, &value, until)?;
+        desk.logins.challenge(asker.sender, &value, until, asker.now)?;
         let until = DateTime { seconds: until.0, nanoseconds: 0 };
         self.party.answer(asker.message_id, &Challenge { value, until }, asker.now)
     }

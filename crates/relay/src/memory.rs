@@ -142,15 +142,16 @@ pub struct MemoryLogins {
 }
 
 impl Logins for MemoryLogins {
-    fn challenge(&self, party: &str, value: &str, until: UnixTime) -> Result<(), Unavailable> {
-        locked(&self.challenges)?.insert((party.to_owned(), value.to_owned()), until);
+    fn challenge(&self, party: &str, value: &str, until: UnixTime, now: UnixTime) -> Result<(), Unavailable> {
+        let mut challenges = locked(&self.challenges)?;
+        challenges.retain(|_, until| now < *until);
+        challenges.insert((party.to_owned(), value.to_owned()), until);
         Ok(())
     }
 
     fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<bool, Unavailable> {
-        let mut challenges = locked(&self.challenges)?;
-        challenges.retain(|_, until| now < *until);
-        Ok(challenges.remove(&(party.to_owned(), value.to_owned())).is_some())
+        let taken = locked(&self.challenges)?.remove(&(party.to_owned(), value.to_owned()));
+        Ok(taken.is_some_and(|until| now < until))
     }
 
     fn open(&self, id: &str, session: Session, now: UnixTime) -> Result<(), Unavailable> {

@@ -39,6 +39,7 @@ mod fsck;
 mod keeper;
 mod ledger;
 mod location;
+mod logins;
 mod look;
 mod mappings;
 mod maps;

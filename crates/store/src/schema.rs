@@ -137,6 +137,23 @@ const STEPS: &[&str] = &["
 ", "
     -- Who makes the checkpoint: the one before stops when another begins.
     ALTER TABLE ledger ADD COLUMN maker INTEGER NOT NULL DEFAULT 0;
+", "
+    -- Challenges that wait for an answer, and who has logged in, for whom, until when.
+    CREATE TABLE challenge (
+        party TEXT    NOT NULL,
+        value TEXT    NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (party, value)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX challenge_until ON challenge (until);
+    CREATE TABLE session (
+        id      BLOB    PRIMARY KEY CHECK (length(id) = 32),
+        party   TEXT    NOT NULL,
+        person  INTEGER NOT NULL,
+        purpose TEXT    NOT NULL,
+        until   INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX session_until ON session (until);
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.

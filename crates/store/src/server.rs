@@ -177,12 +177,29 @@ const STEPS: &[&str] = &["
     -- The row that is changed first.
     CREATE TABLE numbering (one BIGINT PRIMARY KEY CHECK (one = 1), next BIGINT NOT NULL);
     INSERT INTO numbering VALUES (1, 1);
+", "
+    -- Challenges that wait for an answer, and who has logged in, for whom, until when.
+    CREATE TABLE challenge (
+        party TEXT   NOT NULL,
+        value TEXT   NOT NULL,
+        until BIGINT NOT NULL,
+        PRIMARY KEY (party, value)
+    );
+    CREATE INDEX challenge_until ON challenge (until);
+    CREATE TABLE session (
+        id      BYTEA  PRIMARY KEY CHECK (length(id) = 32),
+        party   TEXT   NOT NULL,
+        person  BIGINT NOT NULL,
+        purpose TEXT   NOT NULL,
+        until   BIGINT NOT NULL
+    );
+    CREATE INDEX session_until ON session (until);
 "];
 
 /// Every table, each before those to which it refers.
 const DROP: &str =
     "DROP TABLE IF EXISTS access, leaf, chain, agreement, portal, out_of_service, used, tile, heads_page,
-    ledger, making, checkpoint, mapping, past, version, numbering, party, file, source, chukei";
+    ledger, making, checkpoint, challenge, session, mapping, past, version, numbering, party, file, source, chukei";
 /// The version of the schema.
 const VERSION: &str =
     "CREATE TABLE IF NOT EXISTS chukei (one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL)";

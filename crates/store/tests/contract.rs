@@ -390,3 +390,65 @@ mod agreements {
         });
     }
 }
+
+mod logins {
+    use chukei_relay::login::{Logins, Session};
+    use chukei_relay::memory::MemoryLogins;
+
+    use super::*;
+
+    fn at(seconds: i64) -> UnixTime {
+        UnixTime(T.0 + seconds)
+    }
+
+    /// A challenge is taken once, by its party, in its time; a session is found until it is forgotten.
+    fn keeps(store: &dyn Logins) {
+        store.challenge(A, "1", at(10), T).unwrap();
+        store.challenge(B, "1", at(10), T).unwrap();
+        store.challenge(A, "2", at(10), T).unwrap();
+        let take = |party, value, now| store.take(party, value, now).unwrap();
+        assert!(!take(C, "1", T) && !take(A, "3", T), "another's, and nobody's");
+        assert!(take(A, "1", at(9)) && !take(A, "1", at(9)), "once");
+        assert!(!take(A, "2", at(10)), "too late");
+        assert!(take(B, "1", T));
+
+        let session = |seconds| Session {
+            party: A.to_owned(),
+            person: Person(7),
+            purpose: Purpose::EligibilityCheck,
+            until: at(seconds),
+        };
+        store.open("_1", session(600), T).unwrap();
+        store.open("_2", session(700), T).unwrap();
+        assert_eq!(store.session("_1").unwrap(), Some(session(600)));
+        assert_eq!(store.session("_3").unwrap(), None);
+        store.open("_3", session(1300), at(600)).unwrap();
+        assert_eq!(store.session("_1").unwrap(), None, "what has ended is forgotten");
+        assert_eq!(store.session("_2").unwrap(), Some(session(700)));
+    }
+
+    /// Of many who take one challenge, one has it.
+    fn is_taken_once(store: &(dyn Logins + Sync)) {
+        store.challenge(A, "rivals", at(10), T).unwrap();
+        let taken = std::thread::scope(|scope| {
+            let rivals: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| store.take(A, "rivals", T).unwrap())).collect();
+            rivals.into_iter().map(|rival| rival.join().unwrap()).filter(|taken| *taken).count()
+        });
+        assert_eq!(taken, 1);
+    }
+
+    #[test]
+    fn in_memory() {
+        keeps(&MemoryLogins::default());
+        is_taken_once(&MemoryLogins::default());
+    }
+
+    #[test]
+    fn in_a_store() {
+        on_both(|store| {
+            keeps(store);
+            is_taken_once(store);
+        });
+    }
+}

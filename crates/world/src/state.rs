@@ -70,8 +70,6 @@ pub(crate) struct State {
     pub(crate) federation: Arc<Federation>,
     pub(crate) kind: Kind,
     keeping: Keeping,
-    /// Challenges and sessions: who is logged in logs in again after a restart.
-    logins: Arc<MemoryLogins>,
 }
 
 pub(crate) enum Kind {
@@ -83,7 +81,7 @@ pub(crate) enum Kind {
 /// Where it keeps things.
 #[derive(Clone)]
 enum Keeping {
-    Memory { replay: Arc<MemoryReplay>, log: Arc<MemoryLog> },
+    Memory { replay: Arc<MemoryReplay>, log: Arc<MemoryLog>, logins: Arc<MemoryLogins> },
     Store { store: Arc<Store>, checkpoints: Option<Arc<Checkpoints>> },
 }
 
@@ -105,7 +103,7 @@ impl State {
     /// A party right after its start. An existing file of state is opened and goes on.
     pub(crate) fn new(fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
         let keeping = match &fixed.options.state {
-            None => Keeping::Memory { replay: Arc::default(), log: Arc::default() },
+            None => Keeping::Memory { replay: Arc::default(), log: Arc::default(), logins: Arc::default() },
             Some(folder) => {
                 std::fs::create_dir_all(folder).map_err(|error| WorldError::io(folder, error))?;
                 let store = Store::open(location(fixed, folder));
@@ -121,7 +119,7 @@ impl State {
                 Keeping::Store { store, checkpoints }
             }
         };
-        Self::keeping(fixed, beliefs, keeping, Arc::default())
+        Self::keeping(fixed, beliefs, keeping)
     }
 
     /// A party that has forgotten everything.
@@ -142,15 +140,10 @@ impl State {
 
     /// The same memory, other people or other trust.
     pub(crate) fn changed(&self, fixed: &Fixed, beliefs: &Beliefs<'_>) -> Result<Self, WorldError> {
-        Self::keeping(fixed, beliefs, self.keeping.clone(), Arc::clone(&self.logins))
+        Self::keeping(fixed, beliefs, self.keeping.clone())
     }
 
-    fn keeping(
-        fixed: &Fixed,
-        beliefs: &Beliefs<'_>,
-        keeping: Keeping,
-        logins: Arc<MemoryLogins>,
-    ) -> Result<Self, WorldError> {
+    fn keeping(fixed: &Fixed, beliefs: &Beliefs<'_>, keeping: Keeping) -> Result<Self, WorldError> {
         let Beliefs { trust, people, peers } = *beliefs;
         let federation = Arc::new(verified(
             &trust.federation_key,
@@ -162,7 +155,7 @@ impl State {
         let kind = match fixed.entry.role {
             Role::Relay => {
                 let (mappings, agreements) = keeping.fill(fixed, trust, people)?;
-                let cards = cards(fixed, people, &logins)?;
+                let cards = cards(fixed, people, keeping.logins())?;
                 Kind::Relay(Relay { party, mappings, log: keeping.log(), agreements, cards })
             }
             Role::Responder => Kind::Responder(Responder {
@@ -173,7 +166,7 @@ impl State {
             }),
             Role::Requester | Role::Portal | Role::Stranger => Kind::Requester(Requester { party }),
         };
-        Ok(Self { federation, kind, keeping, logins })
+        Ok(Self { federation, kind, keeping })
     }
 
     /// The checkpoints of its ledger, if it has them.
@@ -201,6 +194,13 @@ impl Keeping {
             // A relay records before it answers, and forwards nothing before that is on the disk.
             Self::Store { store, .. } if role == Role::Relay => Arc::new(EarlyReplay(Arc::clone(store))),
             Self::Store { store, .. } => Arc::clone(store) as Arc<dyn ReplayStore>,
+        }
+    }
+
+    fn logins(&self) -> Arc<dyn Logins> {
+        match self {
+            Self::Memory { logins, .. } => Arc::clone(logins) as Arc<dyn Logins>,
+            Self::Store { store, .. } => Arc::clone(store) as Arc<dyn Logins>,
         }
     }
 
@@ -302,11 +302,7 @@ fn rows(people: &People) -> Result<Vec<MappingRow>, WorldError> {
 }
 
 /// What the relay needs to log people in, if the world has cards. Only persons who exist have any.
-fn cards(
-    fixed: &Fixed,
-    people: &People,
-    logins: &Arc<MemoryLogins>,
-) -> Result<Option<Box<Cards>>, WorldError> {
+fn cards(fixed: &Fixed, people: &People, logins: Arc<dyn Logins>) -> Result<Option<Box<Cards>>, WorldError> {
     let Some(file) = fixed.world.cards()? else { return Ok(None) };
     let wrong = |error: &dyn std::fmt::Display| WorldError::Cards(error.to_string());
     let silent = |_| WorldError::Store("it does not answer".to_owned());
@@ -329,7 +325,7 @@ fn cards(
         operators: file.anchors(Holder::Operator)?,
         keys: Arc::new(keys),
         visible: VISIBLE.to_owned(),
-        logins: Arc::clone(logins) as Arc<dyn Logins>,
+        logins,
         possession: fixed.options.possession,
     })))
 }

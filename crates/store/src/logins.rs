@@ -1,0 +1,58 @@
+//! Challenges and sessions of people who log in with cards. Of a session only the digest of its name is kept.
+
+use chukei_crypto::{UnixTime, sha256};
+use chukei_profile::Purpose;
+use chukei_relay::login::{Logins, Session};
+use chukei_relay::{Person, Unavailable};
+
+use crate::Store;
+use crate::sql::{Error, values};
+
+impl Logins for Store {
+    fn challenge(&self, party: &str, value: &str, until: UnixTime, now: UnixTime) -> Result<(), Unavailable> {
+        let (party, value) = (party.to_owned(), value.to_owned());
+        self.writer.write(move |connection| {
+            connection.execute("DELETE FROM challenge WHERE until <= ?1", values![now.0])?;
+            let values = values![&party, &value, until.0];
+            connection.execute("INSERT INTO challenge (party, value, until) VALUES (?1, ?2, ?3)", values)?;
+            Ok(())
+        })
+    }
+
+    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<bool, Unavailable> {
+        let (party, value) = (party.to_owned(), value.to_owned());
+        self.writer.write(move |connection| {
+            let sql = "DELETE FROM challenge WHERE party = ?1 AND value = ?2 AND until > ?3";
+            Ok(connection.execute(sql, values![&party, &value, now.0])? == 1)
+        })
+    }
+
+    fn open(&self, id: &str, session: Session, now: UnixTime) -> Result<(), Unavailable> {
+        let digest = sha256(id.as_bytes());
+        self.writer.write(move |connection| {
+            connection.execute("DELETE FROM session WHERE until <= ?1", values![now.0])?;
+            let Session { party, person, purpose, until } = &session;
+            let values = values![digest.as_slice(), party, person.0, purpose.uri(), until.0];
+            let sql = "INSERT INTO session (id, party, person, purpose, until) VALUES (?1, ?2, ?3, ?4, ?5)";
+            connection.execute(sql, values)?;
+            Ok(())
+        })
+    }
+
+    fn session(&self, id: &str) -> Result<Option<Session>, Unavailable> {
+        let digest = sha256(id.as_bytes());
+        self.read(|connection| {
+            let sql = "SELECT party, person, purpose, until FROM session WHERE id = ?1";
+            connection.row(sql, values![digest.as_slice()], |row| {
+                let purpose: String = row.get(2)?;
+                let unknown = || Error::Damaged(format!("{purpose} is no purpose"));
+                Ok(Session {
+                    party: row.get(0)?,
+                    person: Person(row.get(1)?),
+                    purpose: Purpose::from_uri(&purpose).ok_or_else(unknown)?,
+                    until: UnixTime(row.get(3)?),
+                })
+            })
+        })
+    }
+}
