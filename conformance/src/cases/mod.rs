@@ -9,6 +9,7 @@ pub(crate) mod linkage;
 pub(crate) mod message;
 pub(crate) mod relay;
 pub(crate) mod requester;
+pub(crate) mod terminal;
 pub(crate) mod transport;
 
 use crate::case::Case;
@@ -26,5 +27,6 @@ pub(crate) fn all() -> Vec<Case> {
     forged::add(&mut cases);
     control::add(&mut cases);
     card::add(&mut cases);
+    terminal::add(&mut cases);
     cases
 }

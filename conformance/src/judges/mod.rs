@@ -9,6 +9,7 @@ mod linkage;
 mod mapping;
 mod negative;
 mod requester;
+mod terminal;
 
 use chukei_evidence::{Cases, Exchange, Judge, Phrase, Verdict};
 use chukei_spec::Sentence;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Judge> {
         requester::JUDGES,
         control::JUDGES,
         card::JUDGES,
+        terminal::JUDGES,
     ];
     tables.into_iter().flatten().copied().collect()
 }
