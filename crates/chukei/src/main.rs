@@ -5,8 +5,10 @@
 
 mod args;
 mod card;
+mod client;
 mod contacts;
 mod cosign;
+mod counter;
 mod engine;
 mod explain;
 mod ledger;
@@ -38,6 +40,7 @@ fn dispatch(arguments: Arguments, say: &Say) -> Result<Exit, say::Failure> {
         Command::World(asked) => world::make(&asked, say),
         Command::Mock(asked) => mock::run(asked, say),
         Command::Card(asked) => card::run(&asked, say),
+        Command::Terminal(asked) => client::run(&asked, say),
         Command::Doctor(asked) => run::doctor(&asked, say),
         Command::List(asked) => list::list(&asked, say),
         Command::Run(asked) => run::run(&asked, say),
