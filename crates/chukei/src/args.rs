@@ -6,6 +6,7 @@ use chukei_evidence::Lang;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::card::{CardArgs, MockCard};
+use crate::login::LoginArgs;
 use crate::say::{Exit, Say, catalogue};
 
 #[derive(Parser)]
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Mock(Mock),
     Card(CardArgs),
     Terminal(Terminal),
+    Login(LoginArgs),
     Doctor(Doctor),
     List(List),
     Run(Run),

@@ -66,12 +66,8 @@ pub(crate) fn run(asked: &args::Terminal, say: &Say) -> Result<Exit, Failure> {
     let place = CardPlace { reader: Some(asked.reader.clone()), ..CardPlace::default() };
     let mut contacts = contacts::open(&place)?;
     let mut typed = std::io::stdin().lock().lines().map_while(Result::ok);
-    let mut terminal = Terminal {
-        contacts: contacts.as_mut(),
-        authority: authority.as_ref(),
-        now: UnixTime(Clock::Machine.now()),
-        entries: &mut typed,
-    };
+    let now = UnixTime(Clock::Machine.now());
+    let mut terminal = Terminal::new(contacts.as_mut(), authority.as_ref(), now, &mut typed);
     let task = match asked.task {
         args::Task::Read => Task::Read,
         args::Task::Login => Task::Login,
@@ -89,7 +85,16 @@ pub(crate) struct Terminal<'t> {
     pub(crate) now: UnixTime,
     /// What the person enters when asked for the PIN.
     pub(crate) entries: &'t mut dyn Iterator<Item = String>,
+    /// What the card is to sign, by its certificate; something new otherwise.
+    pub(crate) digest: Option<Digest<'t>>,
+    /// The certificate of the last visit that was done.
+    pub(crate) shown: Option<Certificate>,
+    /// What the card has signed.
+    pub(crate) signature: Option<Vec<u8>>,
 }
+
+/// From a certificate in DER to a digest.
+pub(crate) type Digest<'t> = &'t dyn Fn(&[u8]) -> [u8; 32];
 
 /// Why an attempt stops.
 enum Stop {
@@ -107,7 +112,17 @@ const fn refused(why: &'static str) -> Stop {
     Stop::Over(Outcome::Refused(why))
 }
 
-impl Terminal<'_> {
+impl<'t> Terminal<'t> {
+    /// A terminal that has the card sign something new.
+    pub(crate) fn new(
+        contacts: &'t mut dyn Contacts,
+        authority: Option<&'t Certificate>,
+        now: UnixTime,
+        entries: &'t mut dyn Iterator<Item = String>,
+    ) -> Self {
+        Self { contacts, authority, now, entries, digest: None, shown: None, signature: None }
+    }
+
     /// Does a task, to whatever end.
     pub(crate) fn visit(&mut self, task: Task) -> Outcome {
         if self.contacts.reset().is_err() {
@@ -150,6 +165,7 @@ impl Terminal<'_> {
             self.verify()?;
             self.sign(&certificate)?;
         }
+        self.shown = Some(certificate);
         Ok(Outcome::Done(id))
     }
 
@@ -215,7 +231,10 @@ impl Terminal<'_> {
             over @ Stop::Over(_) => over,
         };
         self.select(KEY).map_err(spent)?;
-        let digest = sha256(format!("Chukei TEST login {}", self.now.0).as_bytes());
+        let digest = match self.digest {
+            Some(digest) => digest(certificate.der()),
+            None => sha256(format!("Chukei TEST login {}", self.now.0).as_bytes()),
+        };
         let head = b"\x80\x2a\x00\x80\x33";
         let (signature, status) =
             self.send(&[head, DIGEST_INFO, &digest, &[0x00]].concat()).map_err(spent)?;
@@ -224,7 +243,9 @@ impl Terminal<'_> {
         }
         let key = certificate.public_key().map_err(|_| refused("the certificate has no usable key"))?;
         key.verify(SignatureAlgorithm::RsaSha256, &digest, &signature)
-            .map_err(|_| refused("the signature does not verify"))
+            .map_err(|_| refused("the signature does not verify"))?;
+        self.signature = Some(signature);
+        Ok(())
     }
 
     fn select(&mut self, file: u16) -> Result<(), Stop> {

@@ -311,12 +311,9 @@ impl Product for Faker {
     fn visit(&mut self, device: &Arc<Device>, task: Task, entries: &[String]) -> Result<End, Broken> {
         let (lie, inner) = (self.lie, Near(device));
         let mut liar = Liar { inner, lie, task, entries, lost: false, pin: Vec::new() };
-        let mut terminal = Terminal {
-            contacts: &mut liar,
-            authority: (!matches!(lie, Some(Lie::Trusting))).then_some(&self.authority),
-            now: UnixTime(EPOCH),
-            entries: &mut entries.iter().cloned(),
-        };
+        let authority = (!matches!(lie, Some(Lie::Trusting))).then_some(&self.authority);
+        let mut entered = entries.iter().cloned();
+        let mut terminal = Terminal::new(&mut liar, authority, UnixTime(EPOCH), &mut entered);
         let outcome = terminal.visit(task);
         let end = Ended { task, entries, outcome: &outcome, before: self.before.as_ref() };
         let told = match lie {
