@@ -53,15 +53,15 @@ class Place:
     def environment(self, **more):
         return {**os.environ, "HOME": str(self.folder / "home"), "LC_ALL": "C.UTF-8", **more}
 
-    def run(self, *command, typed="", **environment):
+    def run(self, *command, typed="", seconds=SECONDS, **environment):
         """Runs a program without a terminal, with `typed` as its input."""
         command = [str(word) for word in command]
         streams = {"input": typed, "capture_output": True, "text": True, "errors": "replace"}
         where = {"env": self.environment(**environment), "cwd": self.folder, "start_new_session": True, **NOBODY}
         try:
-            return subprocess.run(command, timeout=SECONDS, **streams, **where)
+            return subprocess.run(command, timeout=seconds, **streams, **where)
         except subprocess.TimeoutExpired:
-            raise Fault(f"{' '.join(command)[-200:]}: hangs for {SECONDS} s") from None
+            raise Fault(f"{' '.join(command)[-200:]}: hangs for {seconds} s") from None
 
     def start(self, log, command, **more):
         streams = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}

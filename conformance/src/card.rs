@@ -18,6 +18,8 @@ pub(crate) const AUTHORITY: u16 = 0x0002;
 pub(crate) const KEY: u16 = 0x001a;
 /// The signature PIN.
 pub(crate) const PIN: u16 = 0x001b;
+/// The authentication certificate.
+pub(crate) const AUTHENTICATION_CERTIFICATE: u16 = 0x000a;
 /// The authentication key.
 pub(crate) const AUTHENTICATION_KEY: u16 = 0x0017;
 /// The authentication PIN.
@@ -63,6 +65,8 @@ pub(crate) struct Act {
     /// The event to point at: of the answer, or of the command without one.
     pub(crate) seq: u32,
     pub(crate) what: What,
+    /// Whether it is a reset that nobody was told of.
+    pub(crate) silent: bool,
     /// The command; octets of a PIN are zero.
     pub(crate) command: Vec<u8>,
     /// AID of the selected application, empty without one.
@@ -81,6 +85,24 @@ impl Act {
     /// Whether the command was carried out: 9000, or 6282 at the end of a file.
     pub(crate) const fn is_done(&self) -> bool {
         matches!(self.status, Some(0x9000 | 0x6282))
+    }
+
+    /// Whether a command got no answer, or one without a status word.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.what != What::Reset && self.status.is_none()
+    }
+
+    /// What people call the command.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self.what {
+            What::Reset => "RESET",
+            What::Application { .. } | What::File => "SELECT",
+            What::Read(_) => "READ BINARY",
+            What::Write => "UPDATE BINARY",
+            What::Tries | What::Enter(_) => "VERIFY",
+            What::Sign => "SIGN",
+            What::Class | What::Instruction | What::Length => "APDU",
+        }
     }
 
     /// The status word in hexadecimal digits.
@@ -104,6 +126,7 @@ pub(crate) fn acts(exchange: &Exchange<'_>) -> Vec<Act> {
         let mut act = Act {
             seq,
             what: What::Reset,
+            silent: apdu.silent,
             command: Vec::new(),
             application: application.clone(),
             file,

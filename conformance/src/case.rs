@@ -5,7 +5,7 @@
 
 use chukei_evidence as evidence;
 use chukei_forge::mutation::Mutation;
-use chukei_harness::{Broken, Draft, Face, Terminal};
+use chukei_harness::{Broken, Draft, Face, Terminal, Visit};
 use chukei_spec::{Role, Sentence};
 
 use crate::{acts, run::Stage};
@@ -33,6 +33,8 @@ pub enum Play {
     Scene(fn(&Face) -> Result<(), Broken>),
     /// Commands to a card.
     Card(fn(&Terminal) -> Result<(), Broken>),
+    /// Visits to a terminal, in this order.
+    Visits(&'static [Visit]),
 }
 
 /// The kinds of messages that the suite sends to a product, or answers it with.
@@ -198,6 +200,12 @@ impl Case {
         Self::new(Role::Card, id, None, "", sentences, Play::Card(scene), None)
     }
 
+    /// Visits to a terminal.
+    pub(crate) fn visits(id: &str, sentences: &[&'static Sentence], visits: Vec<Visit>) -> Self {
+        let play = Play::Visits(Box::leak(visits.into_boxed_slice()));
+        Self::new(Role::Terminal, id, None, "", sentences, play, None)
+    }
+
     /// The same with rows of the catalogue of attacks.
     pub(crate) const fn covering(mut self, rows: &'static [&'static str]) -> Self {
         self.rows = rows;
@@ -239,6 +247,9 @@ impl Case {
             (Play::Bent(kind, bend), Stage::Face(face)) => acts::bent(face, kind, bend),
             (Play::Scene(scene), Stage::Face(face)) => scene(face),
             (Play::Card(scene), Stage::Terminal(terminal)) => scene(terminal),
+            (Play::Visits(visits), Stage::Visitor(visitor)) => {
+                visits.iter().try_for_each(|visit| visitor.visit(visit).map(drop))
+            }
             _ => Err(Broken::Suite(format!("{} is played on the wrong stage", self.about.id))),
         }
     }

@@ -26,6 +26,7 @@ mod read;
 mod refuse;
 mod run;
 mod trust;
+mod visit;
 
 use std::sync::OnceLock;
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use chukei_evidence as evidence;
-use chukei_harness::{Broken, Face, Ids, Record, Terminal};
+use chukei_harness::{Broken, Face, Ids, Record, Terminal, Visitor};
 use chukei_spec::{Index, Profile};
 
 use crate::case::{Case, Play};
@@ -104,13 +104,15 @@ pub fn header(
     }
 }
 
-/// What a product is faced from: its counterparts for a party, a terminal for a card.
+/// What a product is faced from: its counterparts for a party, a terminal for a card, a person with cards for a terminal.
 #[derive(Clone, Copy)]
 pub enum Stage<'s> {
     /// The counterparts of a party.
     Face(&'s Face),
     /// The terminal that a card is in.
     Terminal(&'s Terminal),
+    /// The person who uses a terminal.
+    Visitor(&'s Visitor),
 }
 
 impl Stage<'_> {
@@ -118,6 +120,7 @@ impl Stage<'_> {
         match self {
             Self::Face(face) => face.record(),
             Self::Terminal(terminal) => terminal.record(),
+            Self::Visitor(visitor) => visitor.record(),
         }
     }
 }
@@ -151,6 +154,7 @@ fn play(stage: Stage<'_>, case: &Case) {
     match stage {
         Stage::Face(face) => face.begin(id, twin, deviation),
         Stage::Terminal(terminal) => terminal.begin(id, twin, deviation),
+        Stage::Visitor(visitor) => visitor.begin(id, twin, deviation),
     }
     let broken = match catch_unwind(AssertUnwindSafe(|| case.play(stage))) {
         Ok(played) => played.err(),
@@ -162,6 +166,7 @@ fn play(stage: Stage<'_>, case: &Case) {
     match stage {
         Stage::Face(face) => face.end(id),
         Stage::Terminal(terminal) => terminal.end(id),
+        Stage::Visitor(visitor) => visitor.end(id),
     }
 }
 

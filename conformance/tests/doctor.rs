@@ -39,6 +39,7 @@ fn examined(ground: &Ground, (profile, party): (&str, &str), runs: Option<(&str,
             .map_or_else(BTreeMap::new, |url| BTreeMap::from([("soap".to_owned(), url)])),
         world: ground.dir(),
         card: None,
+        terminal: None,
         control: None,
         text: String::new(),
     };

@@ -10,6 +10,7 @@ pub(crate) mod login;
 pub(crate) mod message;
 pub(crate) mod relay;
 pub(crate) mod requester;
+pub(crate) mod terminal;
 pub(crate) mod transport;
 
 use crate::case::Case;
@@ -28,5 +29,6 @@ pub(crate) fn all() -> Vec<Case> {
     forged::add(&mut cases);
     control::add(&mut cases);
     card::add(&mut cases);
+    terminal::add(&mut cases);
     cases
 }

@@ -10,6 +10,7 @@ mod login;
 mod mapping;
 mod negative;
 mod requester;
+mod terminal;
 
 use chukei_evidence::{Cases, Exchange, Judge, Phrase, Verdict};
 use chukei_spec::Sentence;
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Vec<Judge> {
         control::JUDGES,
         card::JUDGES,
         login::JUDGES,
+        terminal::JUDGES,
     ];
     tables.into_iter().flatten().copied().collect()
 }

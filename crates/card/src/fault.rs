@@ -3,12 +3,15 @@
 //! ```text
 //! WHERE [after N] [once] WHAT
 //!
-//! WHERE   any, power, or the name of a command: select, read-binary, verify (with a PIN), sign, …
+//! WHERE   any, power, extended (any command with extended lengths), or the name of a command: select, read-binary,
+//!         verify (with a PIN), sign, …
 //! after N lets the first N of them pass
 //! once    goes wrong a single time; else every time
 //! WHAT    status SW     answers with this status word and does nothing
 //!         slow MS       answers after so many milliseconds
 //!         mute          never answers
+//!         empty         answers without an octet, as vpcd does for a card that has just gone
+//!         short N       answers with N octets of data at most
 //!         half          breaks off in the middle of the answer: the card is gone
 //!         remove        the card is gone before the answer
 //!         swap          another card is there, without notice
@@ -43,6 +46,8 @@ pub enum Place {
     Any,
     /// When the card gets power.
     Power,
+    /// At every command with extended lengths.
+    Extended,
     /// At this command.
     Command(Instruction),
 }
@@ -56,6 +61,10 @@ pub enum Mishap {
     Slow(Duration),
     /// No answer.
     Mute,
+    /// An answer without an octet.
+    Empty,
+    /// So many octets of data at most.
+    Short(usize),
     /// Half an answer, then the card is gone.
     Half,
     /// The card is gone.
@@ -87,13 +96,25 @@ impl fmt::Display for NoFault {
 
 impl std::error::Error for NoFault {}
 
+/// When a fault can strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The card gets power.
+    Power,
+    /// A command comes.
+    Command { instruction: Option<Instruction>, extended: bool },
+}
+
 impl Fault {
-    /// Whether it strikes now, at this command or (none) at power on. Counts.
-    pub(crate) fn strikes(&mut self, instruction: Option<Instruction>, power: bool) -> bool {
+    /// Whether it strikes now. Counts.
+    pub(crate) fn strikes(&mut self, moment: Moment) -> bool {
         let here = match self.at {
-            Place::Any => !power,
-            Place::Power => power,
-            Place::Command(command) => instruction == Some(command),
+            Place::Any => moment != Moment::Power,
+            Place::Power => moment == Moment::Power,
+            Place::Extended => matches!(moment, Moment::Command { extended: true, .. }),
+            Place::Command(command) => {
+                matches!(moment, Moment::Command { instruction: Some(found), .. } if found == command)
+            }
         };
         if here && self.after > 0 {
             self.after -= 1;
@@ -111,9 +132,10 @@ impl FromStr for Fault {
         let at = match words.next() {
             "any" => Place::Any,
             "power" => Place::Power,
+            "extended" => Place::Extended,
             name => match Instruction::named(name) {
                 Some(instruction) => Place::Command(instruction),
-                None => return Err(words.expected("any, power or the name of a command")),
+                None => return Err(words.expected("any, power, extended or the name of a command")),
             },
         };
         let (mut after, mut once) = (0, false);
@@ -129,6 +151,8 @@ impl FromStr for Fault {
                 }
                 "slow" => break Mishap::Slow(Duration::from_millis(words.number()?.into())),
                 "mute" => break Mishap::Mute,
+                "empty" => break Mishap::Empty,
+                "short" => break Mishap::Short(usize::try_from(words.number()?).unwrap_or_default()),
                 "half" => break Mishap::Half,
                 "remove" => break Mishap::Remove,
                 "swap" => break Mishap::Swap,
@@ -136,7 +160,7 @@ impl FromStr for Fault {
                 "flip" => break Mishap::Flip(usize::try_from(words.number()?).unwrap_or_default()),
                 "dead" => break Mishap::Dead,
                 _ => {
-                    let known = "after, once, status, slow, mute, half, remove, swap, reset, flip or dead";
+                    let known = "after, once, status, slow, mute, empty, short, half, remove, swap, reset, flip or dead";
                     return Err(words.expected(known));
                 }
             }
@@ -197,6 +221,8 @@ mod tests {
             ("sign slow 200", fault(sign, 0, false, Mishap::Slow(Duration::from_millis(200)))),
             ("power once dead", fault(Place::Power, 0, true, Mishap::Dead)),
             ("sign flip 9", fault(sign, 0, false, Mishap::Flip(9))),
+            ("extended empty", fault(Place::Extended, 0, false, Mishap::Empty)),
+            ("any short 64", fault(Place::Any, 0, false, Mishap::Short(64))),
         ] {
             assert_eq!(line.parse::<Fault>(), expected, "{line}");
         }

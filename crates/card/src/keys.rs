@@ -10,7 +10,7 @@ pub trait PrivateOperation {
 }
 
 /// An RSA private key.
-pub trait CardKey: Send {
+pub trait CardKey: Send + Sync {
     /// Octets of the modulus.
     fn modulus_octets(&self) -> usize;
 

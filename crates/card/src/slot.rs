@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Card, Command, Fault, Instruction, Mishap};
+use crate::{Card, Command, Fault, Instruction, Mishap, fault::Moment};
 
 /// A card, in the reader or out of it, with its faults.
 #[derive(Debug, Default)]
@@ -21,12 +21,14 @@ pub struct Reply {
     pub delay: Duration,
     /// The answer.
     pub answer: Contact,
+    /// What went wrong on the way.
+    pub mishap: Option<Mishap>,
 }
 
 /// What comes over the contacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contact {
-    /// A whole answer, two octets or more.
+    /// A whole answer: two octets or more, or none at all ([`Mishap::Empty`]).
     Answer(Vec<u8>),
     /// These octets of a longer answer; then the card is gone.
     Broken(Vec<u8>),
@@ -110,7 +112,7 @@ impl Slot {
     /// Power on: gives the answer to reset, or none when there is no card or a dead one.
     pub fn power_on(&mut self) -> Option<&[u8]> {
         self.reset();
-        self.is_dead = self.is_in && self.strike(None, true) == Some(Mishap::Dead);
+        self.is_dead = self.is_in && self.strike(Moment::Power) == Some(Mishap::Dead);
         self.atr()
     }
 
@@ -122,36 +124,39 @@ impl Slot {
 
     /// Carries a command to the card.
     pub fn transmit(&mut self, command: &[u8]) -> Reply {
-        let mut delay = Duration::ZERO;
-        let answer = self.contact(command, &mut delay);
+        let mishap = if self.is_in { self.mishap(command) } else { Some(Mishap::Remove) };
+        let delay = if let Some(Mishap::Slow(time)) = mishap { time } else { Duration::ZERO };
+        let answer = self.contact(command, mishap);
         if matches!(answer, Contact::Broken(_) | Contact::Removed) {
             self.eject();
         }
-        Reply { delay, answer }
+        Reply { delay, answer, mishap }
     }
 
-    fn contact(&mut self, command: &[u8], delay: &mut Duration) -> Contact {
-        if !self.is_in {
-            return Contact::Removed;
-        }
+    fn mishap(&mut self, command: &[u8]) -> Option<Mishap> {
         let parsed = Command::parse(command).ok();
         // The question for the tries left is no VERIFY with a PIN: clients ask it before they know what to do.
         let asks = |parsed: &Command| parsed.ins == 0x20 && parsed.data.is_empty();
         let instruction = parsed
             .filter(|parsed| !asks(parsed))
             .and_then(|parsed| Instruction::of(parsed.class, parsed.ins).ok());
-        let mishap = self.strike(instruction, false);
+        let extended = matches!(command, [_, _, _, _, 0, _, _, ..]);
+        self.strike(Moment::Command { instruction, extended })
+    }
+
+    fn contact(&mut self, command: &[u8], mishap: Option<Mishap>) -> Contact {
         match mishap {
             Some(Mishap::Status(status)) => return Contact::Answer(status.octets().to_vec()),
             Some(Mishap::Mute) => return Contact::Silence,
+            Some(Mishap::Empty) => return Contact::Answer(Vec::new()),
             Some(Mishap::Remove) => return Contact::Removed,
             Some(Mishap::Swap) => {
                 std::mem::swap(&mut self.card, &mut self.other);
                 self.reset();
             }
             Some(Mishap::Reset) => self.reset(),
-            Some(Mishap::Slow(time)) => *delay = time,
-            Some(Mishap::Half | Mishap::Flip(_) | Mishap::Dead) | None => {}
+            Some(Mishap::Half | Mishap::Short(_) | Mishap::Slow(_) | Mishap::Flip(_) | Mishap::Dead)
+            | None => {}
         }
         let Some(card) = &mut self.card else { return Contact::Removed };
         let mut answer = card.transmit(command);
@@ -159,6 +164,10 @@ impl Slot {
             Some(Mishap::Half) => {
                 answer.truncate(answer.len() / 2);
                 return Contact::Broken(answer);
+            }
+            Some(Mishap::Short(most)) => {
+                let length = answer.len().saturating_sub(2);
+                answer.drain(most.min(length)..length);
             }
             Some(Mishap::Flip(bit)) => {
                 let length = answer.len().saturating_sub(2);
@@ -172,8 +181,8 @@ impl Slot {
     }
 
     /// The fault that happens now. One that happens once is gone afterwards.
-    fn strike(&mut self, instruction: Option<Instruction>, power: bool) -> Option<Mishap> {
-        let place = self.faults.iter_mut().position(|fault| fault.strikes(instruction, power))?;
+    fn strike(&mut self, moment: Moment) -> Option<Mishap> {
+        let place = self.faults.iter_mut().position(|fault| fault.strikes(moment))?;
         let fault = self.faults.get(place)?.clone();
         if fault.once {
             self.faults.remove(place);

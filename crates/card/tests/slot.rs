@@ -38,6 +38,18 @@ fn status_words_sticky_and_once() {
 }
 
 #[test]
+fn answers_are_short_or_empty() {
+    let mut slot = slot("read-binary short 4");
+    send(&mut slot, SELECT_JPKI);
+    assert_eq!(send(&mut slot, "00b0860020"), answer("4a504b499000"));
+    assert_eq!(send(&mut slot, "00b0860002"), answer("4a509000"), "what is shorter stays");
+    slot.clear();
+    slot.add("extended empty".parse().unwrap());
+    assert_eq!(send(&mut slot, "00b08600000002"), answer(""));
+    assert_eq!(send(&mut slot, "00b0860002"), answer("4a509000"), "short lengths are not extended");
+}
+
+#[test]
 fn removal_ends_the_session() {
     for fault in ["read-binary once remove", "read-binary once half"] {
         let mut slot = slot(fault);

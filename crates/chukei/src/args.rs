@@ -6,6 +6,7 @@ use chukei_evidence::Lang;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::card::{CardArgs, MockCard};
+use crate::login::LoginArgs;
 use crate::say::{Exit, Say, catalogue};
 
 #[derive(Parser)]
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     World(World),
     Mock(Mock),
     Card(CardArgs),
+    Terminal(Terminal),
+    Login(LoginArgs),
     Doctor(Doctor),
     List(List),
     Run(Run),
@@ -84,6 +87,22 @@ pub(crate) enum Who {
 }
 
 #[derive(Args)]
+pub(crate) struct Terminal {
+    #[arg(value_enum)]
+    pub(crate) task: Task,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: String,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) authority: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Task {
+    Read,
+    Login,
+}
+
+#[derive(Args)]
 pub(crate) struct Doctor {
     #[arg(long, value_name = "FILE", default_value = "sut.toml")]
     pub(crate) sut: PathBuf,
@@ -119,7 +138,7 @@ pub(crate) struct Run {
     pub(crate) card: RunCard,
 }
 
-/// A card in place of a description.
+/// A card or a terminal in place of a description.
 #[derive(Args)]
 pub(crate) struct RunCard {
     #[arg(long, value_name = "PROFILE", conflicts_with = "sut")]
@@ -130,6 +149,8 @@ pub(crate) struct RunCard {
     pub(crate) image: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "profile")]
     pub(crate) pins: Option<PathBuf>,
+    #[arg(long, value_name = "COMMAND", requires = "reader", conflicts_with_all = ["image", "pins"])]
+    pub(crate) client: Option<String>,
     #[arg(long, value_name = "FEATURE", requires = "profile")]
     pub(crate) claim: Vec<String>,
 }

@@ -108,7 +108,7 @@ pub(crate) fn mock(asked: &MockCard, say: &Say) -> Result<Exit, Failure> {
     let script = asked.script.as_deref().map(read_script).transpose()?.unwrap_or_default();
     let device = Arc::new(Device::new(Slot::with(card)));
     if let Some(path) = &asked.trace {
-        device.trace(Trace::to(path).map_err(|error| Failure::write(path, &error))?);
+        device.watch(Trace::to(path).map_err(|error| Failure::write(path, &error))?);
     }
     let to_stop = Arc::clone(&device);
     let _ = ctrlc::set_handler(move || to_stop.stop());

@@ -12,7 +12,7 @@ use std::{
 use crate::say::{Exit, Failure};
 use chukei_conformance::{self as conformance, Case, SelectError, Stage};
 use chukei_evidence::{Product, Recorder, Transcript};
-use chukei_harness::{Clock, Contacts, Face, Limits, Pins, Setup, Sut, Terminal, World};
+use chukei_harness::{Clock, Contacts, Counter, Face, Limits, Pins, Setup, Sut, Terminal, Visitor, World};
 
 /// What to run.
 pub(crate) struct Order<'o> {
@@ -96,6 +96,33 @@ pub(crate) fn play_card(
     let whole = conformance::run(Stage::Terminal(&terminal), cases, order.seed, &STOP, progress);
     let failure = terminal.record().failure();
     let transcript = terminal.close(whole).map_err(|error| record(&error))?;
+    match failure {
+        Some(error) => Err(record(&error)),
+        None => Ok(transcript),
+    }
+}
+
+/// Plays the visits with a terminal and records what happens, as [`play`] does with a party.
+///
+/// # Errors
+/// A fault of the recording. A run that was stopped gives an incomplete transcript.
+pub(crate) fn play_terminal(
+    sut: &Sut,
+    counter: Box<dyn Counter>,
+    order: &Order<'_>,
+    cases: &[&'static Case],
+    sink: Option<Box<dyn Write + Send>>,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Transcript, Failure> {
+    let clock = order.epoch.map_or(Clock::Machine, Clock::virtual_from);
+    let seed_and_epoch = (order.seed, clock.now());
+    let world = chukei_evidence::World::default();
+    let header = conformance::header(sut.profile, &sut.claims, &sut.product, &world, seed_and_epoch, cases);
+    let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
+    let visitor = Visitor::new(counter, clock, order.seed, recorder);
+    let whole = conformance::run(Stage::Visitor(&visitor), cases, order.seed, &STOP, progress);
+    let failure = visitor.record().failure();
+    let transcript = visitor.close(whole).map_err(|error| record(&error))?;
     match failure {
         Some(error) => Err(record(&error)),
         None => Ok(transcript),

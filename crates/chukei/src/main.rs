@@ -5,18 +5,22 @@
 
 mod args;
 mod card;
+mod client;
 mod contacts;
 mod cosign;
+mod counter;
 mod engine;
 mod explain;
 mod ledger;
 mod list;
+mod login;
 mod mapping;
 mod mock;
 mod run;
 mod say;
 mod self_test;
 mod show;
+mod token;
 mod verify;
 mod world;
 
@@ -38,6 +42,8 @@ fn dispatch(arguments: Arguments, say: &Say) -> Result<Exit, say::Failure> {
         Command::World(asked) => world::make(&asked, say),
         Command::Mock(asked) => mock::run(asked, say),
         Command::Card(asked) => card::run(&asked, say),
+        Command::Terminal(asked) => client::run(&asked, say),
+        Command::Login(asked) => login::run(&asked, say),
         Command::Doctor(asked) => run::doctor(&asked, say),
         Command::List(asked) => list::list(&asked, say),
         Command::Run(asked) => run::run(&asked, say),

@@ -9,11 +9,12 @@ use std::{
 use chukei_evidence::{
     Baseline, BundleKey, Date, Measured, Model, Secrets, Transcript, Trust, judge, pack, sha256_hex,
 };
-use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, World};
+use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, TerminalPlace, World};
 use chukei_report::Report;
 
 use crate::{
     args, contacts,
+    counter::{Booth, Cards, Process},
     engine::{self, Order},
     say::{Exit, Failure, Say, catalogue},
 };
@@ -42,7 +43,7 @@ pub(crate) fn run(asked: &args::Run, say: &Say) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// The description of a card, from the command line. It is written beside the outputs, for `replay`.
+/// The description of a card or a terminal, from the command line. It is written beside the outputs, for `replay`.
 fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     let Some(profile) = &asked.card.profile else { return Ok(None) };
     let quoted = |text: &str| toml::Value::from(text).to_string();
@@ -50,17 +51,24 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         quoted(&absolute.display().to_string())
     };
-    let (name, place) = match (&asked.card.reader, &asked.card.image) {
-        (Some(reader), _) => (format!("card in {reader}"), format!("reader = {}", quoted(reader))),
-        (None, Some(image)) => (format!("card {}", image.display()), format!("image = {}", path(image))),
-        (None, None) => {
+    let card = &asked.card;
+    let (name, place) = match (&card.client, &card.reader, &card.image) {
+        (Some(client), Some(reader), _) => {
+            let place = format!("[terminal]\nclient = {}\nreader = {}", quoted(client), quoted(reader));
+            (client.clone(), place)
+        }
+        (_, Some(reader), _) => (format!("card in {reader}"), format!("[card]\nreader = {}", quoted(reader))),
+        (_, None, Some(image)) => {
+            (format!("card {}", image.display()), format!("[card]\nimage = {}", path(image)))
+        }
+        (_, None, None) => {
             return Err(Failure::new(Exit::Usage, "run.no-card", [""; 0]).fix("run.no-card-fix", [""; 0]));
         }
     };
     let claims: Vec<String> = asked.card.claim.iter().map(|claim| quoted(claim)).collect();
     let pins = asked.card.pins.as_deref().map(|pins| format!("pins = {}\n", path(pins)));
     let text = format!(
-        "{MADE}profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"–\"\nname = {}\nversion = \"–\"\n\n[card]\n{place}\n{}",
+        "{MADE}profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"–\"\nname = {}\nversion = \"–\"\n\n{place}\n{}",
         quoted(profile),
         claims.join(", "),
         quoted(&name),
@@ -107,6 +115,13 @@ pub(crate) fn doctor(asked: &args::Doctor, say: &Say) -> Result<Exit, Failure> {
         say.result(say.text("doctor.ready", [asked.sut.display().to_string()]));
         return Ok(Exit::Conformant);
     }
+    if let Some(place) = &sut.terminal {
+        let scratch = tempfile::tempdir().map_err(|error| Failure::write(Path::new("TMPDIR"), &error))?;
+        drop(Booth::open(place, Cards::new(1, today_seconds(None)), scratch.path())?);
+        say.result(say.text("terminal.seen", [place.reader.as_str()]));
+        say.result(say.text("doctor.ready", [asked.sut.display().to_string()]));
+        return Ok(Exit::Conformant);
+    }
     let health = sut.examine(engine::limits());
     for line in &health.sound {
         say.result(format_args!("✓ {}", catalogue().say(line, say.lang)));
@@ -131,7 +146,8 @@ fn run_order(
 ) -> Result<Exit, Failure> {
     let cases = engine::chosen(sut, order.select)?;
     let card = sut.card.as_ref().map(inserted).transpose()?;
-    let health = if card.is_some() { Examination::default() } else { sut.examine(order.limits) };
+    let has_world = card.is_none() && sut.terminal.is_none();
+    let health = if has_world { sut.examine(order.limits) } else { Examination::default() };
     if let Some(fault) = health.faults.first() {
         for other in health.faults.iter().skip(1) {
             say.failure(&Failure::setup(other, &file.display().to_string()));
@@ -139,6 +155,7 @@ fn run_order(
         return Err(Failure::setup(fault, &file.display().to_string()));
     }
     fs::create_dir_all(out).map_err(|error| Failure::write(out, &error))?;
+    let booth = sut.terminal.as_ref().map(|place| booth(place, order, out)).transpose()?;
     let partial = out.join(PARTIAL);
     let sink = File::create(&partial).map_err(|error| Failure::write(&partial, &error))?;
     say.note(say.text("run.begins", [sut.profile.name.to_owned(), cases.len().to_string()]));
@@ -147,6 +164,8 @@ fn run_order(
     let sink = Box::new(BufWriter::new(sink));
     let transcript = if let Some(card) = card {
         engine::play_card(sut, card, order, &cases, Some(sink), &progress)?
+    } else if let Some(booth) = booth {
+        engine::play_terminal(sut, Box::new(booth), order, &cases, Some(sink), &progress)?
     } else {
         let world =
             World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()))?;
@@ -178,6 +197,11 @@ fn run_order(
 /// The card under test, and its PINs.
 fn inserted(place: &CardPlace) -> Result<(Box<dyn Contacts>, Pins), Failure> {
     Ok((contacts::open(place)?, contacts::pins(place.pins.as_deref())?))
+}
+
+/// The terminal under test, with its reader and its cards. They are good at the time of the machine, as it is.
+fn booth(place: &TerminalPlace, order: &Order<'_>, out: &Path) -> Result<Booth<Process>, Failure> {
+    Booth::open(place, Cards::new(order.seed, today_seconds(order.epoch)), out)
 }
 
 /// What a run leaves.
@@ -255,8 +279,8 @@ fn key(file: Option<&Path>, seed: u64) -> Result<BundleKey, Failure> {
 /// Private keys of the world folder: none of them may stand in evidence.
 fn secrets(sut: &Sut) -> Secrets {
     let mut secrets = Secrets::default();
-    if sut.card.is_some() {
-        return secrets; // the suite has no key for a card
+    if sut.card.is_some() || sut.terminal.is_some() {
+        return secrets; // the suite has no key for a card, and a terminal has none
     }
     let folders = fs::read_dir(sut.world.join("keys")).into_iter().flatten().flatten();
     let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
@@ -273,5 +297,9 @@ fn secrets(sut: &Sut) -> Secrets {
 }
 
 fn today(epoch: Option<i64>) -> Date {
-    Date::of(epoch.unwrap_or_else(|| chukei_harness::Clock::Machine.now()))
+    Date::of(today_seconds(epoch))
+}
+
+fn today_seconds(epoch: Option<i64>) -> i64 {
+    epoch.unwrap_or_else(|| chukei_harness::Clock::Machine.now())
 }

@@ -3,6 +3,7 @@
 
 mod cards;
 mod stubs;
+mod terminals;
 
 use std::{
     collections::BTreeSet,
@@ -67,7 +68,8 @@ pub(crate) fn run(asked: &args::SelfTest, say: &Say) -> Result<Exit, Failure> {
         std::fs::write(&path, &stubs).map_err(|error| Failure::write(&path, &error))?;
     }
     say.note(say.text("self-test.stubs", [stubs::COUNT.to_string()]));
-    let switches = tried? + cards::switches(&mut killed, &mut faults)?;
+    let switches =
+        tried? + cards::switches(&mut killed, &mut faults)? + terminals::switches(&mut killed, &mut faults)?;
     for judge in conformance::registry().judges.iter().filter(|judge| !killed.contains(judge.sentence.id)) {
         faults.push(format!("no mutant of a transcript and no fault switch kills {}", judge.id));
     }
@@ -101,7 +103,7 @@ pub(crate) fn matrix(say: &Say) -> Result<String, Failure> {
 
 /// Profiles of the reference, in the order of its transcripts.
 fn profiles() -> impl Iterator<Item = &'static str> {
-    ROLES.into_iter().map(|(profile, _)| profile).chain([cards::PROFILE])
+    ROLES.into_iter().map(|(profile, _)| profile).chain([cards::PROFILE, terminals::PROFILE])
 }
 
 /// The reference in every role; it has to be conformant.
@@ -119,6 +121,7 @@ fn reference(scratch: &Scratch, faults: &mut Vec<String>, say: &Say) -> Result<V
     });
     let mut golden = played.into_iter().collect::<Result<Vec<_>, _>>()?;
     golden.push(cards::reference()?);
+    golden.push(terminals::reference()?);
     for (played, profile) in golden.iter().zip(profiles()) {
         let model = judge(played, conformance::registry());
         if model.standing != Standing::Conformant {
@@ -351,6 +354,7 @@ impl Scratch {
             endpoints: std::collections::BTreeMap::new(),
             world: self.folder.path().join(format!("world-{worker}")),
             card: None,
+            terminal: None,
             control: handle.control().and_then(|url| Endpoint::parse(&url)),
             text: String::new(),
         };

@@ -121,14 +121,46 @@ pub enum What {
         /// What came back.
         answer: Body,
     },
-    /// The suite reset the card.
+    /// A card was put into the reader of the product, or stands in the place of the one before, without notice.
+    Inserted {
+        /// What it is: `sound`, or what is wrong with it from its issue on; `other` is the card of another person.
+        card: String,
+        /// What is to go wrong with it, as `chukei mock card` is told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
+    },
+    /// The card is out of the reader.
+    Removed,
+    /// The product began a visit: it was given a task, and somebody who enters PINs.
+    Started {
+        /// The task, as chapter 61 names it.
+        task: String,
+        /// What the person enters, in order, when asked for a PIN.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        entries: Vec<Pin>,
+    },
+    /// The product ended a visit.
+    Ended {
+        /// Exit status; none when it did not end by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit: Option<i32>,
+        /// What it showed last. The octets of a PIN are not recorded: each is `*`.
+        shown: Body,
+        /// Whether it showed a PIN.
+        #[serde(default, skip_serializing_if = "is_false")]
+        shows_pin: bool,
+    },
+    /// The card was reset: by the suite, or by the reader that a product uses.
     Reset {
         /// Number of the exchange.
         exchange: u32,
         /// Its answer to reset (ATR), in hexadecimal digits; empty when none came.
         atr: Body,
+        /// Whether the card lost its state by itself, and nobody was told.
+        #[serde(default, skip_serializing_if = "is_false")]
+        silent: bool,
     },
-    /// The suite sent a command to the card; [`Responded`](What::Responded) or [`NoAnswer`](What::NoAnswer) has the same
+    /// The suite, or the product, sent a command to the card; [`Responded`](What::Responded) or [`NoAnswer`](What::NoAnswer) has the same
     /// number.
     Command {
         /// Number of the exchange.
@@ -230,7 +262,8 @@ impl What {
             | Self::Replied { body, .. }
             | Self::Reset { atr: body, .. }
             | Self::Command { apdu: body, .. }
-            | Self::Responded { apdu: body, .. } => vec![body],
+            | Self::Responded { apdu: body, .. }
+            | Self::Ended { shown: body, .. } => vec![body],
             Self::Control { request, answer, .. } => vec![request, answer],
             _ => Vec::new(),
         }

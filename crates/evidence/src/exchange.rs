@@ -119,6 +119,8 @@ pub struct Control<'t> {
 pub struct Apdu<'t> {
     /// The event of the command or reset.
     pub seq: u32,
+    /// Whether it is a reset that nobody was told of.
+    pub silent: bool,
     /// The command in hexadecimal digits, `**` for each octet of a PIN; none for a reset.
     pub command: Option<&'t str>,
     /// Which PIN was entered.
@@ -373,12 +375,13 @@ impl<'t> Exchange<'t> {
             })
         };
         events.iter().filter_map(move |event| match &event.what {
-            What::Reset { atr, .. } => {
+            What::Reset { atr, silent, .. } => {
                 let answer = atr.text().filter(|atr| !atr.is_empty()).map(|atr| (event.seq, atr));
-                Some(Apdu { seq: event.seq, command: None, pin: None, answer })
+                Some(Apdu { seq: event.seq, silent: *silent, command: None, pin: None, answer })
             }
             What::Command { exchange, apdu, pin } => {
-                Some(Apdu { seq: event.seq, command: apdu.text(), pin: *pin, answer: answer(*exchange) })
+                let answer = answer(*exchange);
+                Some(Apdu { seq: event.seq, silent: false, command: apdu.text(), pin: *pin, answer })
             }
             _ => None,
         })

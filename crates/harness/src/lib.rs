@@ -2,7 +2,7 @@
 //!
 //! * [`message`]: the suite's own messages, valid by default, every part a field to bend; [`kit`]: where each starts.
 //! * [`face`]: the suite as all counterparts of the product, over mutual TLS; everything is recorded.
-//! * [`terminal`]: the suite as the terminal that a card is in.
+//! * [`terminal`]: the suite as the terminal that a card is in; [`visitor`]: as the person who uses a terminal.
 //! * [`world`] and [`people`]: the folder that `chukei world` makes.
 //! * [`sut`] and [`doctor`]: the description of a product, and what is wrong with a set-up ([`setup`]).
 //! * [`seed`] and [`clock`]: what would else be random.
@@ -23,6 +23,7 @@ pub mod seed;
 pub mod setup;
 pub mod sut;
 pub mod terminal;
+pub mod visitor;
 pub mod wire;
 pub mod world;
 
@@ -34,7 +35,8 @@ pub use message::{Draft, Envelope, Input};
 pub use record::{Broken, Record};
 pub use seed::Ids;
 pub use setup::{Fix, Setup};
-pub use sut::{CardPlace, Sut};
+pub use sut::{CardPlace, Sut, TerminalPlace};
 pub use terminal::{Contacts, Pins, Terminal};
+pub use visitor::{Counter, Task, Visit, Visitor};
 pub use wire::{Endpoint, Limits, Reply, Response};
 pub use world::World;

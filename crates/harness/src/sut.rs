@@ -29,10 +29,12 @@ pub struct Sut {
     pub product: Product,
     /// Endpoints that differ from the world's, by role of the URL.
     pub endpoints: BTreeMap<String, Endpoint>,
-    /// The world folder; empty for a card.
+    /// The world folder; empty for a card or a terminal.
     pub world: PathBuf,
     /// Where the card is, when the product is one.
     pub card: Option<CardPlace>,
+    /// How the terminal is started, when the product is one.
+    pub terminal: Option<TerminalPlace>,
     /// Base of the test-control API, if it has one.
     pub control: Option<Endpoint>,
     /// The file as it is written: it holds no secrets, because there is no key for one.
@@ -50,10 +52,20 @@ pub struct CardPlace {
     pub pins: Option<PathBuf>,
 }
 
+/// How a terminal is started, and where its reader takes cards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TerminalPlace {
+    /// The command; the task follows as its last argument.
+    pub client: String,
+    /// Name of a reader of our PC/SC driver, the path of its socket, or vpcd's address.
+    pub reader: String,
+}
+
 /// Tables with their keys. A name that is not here is a mistake.
 const KEYS: &[(&str, &[&str])] = &[
-    ("", &["card", "claims", "control", "endpoints", "product", "profile", "world"]),
+    ("", &["card", "claims", "control", "endpoints", "product", "profile", "terminal", "world"]),
     ("card", &["image", "pins", "reader"]),
+    ("terminal", &["client", "reader"]),
     ("product", &["build", "name", "vendor", "version"]),
     ("endpoints", &["disclosure", "history", "linkage", "mapping"]),
     ("world", &["dir", "party"]),
@@ -93,8 +105,11 @@ impl Sut {
         })?;
         let product = root.table("product")?.ok_or_else(|| file.lacking("", "product", 0..0))?;
         let card = card(&root, profile, folder)?;
+        let terminal = terminal(&root, profile)?;
         let (party, dir) = if card.is_some() {
             ("card".to_owned(), PathBuf::new())
+        } else if terminal.is_some() {
+            ("terminal".to_owned(), PathBuf::new())
         } else {
             let world = root.table("world")?.ok_or_else(|| file.lacking("", "world", 0..0))?;
             (world.text("party")?.into_inner(), folder.join(world.text("dir")?.get_ref()))
@@ -113,6 +128,7 @@ impl Sut {
             endpoints: endpoints(&root)?,
             world: dir,
             card,
+            terminal,
             control: match root.table("control")? {
                 Some(control) => Some(file.url(&control.text("url")?)?),
                 None => None,
@@ -133,17 +149,25 @@ fn claims(root: &Table<'_>, profile: &'static Profile) -> Result<Vec<&'static st
     Ok(claims)
 }
 
-/// A card has a place, and nothing else has one.
+/// The table that a product of this role has, and nothing else has.
+fn own<'t>(root: &'t Table<'t>, profile: &Profile, role: Role) -> Result<Option<Table<'t>>, Setup> {
+    let name = role.name();
+    match (root.table(name)?, profile.roles.contains(&role)) {
+        (table @ Some(_), true) => Ok(table),
+        (None, false) => Ok(None),
+        (None, true) => Err(root.file.lacking("", name, 0..0)),
+        (Some(table), false) => Err(root.file.unknown("setup.sut.key", name, &["world"], table.span)),
+    }
+}
+
+fn terminal(root: &Table<'_>, profile: &Profile) -> Result<Option<TerminalPlace>, Setup> {
+    let Some(table) = own(root, profile, Role::Terminal)? else { return Ok(None) };
+    let text = |key| table.text(key).map(Spanned::into_inner);
+    Ok(Some(TerminalPlace { client: text("client")?, reader: text("reader")? }))
+}
+
 fn card(root: &Table<'_>, profile: &Profile, folder: &Path) -> Result<Option<CardPlace>, Setup> {
-    let is_card = profile.roles.contains(&Role::Card);
-    let table = match root.table("card")? {
-        Some(table) if is_card => table,
-        None if !is_card => return Ok(None),
-        None => return Err(root.file.lacking("", "card", 0..0)),
-        Some(table) => {
-            return Err(root.file.unknown("setup.sut.key", "card", &["world"], table.span));
-        }
-    };
+    let Some(table) = own(root, profile, Role::Card)? else { return Ok(None) };
     let path = |key| table.optional(key).map(|path| path.map(|path| folder.join(path.get_ref())));
     let place = CardPlace {
         reader: table.optional("reader")?.map(Spanned::into_inner),
@@ -191,6 +215,7 @@ impl File<'_> {
         let write = match (table, key) {
             ("", "product") => "[product]\nvendor = \"…\"\nname = \"…\"\nversion = \"…\"".to_owned(),
             ("", "card") => "[card]\nreader = \"…\"".to_owned(),
+            ("", "terminal") => "[terminal]\nclient = \"…\"\nreader = \"…\"".to_owned(),
             ("", "world") => "[world]\ndir = \"world\"\nparty = \"insurer-b\"".to_owned(),
             _ => format!("{key} = \"…\""),
         };
@@ -308,6 +333,25 @@ party = "insurer-b"
             "setup.sut.lacking (card.reader)"
         );
         assert_eq!(fault(&format!("{SOUND}[card]\nreader = \"R\"\n")).0, "setup.sut.key (card, world)");
+    }
+
+    #[test]
+    fn a_terminal_has_a_command_in_place_of_a_world() {
+        let head = SOUND.split("[world]").next().unwrap().replace("responder@1.0", "terminal@1.0");
+        let sut = Sut::parse(&format!("{head}[terminal]\nclient = \"c\"\nreader = \"R\"\n"), Path::new("/x"));
+        let sut = sut.unwrap();
+        let place = TerminalPlace { client: "c".into(), reader: "R".into() };
+        assert_eq!((sut.terminal, sut.product.party.as_str()), (Some(place), "terminal"));
+        assert_eq!(fault(&head).0, "setup.sut.lacking (terminal)");
+        let (what, place, fix) = fault(&format!("{head}[terminal]\nreader = \"R\"\n"));
+        assert_eq!(
+            (what.as_str(), place.is_some(), fix),
+            ("setup.sut.lacking (terminal.client)", true, Some(Fix::Write("client = \"…\"".into())))
+        );
+        assert_eq!(
+            fault(&format!("{SOUND}[terminal]\nclient = \"c\"\n")).0,
+            "setup.sut.key (terminal, world)"
+        );
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Terminal {
     pub fn reset(&self) {
         let exchange = self.record.next_exchange();
         let atr = lock(&self.contacts).reset().unwrap_or_default();
-        self.record.add(What::Reset { exchange, atr: Body::from(hex(&atr)) });
+        self.record.add(What::Reset { exchange, atr: Body::from(hex(&atr)), silent: false });
     }
 
     /// Sends a command.

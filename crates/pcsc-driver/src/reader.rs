@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -30,8 +31,13 @@ pub(crate) struct Reader {
 #[derive(Default)]
 struct State {
     card: Option<Arc<UnixStream>>,
-    /// A card was lost, and pcscd has not been told.
+    /// A card was lost, and the thread that follows the reader has not been told.
     lost: bool,
+    /// The thread that follows the reader: it asks, then waits, then asks.
+    follower: Option<ThreadId>,
+    /// What it was answered since it last waited: anything, and that a card is in.
+    answered: bool,
+    answered_in: bool,
     atr: Vec<u8>,
 }
 
@@ -53,13 +59,23 @@ impl Reader {
         Ok(Self { path: path.to_owned(), listener, state: Mutex::default(), bell: UnixStream::pair()? })
     }
 
-    /// Whether a card is in. A removal is told once, even if the next card is there already.
+    /// Whether a card is in. A removal is told to the thread that follows the reader, even if the next card is there
+    /// already: until then no card is in, whoever asks and however often. (pcscd asks before each change of power too.)
     pub(crate) fn is_present(&self) -> bool {
         let mut state = self.lock();
+        let is_in = self.look(&mut state);
+        if state.follower.is_none_or(|follower| follower == thread::current().id()) {
+            state.answered = true;
+            state.answered_in |= is_in;
+        }
+        is_in
+    }
+
+    fn look(&self, state: &mut State) -> bool {
         if state.card.as_ref().is_some_and(|card| has_hung_up(card)) {
             state.lose();
         }
-        if std::mem::take(&mut state.lost) {
+        if state.lost {
             return false;
         }
         if state.card.is_none() {
@@ -100,23 +116,30 @@ impl Reader {
         self.lock().atr.clone()
     }
 
-    /// Carries a command to the card; its answer has two octets or more.
+    /// Carries a command to the card; its answer has two octets or more. A card may also answer nothing at all, as it looks
+    /// over vpcd when it has just gone: what a client makes of that is the client's affair.
     pub(crate) fn transmit(&self, command: &[u8]) -> Result<Vec<u8>, Gone> {
         let mut state = self.lock();
         state.send(command)?;
         let answer = state.receive()?;
-        if answer.len() < 2 {
+        if answer.len() == 1 {
             state.lose();
             return Err(Gone);
         }
         Ok(answer)
     }
 
-    /// Waits until a card comes or goes, or somebody rings.
+    /// Waits until a card comes or goes, or somebody rings. Only the thread that follows the reader waits.
     pub(crate) fn wait(&self, timeout: Duration) {
-        let card = match &*self.lock() {
-            State { lost: true, .. } => return,
-            State { card, .. } => card.clone(),
+        let card = {
+            let mut state = self.lock();
+            state.follower = Some(thread::current().id());
+            let is_told = std::mem::take(&mut state.answered) && !std::mem::take(&mut state.answered_in);
+            if state.lost && !is_told {
+                return;
+            }
+            state.lost = false;
+            state.card.clone()
         };
         let mut fds = vec![PollFd::new(&self.bell.1, PollFlags::IN)];
         match &card {
@@ -228,13 +251,21 @@ mod tests {
         assert_eq!(reader.power_on(false), Ok(vec![0x3b, 0]));
         assert_eq!(reader.atr(), [0x3b, 0]);
         assert_eq!(reader.transmit(&[0; 4]), Ok(vec![0x90, 0]));
-        let second = card(&reader, vec![vec![]; 2]);
+        let second = card(&reader, vec![vec![], vec![], vec![0x90]]);
         assert_eq!(reader.transmit(&[0; 4]), Err(Gone), "removed in the middle");
         first.join().unwrap();
         assert!(!reader.is_present(), "the removal is told, although another card waits");
+        assert!(!reader.is_present(), "to everybody who asks");
+        reader.wait(Duration::from_secs(60));
+        assert!(
+            !reader.is_present(),
+            "and once more to who has followed, and had been told that a card is in"
+        );
+        reader.wait(Duration::from_secs(60));
         assert!(reader.is_present());
         assert_eq!(reader.power_on(true), Err(Gone), "dead");
         assert!(reader.is_present(), "and still in");
+        assert_eq!(reader.transmit(&[0; 4]), Ok(vec![]), "no octet");
         assert_eq!(reader.transmit(&[0; 4]), Err(Gone), "an answer without status");
         second.join().unwrap();
     }

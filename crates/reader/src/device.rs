@@ -13,25 +13,47 @@ use std::time::Duration;
 use chukei_card::{Contact, Reply, Slot};
 
 use crate::frames::{self, GET_ATR, POWER_OFF, POWER_ON, RESET};
-use crate::trace::Trace;
 
 /// How often a driver that is not there yet is looked for.
 const RETRY: Duration = Duration::from_millis(20);
 /// How long a card that was taken out of vpcd stays out at least: pcscd looks every 400 ms. Our driver needs no look.
 const OUT: Duration = Duration::from_millis(500);
 
+/// What passes at a reader.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A driver has taken up the card.
+    In,
+    /// The driver has lost it.
+    Out,
+    /// The card got power; its answer to reset, none if it is dead.
+    PowerOn(Option<&'a [u8]>),
+    /// The card has no power any more.
+    PowerOff,
+    /// The card was reset; its answer to reset.
+    Reset(Option<&'a [u8]>),
+    /// A command, and what came of it.
+    Command(&'a [u8], &'a Reply),
+}
+
+/// Somebody who looks on. The reader waits until he has seen.
+pub trait Watch: Send {
+    /// Sees one thing.
+    fn see(&mut self, seen: &Seen<'_>);
+}
+
 /// A reader with its card. One thread serves it, others move it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Device {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     slot: Slot,
     link: Option<Link>,
-    trace: Option<Trace>,
+    watch: Option<Box<dyn Watch>>,
     is_over: bool,
 }
 
@@ -76,9 +98,9 @@ impl Device {
         Self { state: Mutex::new(State { slot, ..State::default() }), changed: Condvar::new() }
     }
 
-    /// Writes down everything that passes from now on.
-    pub fn trace(&self, trace: Trace) {
-        self.lock().trace = Some(trace);
+    /// Shows somebody everything that passes from now on.
+    pub fn watch(&self, watch: impl Watch + 'static) {
+        self.lock().watch = Some(Box::new(watch));
     }
 
     /// Does something with card and faults. A card that is out afterwards is out for pcscd too.
@@ -92,13 +114,19 @@ impl Device {
         done
     }
 
+    /// Gives the card power, as every transport does; its answer to reset, or none when it is out or dead.
+    pub fn power_on(&self) -> Option<Vec<u8>> {
+        let mut state = self.lock();
+        let atr = state.slot.power_on().map(<[u8]>::to_vec);
+        state.show(&Seen::PowerOn(atr.as_deref()));
+        atr
+    }
+
     /// Carries a command to the card, as every transport does. Waiting is left to the caller.
     pub fn transmit(&self, command: &[u8]) -> Reply {
         let mut state = self.lock();
         let reply = state.slot.transmit(command);
-        if let Some(trace) = &mut state.trace {
-            trace.command(command, &reply.answer);
-        }
+        state.show(&Seen::Command(command, &reply));
         reply
     }
 
@@ -147,7 +175,7 @@ impl Device {
             return Err(io::ErrorKind::NotConnected.into());
         }
         state.link = Some(link.try_clone()?);
-        state.note("in the reader");
+        state.show(&Seen::In);
         Ok(())
     }
 
@@ -155,16 +183,18 @@ impl Device {
         while let Some(frame) = link.read()? {
             match *frame.as_slice() {
                 [] => {}
-                [POWER_OFF | RESET] => {
+                [POWER_OFF] => {
                     let mut state = self.lock();
                     state.slot.reset();
-                    state.note(if frame == [RESET] { "reset" } else { "power off" });
+                    state.show(&Seen::PowerOff);
                 }
-                [POWER_ON] => {
+                [RESET] => {
                     let mut state = self.lock();
-                    let is_alive = state.slot.power_on().is_some();
-                    state.note(if is_alive { "power on" } else { "power on: dead" });
+                    state.slot.reset();
+                    let atr = state.slot.atr().map(<[u8]>::to_vec);
+                    state.show(&Seen::Reset(atr.as_deref()));
                 }
+                [POWER_ON] => drop(self.power_on()),
                 [GET_ATR] => {
                     let atr = self.lock().slot.atr().map(<[u8]>::to_vec);
                     match atr {
@@ -176,9 +206,13 @@ impl Device {
                     }
                 }
                 _ => {
-                    let Reply { delay, answer } = self.transmit(&frame);
+                    let Reply { delay, answer, .. } = self.transmit(&frame);
                     thread::sleep(delay);
                     match answer {
+                        // vpcd, and pcscd with it, would wait for ever for an answer without an octet.
+                        Contact::Answer(answer) if answer.is_empty() && matches!(link, Link::Tcp(_)) => {
+                            return self.give_up();
+                        }
                         Contact::Answer(answer) => link.write(&answer, answer.len())?,
                         Contact::Broken(part) => return link.write(&part, part.len() + 2),
                         Contact::Silence => {}
@@ -205,13 +239,13 @@ impl State {
         if let Some(link) = self.link.take() {
             link.close();
             self.slot.reset();
-            self.note("out of the reader");
+            self.show(&Seen::Out);
         }
     }
 
-    fn note(&mut self, what: &str) {
-        if let Some(trace) = &mut self.trace {
-            trace.note(what);
+    fn show(&mut self, seen: &Seen<'_>) {
+        if let Some(watch) = &mut self.watch {
+            watch.see(seen);
         }
     }
 }

@@ -19,7 +19,7 @@ mod issue;
 mod keys;
 mod trace;
 
-pub use device::{Address, Device};
+pub use device::{Address, Device, Seen, Watch};
 pub use holder::{ATTRIBUTES, Holder};
 pub use issue::{Deviation, IssueError, Issued, IssuedCertificate, Order, issue};
 pub use keys::OpenSsl;

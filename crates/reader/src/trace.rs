@@ -6,6 +6,8 @@ use std::path::Path;
 
 use chukei_card::{Command, Contact, Hex, Instruction};
 
+use crate::device::{Seen, Watch};
+
 /// A file that grows line by line.
 #[derive(Debug)]
 pub struct Trace(File);
@@ -19,11 +21,11 @@ impl Trace {
         File::create(path).map(Self)
     }
 
-    pub(crate) fn note(&mut self, what: &str) {
+    fn note(&mut self, what: &str) {
         let _ = writeln!(self.0, "# {what}"); // a full disk does not stop a card
     }
 
-    pub(crate) fn command(&mut self, octets: &[u8], contact: &Contact) {
+    fn command(&mut self, octets: &[u8], contact: &Contact) {
         let answer = match contact {
             Contact::Answer(answer) => format!("< {}", Hex(answer.clone())),
             Contact::Broken(part) => format!("# removed after {} octets", part.len()),
@@ -31,6 +33,20 @@ impl Trace {
             Contact::Removed => "# removed".to_owned(),
         };
         let _ = writeln!(self.0, "> {}\n{answer}", shown(octets));
+    }
+}
+
+impl Watch for Trace {
+    fn see(&mut self, seen: &Seen<'_>) {
+        match *seen {
+            Seen::In => self.note("in the reader"),
+            Seen::Out => self.note("out of the reader"),
+            Seen::PowerOn(Some(_)) => self.note("power on"),
+            Seen::PowerOn(None) => self.note("power on: dead"),
+            Seen::PowerOff => self.note("power off"),
+            Seen::Reset(_) => self.note("reset"),
+            Seen::Command(command, reply) => self.command(command, &reply.answer),
+        }
     }
 }
 

@@ -120,7 +120,7 @@ fn a_device_is_moved_by_lines() {
         ("eject", "ok"),
         ("state", "ok out kokuho-only activated faults=0"),
         ("fault sign mute", "ok"),
-        ("fault sing mute", "no 1:7: expected any, power or the name of a command"),
+        ("fault sing mute", "no 1:7: expected any, power, extended or the name of a command"),
         ("state", "ok out kokuho-only activated faults=1"),
         ("clear", "ok"),
         (&format!("save {saved}"), "ok"),

@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use chukei_reason::Reason;
 
-const ROLES: [&str; 7] = ["receiver", "sender", "relay", "requester", "responder", "vendor", "card"];
+const ROLES: [&str; 8] =
+    ["receiver", "sender", "relay", "requester", "responder", "vendor", "card", "terminal"];
 
 /// Sentences by identifier: the lines that follow `r[…]`.
 fn sentences() -> BTreeMap<String, Vec<String>> {

@@ -83,6 +83,8 @@ pub(crate) fn ladder(exchange: &Exchange<'_>, places: &[Place], words: &Words<'_
 
 /// Who speaks to a card.
 const TERMINAL: &str = "terminal";
+/// Who answers a terminal.
+const CARD: &str = "card";
 /// Hexadecimal digits of a command that are shown beside its name.
 const HEX: usize = 24;
 
@@ -166,7 +168,7 @@ impl Drawing<'_> {
                 let hex = apdu.text().unwrap_or_default();
                 let which = pin.map_or("", |pin| if pin == Pin::Right { " ✓" } else { " ✗" });
                 let aside = format!("{}{which}", hex.chars().take(HEX).collect::<String>());
-                self.arrow(event, TERMINAL, self.product, "right", command(hex).to_owned(), aside, false)
+                self.arrow(event, TERMINAL, self.card(), "right", command(hex).to_owned(), aside, false)
             }
             What::Responded { apdu, .. } => {
                 let (data, word) = apdu.text().and_then(halves).unwrap_or_default();
@@ -176,7 +178,21 @@ impl Drawing<'_> {
                     length(data.as_bytes().get(..data.len() / 2).unwrap_or_default())
                 };
                 let aside = if data.is_empty() { "" } else { word };
-                self.arrow(event, self.product, TERMINAL, "right", text, aside.to_owned(), false)
+                self.arrow(event, self.card(), TERMINAL, "right", text, aside.to_owned(), false)
+            }
+            What::Inserted { card, faults } => {
+                self.note(event, self.words.t("label.inserted", &[card]), faults.join(", "))
+            }
+            What::Removed => self.note(event, self.words.t("label.removed", &[]), String::new()),
+            What::Started { task, entries } => {
+                let entered = |pin: &Pin| if *pin == Pin::Right { "✓" } else { "✗" };
+                let entries = entries.iter().map(entered).collect::<Vec<_>>().join(" ");
+                self.note(event, self.words.t("label.started", &[task]), entries)
+            }
+            What::Ended { exit, shown, .. } => {
+                let exit = exit.map_or_else(|| "–".to_owned(), |exit| exit.to_string());
+                let last = shown.text().and_then(|text| text.lines().next_back()).unwrap_or_default();
+                self.note(event, self.words.t("label.ended", &[&exit]), last.to_owned())
             }
             What::Control { verb, status, .. } => self.note(event, verb.clone(), status.to_string()),
             What::Alive { .. } => self.note(event, self.words.t("label.alive", &[]), String::new()),
@@ -214,6 +230,11 @@ impl Drawing<'_> {
             deviates,
         };
         Step { from: from.into(), to: to.into(), row }
+    }
+
+    /// The card, which is the product or what a terminal uses.
+    fn card(&self) -> &str {
+        if self.product == TERMINAL { CARD } else { self.product }
     }
 
     fn note(&self, event: &Event, text: String, aside: String) -> Step {

@@ -445,6 +445,7 @@ impl Builder<'_> {
 
     fn caption(&self, what: &What) -> Option<String> {
         let product = self.words.t("label.product", &[]);
+        let terminal = self.report.transcript.header().product.party == "terminal";
         let caption = match what {
             What::Sent { from, method, url_role, .. } => format!("{from} → {product} · {method} {url_role}"),
             What::Answered { exchange, status, .. } => {
@@ -462,9 +463,14 @@ impl Builder<'_> {
                 });
                 format!("{} → {product} · HTTP {status}", to.unwrap_or_default())
             }
-            What::Reset { .. } => format!("{product} · ATR"),
+            What::Reset { .. } => format!("{} · ATR", if terminal { "card" } else { product.as_str() }),
+            What::Command { .. } if terminal => format!("{product} → card"),
+            What::Responded { .. } if terminal => format!("card → {product}"),
             What::Command { .. } => format!("terminal → {product}"),
             What::Responded { .. } => format!("{product} → terminal"),
+            What::Ended { exit, .. } => {
+                format!("{product} · exit {}", exit.map_or_else(|| "–".to_owned(), |exit| exit.to_string()))
+            }
             What::Control { verb, status, .. } => format!("{verb} · HTTP {status}"),
             _ => return None,
         };

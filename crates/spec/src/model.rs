@@ -17,11 +17,13 @@ pub enum Role {
     Vendor,
     /// A chip card.
     Card,
+    /// What reads cards: the terminal of a medical institution, or the reader software of a portal.
+    Terminal,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Receiver,
         Self::Sender,
         Self::Relay,
@@ -29,6 +31,7 @@ impl Role {
         Self::Responder,
         Self::Vendor,
         Self::Card,
+        Self::Terminal,
     ];
 
     /// As chapters and profiles spell it.
@@ -42,6 +45,7 @@ impl Role {
             Self::Responder => "responder",
             Self::Vendor => "vendor",
             Self::Card => "card",
+            Self::Terminal => "terminal",
         }
     }
 

@@ -68,7 +68,7 @@ fn each_sentence_is_claimed_by_a_profile() {
         claimed.extend(profile.claimed(&all).map(|sentence| sentence.id));
     }
     let names: Vec<_> = Index::profiles().iter().map(|profile| profile.name).collect();
-    assert_eq!(names, ["card@1.0", "relay@1.0", "requester@1.0", "responder@1.0"]);
+    assert_eq!(names, ["card@1.0", "relay@1.0", "requester@1.0", "responder@1.0", "terminal@1.0"]);
     let unclaimed: Vec<_> =
         Index::sentences().iter().map(|s| s.id).filter(|id| !claimed.contains(id)).collect();
     assert_eq!(unclaimed, Vec::<&str>::new());

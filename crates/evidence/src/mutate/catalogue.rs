@@ -65,6 +65,12 @@ pub const MUTATORS: &[Mutator] = &[
         bend: counted,
     },
     Mutator { id: "dead", about: "The product does not answer the probe.", bend: dead },
+    Mutator {
+        id: "ended",
+        about: "One visit to a terminal ends in another way: done becomes failed and failed done; or it does not end; or its \
+                result is not told; or a PIN is shown.",
+        bend: ended,
+    },
 ];
 
 fn silence<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
@@ -73,7 +79,9 @@ fn silence<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
             What::Answered { exchange, .. } | What::Responded { exchange, .. } => {
                 What::NoAnswer { exchange: *exchange, how: NoAnswer::Timeout }
             }
-            What::Reset { exchange, .. } => What::Reset { exchange: *exchange, atr: Body::default() },
+            What::Reset { exchange, silent, .. } => {
+                What::Reset { exchange: *exchange, atr: Body::default(), silent: *silent }
+            }
             What::Called { .. } | What::Replied { .. } => return None,
             What::Alive { exchange } => What::NotAlive { exchange: Some(*exchange), how: NoAnswer::Timeout },
             other => other.clone(),
@@ -311,6 +319,24 @@ fn dead<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
         }
         _ => None,
     })
+}
+
+fn ended<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
+    let by = |bend: fn(&mut Option<i32>, &mut Body, &mut bool)| {
+        scene.each(move |what| {
+            let mut what = what.clone();
+            let What::Ended { exit, shown, shows_pin } = &mut what else { return None };
+            bend(exit, shown, shows_pin);
+            Some(what)
+        })
+    };
+    [
+        by(|exit, _, _| *exit = Some(i32::from(*exit == Some(0)))),
+        by(|exit, _, _| *exit = None),
+        by(|_, shown, _| *shown = Body::default()),
+        by(|_, _, shows_pin| *shows_pin = true),
+    ]
+    .concat()
 }
 
 /// What follows the deviation, up to the probe, is replaced by what follows the same step of the twin, up to its probe.

@@ -184,7 +184,7 @@ pub fn card_case() -> Vec<What> {
     let responded = |exchange, apdu: &str| What::Responded { exchange, apdu: apdu.into() };
     vec![
         start("card/x", None, ""),
-        What::Reset { exchange: 1, atr: "3B".into() },
+        What::Reset { exchange: 1, atr: "3B".into(), silent: false },
         command(2, "00B0000001"),
         responded(2, "0A9000"),
         command(3, "00200080"),

@@ -1,0 +1,162 @@
+//! `chukei login`: a person logs in at the portal of a mock world with a card and a PIN, or a hospital of that world reads the card
+//! without one (chapter 34).
+
+use std::io::BufRead as _;
+use std::path::{Path, PathBuf};
+
+use chukei_crypto::{UnixTime, sha256};
+use chukei_harness::{CardPlace, Clock, Contacts, Task};
+use chukei_profile::{
+    Purpose, Scheme,
+    login::{By, Challenged, Given, Login, Patient, SESSION, Shown},
+};
+use chukei_world::{Handle, Link, Options, Party, Via, World, folder::entity};
+use clap::Args;
+
+use crate::{
+    card,
+    client::{Digest, Outcome, Terminal},
+    contacts::{self, InProcess},
+    say::{Exit, Failure, Say},
+    token,
+};
+
+#[derive(Args)]
+pub(crate) struct LoginArgs {
+    #[arg(long, value_name = "DIR")]
+    world: PathBuf,
+    #[arg(long, value_name = "NAME", conflicts_with = "image", required_unless_present = "image")]
+    reader: Option<String>,
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    operator: Option<PathBuf>,
+    #[arg(long, value_name = "PARTY", default_value = "insurer-b")]
+    insurer: String,
+}
+
+/// Logs somebody in. PINs are lines of standard input: the person's, or the one of the member of staff.
+pub(crate) fn run(asked: &LoginArgs, say: &Say) -> Result<Exit, Failure> {
+    let world = World::open(&asked.world).map_err(|error| broken(&asked.world, &error))?;
+    let party = if asked.operator.is_some() { "hospital" } else { "portal" };
+    let handle = Party::start(&world, party, Options::default());
+    let handle = handle.map_err(|error| broken(&asked.world, &error))?;
+    let place =
+        CardPlace { reader: asked.reader.clone(), image: asked.image.clone(), ..CardPlace::default() };
+    let mut contacts = contacts::open(&place)?;
+    match &asked.operator {
+        None => at_the_portal(&handle, contacts.as_mut(), say),
+        Some(token) => at_the_hospital(&handle, contacts.as_mut(), token, &asked.insurer, say),
+    }
+}
+
+/// The person's card answers a challenge, after the PIN; the portal shows the access history.
+fn at_the_portal(handle: &Handle, contacts: &mut dyn Contacts, say: &Say) -> Result<Exit, Failure> {
+    let challenge = handle.challenge().map_err(|code| refused(&code))?.value;
+    let (relay, sender) = (entity("relay"), entity("portal"));
+    let digest = |certificate: &[u8]| {
+        let (by, purpose, subject) = (By::Response, Purpose::History, sha256(certificate));
+        Challenged { by, relay: &relay, sender: &sender, purpose, challenge: &challenge, subject }.digest()
+    };
+    let mut typed = std::io::stdin().lock().lines().map_while(Result::ok);
+    let signed = visit(contacts, Task::Login, Some(&digest), &mut typed)?;
+    let signed = match signed {
+        Ok(signed) => signed,
+        Err(outcome) => return Ok(told(&outcome, say)),
+    };
+    let card = Shown { certificate: signed.certificate, signature: signed.signature };
+    let login = Login::Response { challenge: challenge.clone(), card };
+    let given = granted(handle, login, Purpose::History)?;
+    say.result(say.text("login.portal", [given.context.name()]));
+    let history = handle.history_of(&given.id).map_err(|code| refused(&code))?;
+    for entry in history.entries {
+        let (number, at) = (entry.number.to_string(), entry.at.format());
+        let (kind, outcome) = (entry.kind.name().to_owned(), entry.outcome);
+        say.result(say.text("login.entry", [number, at, entry.actor, kind, outcome]));
+    }
+    Ok(Exit::Conformant)
+}
+
+/// A member of staff proves to be one, and nobody asks the patient for a PIN; the hospital asks the insurer.
+fn at_the_hospital(
+    handle: &Handle,
+    contacts: &mut dyn Contacts,
+    token: &Path,
+    insurer: &str,
+    say: &Say,
+) -> Result<Exit, Failure> {
+    let challenge = handle.challenge().map_err(|code| refused(&code))?.value;
+    let read = match visit(contacts, Task::Read, None, &mut std::iter::empty())? {
+        Ok(read) => read,
+        Err(outcome) => return Ok(told(&outcome, say)),
+    };
+    let (relay, sender) = (entity("relay"), entity("hospital"));
+    let (by, purpose, subject) = (By::Operator, Purpose::EligibilityCheck, sha256(&read.certificate));
+    let challenged =
+        Challenged { by, relay: &relay, sender: &sender, purpose, challenge: &challenge, subject };
+    let pin = std::io::stdin().lock().lines().map_while(Result::ok).next().unwrap_or_default();
+    let mut staff = InProcess::new(card::load(token)?);
+    let (certificate, signature) = token::sign(&mut staff, &pin, &challenged.digest())
+        .map_err(|why| Failure::new(Exit::Nonconformant, "login.token", [why]))?;
+    let operator = Shown { certificate, signature: Some(signature) };
+    let patient = Patient::Card(Shown { certificate: read.certificate, signature: None });
+    let login = Login::Reception { challenge: challenge.clone(), operator, patient };
+    let given = granted(handle, login, purpose)?;
+    say.result(say.text("login.hospital", [given.context.name()]));
+    let link = Link {
+        scheme: SESSION.to_owned(),
+        number: given.id,
+        wanted: Scheme::MedicalInsured.uri().to_owned(),
+        target: Some(entity(insurer)),
+        purpose: purpose.uri().to_owned(),
+        items: vec!["eligibility".to_owned()],
+        as_of: None,
+        via: Via::Direct,
+    };
+    let outcome = handle.link(link);
+    let Some(answer) = outcome.answer else { return Err(refused(&outcome.code)) };
+    for held in answer.eligibility {
+        say.result(say.text("login.eligibility", [held.insurer, held.validity, held.from]));
+    }
+    Ok(Exit::Conformant)
+}
+
+/// What a card showed, and signed.
+struct Signed {
+    certificate: Vec<u8>,
+    signature: Option<Vec<u8>>,
+}
+
+fn visit(
+    contacts: &mut dyn Contacts,
+    task: Task,
+    digest: Option<Digest<'_>>,
+    entries: &mut dyn Iterator<Item = String>,
+) -> Result<Result<Signed, Outcome>, Failure> {
+    let now = UnixTime(Clock::Machine.now());
+    let mut terminal = Terminal { digest, ..Terminal::new(contacts, None, now, entries) };
+    let outcome = terminal.visit(task);
+    let Outcome::Done(_) = outcome else { return Ok(Err(outcome)) };
+    let certificate = terminal.shown.as_ref().map(|shown| shown.der().to_vec());
+    let certificate = certificate.ok_or_else(|| refused("NoCertificate"))?;
+    Ok(Ok(Signed { certificate, signature: terminal.signature }))
+}
+
+fn told(outcome: &Outcome, say: &Say) -> Exit {
+    say.result(outcome.to_json());
+    outcome.exit()
+}
+
+fn granted(handle: &Handle, login: Login, purpose: Purpose) -> Result<Given, Failure> {
+    let answer = handle.login(login, purpose).map_err(|code| refused(&code))?;
+    answer.session.ok_or_else(|| refused(&answer.status.code))
+}
+
+fn refused(code: &str) -> Failure {
+    Failure::new(Exit::Nonconformant, "login.refused", [code.to_owned()]).fix("login.refused-fix", [""; 0])
+}
+
+fn broken(folder: &Path, error: &chukei_world::WorldError) -> Failure {
+    Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
+        .fix("mock.world-fix", [folder.display().to_string()])
+}
