@@ -275,6 +275,24 @@ fn links_that_were_cut_are_made_again() {
     });
 }
 
+/// Also where waiting for the database could hold up who drives it.
+#[test]
+fn a_store_may_be_asked_inside_any_runtime() {
+    use tokio::runtime::Builder;
+    let Some(place) = Place::schema() else { return };
+    for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+        let runtime = builder.build().unwrap();
+        let written = place.written();
+        let asked = async move {
+            let store = open(written);
+            store.append(&[entry(1, None)]).unwrap();
+            store.history(Person(1)).unwrap().len()
+        };
+        assert!(runtime.block_on(async { tokio::spawn(asked).await.unwrap() }) > 0);
+    }
+    assert_eq!(place.store().history(Person(1)).unwrap().len(), 2);
+}
+
 #[test]
 fn another_writer_is_waited_for_and_then_nothing_is_acknowledged() {
     let Some(place) = Place::schema() else { return };
