@@ -1,6 +1,9 @@
 //! `chukei ledger` as a person and an operator use it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "../../store/tests/support/server.rs"]
+#[allow(dead_code, reason = "the store's tests use more")]
+mod server;
 mod support;
 
 use std::fs;
@@ -42,6 +45,10 @@ impl Desk {
     }
 
     fn record(&self, entries: i64) {
+        Self::record_in(&self.store(), entries);
+    }
+
+    fn record_in(store: &Store, entries: i64) {
         let entry = |turn| NewEntry {
             person: Some(Person(1 + turn % 2)),
             at: UnixTime(1_790_000_000 + turn),
@@ -53,7 +60,7 @@ impl Desk {
             envelope: None,
             target: None,
         };
-        self.store().append(&(0..entries * 2).map(entry).collect::<Vec<_>>()).unwrap();
+        store.append(&(0..entries * 2).map(entry).collect::<Vec<_>>()).unwrap();
     }
 
     fn run(&self, lang: &str, words: &[&str], stdin: &str) -> Said {
@@ -265,4 +272,55 @@ fn an_operator_checks_the_whole_ledger() {
     );
     assert_eq!(desk.run("en", &["fsck", "absent.db"], "").code, 2);
     assert!(!desk.0.path.join("absent.db").exists());
+}
+
+#[test]
+fn an_operator_copies_a_state_that_is_in_use() {
+    let desk = Desk::proved();
+    let in_use = desk.store();
+    let words = ["backup", "--state", "relay.db", "--out", "copy.db"];
+    let copied = desk.run("en", &words, "");
+    assert!(
+        copied.code == 0 && copied.out.contains("copy.db is a sound copy: 21 leaves, 20 entries"),
+        "{} {}",
+        copied.out,
+        copied.err
+    );
+    drop(in_use);
+    let proved = desk.run("ja", &["fsck", "copy.db", "--policy", "policy.txt"], "");
+    assert!(proved.code == 0 && proved.out.contains("異常ありません"), "{} {}", proved.out, proved.err);
+    // Nothing is written over.
+    assert_ne!(desk.run("en", &words, "").code, 0);
+    // A copy that was put back in part is not one.
+    fs::remove_file(desk.0.path.join("copy.mappings.db")).unwrap();
+    let parted = desk.run("en", &["fsck", "copy.db"], "");
+    assert!(parted.code == 3 && parted.err.contains("copy.mappings.db"), "{}", parted.err);
+}
+
+#[test]
+fn a_database_is_named_by_its_url() {
+    let desk = Desk(Folder::new());
+    let refused = |lang: &str, url: &str, said: &str, code: i32| {
+        let told = desk.run(lang, &["fsck", url], "");
+        assert!(told.code == code && told.err.contains(said), "{url}: {} {}", told.code, told.err);
+        assert!(!told.err.contains("secret"), "{}", told.err);
+    };
+    let far = "postgres://chukei:secret@db.example.test/relay";
+    refused("en", far, "The database on db.example.test is on another machine", 3);
+    refused("ja", far, "db.example.test のデータベースは別の計算機にあり", 3);
+    refused("en", "postgres://chukei:secret@localhost:port/relay", "not the URL of a database", 2);
+    refused("ja", "postgres://chukei:secret@localhost:port/relay", "データベースの URL ではありません", 2);
+    refused("en", "postgres://chukei:secret@%2Fnowhere/relay", "cannot be used", 3);
+
+    let Some(server) = server::Server::start() else { return };
+    let socket = server.socket().to_str().unwrap().replace('/', "%2F");
+    let url = format!("postgres://chukei:secret@{socket}/postgres");
+    refused("en", &url, "there is no relay's state", 3);
+    refused("ja", &url, "中継DBの状態がありません", 3);
+    let location = chukei_store::Location::read(Path::new(&url)).unwrap();
+    Desk::record_in(&Store::open(&location).unwrap(), 10);
+    let sound = desk.run("en", &["fsck", &url], "");
+    assert!(sound.code == 0 && sound.out.contains("20 entries"), "{} {}", sound.out, sound.err);
+    let copied = desk.run("ja", &["backup", "--state", &url, "--out", "copy.db"], "");
+    assert!(copied.code == 2 && copied.err.contains("pg_dump"), "{}", copied.err);
 }

@@ -1,7 +1,7 @@
 //! Kills a writing process with SIGKILL, at random moments and at every named place, and looks at what it leaves behind.
 //! `ci/crash` starts it.
 //!
-//! usage: crash [ROUNDS]
+//! usage: crash [ROUNDS] [sqlite|postgres]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -23,16 +23,25 @@ use chukei_ledger::{KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};
-use chukei_store::{EarlyReplay, Store, danger};
+use chukei_store::{EarlyReplay, Location, Store, danger};
+use place::Place;
+use server::Server;
+
+#[path = "../tests/support/place.rs"]
+#[allow(dead_code, unused_imports, unused_macros, reason = "a test uses more")]
+mod place;
+#[path = "../tests/support/server.rs"]
+#[allow(dead_code, reason = "a test uses more")]
+mod server;
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 /// Persons about whom the writers write; one more has entries that are destroyed at once.
 const PERSONS: i64 = 4;
 /// Rounds on one file.
 const ROUNDS: usize = 10;
-/// Whether a writer answers after it has recorded, or before.
 /// Whose identifiers are used once.
 const OWNER: &str = "messages";
+/// Whether a writer answers after it has recorded, or before.
 const HONEST: &str = "honest";
 const LYING: &str = "lying";
 /// What a relay may take until it answers again.
@@ -46,19 +55,35 @@ fn main() -> ExitCode {
     {
         write(Path::new(path), point, pass.parse().unwrap(), manner == LYING);
     }
-    if !liar_is_caught() {
+    // Stopped when this ends, in whatever way.
+    let server = match words.get(1).map(String::as_str) {
+        None | Some("sqlite") => None,
+        Some("postgres") => match Server::start() {
+            None => {
+                println!("crash: not run: PostgreSQL is not installed");
+                return ExitCode::FAILURE;
+            }
+            started => started,
+        },
+        Some(other) => {
+            println!("crash: {other} is no backend");
+            return ExitCode::from(2);
+        }
+    };
+    let place = || server.as_ref().map_or_else(Place::file, Place::in_server);
+    if !liar_is_caught(&place()) {
         println!("crash: the self-test failed: answers before their entries were not noticed");
         return ExitCode::FAILURE;
     }
     let rounds = words.first().map_or(10, |rounds| rounds.parse().expect("a number of rounds"));
     let mut seen = Seen::default();
-    let mut scratch = tempfile::tempdir().unwrap();
+    let mut scratch = place();
     for round in 0..rounds {
         if round % ROUNDS == 0 {
-            scratch = tempfile::tempdir().unwrap();
+            scratch = place();
             seen.new_file();
         }
-        if let Err(fault) = seen.round(&scratch.path().join("state.db"), round) {
+        if let Err(fault) = seen.round(&scratch.written(), round) {
             println!("crash: round {round}: {fault}");
             seen.faults += 1;
         }
@@ -79,11 +104,14 @@ fn main() -> ExitCode {
 }
 
 /// A writer that answers before it has recorded is noticed, else nothing that follows would mean anything.
-fn liar_is_caught() -> bool {
-    let (mut seen, scratch) = (Seen::default(), tempfile::tempdir().unwrap());
-    let path = scratch.path().join("state.db");
+fn liar_is_caught(place: &Place) -> bool {
+    let (mut seen, path): (_, PathBuf) = (Seen::default(), place.written());
     seen.kill(&path, Some("appended"), 5, Duration::ZERO, LYING).unwrap();
     seen.look(&path).is_err_and(|fault| fault.contains("is not recorded"))
+}
+
+fn open(written: &Path) -> Result<Store, String> {
+    Location::read(written).and_then(Store::open).map_err(|error| error.to_string())
 }
 
 fn key() -> SignerKey {
@@ -115,7 +143,7 @@ fn write(path: &Path, point: &str, pass: u64, is_lying: bool) -> ! {
     if let Some(point) = danger::POINTS.into_iter().find(|known| *known == point) {
         danger::stop_at(point, pass);
     }
-    let store = Arc::new(Store::open(path).unwrap());
+    let store = Arc::new(open(path).unwrap());
     let replay = EarlyReplay(Arc::clone(&store));
     std::thread::scope(|scope| {
         for writer in 0..PERSONS {
@@ -243,7 +271,7 @@ impl Seen {
     /// Everything that was answered is there, nothing stands twice or is missing, and it goes on at once.
     fn look(&mut self, path: &Path) -> Result<(), String> {
         let started = Instant::now();
-        let store = Arc::new(Store::open(path).map_err(|error| error.to_string())?);
+        let store = Arc::new(open(path)?);
         let replay = EarlyReplay(Arc::clone(&store));
         store.append(&[entry(0, NOW, None)]).map_err(|_| "it does not record")?;
         store.checkpoint(&[key()], NOW).map_err(|error| format!("it signs no checkpoint: {error}"))?;

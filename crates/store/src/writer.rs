@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use chukei_relay::Unavailable;
 
 use crate::location::Database;
-use crate::server;
 use crate::sql::{self, Connection, Error};
+use crate::{BUSY, server};
 
 /// Jobs that wait for the writer; more make their callers wait.
 const QUEUE: usize = 1024;
@@ -16,8 +16,8 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 256;
 /// How long a commit waits for company, if the last one had some: fewer commits, and fewer changes of thread.
 const LINGER: Duration = Duration::from_millis(1);
-/// How often a transaction is tried between which and others the database finds a conflict.
-const ATTEMPTS: u32 = 20;
+/// How long a transaction waits before it is done once more, after the database has found a conflict with another's.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What is to be done in a transaction, and who is to hear of it.
 trait Job: Send {
@@ -184,15 +184,15 @@ fn work(mut line: Line, waiting: &Receiver<Box<dyn Job>>, company: Company) {
     let mut had_company = false;
     while let Ok(first) = waiting.recv() {
         let mut jobs = vec![first];
-        let mut attempt = 0;
+        // As long as one waits for a lock.
+        let until = Instant::now() + BUSY;
         let ended = loop {
             let ended = transaction(&mut line, &mut jobs, waiting, company, had_company);
             match ended {
                 Err(Stop::Begun(Error::Conflict(_)) | Stop::Beginning(Error::Conflict(_)))
-                    if attempt < ATTEMPTS =>
+                    if Instant::now() < until =>
                 {
-                    attempt += 1;
-                    std::thread::sleep(Duration::from_millis(attempt.into()));
+                    std::thread::sleep(PAUSE);
                 }
                 ended => break ended,
             }

@@ -14,11 +14,13 @@ use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chukei_crypto::UnixTime;
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
-use chukei_relay::changes::{Action, Assigned, Change};
+use chukei_relay::changes::{Action, Assigned, Change, KeyStore, Standing};
 use chukei_relay::numbers::{Level, Number, NumberKind};
 use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};
 use chukei_store::{Batch, Location, Outcome, PartyEntry, Registry, Role, SourceEntry, Store, StoreError};
@@ -174,6 +176,56 @@ fn a_kill_in_an_import_leaves_nothing_of_it(place: &Place) {
     assert_eq!((store.mapping_rows(), store.source("town").unwrap().unwrap().next), (Ok(0), 1));
     let done = store.apply(import(|| (0..2001).map(|n| Ok::<_, Infallible>(newcomer(n))))).unwrap();
     assert!(matches!(done, Outcome::Applied(applied) if applied.persons == 2001));
+}
+
+/// The copy has everything that was acknowledged before it was begun, and goes on.
+#[test]
+fn a_state_is_copied_while_it_is_in_use() {
+    let place = Place::file();
+    let store = place.store();
+    let (number, from) = (newcomer(7).key, UnixTime(0));
+    let sources = vec![SourceEntry { name: "town".to_owned(), role: Role::Municipality, town: None }];
+    let parties = vec![PartyEntry { code: "town".to_owned(), entity: None, source: Some("town".to_owned()) }];
+    store.register(Registry { sources, parties }).unwrap();
+    let (recorded, stop) = (Mutex::new(0), AtomicBool::new(false));
+    let copy = place.path().with_file_name("copy.db");
+    let before = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::SeqCst) {
+                let id = *recorded.lock().unwrap();
+                store.append(&[entry(&format!("_{id}"))]).unwrap();
+                *recorded.lock().unwrap() += 1;
+            }
+        });
+        while *recorded.lock().unwrap() < 50 {
+            std::thread::yield_now();
+        }
+        store.apply(import(|| (0..2001).map(|n| Ok::<_, Infallible>(newcomer(n))))).unwrap();
+        let before = *recorded.lock().unwrap();
+        store.backup(&copy).unwrap();
+        stop.store(true, Ordering::SeqCst);
+        before
+    });
+    // Nothing that is there is written over.
+    assert!(matches!(store.backup(&copy), Err(StoreError::File { .. })));
+    drop(store);
+
+    let copy = Store::open(&copy).unwrap();
+    let history = copy.history(Person(1)).unwrap();
+    let recorded = *recorded.lock().unwrap();
+    assert!((before..=recorded).contains(&history.len()), "{before}..={recorded}: {}", history.len());
+    assert!(matches!(copy.standing(&number, from), Ok(Standing::Current(_))));
+    assert_eq!(copy.mapping_rows(), Ok(2001));
+    copy.append(&[entry("_after")]).unwrap();
+    assert!(copy.fsck(None).unwrap().is_ok());
+}
+
+#[test]
+fn a_database_is_copied_with_its_own_tool() {
+    let Some(place) = Place::schema() else { return };
+    let to = tempfile::tempdir().unwrap().path().join("copy.db");
+    assert!(matches!(place.store().backup(&to), Err(StoreError::NoFile { .. })));
+    assert!(!to.exists());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{self, IsNull, ToSql};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
@@ -27,12 +27,19 @@ const FETCHED: usize = 1000;
 
 /// A connection.
 pub(crate) struct Link {
-    // Some until it is dropped.
-    runtime: Option<Runtime>,
+    waiting: Waiting,
     client: Client,
     statements: RefCell<HashMap<&'static str, Statement>>,
     is_lost: Cell<bool>,
 }
+
+/// Lets the caller's thread wait, with or without a runtime around it. Has a runtime until it is dropped.
+struct Waiting(Option<Runtime>);
+
+/// What the database will say.
+trait Answer<T>: Future<Output = std::result::Result<T, tokio_postgres::Error>> + Send {}
+
+impl<T, F: Future<Output = std::result::Result<T, tokio_postgres::Error>> + Send> Answer<T> for F {}
 
 impl Link {
     pub(crate) fn open(config: &Config) -> Result<Self> {
@@ -41,13 +48,12 @@ impl Link {
             config.connect_timeout(CONNECT);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::Lost(error.to_string()))?;
-        let opened = runtime.block_on(async { tokio::time::timeout(ANSWER, config.connect(NoTls)).await });
-        let (client, connection) = opened.map_err(|_| late())??;
+        let waiting = Waiting(Some(runtime.map_err(|error| Error::Lost(error.to_string()))?));
+        let (client, connection) = waiting.until(ANSWER, config.connect(NoTls))?;
         // How it ends is told by the next call.
-        runtime.spawn(async { drop(connection.await) });
+        waiting.beside(async { drop(connection.await) });
         let (statements, is_lost) = Default::default();
-        let link = Self { runtime: Some(runtime), client, statements, is_lost };
+        let link = Self { waiting, client, statements, is_lost };
         link.batch(LOCK)?;
         Ok(link)
     }
@@ -101,15 +107,11 @@ impl Link {
         Ok(statement)
     }
 
-    fn wait<T>(
-        &self,
-        limit: Duration,
-        answer: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
-    ) -> Result<T> {
-        let gone = || Error::Lost("the connection is closed".to_owned());
-        let runtime = self.runtime.as_ref().filter(|_| !self.is_lost.get()).ok_or_else(gone)?;
-        let answered = runtime.block_on(async { tokio::time::timeout(limit, answer).await });
-        let answered = answered.map_err(|_| late()).and_then(|answered| answered.map_err(Error::from));
+    fn wait<T: Send>(&self, limit: Duration, answer: impl Answer<T>) -> Result<T> {
+        if self.is_lost.get() {
+            return Err(gone());
+        }
+        let answered = self.waiting.until(limit, answer);
         if matches!(answered, Err(Error::Lost(_))) {
             self.is_lost.set(true);
         }
@@ -117,17 +119,39 @@ impl Link {
     }
 }
 
+impl Waiting {
+    fn until<T: Send>(&self, limit: Duration, answer: impl Answer<T>) -> Result<T> {
+        let runtime = self.0.as_ref().ok_or_else(gone)?;
+        let wait = || runtime.block_on(async { tokio::time::timeout(limit, answer).await });
+        // One runtime must not wait in another's thread unless that is told, or cannot be in its way.
+        let answered = match Handle::try_current().map(|around| around.runtime_flavor()) {
+            Err(_) => wait(),
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+            Ok(_) => std::thread::scope(|scope| scope.spawn(wait).join()).map_err(|_| gone())?,
+        };
+        let late = |_| Error::Lost("the database does not answer in time".to_owned());
+        answered.map_err(late)?.map_err(Error::from)
+    }
+
+    /// Goes on whenever somebody waits.
+    fn beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(task);
+        }
+    }
+}
+
 /// Wherever it is dropped: in a runtime, one must not wait for another to end.
-impl Drop for Link {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-fn late() -> Error {
-    Error::Lost("the database does not answer in time".to_owned())
+fn gone() -> Error {
+    Error::Lost("the connection is closed".to_owned())
 }
 
 /// A value of a row.

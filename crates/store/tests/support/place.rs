@@ -1,7 +1,8 @@
 //! Where a test's store is: a file, or a schema of its own in a PostgreSQL that the tests start.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,6 +19,12 @@ static SCHEMAS: AtomicU32 = AtomicU32::new(0);
 pub(crate) enum Place {
     File { _folder: tempfile::TempDir, path: PathBuf },
     Schema { socket: PathBuf, name: String },
+}
+
+/// A psql that is told line by line.
+pub(crate) struct Session {
+    psql: Child,
+    told: BufReader<ChildStdout>,
 }
 
 /// Tests that both databases have to pass: functions of a [`Place`].
@@ -56,6 +63,29 @@ impl Place {
         let place = Self::Schema { socket: server.socket().to_owned(), name };
         place.psql(&create).unwrap();
         place
+    }
+
+    /// The name of the schema.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::File { .. } => panic!("not a schema"),
+            Self::Schema { name, .. } => name,
+        }
+    }
+
+    /// Another session, for transactions that stay open.
+    pub(crate) fn session(&self) -> Session {
+        let Self::Schema { socket, name } = self else { panic!("not a schema") };
+        let mut psql = Command::new("psql")
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "chukei", "-d", "postgres", "-h"])
+            .arg(socket)
+            .env("PGOPTIONS", format!("-c search_path={name}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let told = BufReader::new(psql.stdout.take().unwrap());
+        Session { psql, told }
     }
 
     /// As a user writes it.
@@ -131,6 +161,23 @@ impl Place {
             .unwrap();
         let text = |octets| String::from_utf8(octets).unwrap();
         if asked.status.success() { Ok(text(asked.stdout)) } else { Err(text(asked.stderr)) }
+    }
+}
+
+impl Session {
+    /// Returns when it is done.
+    pub(crate) fn say(&mut self, sql: &str) {
+        writeln!(self.psql.stdin.as_mut().unwrap(), "{sql}\n\\echo done").unwrap();
+        let mut line = String::new();
+        self.told.read_line(&mut line).unwrap();
+        assert_eq!(line, "done\n", "{sql}");
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        drop(self.psql.stdin.take());
+        let _ = self.psql.wait();
     }
 }
 

@@ -16,7 +16,7 @@ dir=$1; shift
 "$@" & pid=$!
 while read -r word; do
     case $word in
-        kill) kill -9 "$pid"; wait "$pid"; echo "CHUKEI killed" >&2 ;;
+        kill) kill -9 "$pid" $(ps -o pid= --ppid "$pid"); wait "$pid"; echo "CHUKEI killed" >&2 ;;
         start) wait "$pid"; "$@" & pid=$! ;;
         stop) kill -INT "$pid"; wait "$pid"; echo "CHUKEI stopped" >&2 ;;
     esac
@@ -98,7 +98,7 @@ impl Server {
         &self.folder
     }
 
-    /// Kills it in the middle of whatever it does.
+    /// Kills it with all of its processes, in the middle of whatever they do.
     pub(crate) fn kill(&self) {
         self.order("kill");
         self.wait("CHUKEI killed");
