@@ -14,23 +14,26 @@ pub struct ImageError {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What was expected.
-    pub message: String,
+    /// What was expected: a key of the command's messages, such as `image.aid-length`, which has it in the reader's language.
+    pub code: &'static str,
+    /// Arguments of the message: what stands there, what may stand there.
+    pub with: Vec<String>,
 }
 
 impl fmt::Display for ImageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)
+        write!(f, "{}:{}: {}", self.line, self.column, self.code)?;
+        if self.with.is_empty() { Ok(()) } else { write!(f, " ({})", self.with.join("; ")) }
     }
 }
 
 impl std::error::Error for ImageError {}
 
 impl ImageError {
-    fn at(text: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Self {
+    fn at(text: &str, span: Option<Range<usize>>, (code, with): Mistake) -> Self {
         let before = text.get(..span.map_or(0, |span| span.start)).unwrap_or(text);
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self { line: before.matches('\n').count() + 1, column, message: message.into() }
+        Self { line: before.matches('\n').count() + 1, column, code, with }
     }
 }
 
@@ -40,9 +43,9 @@ impl Image {
     /// # Errors
     /// [`ImageError`] with line, column and what was expected there.
     pub fn parse(text: &str) -> Result<Self, ImageError> {
-        let image: Self =
-            toml::from_str(text).map_err(|error| ImageError::at(text, error.span(), error.message()))?;
-        image.check().map_err(|(span, message)| ImageError::at(text, Some(span), message))?;
+        let image: Self = toml::from_str(text)
+            .map_err(|error| ImageError::at(text, error.span(), read(error.message())))?;
+        image.check().map_err(|(span, mistake)| ImageError::at(text, Some(span), mistake))?;
         Ok(image)
     }
 
@@ -56,42 +59,69 @@ impl Image {
 
     fn check(&self) -> Result<(), Fault> {
         if !is_t1(&self.atr.get_ref().0) {
-            return fault(
-                self.atr.span(),
-                "expected an answer to reset that offers T=1 and ends with its check octet",
-            );
+            return fault(self.atr.span(), "image.answer-to-reset");
         }
         let mut aids = BTreeSet::new();
         for application in &self.applications {
             let aid = &application.aid;
             if !(5..=16).contains(&aid.get_ref().0.len()) {
-                return fault(aid.span(), "expected an application identifier of 5 to 16 octets");
+                return fault(aid.span(), "image.aid-length");
             }
             if !aids.insert(&aid.get_ref().0) {
-                return fault(aid.span(), "expected an application identifier that no other application has");
+                return fault(aid.span(), "image.aid-twice");
             }
             application.check()?;
         }
         let keys: Vec<_> = self.applications.iter().flat_map(|application| &application.keys).collect();
         for plan in &self.certificates {
             if !keys.iter().any(|key| key.name == *plan.key.get_ref()) {
-                return fault(plan.key.span(), "expected the name of a key of this card");
+                return fault(plan.key.span(), "image.key-name");
             }
             if !plan.authority.get_ref().contains("TEST") {
-                return fault(
-                    plan.authority.span(),
-                    "expected a name with TEST, so that nobody takes it for a real one",
-                );
+                return fault(plan.authority.span(), "image.test-name");
             }
         }
         Ok(())
     }
 }
 
-type Fault = (Range<usize>, String);
+/// Code and arguments.
+type Mistake = (&'static str, Vec<String>);
+type Fault = (Range<usize>, Mistake);
 
-fn fault(span: Range<usize>, message: impl Into<String>) -> Result<(), Fault> {
-    Err((span, message.into()))
+const fn fault(span: Range<usize>, code: &'static str) -> Result<(), Fault> {
+    Err((span, (code, Vec::new())))
+}
+
+/// What the parser says, by the forms that serde gives to what it says in English.
+fn read(message: &str) -> Mistake {
+    let names = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let known = |names: &[String]| names.get(1..).unwrap_or_default().join(", ");
+    let begins = |beginning: &str| message.starts_with(beginning);
+    let names = names(message);
+    let first = || names.first().cloned().unwrap_or_default();
+    let wanted = message.rsplit_once("expected ").map(|(_, wanted)| wanted.trim());
+    match wanted {
+        Some("an even number of hexadecimal digits") => ("image.hexadecimal", Vec::new()),
+        Some("a file identifier of four hexadecimal digits") => ("image.file-id", Vec::new()),
+        _ if begins("unknown field") => ("image.unknown-key", vec![first(), known(&names)]),
+        _ if begins("unknown variant") => ("image.unknown-value", vec![first(), known(&names)]),
+        _ if begins("missing field") => ("image.missing", vec![first()]),
+        _ if begins("duplicate") => ("image.twice", Vec::new()),
+        Some(wanted) if begins("invalid type") || begins("invalid value") || begins("invalid length") => {
+            let numbers = ["u8", "u16", "u32", "u64", "usize", "i64"];
+            match wanted {
+                "a string" => ("image.text", Vec::new()),
+                "a boolean" => ("image.flag", Vec::new()),
+                "a sequence" => ("image.list", Vec::new()),
+                wanted if numbers.contains(&wanted) => ("image.number", Vec::new()),
+                wanted if wanted == "a map" || wanted.starts_with("struct") => ("image.table", Vec::new()),
+                wanted => ("image.other-kind", vec![wanted.to_owned()]),
+            }
+        }
+        Some(wanted) => ("image.syntax-wants", vec![wanted.to_owned()]),
+        None => ("image.syntax", vec![message.replace('\n', " ")]),
+    }
 }
 
 impl Application {
@@ -100,10 +130,7 @@ impl Application {
         for pin in &self.pins {
             if !names.insert(pin.name.get_ref()) || matches!(pin.name.get_ref().as_str(), "always" | "never")
             {
-                return fault(
-                    pin.name.span(),
-                    "expected a name that no other PIN has, and not always or never",
-                );
+                return fault(pin.name.span(), "image.pin-name");
             }
         }
         let ids = self.files.iter().map(|file| (&file.read, file.id, &file.tag));
@@ -112,7 +139,7 @@ impl Application {
         for (near, id, other) in ids {
             let key = (id.map(|id| id.0), other.as_ref().map(|other| &other.0));
             if id.is_none() == other.is_none() || !seen.insert(key) {
-                return fault(near.span(), "expected for each file and key one identifier that no other has");
+                return fault(near.span(), "image.identifier");
             }
         }
         let rules = self.files.iter().flat_map(|file| [&file.read, &file.update]);
@@ -121,16 +148,14 @@ impl Application {
                 && !names.contains(name)
             {
                 let known: Vec<_> = names.iter().map(|name| name.as_str()).collect();
-                let message =
-                    format!("expected always, never or a PIN of this application: {}", known.join(", "));
-                return fault(rule.span(), message);
+                return Err((rule.span(), ("image.access", vec![known.join(", ")])));
             }
         }
         for pin in &self.pins {
             if let Some(unblock) = &pin.unblock
                 && !names.contains(unblock.get_ref())
             {
-                return fault(unblock.span(), "expected the name of a PIN of this application");
+                return fault(unblock.span(), "image.unblock");
             }
             pin.check()?;
         }
@@ -138,7 +163,7 @@ impl Application {
             if let Some(private) = &key.private
                 && Hex::parse(&private.get_ref().0).is_none()
             {
-                return fault(private.span(), "expected PKCS#8 as hexadecimal digits");
+                return fault(private.span(), "image.pkcs8");
             }
         }
         Ok(())
@@ -148,17 +173,17 @@ impl Application {
 impl Pin {
     fn check(&self) -> Result<(), Fault> {
         if self.id.is_none() == self.reference.is_none() {
-            return fault(self.name.span(), "expected a PIN with either id or reference");
+            return fault(self.name.span(), "image.pin-place");
         }
         if self.min == 0 || self.min > self.max || self.max > 255 {
-            return fault(self.name.span(), "expected a PIN with 1 ≤ min ≤ max ≤ 255");
+            return fault(self.name.span(), "image.pin-lengths");
         }
         if *self.left.get_ref() > self.tries.min(15) {
-            return fault(self.left.span(), "expected no more tries left than there are, and 15 at most");
+            return fault(self.left.span(), "image.tries-left");
         }
         match &self.value {
             Some(value) if !self.admits(value.get_ref().0.as_bytes()) => {
-                fault(value.span(), "expected a PIN of the declared length and characters")
+                fault(value.span(), "image.pin-value")
             }
             _ => Ok(()),
         }
@@ -212,23 +237,32 @@ years = 3
     fn a_mistake_is_named_with_line_and_column() {
         assert_eq!(Image::parse(SOUND).map(|_| ()), Ok(()));
         for (right, wrong, place, expected) in [
-            ("activated", "active", (2, 9), "unknown variant"),
-            ("3be000ff8131fe4514", "3be000ff8131fe4515", (3, 7), "check octet"),
-            ("3be000ff8131fe4514", "3b00", (3, 7), "T=1"),
-            ("3be000ff8131fe4514", "3bz", (3, 7), "hexadecimal"),
-            ("f000000001", "f0", (7, 7), "5 to 16"),
-            ("\"verify\"]", "\"verfy\"]", (8, 28), "unknown variant"),
-            ("id = \"0002\"", "id = \"0001\"", (9, 84), "no other"),
-            ("id = \"0002\"", "id = \"002\"", (9, 69), "hexadecimal"),
-            ("read = \"p\"", "read = \"q\"", (9, 43), "a PIN of this application: p"),
-            ("left = 3", "left = 4", (10, 94), "tries"),
-            ("\"1234\"", "\"12345\"", (10, 105), "length"),
-            ("key = \"k\"", "key = \"j\"", (15, 7), "key of this card"),
-            ("TEST CA", "CA", (16, 13), "TEST"),
-            ("years = 3", "yeers = 3", (18, 1), "unknown field"),
+            ("activated", "active", (2, 9), "image.unknown-value (active; manufactured, personalised"),
+            ("3be000ff8131fe4514", "3be000ff8131fe4515", (3, 7), "image.answer-to-reset"),
+            ("3be000ff8131fe4514", "3b00", (3, 7), "image.answer-to-reset"),
+            ("3be000ff8131fe4514", "3bz", (3, 7), "image.hexadecimal"),
+            ("f000000001", "f0", (7, 7), "image.aid-length"),
+            ("\"verify\"]", "\"verfy\"]", (8, 28), "image.unknown-value (verfy; "),
+            ("id = \"0002\"", "id = \"0001\"", (9, 84), "image.identifier"),
+            ("id = \"0002\"", "id = \"002\"", (9, 69), "image.hexadecimal"),
+            ("id = \"0002\"", "id = \"000002\"", (9, 69), "image.file-id"),
+            ("read = \"p\"", "read = \"q\"", (9, 43), "image.access (p)"),
+            ("left = 3", "left = 4", (10, 94), "image.tries-left"),
+            ("tries = 3", "tries = 300", (10, 84), "image.number"),
+            ("min = 4", "min = \"4\"", (10, 41), "image.number"),
+            ("id = \"0018\", ", "", (10, 17), "image.pin-place"),
+            ("\"1234\"", "\"12345\"", (10, 105), "image.pin-value"),
+            ("\"1234\"", "1234", (10, 105), "image.text"),
+            ("key = \"k\"", "key = \"j\"", (15, 7), "image.key-name"),
+            ("TEST CA", "CA", (16, 13), "image.test-name"),
+            ("years = 3", "yeers = 3", (18, 1), "image.unknown-key (yeers; name, key"),
+            ("years = 3\n", "", (13, 1), "image.missing (years)"),
+            ("years = 3", "years = 3\nyears = 3", (19, 1), "image.twice"),
+            ("[[certificate]]", "[[certificate]", (13, 15), "image.syntax-wants"),
+            ("[[\"CN\", \"{name}\"]]", "3", (17, 11), "image.list"),
         ] {
             let error = Image::parse(&SOUND.replacen(right, wrong, 1)).unwrap_err();
-            assert!(error.message.contains(expected), "{wrong}: {error}");
+            assert!(error.to_string().contains(expected), "{wrong}: {error}");
             assert_eq!((error.line, error.column), place, "{wrong}: {error}");
         }
     }

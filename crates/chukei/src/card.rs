@@ -237,6 +237,10 @@ fn type_of(name: Option<&str>) -> Result<Image, Failure> {
 pub(crate) fn load(path: &Path) -> Result<Card, Failure> {
     control::load(path).map_err(|error| match error {
         control::LoadError::Image(error) => misread(path, &error),
+        control::LoadError::Key(error) => {
+            Failure::new(Exit::Usage, "card.unusable-key", [path.display().to_string(), error.key])
+                .fix("card.misread-fix", [""; 0])
+        }
         other => Failure::read(path, &other),
     })
 }
@@ -251,7 +255,7 @@ fn read_script(path: &Path) -> Result<Vec<control::Verb>, Failure> {
 }
 
 fn misread(path: &Path, error: &chukei_card::ImageError) -> Failure {
-    Failure::new(Exit::Usage, "card.misread", [error.message.as_str()])
+    Failure::new(Exit::Usage, error.code, error.with.clone())
         .at(path, error.line, error.column)
         .fix("card.misread-fix", [""; 0])
 }

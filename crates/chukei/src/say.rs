@@ -213,12 +213,13 @@ mod tests {
     fn everything_that_the_engine_says_has_a_text() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut checked = 0;
-        for source in ["harness/src", "chukei/src"] {
+        for source in ["harness/src", "chukei/src", "card/src"] {
             for entry in std::fs::read_dir(folder.join(source)).unwrap() {
                 let path = entry.unwrap().path();
                 let Ok(text) = std::fs::read_to_string(&path) else { continue };
                 for word in text.split('"').skip(1).step_by(2) {
-                    let is_key = ["setup.", "fix.", "doctor."].iter().any(|area| word.starts_with(area));
+                    let is_key =
+                        ["setup.", "fix.", "doctor.", "image."].iter().any(|area| word.starts_with(area));
                     if is_key && word.chars().all(|c| c.is_ascii_lowercase() || ".-0123456789".contains(c)) {
                         assert!(catalogue().keys().any(|key| key == word), "{}: {word}", path.display());
                         checked += 1;
