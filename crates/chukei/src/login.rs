@@ -67,11 +67,12 @@ fn at_the_portal(handle: &Handle, contacts: &mut dyn Contacts, say: &Say) -> Res
     let card = Shown { certificate: signed.certificate, signature: signed.signature };
     let login = Login::Response { challenge: challenge.clone(), card };
     let given = granted(handle, login, Purpose::History)?;
-    say.result(say.text("login.portal", [given.context.name()]));
+    say.result(say.text("login.portal", [say.word("history-outcome", given.context.name())]));
     let history = handle.history_of(&given.id).map_err(|code| refused(&code))?;
     for entry in history.entries {
         let (number, at) = (entry.number.to_string(), entry.at.format());
-        let (kind, outcome) = (entry.kind.name().to_owned(), entry.outcome);
+        let (kind, outcome) =
+            (say.word("history-kind", entry.kind.name()), say.word("history-outcome", &entry.outcome));
         say.result(say.text("login.entry", [number, at, entry.actor, kind, outcome]));
     }
     Ok(Exit::Conformant)
@@ -102,7 +103,7 @@ fn at_the_hospital(
     let patient = Patient::Card(Shown { certificate: read.certificate, signature: None });
     let login = Login::Reception { challenge: challenge.clone(), operator, patient };
     let given = granted(handle, login, purpose)?;
-    say.result(say.text("login.hospital", [given.context.name()]));
+    say.result(say.text("login.hospital", [say.word("history-outcome", given.context.name())]));
     let link = Link {
         scheme: SESSION.to_owned(),
         number: given.id,
@@ -116,7 +117,9 @@ fn at_the_hospital(
     let outcome = handle.link(link);
     let Some(answer) = outcome.answer else { return Err(refused(&outcome.code)) };
     for held in answer.eligibility {
-        say.result(say.text("login.eligibility", [held.insurer, held.validity, held.from]));
+        say.result(
+            say.text("login.eligibility", [held.insurer, say.word("validity", &held.validity), held.from]),
+        );
     }
     Ok(Exit::Conformant)
 }

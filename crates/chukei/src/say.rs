@@ -153,6 +153,11 @@ impl Say {
         catalogue().say(&Phrase::key(key, with), self.lang)
     }
 
+    /// A word of the protocol in the reader's language, or as it is.
+    pub(crate) fn word(&self, group: &str, word: &str) -> String {
+        catalogue().text(&format!("{group}.{word}"), self.lang).unwrap_or(word).to_owned()
+    }
+
     /// One of two texts.
     pub(crate) const fn pick<'t>(&self, ja: &'t str, en: &'t str) -> &'t str {
         match self.lang {

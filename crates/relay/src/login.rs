@@ -144,7 +144,7 @@ impl Relay {
                 if let Some(person) = desk.shown(login)?
                     && !faulty!(self.party, SkipsRefusedLogins)
                 {
-                    self.log.append(&[desk.entry(person, REFUSED)])?;
+                    self.log.append(&[desk.entry(Some(person), REFUSED)])?;
                 }
                 return Err(refusal);
             }
@@ -152,8 +152,9 @@ impl Relay {
         let (person, context) = match found {
             Ok(found) => found,
             Err(code) => {
+                let recording = Some(self.log.record(&[desk.entry(None, code)])?);
                 let answer = LoginAnswer { status: Status::new(code), session: None };
-                return self.party.answer(asker.message_id, &answer, asker.now);
+                return Ok(Reply { recording, ..self.party.answer(asker.message_id, &answer, asker.now)? });
             }
         };
 
@@ -165,7 +166,7 @@ impl Relay {
         desk.cards.logins.open(&id, session, asker.now)?;
         // [login.answer.logged] The answer is made meanwhile.
         let recording = match faulty!(self.party, SkipsLoginLog) {
-            false => Some(self.log.record(&[desk.entry(person, context.name())])?),
+            false => Some(self.log.record(&[desk.entry(Some(person), context.name())])?),
             true => None,
         };
         // [login.answer.context]
@@ -185,9 +186,9 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn entry(&self, person: Person, outcome: &str) -> NewEntry {
+    fn entry(&self, person: Option<Person>, outcome: &str) -> NewEntry {
         NewEntry {
-            person: Some(person),
+            person,
             at: self.asker.now,
             actor: self.asker.sender.to_owned(),
             kind: Kind::Login,
@@ -250,7 +251,8 @@ impl Desk<'_> {
         let is_fresh = (now.saturating_sub(before)..=now.saturating_add(ahead)).contains(&at);
         self.require("login.application.fresh", is_fresh, Reason::Window, "an application of these minutes")?;
         // [login.application.once] As long as it could be fresh.
-        let owner = format!("application {} {}", certificate.issuer(), certificate.serial());
+        let digest: String = certificate.sha256().iter().map(|octet| format!("{octet:02x}")).collect();
+        let owner = format!("application {digest}");
         let until = UnixTime(at.saturating_add(before));
         let is_first = self.relay.party.replay.first_use(&owner, &application.id, until)?;
         self.require("login.application.once", is_first, Reason::Replay, "an application not used before")?;

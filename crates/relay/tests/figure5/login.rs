@@ -457,16 +457,20 @@ fn a_refusal_is_recorded_if_a_person_s_valid_card_was_shown() {
         all.into_iter().map(|entry| (entry.person, entry.actor, entry.outcome)).collect::<Vec<_>>()
     };
     let refused = |login: &Login, party| desk.login(party, login, Purpose::History, NOW).unwrap_err();
-    // Nobody's, or nobody can say whose.
+    // Nobody's, or nobody can say whose. A valid card that nobody has is an entry about nobody.
     let stranger = desk.cards.issue(card("TEST Card"));
+    let told = desk.login(PORTAL, &desk.application(&stranger, |_| {}), Purpose::History, NOW).unwrap();
+    assert_eq!(told.status.code, code::NOT_MEMBER);
+    let nobody = (None, PORTAL.to_owned(), code::NOT_MEMBER.to_owned());
+    assert_eq!(outcomes(), [nobody.clone()]);
     refused(&desk.application_by(STAFF, &stranger, |_| {}), PORTAL);
     refused(&desk.application_by(STAFF, &desk.clerk, |_| {}), PORTAL);
-    assert_eq!(outcomes(), []);
+    assert_eq!(outcomes(), [nobody.clone()]);
     refused(&desk.application_by(STAFF, &desk.usual, |_| {}), PORTAL);
     refused(&desk.response(&desk.usual, |signed| signed.challenge = "0"), PORTAL);
     refused(&desk.application(&desk.usual, |_| {}), A);
     let entry = |actor: &str| (Some(Person(1)), actor.to_owned(), "refused".to_owned());
-    assert_eq!(outcomes(), [entry(PORTAL), entry(PORTAL), entry(A)]);
+    assert_eq!(outcomes(), [nobody, entry(PORTAL), entry(PORTAL), entry(A)]);
 }
 
 #[test]
