@@ -27,6 +27,7 @@ on_both!(
     nothing_is_signed_that_does_not_begin_with_what_was_signed,
     a_clock_that_is_set_back_breaks_nothing,
     entries_are_recorded_while_checkpoints_are_made,
+    who_makes_a_checkpoint_stops_when_another_begins,
 );
 
 const A: &str = "https://insurer-a.example.test/";
@@ -388,4 +389,35 @@ fn entries_are_recorded_while_checkpoints_are_made(place: &Place) {
     assert_eq!(shown, scratch.store.history(Person(2)).unwrap().len());
     let sound = scratch.store.fsck(Some(&policy())).unwrap().unwrap();
     assert!(sound.checkpoints >= 20);
+}
+
+/// Another process that begins one, by a hand that says no more than that.
+fn who_makes_a_checkpoint_stops_when_another_begins(place: &Place) {
+    let scratch = filled(place, 5000);
+    let mut is_overtaken = false;
+    for _ in 0..50 {
+        let has_ended = AtomicBool::new(false);
+        let made = std::thread::scope(|scope| {
+            let making = scope.spawn(|| {
+                let made = scratch.checkpoint();
+                has_ended.store(true, Ordering::SeqCst);
+                made
+            });
+            while !has_ended.load(Ordering::SeqCst) {
+                place.hand("UPDATE ledger SET maker = maker + 1").unwrap();
+            }
+            making.join().unwrap()
+        });
+        assert!(matches!(made, Ok(_) | Err(LedgerError::Busy)), "{made:?}");
+        if made == Err(LedgerError::Busy) {
+            is_overtaken = true;
+            break;
+        }
+        let more: Vec<_> = (0..1000).map(|turn| entry(turn % 4, T)).collect();
+        scratch.store.append(&more).unwrap();
+    }
+    assert!(is_overtaken, "nobody was overtaken in fifty checkpoints");
+    // What was left half done is no harm.
+    scratch.checkpoint().unwrap();
+    assert!(scratch.store.fsck(Some(&policy())).unwrap().is_ok());
 }

@@ -256,6 +256,28 @@ fn a_database_that_is_killed_under_load_loses_nothing_that_was_acknowledged() {
     });
 }
 
+/// One that stands still is given up in the end, and nobody waits for ever.
+#[test]
+fn a_database_that_does_not_answer_counts_as_lost() {
+    own_server(|server, place| {
+        let store = &place.store();
+        store.append(&[entry(1, None)]).unwrap();
+        store.history(Person(1)).unwrap();
+        server.pause();
+        let begun = std::time::Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert_eq!(store.append(&[entry(1, None)]), Err(Unavailable)));
+            scope.spawn(|| assert_eq!(store.history(Person(1)), Err(Unavailable)));
+        });
+        assert!(begun.elapsed().as_secs() < 40, "{:?}", begun.elapsed());
+        server.resume();
+        store.append(&[entry(1, None)]).unwrap();
+        // What was refused is not there, and not in the way.
+        assert_eq!(store.history(Person(1)).unwrap().len(), 2);
+        assert!(store.fsck(None).unwrap().is_ok());
+    });
+}
+
 /// Nobody hears of links that were cut while nobody used them.
 #[test]
 fn links_that_were_cut_are_made_again() {

@@ -43,13 +43,10 @@ impl<T, F: Future<Output = std::result::Result<T, tokio_postgres::Error>> + Send
 
 impl Link {
     pub(crate) fn open(config: &Config) -> Result<Self> {
-        let mut config = config.clone();
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT);
-        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let waiting = Waiting(Some(runtime.map_err(|error| Error::Lost(error.to_string()))?));
-        let (client, connection) = waiting.until(ANSWER, config.connect(NoTls))?;
+        let limit = config.get_connect_timeout().copied().unwrap_or(CONNECT);
+        let (client, connection) = waiting.until(limit, config.connect(NoTls))?;
         // How it ends is told by the next call.
         waiting.beside(async { drop(connection.await) });
         let (statements, is_lost) = Default::default();

@@ -17,11 +17,13 @@ dir=$1; shift
 while read -r word; do
     case $word in
         kill) kill -9 "$pid" $(ps -o pid= --ppid "$pid"); wait "$pid"; echo "CHUKEI killed" >&2 ;;
+        pause) kill -STOP "$pid" $(ps -o pid= --ppid "$pid"); echo "CHUKEI paused" >&2 ;;
+        resume) kill -CONT "$pid" $(ps -o pid= --ppid "$pid"); echo "CHUKEI resumed" >&2 ;;
         start) wait "$pid"; "$@" & pid=$! ;;
-        stop) kill -INT "$pid"; wait "$pid"; echo "CHUKEI stopped" >&2 ;;
     esac
 done 2>&2
 kill -INT "$pid" 2>/dev/null
+kill -CONT "$pid" $(ps -o pid= --ppid "$pid") 2>/dev/null
 wait "$pid"
 rm -rf "$dir"
 "#;
@@ -104,12 +106,19 @@ impl Server {
         self.wait("CHUKEI killed");
     }
 
-    pub(crate) fn stop(&self) {
-        self.order("stop");
-        self.wait("CHUKEI stopped");
+    /// Lets it stand still: it is there, and does not answer.
+    pub(crate) fn pause(&self) {
+        self.order("pause");
+        self.wait("CHUKEI paused");
     }
 
-    /// Starts it again after [`Server::kill`] or [`Server::stop`].
+    /// Lets it go on after [`Server::pause`].
+    pub(crate) fn resume(&self) {
+        self.order("resume");
+        self.wait("CHUKEI resumed");
+    }
+
+    /// Starts it again after [`Server::kill`].
     pub(crate) fn restart(&self) {
         self.order("start");
         self.is_ready();
