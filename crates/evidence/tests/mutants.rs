@@ -1,5 +1,5 @@
 //! Mutants kill judges that are right, and expose those that are not.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod common;
 
@@ -23,10 +23,10 @@ fn the_matrix_is_this() {
     let expected = "\
 # Judges by mutators of a recorded run. Generated; do not edit.
 # V: some mutant is a violation. u: some is unreached, none a violation. .: all pass. -: nothing to bend.
-#                       empty silence drop double reorder truncate party hour bit status bare stale echo refuse twin-refused like-twin renamed counted dead
-envelope.audience.self  u     V       u    .      .       u        .     .    u   u      .    V     .    u      u            V         -       -       V
-message.answer.fresh    u     u       .    .      .       u        .     .    .   .      V    .     .    .      -            -         -       -       .
-message.fault.shape     u     u       u    .      .       u        .     .    .   .      V    .     .    .      .            .         -       -       .
+#                       empty silence drop double reorder truncate party hour bit status bare stale echo refuse twin-refused like-twin renamed counted dead ended
+envelope.audience.self  u     V       u    .      .       u        .     .    u   u      .    V     .    u      u            V         -       -       V    -
+message.answer.fresh    u     u       .    .      .       u        .     .    .   .      V    .     .    .      -            -         -       -       .    -
+message.fault.shape     u     u       u    .      .       u        .     .    .   .      V    .     .    .      .            .         -       -       .    -
 ";
     assert_eq!(matrix.to_text(), expected);
     assert!(matrix.rows.iter().all(|row| row.is_killed() && !row.passes_nothing() && row.scenes > 0));
@@ -83,12 +83,33 @@ fn what_a_card_says_is_bent() {
     );
 }
 
+/// A visit is ended in every other way.
+#[test]
+fn how_a_terminal_ends_is_bent() {
+    let transcript = record(header(), terminal_case());
+    let scene = Scene::of(&transcript, &transcript.cases()[0]);
+    let mutator = MUTATORS.iter().find(|mutator| mutator.id == "ended").unwrap();
+    let end = |scene: &Scene<'_>| match &scene.events[3].what {
+        What::Ended { exit, shown, shows_pin } => (*exit, shown.is_empty(), *shows_pin),
+        other => panic!("{other:?}"),
+    };
+    let ends: Vec<_> = (mutator.bend)(&scene).iter().map(end).collect();
+    let bent =
+        [(Some(1), false, false), (None, false, false), (Some(0), true, false), (Some(0), false, true)];
+    assert_eq!(ends, bent);
+}
+
 #[test]
 fn mutants_differ_from_what_was_recorded_and_are_named_once() {
     let transcript = run(GOOD);
     let of_card = record(header(), card_case());
+    let of_terminal = record(header(), terminal_case());
     for mutator in MUTATORS {
-        let transcript = if ["renamed", "counted"].contains(&mutator.id) { &of_card } else { &transcript };
+        let transcript = match mutator.id {
+            "renamed" | "counted" => &of_card,
+            "ended" => &of_terminal,
+            _ => &transcript,
+        };
         let scene = Scene::of(transcript, transcript.cases().last().unwrap());
         let bent = (mutator.bend)(&scene);
         assert!(!bent.is_empty(), "{}", mutator.id);

@@ -323,11 +323,11 @@ fn dead<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
 
 fn ended<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
     let by = |bend: fn(&mut Option<i32>, &mut Body, &mut bool)| {
-        scene.each(move |what| {
-            let mut what = what.clone();
+        scene.each(move |before| {
+            let mut what = before.clone();
             let What::Ended { exit, shown, shows_pin } = &mut what else { return None };
             bend(exit, shown, shows_pin);
-            Some(what)
+            (what != *before).then_some(what)
         })
     };
     [

@@ -192,3 +192,15 @@ pub fn card_case() -> Vec<What> {
         end("card/x"),
     ]
 }
+
+/// A card is put in, and a terminal ends its task.
+pub fn terminal_case() -> Vec<What> {
+    vec![
+        start("terminal/x", None, ""),
+        What::Inserted { card: "sound".into(), faults: Vec::new() },
+        What::Started { task: "read".into(), entries: Vec::new() },
+        What::Ended { exit: Some(0), shown: "done".into(), shows_pin: false },
+        What::Removed,
+        end("terminal/x"),
+    ]
+}
