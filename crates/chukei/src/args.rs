@@ -72,6 +72,8 @@ pub(crate) struct Mock {
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<PathBuf>,
     #[arg(long)]
+    pub(crate) possession: bool,
+    #[arg(long)]
     pub(crate) faults: bool,
     #[command(flatten)]
     pub(crate) card: MockCard,
