@@ -24,7 +24,14 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.extend(APPLICATIONS.iter().map(|row| Case::row(Kind::Application, row)));
     cases.extend(RESPONSES.iter().map(|row| Case::row(Kind::Response, row)));
     cases.extend(RECEPTIONS.iter().map(|row| Case::row(Kind::Reception, row)));
-    cases.extend(COPIED.iter().map(|row| Case::row(Kind::Reception, row).of_feature(POSSESSION)));
+    // The known limit of a card that is read without a PIN, beside what closes it.
+    let present = "login/reception/present";
+    let sentences = &[req!("login.answer.context")];
+    cases.push(Case::scene(Role::Relay, present, (None, ""), sentences, present_card).of_feature(POSSESSION));
+    let bent = (Some(present), "Body/LoginRequest/Reception/Card/Signature=missing");
+    let sentences = &[req!("login.reception.copied")];
+    let copied = Case::scene(Role::Relay, "login/reception/copied", bent, sentences, copied_card);
+    cases.push(copied.of_feature(POSSESSION));
     for &(id, twin, deviation, sentence, scene) in SCENES {
         cases.push(Case::scene(Role::Relay, id, (twin, deviation), &[sentence], scene).of_feature(LOGIN));
     }
@@ -129,12 +136,6 @@ const RECEPTIONS: &[Row] = bends![
         };
     "login/reception/card-key" "login.reception.possession" "Body/LoginRequest/Reception/Card/Signature=by-another-key" []
         |d| with(d, |login| login.key = Some("portal".into()));
-];
-
-/// The known limit of a card that is read without a PIN.
-const COPIED: &[Row] = bends![
-    "login/reception/copied" "login.reception.copied" "Body/LoginRequest/Reception/Card/Signature=missing" []
-        |d| with(d, |login| login.possession = false);
 ];
 
 type Scene =
@@ -283,6 +284,20 @@ const SCENES: &[Scene] = &[
         },
     ),
 ];
+
+fn present_card(face: &Face) -> Result<(), Broken> {
+    let draft = acts::draft(face, Kind::Reception)?;
+    face.send("mapping", draft);
+    Ok(())
+}
+
+fn copied_card(face: &Face) -> Result<(), Broken> {
+    let mut draft = acts::draft(face, Kind::Reception)?;
+    with(&mut draft, |login| login.possession = false);
+    face.send_deviating("mapping", draft);
+    acts::probe(face, Kind::Reception);
+    Ok(())
+}
 
 /// Somebody who may not logs somebody in, with a challenge of its own.
 fn by_another(face: &Face, way: Way, party: &str) -> Result<(), Broken> {
