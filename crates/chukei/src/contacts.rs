@@ -78,12 +78,19 @@ impl Contacts for InProcess {
 #[cfg(feature = "pcsc")]
 mod pcsc {
     use std::ffi::CString;
+    use std::time::{Duration, Instant};
 
-    use ::pcsc::{Card, Context, Disposition, Error, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode};
+    use ::pcsc::{
+        Card, Context, Disposition, Error, MAX_BUFFER_SIZE_EXTENDED, Protocols, ReaderState, Scope,
+        ShareMode, State,
+    };
     use chukei_evidence::NoAnswer;
     use chukei_harness::Contacts;
 
     use crate::say::{Exit, Failure};
+
+    /// How long a card that was just put in may take to be seen.
+    const SEEN_WITHIN: Duration = Duration::from_secs(2);
 
     /// A card in a PC/SC reader, for nobody else while the run goes on.
     struct Reader {
@@ -118,10 +125,27 @@ mod pcsc {
         let beginning = |reader: &&CString| reader.to_str().is_ok_and(|reader| reader.starts_with(name));
         let reader = readers.iter().find(fitting).or_else(|| readers.iter().find(beginning));
         let reader = reader.ok_or_else(|| failure("pcsc.reader", &[name], "pcsc.reader-fix", known()))?;
-        let card = context.connect(reader, ShareMode::Exclusive, Protocols::ANY).map_err(|error| {
+        let card = connect(&context, reader).map_err(|error| {
             failure("pcsc.card", &[name, &error.to_string()], "pcsc.card-fix", String::new())
         })?;
         Ok(Box::new(Reader { card, _context: context }))
+    }
+
+    /// Connects to the card, as soon as there is one.
+    fn connect(context: &Context, reader: &CString) -> Result<Card, Error> {
+        let begin = Instant::now();
+        let mut states = [ReaderState::new(reader.clone(), State::UNAWARE)];
+        loop {
+            let absent = match context.connect(reader, ShareMode::Exclusive, Protocols::ANY) {
+                Err(absent @ (Error::NoSmartcard | Error::RemovedCard)) => absent,
+                other => return other,
+            };
+            let left = SEEN_WITHIN.saturating_sub(begin.elapsed());
+            if left.is_zero() || context.get_status_change(left, &mut states).is_err() {
+                return Err(absent);
+            }
+            states.iter_mut().for_each(ReaderState::sync_current_state);
+        }
     }
 
     impl Contacts for Reader {
