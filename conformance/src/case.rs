@@ -241,7 +241,7 @@ impl Case {
     ///
     /// # Errors
     /// What the product lacks.
-    pub fn play(&self, stage: Stage<'_>) -> Result<(), Broken> {
+    pub fn play(&self, stage: &Stage) -> Result<(), Broken> {
         match (self.play, stage) {
             (Play::Usual(kind), Stage::Face(face)) => acts::usual(face, kind),
             (Play::Bent(kind, bend), Stage::Face(face)) => acts::bent(face, kind, bend),

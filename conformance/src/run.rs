@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use chukei_evidence as evidence;
+use chukei_evidence::{self as evidence, RecordError, Transcript};
 use chukei_harness::{Broken, Face, Ids, Record, Terminal, Visitor};
 use chukei_spec::{Index, Profile};
 
@@ -105,22 +105,35 @@ pub fn header(
 }
 
 /// What a product is faced from: its counterparts for a party, a terminal for a card, a person with cards for a terminal.
-#[derive(Clone, Copy)]
-pub enum Stage<'s> {
+pub enum Stage {
     /// The counterparts of a party.
-    Face(&'s Face),
+    Face(Box<Face>),
     /// The terminal that a card is in.
-    Terminal(&'s Terminal),
+    Terminal(Box<Terminal>),
     /// The person who uses a terminal.
-    Visitor(&'s Visitor),
+    Visitor(Visitor),
 }
 
-impl Stage<'_> {
-    fn record(&self) -> &Record {
+impl Stage {
+    /// What is recorded.
+    #[must_use]
+    pub fn record(&self) -> &Record {
         match self {
             Self::Face(face) => face.record(),
             Self::Terminal(terminal) => terminal.record(),
             Self::Visitor(visitor) => visitor.record(),
+        }
+    }
+
+    /// Ends the recording; `whole` when every case was played.
+    ///
+    /// # Errors
+    /// The transcript cannot be written.
+    pub fn close(self, whole: bool) -> Result<Transcript, RecordError> {
+        match self {
+            Self::Face(face) => face.close(whole),
+            Self::Terminal(terminal) => terminal.close(whole),
+            Self::Visitor(visitor) => visitor.close(whole),
         }
     }
 }
@@ -128,7 +141,7 @@ impl Stage<'_> {
 /// Plays cases in an order of the seed; what cannot be undone comes last. `false` when it was told to stop before the end,
 /// or recording failed.
 pub fn run(
-    stage: Stage<'_>,
+    stage: &Stage,
     cases: &[&Case],
     seed: u64,
     stop: &AtomicBool,
@@ -149,7 +162,7 @@ pub fn run(
 }
 
 /// Plays one case between its brackets. A mistake of the case voids the run, and does not end it.
-fn play(stage: Stage<'_>, case: &Case) {
+fn play(stage: &Stage, case: &Case) {
     let (id, twin, deviation) = (case.about.id, case.about.twin, case.about.deviation);
     match stage {
         Stage::Face(face) => face.begin(id, twin, deviation),

@@ -104,14 +104,9 @@ impl Ground {
         if face.clock().is_virtual() {
             face.set_product_clock().unwrap();
         }
-        let whole = conformance::run(
-            conformance::Stage::Face(&face),
-            &cases,
-            seed,
-            &AtomicBool::new(false),
-            |_, _| (),
-        );
-        face.close(whole).unwrap()
+        let stage = conformance::Stage::Face(Box::new(face));
+        let whole = conformance::run(&stage, &cases, seed, &AtomicBool::new(false), |_, _| ());
+        stage.close(whole).unwrap()
     }
 }
 

@@ -17,7 +17,8 @@ const PIN: u16 = 0x0018;
 /// Digits of the id in a certificate.
 const DIGITS: usize = 44;
 /// Octets of a DigestInfo before a SHA-256 digest (RFC 8017 §9.2, note 1).
-const DIGEST_INFO: &[u8] = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+pub(crate) const DIGEST_INFO: &[u8] =
+    b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
 
 /// How a visit ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Where a card under test is: in a PC/SC reader, or, for a TEST card, in this process.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use chukei_card::{Card, Contact, Slot};
 use chukei_evidence::NoAnswer;
@@ -75,6 +75,12 @@ impl Contacts for InProcess {
     }
 }
 
+/// Whether pcscd shows a card with this answer to reset, in some reader, within this time. Without pcscd nobody can be shown
+/// one, and nothing is waited for.
+pub(crate) fn is_shown(atr: &[u8], within: Duration) -> bool {
+    pcsc::is_shown(atr, within)
+}
+
 #[cfg(feature = "pcsc")]
 mod pcsc {
     use std::ffi::CString;
@@ -131,6 +137,26 @@ mod pcsc {
         Ok(Box::new(Reader { card, _context: context }))
     }
 
+    pub(super) fn is_shown(atr: &[u8], within: Duration) -> bool {
+        let begin = Instant::now();
+        let Ok(context) = Context::establish(Scope::User) else { return true };
+        let Ok(readers) = context.list_readers_owned() else { return true };
+        let mut states: Vec<_> =
+            readers.into_iter().map(|reader| ReaderState::new(reader, State::UNAWARE)).collect();
+        loop {
+            let left = within.saturating_sub(begin.elapsed());
+            if left.is_zero() || context.get_status_change(left, &mut states).is_err() {
+                return false;
+            }
+            let shows =
+                |state: &ReaderState| state.event_state().contains(State::PRESENT) && state.atr() == atr;
+            if states.iter().any(shows) {
+                return true;
+            }
+            states.iter_mut().for_each(ReaderState::sync_current_state);
+        }
+    }
+
     /// Connects to the card, as soon as there is one.
     fn connect(context: &Context, reader: &CString) -> Result<Card, Error> {
         let begin = Instant::now();
@@ -176,9 +202,15 @@ mod pcsc {
 
 #[cfg(not(feature = "pcsc"))]
 mod pcsc {
+    use std::time::Duration;
+
     use chukei_harness::Contacts;
 
     use crate::say::{Exit, Failure};
+
+    pub(super) const fn is_shown(_: &[u8], _: Duration) -> bool {
+        true
+    }
 
     pub(super) fn open(name: &str) -> Result<Box<dyn Contacts>, Failure> {
         Err(Failure::new(Exit::Usage, "pcsc.without", [name]).fix("pcsc.without-fix", [""; 0]))

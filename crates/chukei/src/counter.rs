@@ -24,7 +24,10 @@ use chukei_harness::{
 use chukei_reader::{Address, Deviation, Device, Holder, OpenSsl, Order, Seen, Watch};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::say::{Exit, Failure};
+use crate::{
+    contacts,
+    say::{Exit, Failure},
+};
 
 /// How long pcscd may take to see a card.
 const SEEN_WITHIN: Duration = Duration::from_secs(10);
@@ -236,15 +239,20 @@ impl<P: Product> Counter for Booth<P> {
     }
 }
 
-/// Waits until pcscd has given the card power.
-fn wait(seen: &Receiver<()>, reader: &str) -> Result<(), Broken> {
-    seen.recv_timeout(SEEN_WITHIN).map_err(|_| Broken::Lacking(format!("reader {reader}")))
+/// Waits until pcscd has given the card power, and shows it to its clients: that is a moment later.
+fn wait(seen: &Receiver<Option<Vec<u8>>>, reader: &str) -> Result<(), Broken> {
+    let lacking = || Broken::Lacking(format!("reader {reader}"));
+    match seen.recv_timeout(SEEN_WITHIN).map_err(|_| lacking())? {
+        Some(atr) if !contacts::is_shown(&atr, SEEN_WITHIN) => Err(lacking()),
+        _ => Ok(()),
+    }
 }
 
 /// Tells a run what passes at the device.
 struct Watcher {
     tell: Tell,
-    powered: Sender<()>,
+    /// Gets the answer to reset; none of a card that is mute.
+    powered: Sender<Option<Vec<u8>>>,
 }
 
 impl Watch for Watcher {
@@ -252,8 +260,9 @@ impl Watch for Watcher {
         let tell = &self.tell;
         match *seen {
             Seen::PowerOn(atr) => {
-                tell(Told::Reset(atr.map(<[u8]>::to_vec)));
-                let _ = self.powered.send(()); // nobody waits any more
+                let atr = atr.map(<[u8]>::to_vec);
+                tell(Told::Reset(atr.clone()));
+                let _ = self.powered.send(atr); // nobody waits any more
             }
             Seen::Reset(atr) => tell(Told::Reset(atr.map(<[u8]>::to_vec))),
             Seen::Command(command, Reply { answer, mishap, .. }) => {

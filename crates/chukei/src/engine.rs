@@ -12,7 +12,7 @@ use std::{
 use crate::say::{Exit, Failure};
 use chukei_conformance::{self as conformance, Case, SelectError, Stage};
 use chukei_evidence::{Product, Recorder, Transcript};
-use chukei_harness::{Clock, Contacts, Counter, Face, Limits, Pins, Setup, Sut, Terminal, Visitor, World};
+use chukei_harness::{Clock, Face, Limits, Setup, Sut, World};
 
 /// What to run.
 pub(crate) struct Order<'o> {
@@ -66,22 +66,16 @@ pub(crate) fn play(
         // A product that lacks the verb after all shows so in the cases that need it.
         let _ = face.set_product_clock();
     }
-    let whole = conformance::run(Stage::Face(&face), cases, order.seed, &STOP, progress);
-    let failure = face.record().failure();
-    let transcript = face.close(whole).map_err(|error| record(&error))?;
-    match failure {
-        Some(error) => Err(record(&error)),
-        None => Ok(transcript),
-    }
+    act(Stage::Face(Box::new(face)), cases, order.seed, progress)
 }
 
-/// Plays the cases with a card and records what happens, as [`play`] does with a party.
+/// Plays the cases with a product that has no world, on the stage that is opened for it, and records what happens.
 ///
 /// # Errors
 /// A fault of the recording. A run that was stopped gives an incomplete transcript.
-pub(crate) fn play_card(
+pub(crate) fn play_alone(
     sut: &Sut,
-    (contacts, pins): (Box<dyn Contacts>, Pins),
+    open: impl FnOnce(Clock, Recorder) -> Stage,
     order: &Order<'_>,
     cases: &[&'static Case],
     sink: Option<Box<dyn Write + Send>>,
@@ -92,37 +86,18 @@ pub(crate) fn play_card(
     let world = chukei_evidence::World::default();
     let header = conformance::header(sut.profile, &sut.claims, &sut.product, &world, seed_and_epoch, cases);
     let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
-    let terminal = Terminal::new(contacts, pins, clock, order.seed, recorder);
-    let whole = conformance::run(Stage::Terminal(&terminal), cases, order.seed, &STOP, progress);
-    let failure = terminal.record().failure();
-    let transcript = terminal.close(whole).map_err(|error| record(&error))?;
-    match failure {
-        Some(error) => Err(record(&error)),
-        None => Ok(transcript),
-    }
+    act(open(clock, recorder), cases, order.seed, progress)
 }
 
-/// Plays the visits with a terminal and records what happens, as [`play`] does with a party.
-///
-/// # Errors
-/// A fault of the recording. A run that was stopped gives an incomplete transcript.
-pub(crate) fn play_terminal(
-    sut: &Sut,
-    counter: Box<dyn Counter>,
-    order: &Order<'_>,
+fn act(
+    stage: Stage,
     cases: &[&'static Case],
-    sink: Option<Box<dyn Write + Send>>,
+    seed: u64,
     progress: &dyn Fn(usize, usize),
 ) -> Result<Transcript, Failure> {
-    let clock = order.epoch.map_or(Clock::Machine, Clock::virtual_from);
-    let seed_and_epoch = (order.seed, clock.now());
-    let world = chukei_evidence::World::default();
-    let header = conformance::header(sut.profile, &sut.claims, &sut.product, &world, seed_and_epoch, cases);
-    let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
-    let visitor = Visitor::new(counter, clock, order.seed, recorder);
-    let whole = conformance::run(Stage::Visitor(&visitor), cases, order.seed, &STOP, progress);
-    let failure = visitor.record().failure();
-    let transcript = visitor.close(whole).map_err(|error| record(&error))?;
+    let whole = conformance::run(&stage, cases, seed, &STOP, progress);
+    let failure = stage.record().failure();
+    let transcript = stage.close(whole).map_err(|error| record(&error))?;
     match failure {
         Some(error) => Err(record(&error)),
         None => Ok(transcript),

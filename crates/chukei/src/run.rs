@@ -6,10 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chukei_conformance::Stage;
 use chukei_evidence::{
     Baseline, BundleKey, Date, Measured, Model, Secrets, Transcript, Trust, judge, pack, sha256_hex,
 };
-use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, TerminalPlace, World};
+use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, Terminal, TerminalPlace, Visitor, World};
 use chukei_report::Report;
 
 use crate::{
@@ -163,9 +164,15 @@ fn run_order(
     let progress = |done, all| say.progress(done, all);
     let sink = Box::new(BufWriter::new(sink));
     let transcript = if let Some(card) = card {
-        engine::play_card(sut, card, order, &cases, Some(sink), &progress)?
+        let (contacts, pins) = card;
+        let open = |clock, recorder| {
+            Stage::Terminal(Box::new(Terminal::new(contacts, pins, clock, order.seed, recorder)))
+        };
+        engine::play_alone(sut, open, order, &cases, Some(sink), &progress)?
     } else if let Some(booth) = booth {
-        engine::play_terminal(sut, Box::new(booth), order, &cases, Some(sink), &progress)?
+        let open =
+            |clock, recorder| Stage::Visitor(Visitor::new(Box::new(booth), clock, order.seed, recorder));
+        engine::play_alone(sut, open, order, &cases, Some(sink), &progress)?
     } else {
         let world =
             World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()))?;

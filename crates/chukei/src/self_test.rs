@@ -1,6 +1,7 @@
 //! `chukei self-test`: the suite proves itself. The reference passes everything, every judge is killed by a mutant of a
 //! transcript, and every fault switch of the mock world is found by the sentence that it breaks.
 
+mod alone;
 mod cards;
 mod stubs;
 mod terminals;

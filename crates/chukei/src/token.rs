@@ -2,6 +2,8 @@
 
 use chukei_harness::Contacts;
 
+use crate::client::DIGEST_INFO;
+
 const SELECT: &[u8] = b"\x00\xa4\x04\x00\x0b\xa0\x00\x00\x03\x08\x00\x00\x10\x00\x01\x00";
 /// GET DATA of the certificate for authentication (part 2 §3.1.2; part 1 table 3).
 const CERTIFICATE: &[u8] = b"\x00\xcb\x3f\xff\x05\x5c\x03\x5f\xc1\x05\x00";
@@ -11,8 +13,6 @@ const PIN: usize = 8;
 const MODULUS: usize = 256;
 /// Most octets of data in one command.
 const SHORT: usize = 255;
-/// Octets of a DigestInfo before a SHA-256 digest (RFC 8017 §9.2, note 1).
-const DIGEST_INFO: &[u8] = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
 
 /// The certificate of the token, and its signature over a digest.
 ///

@@ -2,17 +2,13 @@
 //!
 //! A case speaks through a [`Terminal`]. Commands, answers and resets are recorded; the octets of a PIN never are.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write as _},
-    sync::Mutex,
-};
+use std::{collections::BTreeMap, fmt, sync::Mutex};
 
 use chukei_evidence::{Body, NoAnswer, Pin, RecordError, Recorder, Transcript, What};
 
 use crate::{
     clock::Clock,
-    record::{Broken, Record, lock},
+    record::{Broken, Record, hex, lock},
     seed::Ids,
 };
 
@@ -154,15 +150,6 @@ fn other(pin: &[u8]) -> Vec<u8> {
         octet => octet.wrapping_add(1),
     };
     pin.iter().map(next).collect()
-}
-
-/// Upper-case hexadecimal digits.
-fn hex(octets: &[u8]) -> String {
-    let mut text = String::new();
-    for octet in octets {
-        let _ = write!(text, "{octet:02X}");
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,19 +3,16 @@
 //! A case speaks through a [`Visitor`]. What reaches the card, and how the product ends, is recorded; the octets of a PIN
 //! never are.
 
-use std::{
-    fmt::Write as _,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
 };
 
 use chukei_evidence::{Body, NoAnswer, Pin, RecordError, Recorder, Transcript, What};
 
 use crate::{
     clock::Clock,
-    record::{Broken, Record, lock},
+    record::{Broken, Record, hex, lock},
     seed::Ids,
 };
 
@@ -271,15 +268,6 @@ fn hidden(shown: &[u8], pins: &[String]) -> (String, bool) {
         }
     }
     (text, shows)
-}
-
-/// Upper-case hexadecimal digits.
-fn hex(octets: &[u8]) -> String {
-    let mut text = String::new();
-    for octet in octets {
-        let _ = write!(text, "{octet:02X}");
-    }
-    text
 }
 
 #[cfg(test)]

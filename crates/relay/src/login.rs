@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chukei_crypto::{Certificate, Purpose as Use, Revocation, TrustAnchors, UnixTime};
-use chukei_idwsf::{Refusal, Status, Unavailable, code, xml_id};
+use chukei_idwsf::{Checks, Refusal, Status, Unavailable, code, xml_id};
 use chukei_profile::{
     Purpose,
     history::Kind,
@@ -219,14 +219,8 @@ impl Desk<'_> {
         Ok(self.registered(&certificate)?.ok())
     }
 
-    fn require(
-        &self,
-        sentence: &'static str,
-        holds: bool,
-        reason: Reason,
-        expected: &'static str,
-    ) -> Result<(), Refusal> {
-        self.relay.party.checks.require(sentence, holds, reason, expected)
+    fn checks(&self) -> &Checks {
+        &self.relay.party.checks
     }
 
     /// Nabari: the person has signed an application with the card's signature key.
@@ -237,25 +231,40 @@ impl Desk<'_> {
 
         // [login.application.content]
         let is_usual = application.title == TITLE && application.consent == CONSENT;
-        self.require("login.application.content", is_usual, Reason::Schema, "title and consent")?;
+        self.checks().require("login.application.content", is_usual, Reason::Schema, "title and consent")?;
         // [login.application.addressed]
         let is_ours = application.relay == self.relay.party.entity && application.portal == self.asker.sender;
         let expected = "an application to this relay by this portal";
-        self.require("login.application.addressed", is_ours, Reason::Audience, expected)?;
+        self.checks().require("login.application.addressed", is_ours, Reason::Audience, expected)?;
         // [login.application.purpose]
         let agrees = application.purpose == self.purpose;
-        self.require("login.application.purpose", agrees, Reason::PurposeMismatch, "the same purpose")?;
+        self.checks().require(
+            "login.application.purpose",
+            agrees,
+            Reason::PurposeMismatch,
+            "the same purpose",
+        )?;
         // [login.application.fresh]
         let (at, now) = (application.at.seconds, self.asker.now.0);
         let (before, ahead) = APPLICATION;
         let is_fresh = (now.saturating_sub(before)..=now.saturating_add(ahead)).contains(&at);
-        self.require("login.application.fresh", is_fresh, Reason::Window, "an application of these minutes")?;
+        self.checks().require(
+            "login.application.fresh",
+            is_fresh,
+            Reason::Window,
+            "an application of these minutes",
+        )?;
         // [login.application.once] As long as it could be fresh.
         let digest: String = certificate.sha256().iter().map(|octet| format!("{octet:02x}")).collect();
         let owner = format!("application {digest}");
         let until = UnixTime(at.saturating_add(before));
         let is_first = self.relay.party.replay.first_use(&owner, &application.id, until)?;
-        self.require("login.application.once", is_first, Reason::Replay, "an application not used before")?;
+        self.checks().require(
+            "login.application.once",
+            is_first,
+            Reason::Replay,
+            "an application not used before",
+        )?;
 
         self.holder(&certificate, Context::Application)
     }
@@ -269,7 +278,7 @@ impl Desk<'_> {
         let verifies =
             self.verifies(By::Response, challenge, subject, &certificate, card.signature.as_deref());
         let expected = "a signature by the key of the certificate";
-        self.require("login.challenge.signature", verifies, Reason::Signature, expected)?;
+        self.checks().require("login.challenge.signature", verifies, Reason::Signature, expected)?;
         self.holder(&certificate, Context::Challenge)
     }
 
@@ -279,10 +288,15 @@ impl Desk<'_> {
         let agreements = &self.relay.agreements;
         let may = agreements.allow(self.asker.sender, None, Purpose::EligibilityCheck);
         let expected = "a sender with an agreement for checking eligibility";
-        self.require("login.request.sender", may, Reason::NotAuthorised, expected)?;
+        self.checks().require("login.request.sender", may, Reason::NotAuthorised, expected)?;
         // [login.reception.purpose]
         let is_check = self.purpose == Purpose::EligibilityCheck;
-        self.require("login.reception.purpose", is_check, Reason::NotAuthorised, "an eligibility check")?;
+        self.checks().require(
+            "login.reception.purpose",
+            is_check,
+            Reason::NotAuthorised,
+            "an eligibility check",
+        )?;
         self.take(challenge)?;
 
         let staff = self.certified(&self.cards.operators, &operator.certificate, Use::TlsClient)?;
@@ -290,10 +304,15 @@ impl Desk<'_> {
         let signature = operator.signature.as_deref();
         let verifies = self.verifies(By::Operator, challenge, patient.subject(), &staff, signature);
         let expected = "a signature by the key of the certificate, about this patient";
-        self.require("login.operator.signature", verifies, Reason::Signature, expected)?;
+        self.checks().require("login.operator.signature", verifies, Reason::Signature, expected)?;
         // [login.operator.role]
         let is_reception = staff.subject_title().as_deref() == Some(ROLE);
-        self.require("login.operator.role", is_reception, Reason::NotAuthorised, "staff of a reception")?;
+        self.checks().require(
+            "login.operator.role",
+            is_reception,
+            Reason::NotAuthorised,
+            "staff of a reception",
+        )?;
 
         let card = match patient {
             Patient::VisibleNumber(number) => return self.visible(number),
@@ -306,22 +325,27 @@ impl Desk<'_> {
             && self.verifies(By::Possession, challenge, patient.subject(), &certificate, signature);
         let expected = "a signature by the key of the certificate";
         let as_it_should = signature.is_none() || signs;
-        self.require("login.reception.possession", as_it_should, Reason::Signature, expected)?;
+        self.checks().require("login.reception.possession", as_it_should, Reason::Signature, expected)?;
         let present = signature.is_some() || !self.cards.possession;
-        self.require("login.reception.copied", present, Reason::Signature, expected)?;
+        self.checks().require("login.reception.copied", present, Reason::Signature, expected)?;
         self.holder(&certificate, if signs { Context::CardPresent } else { Context::CardWithoutPin })
     }
 
     /// [login.request.sender]
     fn portal_only(&self) -> Result<(), Refusal> {
         let is_portal = self.relay.agreements.is_portal(self.asker.sender);
-        self.require("login.request.sender", is_portal, Reason::NotAuthorised, "a portal as sender")
+        self.checks().require("login.request.sender", is_portal, Reason::NotAuthorised, "a portal as sender")
     }
 
     /// [login.challenge.own] Each is good for one login, even for one that fails.
     fn take(&self, challenge: &str) -> Result<(), Refusal> {
         let is_own = self.cards.logins.take(self.asker.sender, challenge, self.asker.now)?;
-        self.require("login.challenge.own", is_own, Reason::Replay, "a challenge that waits for an answer")
+        self.checks().require(
+            "login.challenge.own",
+            is_own,
+            Reason::Replay,
+            "a challenge that waits for an answer",
+        )
     }
 
     /// [login.certificate.path], [login.certificate.revoked], [login.certificate.usage]
@@ -341,7 +365,7 @@ impl Desk<'_> {
                 _ => sentence,
             };
             let expected = "a certificate that may be relied on";
-            self.require(sentence, false, Reason::Certificate(error.fault), expected)?;
+            self.checks().require(sentence, false, Reason::Certificate(error.fault), expected)?;
         }
         Ok(certificate)
     }
@@ -349,7 +373,7 @@ impl Desk<'_> {
     /// [login.application.signature]
     fn signed(&self, document: &[u8], certificate: &Certificate) -> Result<AccessApplication, Refusal> {
         #[cfg(feature = "danger-faults")]
-        if self.relay.party.checks.skips("login.application.signature") {
+        if self.checks().skips("login.application.signature") {
             return Ok(AccessApplication::danger_read_unverified(document)?);
         }
         AccessApplication::read(document, certificate, self.asker.now).map_err(|error| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{
-    Accepted, Awaited, PeerAnswer, Refusal, SKEW, code,
+    Accepted, Awaited, Payload, PeerAnswer, Refusal, SKEW, code,
     ims::{MappingInput, MappingRequest, MappingResponse},
 };
 use chukei_profile::{
@@ -274,10 +274,8 @@ impl Requester {
         now: UnixTime,
     ) -> Result<Answer, Refusal> {
         let checks = &self.party.checks;
-        let accepted =
-            self.party.receiver(now).answer::<Answer>(asking.awaited, answer, &mut Budget::default());
-        let answer = match accepted {
-            Ok(accepted) => accepted.into_body(),
+        let answer = match self.take::<Answer>(asking.awaited, answer, now) {
+            Ok(answer) => answer,
             // A mock requester that takes a fault for an answer.
             Err(refusal)
                 if refusal.reason() == Reason::PeerFault && checks.skips("requester.answer.fault") =>
@@ -345,8 +343,16 @@ impl Requester {
         answer: &PeerAnswer<'_>,
         now: UnixTime,
     ) -> Result<History, Refusal> {
-        let accepted =
-            self.party.receiver(now).answer::<History>(asked.awaited, answer, &mut Budget::default());
+        self.take(asked.awaited, answer, now)
+    }
+
+    fn take<P: Payload>(
+        &self,
+        awaited: Awaited,
+        answer: &PeerAnswer<'_>,
+        now: UnixTime,
+    ) -> Result<P, Refusal> {
+        let accepted = self.party.receiver(now).answer(awaited, answer, &mut Budget::default());
         accepted.map(Accepted::into_body)
     }
 
@@ -368,8 +374,7 @@ impl Requester {
         answer: &PeerAnswer<'_>,
         now: UnixTime,
     ) -> Result<Challenge, Refusal> {
-        let accepted = self.party.receiver(now).answer::<Challenge>(asked, answer, &mut Budget::default());
-        accepted.map(Accepted::into_body)
+        self.take(asked, answer, now)
     }
 
     /// Logs somebody in with a card, for this purpose.
@@ -395,8 +400,7 @@ impl Requester {
         answer: &PeerAnswer<'_>,
         now: UnixTime,
     ) -> Result<LoginAnswer, Refusal> {
-        let accepted = self.party.receiver(now).answer::<LoginAnswer>(asked, answer, &mut Budget::default());
-        accepted.map(Accepted::into_body)
+        self.take(asked, answer, now)
     }
 }
 

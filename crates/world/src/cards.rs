@@ -5,7 +5,7 @@
 use chukei_crypto::test_pki::{self, Ca, CrlSpec, LeafSpec, key_usage, oid};
 use chukei_crypto::{Certificate, Crl, PrivateKey, TrustAnchors, UnixTime};
 use openssl::error::ErrorStack;
-use openssl::pkey::{PKey, Private};
+use openssl::x509::{X509, X509Crl};
 use serde::{Deserialize, Serialize};
 
 use crate::WorldError;
@@ -141,7 +141,7 @@ impl CardFile {
 const YEAR: i64 = 365 * 86_400;
 
 /// The cards of a new world.
-pub(crate) fn made(seed: u64) -> Result<CardFile, ErrorStack> {
+pub(crate) fn made(seed: u64) -> Result<CardFile, WorldError> {
     let [own, issuing, forging] = keys(seed)?;
     let authority = |name: &str, key: &PrivateKey| {
         Ca::from_spec(LeafSpec::authority(name, key.public_key()), key.clone())
@@ -158,65 +158,65 @@ pub(crate) fn made(seed: u64) -> Result<CardFile, ErrorStack> {
         ..LeafSpec::new(&format!("TEST {name}"), own.public_key())
     };
     let mut file = CardFile::default();
-    let pem = |key: &PrivateKey| key.to_pkcs8_pem().map(|pem| pem.to_string()).unwrap_or_default();
+    let key = own.to_pkcs8_pem().map_err(broken)?;
     let mut add = |id: &str, of, person: Option<&str>, issuer: &Ca, spec: LeafSpec| {
         let certificate = issuer.issue(spec);
         file.cards.push(CardEntry {
             id: id.to_owned(),
             of,
             person: person.map(str::to_owned),
-            certificate: block("CERTIFICATE", certificate.der()),
-            key: Some(pem(&own)),
+            certificate: certificate_pem(&certificate)?,
+            key: Some(key.to_string()),
         });
-        certificate
+        Ok::<_, WorldError>(certificate)
     };
     let sample = Some("seed-sample");
     // The first certificate of each authority has the same serial number.
-    add("usual", Holder::Card, sample, &cards, spec("Card 1"));
-    add("same-serial", Holder::Card, None, &other, spec("Card 1"));
-    add("forged", Holder::Card, None, &forged, spec("Card 1"));
-    add("unknown-issuer", Holder::Card, sample, &unknown, spec("Card 2"));
-    add("another", Holder::Card, Some("both"), &cards, spec("Card 3"));
-    add("renewed", Holder::Card, None, &cards, spec("Card 4"));
+    add("usual", Holder::Card, sample, &cards, spec("Card 1"))?;
+    add("same-serial", Holder::Card, None, &other, spec("Card 1"))?;
+    add("forged", Holder::Card, None, &forged, spec("Card 1"))?;
+    add("unknown-issuer", Holder::Card, sample, &unknown, spec("Card 2"))?;
+    add("another", Holder::Card, Some("both"), &cards, spec("Card 3"))?;
+    add("renewed", Holder::Card, None, &cards, spec("Card 4"))?;
     add(
         "expired",
         Holder::Card,
         sample,
         &cards,
         LeafSpec { not_before: UnixTime(begin.0 - YEAR), not_after: begin, ..spec("Card 5") },
-    );
+    )?;
     add(
         "not-yet-valid",
         Holder::Card,
         sample,
         &cards,
         LeafSpec { not_before: end, not_after: UnixTime(end.0 + YEAR), ..spec("Card 6") },
-    );
-    let revoked = add("revoked", Holder::Card, sample, &cards, spec("Card 7"));
-    add("unlisted", Holder::Card, sample, &unlisted, spec("Card 8"));
+    )?;
+    let revoked = add("revoked", Holder::Card, sample, &cards, spec("Card 7"))?;
+    add("unlisted", Holder::Card, sample, &unlisted, spec("Card 8"))?;
     add(
         "signature-only",
         Holder::Card,
         sample,
         &cards,
         LeafSpec { key_usage: key_usage::NON_REPUDIATION, ..spec("Card 9") },
-    );
+    )?;
     add(
         "authentication-only",
         Holder::Card,
         sample,
         &cards,
         LeafSpec { key_usage: key_usage::DIGITAL_SIGNATURE, ..spec("Card 10") },
-    );
+    )?;
     let operator = |name: &str, title: &str| LeafSpec {
         title: Some(title.to_owned()),
         extended_key_usage: vec![oid::CLIENT_AUTH],
         ..spec(name)
     };
-    add("reception", Holder::Operator, None, &staff, operator("Operator 1", "eligibility-check"));
-    add("registration", Holder::Operator, None, &staff, operator("Operator 2", "registration"));
+    add("reception", Holder::Operator, None, &staff, operator("Operator 1", "eligibility-check"))?;
+    add("registration", Holder::Operator, None, &staff, operator("Operator 2", "registration"))?;
     let dismissed =
-        add("dismissed", Holder::Operator, None, &staff, operator("Operator 3", "eligibility-check"));
+        add("dismissed", Holder::Operator, None, &staff, operator("Operator 3", "eligibility-check"))?;
 
     let list =
         |revoked: Vec<Certificate>, next_update| CrlSpec { revoked, next_update, ..CrlSpec::default() };
@@ -229,8 +229,8 @@ pub(crate) fn made(seed: u64) -> Result<CardFile, ErrorStack> {
     ] {
         file.authorities.push(AuthorityEntry {
             of,
-            certificate: block("CERTIFICATE", authority.certificate().der()),
-            revocation_list: block("X509 CRL", &authority.crl_der(&spec)),
+            certificate: certificate_pem(authority.certificate())?,
+            revocation_list: list_pem(&authority.crl_der(&spec))?,
         });
     }
     file.visible_numbers.push(VisibleEntry {
@@ -240,32 +240,35 @@ pub(crate) fn made(seed: u64) -> Result<CardFile, ErrorStack> {
     Ok(file)
 }
 
-fn keys(seed: u64) -> Result<[PrivateKey; 3], ErrorStack> {
-    let made: Vec<PKey<Private>> = std::thread::scope(|scope| {
-        let jobs = ["card", "card-authority", "card-forger"]
-            .map(|purpose| scope.spawn(move || keys::rsa2048(seed, purpose)));
-        jobs.into_iter()
-            .map(|job| job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect::<Result<_, _>>()
-    })?;
-    let [own, issuing, forging] = &made[..] else { return Err(ErrorStack::get()) };
-    let read = |key: &PKey<Private>| {
-        let pem = key.private_key_to_pem_pkcs8()?;
-        PrivateKey::from_pem(&String::from_utf8_lossy(&pem)).map_err(|_| ErrorStack::get())
+/// The key of the cards, of the authorities, and of who forges them.
+fn keys(seed: u64) -> Result<[PrivateKey; 3], WorldError> {
+    let make = |purpose| {
+        let pem =
+            keys::rsa2048(seed, purpose).and_then(|key| key.private_key_to_pem_pkcs8()).map_err(broken)?;
+        PrivateKey::from_pem(&String::from_utf8_lossy(&pem)).map_err(broken)
     };
-    Ok([read(own)?, read(issuing)?, read(forging)?])
+    std::thread::scope(|scope| {
+        let jobs =
+            ["card", "card-authority", "card-forger"].map(|purpose| scope.spawn(move || make(purpose)));
+        let [own, issuing, forging] =
+            jobs.map(|job| job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        Ok([own?, issuing?, forging?])
+    })
 }
 
-/// PEM (RFC 7468).
-fn block(label: &str, der: &[u8]) -> String {
-    let text = openssl::base64::encode_block(der);
-    let mut lines = vec![format!("-----BEGIN {label}-----")];
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, next) = rest.split_at_checked(64).unwrap_or((rest, ""));
-        lines.push(line.to_owned());
-        rest = next;
-    }
-    lines.push(format!("-----END {label}-----\n"));
-    lines.join("\n")
+fn certificate_pem(certificate: &Certificate) -> Result<String, WorldError> {
+    text(X509::from_der(certificate.der()).and_then(|certificate| certificate.to_pem()))
+}
+
+fn list_pem(der: &[u8]) -> Result<String, WorldError> {
+    text(X509Crl::from_der(der).and_then(|list| list.to_pem()))
+}
+
+fn text(pem: Result<Vec<u8>, ErrorStack>) -> Result<String, WorldError> {
+    String::from_utf8(pem.map_err(broken)?).map_err(broken)
+}
+
+/// A mistake of ours, or the library's.
+fn broken(error: impl std::fmt::Display) -> WorldError {
+    WorldError::Made(error.to_string())
 }

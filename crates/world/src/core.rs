@@ -26,8 +26,8 @@ use crate::state::{Beliefs, Fixed, Kind, State, Trust};
 use crate::tls::TlsIdentity;
 use crate::{Clock, WorldError};
 
-/// What a portal asks with.
-const HISTORY: &str = "AccessHistoryQuery";
+/// What the relay waits for the disk for, before it has an answer.
+const WAITING: [&str; 3] = ["AccessHistoryQuery", "ChallengeRequest", "LoginRequest"];
 /// Outcomes that are remembered for test control.
 const OUTCOMES: usize = 10_000;
 /// How often replay memory is cleared of what has passed: every so many messages.
@@ -284,8 +284,10 @@ impl Core {
         let (state, now) = (self.state(), self.clock().now());
         let Kind::Relay(relay) = &state.kind else { return nothing() };
         let unrecorded = || relay.unrecorded(&request(&received));
-        // Who asks for a history waits for the disk; everything else is done here, and waits without a thread.
-        let step = if known_action(received.soap_action.as_deref().unwrap_or_default()) == HISTORY {
+        // Who asks for a history, or logs somebody in, waits for the disk; everything else is done here, and waits without a
+        // thread.
+        let action = known_action(received.soap_action.as_deref().unwrap_or_default());
+        let step = if WAITING.contains(&action) {
             let (state, received) = (Arc::clone(&state), Arc::clone(&received));
             let handle = move || match &state.kind {
                 Kind::Relay(relay) => Some(relay.handle(&request(&received), now)),
@@ -486,10 +488,12 @@ fn nothing() -> Reply {
 
 /// The local name of an action of the standard; nothing that a peer made up.
 fn known_action(soap_action: &str) -> &'static str {
-    const KNOWN: [&str; 6] = [
+    const KNOWN: [&str; 8] = [
         "IdentityMappingRequest",
         "DisclosureNotice",
-        HISTORY,
+        "AccessHistoryQuery",
+        "ChallengeRequest",
+        "LoginRequest",
         "RelayedQuery",
         "LinkageQuery",
         "AccessHistory",

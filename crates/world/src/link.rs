@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use chukei_crypto::UnixTime;
 use chukei_profile::linkage::{Answer, Benefit, Eligibility, Item};
 use chukei_profile::login::{Challenge, Login, LoginAnswer, SESSION};
 use chukei_profile::{Date, Identifier, Purpose, Scheme, history::History};
-use chukei_relay::{Ask, Refusal, Whom};
+use chukei_relay::{Ask, Outgoing, PeerAnswer, Refusal, Requester, Whom};
 use serde::{Deserialize, Serialize};
 
 use crate::core::{Core, blocking};
@@ -207,11 +208,8 @@ impl Core {
             Errand::read(link).ok_or_else(|| Outcome::rejected(INVALID))?;
 
         // ① and ③
-        let outgoing = self.asking(move |asks, now| asks.map(&[ask], purpose, now)).await?;
-        let (mapping, came) = self.send(outgoing).await;
-        let came = came.map_err(Outcome::rejected)?;
-        let mapped = self.asking(move |asks, now| asks.take_mapping(mapping, &came.as_answer(), now)).await?;
-        let result = mapped.results.into_iter().next().map(|(_, result)| result);
+        let asked = self.exchange(move |asks, now| asks.map(&[ask], purpose, now), Requester::take_mapping);
+        let result = asked.await?.results.into_iter().next().map(|(_, result)| result);
         let envelope = match result {
             Some(Ok(envelope)) => envelope,
             Some(Err(code)) => return Err(Outcome::rejected(&code)),
@@ -219,15 +217,11 @@ impl Core {
         };
 
         // ④ and ⑥
-        let outgoing = self
-            .asking(move |asks, now| match via {
-                Via::Direct => asks.query(envelope, &items, as_of, now),
-                Via::Relay => asks.query_via_relay(envelope, &items, as_of, now),
-            })
-            .await?;
-        let (asking, came) = self.send(outgoing).await;
-        let came = came.map_err(Outcome::rejected)?;
-        let answer = self.asking(move |asks, now| asks.take_answer(asking, &came.as_answer(), now)).await?;
+        let query = move |asks: &Requester, now| match via {
+            Via::Direct => asks.query(envelope, &items, as_of, now),
+            Via::Relay => asks.query_via_relay(envelope, &items, as_of, now),
+        };
+        let answer = self.exchange(query, Requester::take_answer).await?;
         Ok(Outcome { answer: Some(shown(&answer)), ..Outcome::accepted(&answer.status.code) })
     }
 
@@ -243,12 +237,14 @@ impl Core {
         self.history_about(String::new(), Whom::Session(session)).await
     }
 
+    async fn history_about(self: &Arc<Self>, party: String, whom: Whom) -> Result<History, String> {
+        let ask = move |asks: &Requester, now| asks.history(&party, &whom, now);
+        self.exchange(ask, Requester::take_history).await.map_err(code)
+    }
+
     /// Asks the relay for a challenge.
     pub(crate) async fn challenge(self: Arc<Self>) -> Result<Challenge, String> {
-        let outgoing = self.asking(|asks, now| asks.challenge(now)).await.map_err(code)?;
-        let (asked, came) = self.send(outgoing).await;
-        let came = came.map_err(str::to_owned)?;
-        self.asking(move |asks, now| asks.take_challenge(asked, &came.as_answer(), now)).await.map_err(code)
+        self.exchange(Requester::challenge, Requester::take_challenge).await.map_err(code)
     }
 
     /// Asks the relay to log somebody in.
@@ -257,25 +253,26 @@ impl Core {
         login: Login,
         purpose: Purpose,
     ) -> Result<LoginAnswer, String> {
-        let outgoing = self.asking(move |asks, now| asks.login(&login, purpose, now)).await.map_err(code)?;
-        let (asked, came) = self.send(outgoing).await;
-        let came = came.map_err(str::to_owned)?;
-        self.asking(move |asks, now| asks.take_login(asked, &came.as_answer(), now)).await.map_err(code)
+        let ask = move |asks: &Requester, now| asks.login(&login, purpose, now);
+        self.exchange(ask, Requester::take_login).await.map_err(code)
     }
 
-    async fn history_about(self: &Arc<Self>, party: String, whom: Whom) -> Result<History, String> {
-        let outgoing = self.asking(move |asks, now| asks.history(&party, &whom, now)).await.map_err(code)?;
-        let (asked, came) = self.send(outgoing).await;
-        let came = came.map_err(str::to_owned)?;
-        self.asking(move |asks, now| asks.take_history(asked, &came.as_answer(), now)).await.map_err(code)
+    /// Asks, and takes what comes back.
+    async fn exchange<P: Send + 'static, T: Send + 'static>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(&Requester, UnixTime) -> Result<Outgoing<P>, Refusal> + Send + 'static,
+        take: fn(&Requester, P, &PeerAnswer<'_>, UnixTime) -> Result<T, Refusal>,
+    ) -> Result<T, Outcome> {
+        let outgoing = self.asking(ask).await?;
+        let (pending, came) = self.send(outgoing).await;
+        let came = came.map_err(Outcome::rejected)?;
+        self.asking(move |asks, now| take(asks, pending, &came.as_answer(), now)).await
     }
 
     /// One step of a requester, off the threads that serve others.
     async fn asking<T: Send + 'static>(
         self: &Arc<Self>,
-        step: impl FnOnce(&chukei_relay::Requester, chukei_crypto::UnixTime) -> Result<T, Refusal>
-        + Send
-        + 'static,
+        step: impl FnOnce(&Requester, UnixTime) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Outcome> {
         let this = Arc::clone(self);
         let done = blocking(move || match &this.state().kind {

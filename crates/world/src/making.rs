@@ -98,7 +98,7 @@ fn fill(dir: &Path, plan: Plan) -> Result<(), WorldError> {
     )?;
 
     let made = |error: openssl::error::ErrorStack| WorldError::Made(error.to_string());
-    let cards = serde_json::to_string_pretty(&cards::made(plan.seed).map_err(made)?);
+    let cards = serde_json::to_string_pretty(&cards::made(plan.seed)?);
     let cards = cards.map_err(|error| WorldError::Made(error.to_string()))?;
     file(dir, "cards.json", format!("{cards}\n").as_bytes())?;
     let raw = raw_keys(plan).map_err(made)?;

@@ -3,14 +3,17 @@
 use std::{collections::BTreeSet, sync::OnceLock};
 
 use chukei_card::{Card, Image, LifeCycle};
-use chukei_evidence::{NoAnswer, Transcript, judge};
-use chukei_harness::{Contacts, Pins, Sut};
+use chukei_conformance::Stage;
+use chukei_evidence::{NoAnswer, Transcript};
+use chukei_harness::{Contacts, Pins, Terminal};
 use chukei_reader::{Deviation, Holder, OpenSsl, Order as Issue};
 
-use super::{EPOCH, features, lost, violated};
+use super::{
+    alone::{SEED, found, play_alone},
+    lost,
+};
 use crate::{
     contacts::InProcess,
-    engine::{self, Order},
     say::{Exit, Failure},
 };
 
@@ -441,12 +444,7 @@ impl Contacts for Liar {
 /// Every switch has to violate the sentences that it names, and no other. Violated sentences are added to `killed`.
 pub(super) fn switches(killed: &mut BTreeSet<String>, faults: &mut Vec<String>) -> Result<usize, Failure> {
     for switch in SWITCHES {
-        let failed = violated(&judge(&play(Some(switch))?, chukei_conformance::registry()));
-        let expected: BTreeSet<String> = switch.sentences.iter().map(|&id| id.to_owned()).collect();
-        if failed != expected {
-            faults.push(format!("card {}: violated: {failed:?}, not {expected:?}", switch.name));
-        }
-        killed.extend(failed);
+        found(("card", switch.name), switch.sentences, &play(Some(switch))?, killed, faults);
     }
     Ok(SWITCHES.len())
 }
@@ -475,19 +473,9 @@ fn play(switch: Option<&'static Switch>) -> Result<Transcript, Failure> {
     let mut pins = Pins::default();
     pins.set(0x001b, "ABC123");
     pins.set(0x0018, "1234");
-    let profile = chukei_spec::Index::profile(PROFILE).ok_or_else(lost)?;
-    let claims: Vec<String> = features(profile).iter().map(|claim| format!("{claim:?}")).collect();
-    let text = format!(
-        "profile = {PROFILE:?}\nclaims = [{}]\n[product]\nvendor = \"Chukei\"\nname = \"TEST card\"\nversion = {:?}\n\
-         [card]\nimage = \"card.toml\"\n",
-        claims.join(", "),
-        env!("CARGO_PKG_VERSION"),
-    );
-    let sut =
-        Sut::parse(&text, std::path::Path::new("")).map_err(|fault| Failure::setup(&fault, "self-test"))?;
-    let order = Order { select: &[], seed: 1, epoch: Some(EPOCH), limits: engine::limits() };
-    let cases = engine::chosen(&sut, &[])?;
-    engine::play_card(&sut, (Box::new(liar), pins), &order, &cases, None, &|_, _| ())
+    play_alone(PROFILE, "[card]\nimage = \"card.toml\"\n", |clock, recorder| {
+        Stage::Terminal(Box::new(Terminal::new(Box::new(liar), pins, clock, SEED, recorder)))
+    })
 }
 
 /// A TEST card with everything that the profile knows.
@@ -516,7 +504,7 @@ fn failed(error: &dyn std::fmt::Display) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use chukei_evidence::Standing;
+    use chukei_evidence::{Standing, judge};
 
     use super::*;
 

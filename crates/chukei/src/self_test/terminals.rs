@@ -5,22 +5,25 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use chukei_conformance::Stage;
 use chukei_crypto::{Certificate, UnixTime};
-use chukei_evidence::{NoAnswer, Transcript, judge};
-use chukei_harness::{Broken, Contacts, Sut, Task, visitor::End};
+use chukei_evidence::{NoAnswer, Transcript};
+use chukei_harness::{Broken, Contacts, Task, Visitor, visitor::End};
 use chukei_reader::Device;
 
-use super::{EPOCH, features, lost, violated};
+use super::{
+    EPOCH,
+    alone::{SEED, found, play_alone},
+    lost,
+};
 use crate::{
     client::{Outcome, Terminal},
     counter::{Booth, Cards, Near, Product},
-    engine::{self, Order},
     say::Failure,
 };
 
 /// The profile.
 pub(super) const PROFILE: &str = "terminal@1.0";
-const SEED: u64 = 1;
 const SELECT: &[u8] = b"\x00\xa4\x04\x0c\x0a\xd3\x92\xf0\x00\x26\x01\x00\x00\x00\x01";
 const SELECT_PIN: &[u8] = b"\x00\xa4\x02\x0c\x02\x00\x18";
 const SELECT_KEY: &[u8] = b"\x00\xa4\x02\x0c\x02\x00\x17";
@@ -336,12 +339,7 @@ impl Product for Faker {
 /// Every switch has to violate the sentences that it names, and no other. Violated sentences are added to `killed`.
 pub(super) fn switches(killed: &mut BTreeSet<String>, faults: &mut Vec<String>) -> Result<usize, Failure> {
     for switch in SWITCHES {
-        let failed = violated(&judge(&play(Some(&switch.lie))?, chukei_conformance::registry()));
-        let expected: BTreeSet<String> = switch.sentences.iter().map(|&id| id.to_owned()).collect();
-        if failed != expected {
-            faults.push(format!("terminal {}: violated: {failed:?}, not {expected:?}", switch.name));
-        }
-        killed.extend(failed);
+        found(("terminal", switch.name), switch.sentences, &play(Some(&switch.lie))?, killed, faults);
     }
     Ok(SWITCHES.len())
 }
@@ -361,24 +359,14 @@ fn play(lie: Option<&'static Lie>) -> Result<Transcript, Failure> {
     });
     let (cards, authority) = made.clone().ok_or_else(lost)?;
     let booth = Booth::within(cards, Faker { lie, authority, before: None });
-    let profile = chukei_spec::Index::profile(PROFILE).ok_or_else(lost)?;
-    let claims: Vec<String> = features(profile).iter().map(|claim| format!("{claim:?}")).collect();
-    let text = format!(
-        "profile = {PROFILE:?}\nclaims = [{}]\n[product]\nvendor = \"Chukei\"\nname = \"TEST terminal\"\nversion = {:?}\n\
-         [terminal]\nclient = \"chukei terminal\"\nreader = \"TEST\"\n",
-        claims.join(", "),
-        env!("CARGO_PKG_VERSION"),
-    );
-    let sut =
-        Sut::parse(&text, std::path::Path::new("")).map_err(|fault| Failure::setup(&fault, "self-test"))?;
-    let order = Order { select: &[], seed: SEED, epoch: Some(EPOCH), limits: engine::limits() };
-    let cases = engine::chosen(&sut, &[])?;
-    engine::play_terminal(&sut, Box::new(booth), &order, &cases, None, &|_, _| ())
+    play_alone(PROFILE, "[terminal]\nclient = \"chukei terminal\"\nreader = \"TEST\"\n", |clock, recorder| {
+        Stage::Visitor(Visitor::new(Box::new(booth), clock, SEED, recorder))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use chukei_evidence::Standing;
+    use chukei_evidence::{Standing, judge};
 
     use super::*;
 
