@@ -63,7 +63,7 @@ pub(crate) const fn endpoint(kind: Kind) -> &'static str {
     match kind {
         Kind::Query | Kind::RelayedIn => "linkage",
         Kind::Notice => "disclosure",
-        Kind::History => "history",
+        Kind::History | Kind::Proof => "history",
         _ => "mapping",
     }
 }
@@ -96,6 +96,7 @@ pub(crate) fn draft(face: &Face, kind: Kind) -> Result<Draft, Broken> {
             face.kit().notice("insurer-b", &id)
         }
         Kind::History => face.kit().history("portal", USUAL_PERSON, "portal"),
+        Kind::Proof => face.kit().proof("portal", USUAL_PERSON, "portal", None),
         Kind::Relayed | Kind::RelayedAnswer => relayed(face)?,
         Kind::Application => face.kit().login(Way::Application, "portal", ""),
         Kind::Response => {

@@ -60,6 +60,8 @@ pub enum Kind {
     Response,
     /// A reception to a relay.
     Reception,
+    /// A question for the proof of a history to a relay.
+    Proof,
     /// ③ to a requester.
     MappingAnswer,
     /// ⑥ to a requester.
@@ -108,6 +110,7 @@ impl Kind {
             Self::Query | Self::RelayedIn => Role::Responder,
             Self::Mapping | Self::Notice | Self::History | Self::Relayed | Self::RelayedAnswer => Role::Relay,
             Self::Application | Self::Response | Self::Reception => Role::Relay,
+            Self::Proof => Role::Ledger,
             Self::MappingAnswer | Self::LinkageAnswer => Role::Requester,
         }
     }
@@ -126,6 +129,7 @@ impl Kind {
             Self::Application => "login-application",
             Self::Response => "login-response",
             Self::Reception => "login-reception",
+            Self::Proof => "proof",
             Self::MappingAnswer => "mapping-answer",
             Self::LinkageAnswer => "linkage-answer",
         }

@@ -21,6 +21,7 @@ mod case;
 mod cases;
 mod facts;
 mod judges;
+mod ledger;
 mod login;
 mod read;
 mod refuse;

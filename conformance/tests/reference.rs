@@ -4,7 +4,7 @@
 mod support;
 
 use chukei_evidence::Standing;
-use support::{Ground, RELAY, REQUESTER, RESPONDER, blemishes, model};
+use support::{Ground, LEDGER, RELAY, REQUESTER, RESPONDER, blemishes, model};
 
 fn passes(role: (&str, &str)) {
     let played = Ground::new().play(role, &[], &[], 1);
@@ -20,6 +20,11 @@ fn the_responder_passes_everything() {
 #[test]
 fn the_relay_passes_everything() {
     passes(RELAY);
+}
+
+#[test]
+fn the_ledger_passes_everything() {
+    passes(LEDGER);
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod envelope;
 pub(crate) mod forged;
 pub(crate) mod layers;
+pub(crate) mod ledger;
 pub(crate) mod linkage;
 pub(crate) mod login;
 pub(crate) mod message;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Case> {
     linkage::add(&mut cases);
     relay::add(&mut cases);
     login::add(&mut cases);
+    ledger::add(&mut cases);
     requester::add(&mut cases);
     layers::add(&mut cases);
     forged::add(&mut cases);

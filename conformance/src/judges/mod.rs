@@ -5,6 +5,7 @@ mod card;
 mod control;
 mod faults;
 mod issuing;
+mod ledger;
 mod linkage;
 mod login;
 mod mapping;
@@ -32,6 +33,7 @@ pub(crate) fn all() -> Vec<Judge> {
         card::JUDGES,
         login::JUDGES,
         terminal::JUDGES,
+        ledger::JUDGES,
     ];
     tables.into_iter().flatten().copied().collect()
 }

@@ -22,6 +22,7 @@ pub(crate) const EPOCH: i64 = 1_782_864_000;
 pub(crate) const RESPONDER: (&str, &str) = ("responder@1.0", "insurer-b");
 pub(crate) const RELAY: (&str, &str) = ("relay@1.0", "relay");
 pub(crate) const REQUESTER: (&str, &str) = ("requester@1.0", "insurer-a");
+pub(crate) const LEDGER: (&str, &str) = ("ledger@1.0", "relay");
 
 /// A world folder that is gone with its test.
 pub(crate) struct Ground {
@@ -59,6 +60,7 @@ impl Ground {
             control: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             clock: chukei_world::Clock::fixed(chukei_crypto::UnixTime(EPOCH)),
             seed: Some(1),
+            state: (profile == LEDGER.0).then(|| self.folder.path().join("state")),
             ..Options::default()
         };
         let handle = Party::start(&self.world, party, options).unwrap();

@@ -36,8 +36,14 @@ const WORKERS: usize = ROLES.len();
 /// How long a party that answers nothing may take to stop.
 const GRACE: Duration = Duration::from_millis(200);
 /// Profile and party of each role.
-const ROLES: [(&str, &str); 3] =
-    [("responder@1.0", "insurer-b"), ("relay@1.0", "relay"), ("requester@1.0", "insurer-a")];
+const ROLES: [(&str, &str); 4] = [
+    ("responder@1.0", "insurer-b"),
+    ("relay@1.0", "relay"),
+    ("requester@1.0", "insurer-a"),
+    (LEDGER, "relay"),
+];
+/// The profile that needs a party with a state on the disk.
+const LEDGER: &str = "ledger@1.0";
 
 /// Runs everything and says what did not come out as it has to.
 pub(crate) fn run(asked: &args::SelfTest, say: &Say) -> Result<Exit, Failure> {
@@ -329,9 +335,13 @@ impl Scratch {
         faults: Faults,
     ) -> Result<(Handle, Sut), Failure> {
         let (world, _) = self.worlds.get(worker).ok_or_else(lost)?;
+        let state = (profile == LEDGER).then(|| tempfile::tempdir_in(self.folder.path())).transpose();
+        let state = state.map_err(|error| Failure::write(self.folder.path(), &error))?;
         let options = Options {
             possession: true,
             faults,
+            // It goes with the whole folder.
+            state: state.map(tempfile::TempDir::keep),
             control: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             clock: Clock::fixed(UnixTime(EPOCH)),
             seed: Some(1),

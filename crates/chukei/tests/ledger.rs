@@ -59,6 +59,7 @@ impl Desk {
             items: vec![],
             envelope: None,
             target: None,
+            asked: None,
         };
         store.append(&(0..entries * 2).map(entry).collect::<Vec<_>>()).unwrap();
     }

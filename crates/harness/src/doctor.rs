@@ -42,7 +42,7 @@ impl Sut {
             let known: Vec<&str> = world.public.parties.iter().map(|party| party.name.as_str()).collect();
             Setup::new("setup.party.unknown", [self.product.party.clone()]).fix(Fix::OneOf(known.join(", ")))
         })?;
-        let role = self.profile.name.split('@').next().unwrap_or_default();
+        let role = self.plays();
         if party.role != role {
             let fitting = world.public.parties.iter().filter(|party| party.role == role);
             let fitting: Vec<&str> = fitting.map(|party| party.name.as_str()).collect();
@@ -55,6 +55,14 @@ impl Sut {
             endpoints.entry("soap".into()).or_insert(default);
         }
         Ok(Target { party: party.name.clone(), endpoints, control: self.control.clone() })
+    }
+
+    /// The role of the product's party in the world: a ledger is a relay's.
+    fn plays(&self) -> &str {
+        match self.profile.name.split('@').next().unwrap_or_default() {
+            "ledger" => "relay",
+            role => role,
+        }
     }
 
     /// Looks at the whole set-up: folder, party, ports, endpoint, certificate, test control, clock.
@@ -123,7 +131,7 @@ impl Sut {
     /// Asks something valid. What the product does with it is not looked at, but for the time that it names.
     fn look_at_clock(&self, face: &Face, found: &mut Examination) {
         let mut kit = face.kit();
-        let (role, draft) = if self.profile.name.starts_with("relay") {
+        let (role, draft) = if self.plays() == "relay" {
             ("mapping", kit.mapping(&[USUAL_PERSON], "insurer-b"))
         } else {
             ("linkage", kit.query(USUAL_PERSON, &["eligibility"]))

@@ -126,6 +126,14 @@ impl Kit {
         self.request(from, "history", query).for_purpose("history")
     }
 
+    /// A question of `from` to the product for the proof of such a history, since a checkpoint of this size.
+    #[must_use]
+    pub fn proof(&mut self, from: &str, person: &str, owner: &str, since: Option<u64>) -> Draft {
+        let (scheme, number) = self.number(person, owner);
+        let query = body::proof_query(&scheme, &self.world.entity(owner), &number, since);
+        self.request(from, "history", query).for_purpose("history")
+    }
+
     /// A request of `from` for a challenge.
     #[must_use]
     pub fn challenge_request(&mut self, from: &str) -> Draft {

@@ -1,10 +1,17 @@
 //! Writing and signing a message.
 
 use chukei_crypto::UnixTime;
-use chukei_xml::{Document, Name, Writer, XmlError, lexical::DateTime, ns};
+use chukei_xml::{
+    Document, Name, Writer, XmlError,
+    lexical::{DateTime, encode_base64},
+    ns,
+};
 use chukei_xml_security::{Part, Signing};
 
-use crate::{headers::action, names::*};
+use crate::{
+    headers::{Commitment, action},
+    names::*,
+};
 
 /// Content that a message carries.
 pub trait Content {
@@ -37,6 +44,8 @@ pub struct Compose<'a> {
     pub purpose: Option<&'a str>,
     /// What stands in `sb:TargetIdentity`: an envelope, as it came.
     pub target: Option<&'a Document>,
+    /// What stands in `ck:Receipts`, of an answer.
+    pub receipts: &'a [Commitment],
     /// A header block that the signature leaves out: a fault of a mock party.
     #[cfg(feature = "danger-faults")]
     pub danger_unsigned: Option<Name>,
@@ -55,6 +64,7 @@ impl<'a> Compose<'a> {
             lifetime: LIFETIME,
             purpose: None,
             target: None,
+            receipts: &[],
             #[cfg(feature = "danger-faults")]
             danger_unsigned: None,
         }
@@ -122,6 +132,13 @@ impl<'a> Compose<'a> {
             if let Some(purpose) = self.purpose {
                 block(w, USAGE_DIRECTIVE, "_usage", &[("ref", "_body")]);
                 w.element(PURPOSE, purpose).close();
+            }
+            if !self.receipts.is_empty() {
+                block(w, RECEIPTS, "_receipts", &[]);
+                for Commitment(octets) in self.receipts {
+                    w.open(RECEIPT).attribute("commitment", &encode_base64(octets)).close();
+                }
+                w.close();
             }
             w.open(SECURITY).attribute_in(MUST_UNDERSTAND, "1");
             let time = |seconds| DateTime { seconds, nanoseconds: 0 }.format();

@@ -63,9 +63,15 @@ pub struct Headers {
     pub purpose: Option<String>,
     /// `sb:TargetIdentity`.
     pub target: Option<TargetIdentity>,
+    /// `ck:Receipts`: what the relay promises to have in its ledger.
+    pub receipts: Vec<Commitment>,
     /// What `wsa:Action` has to be for this Body.
     pub body_action: String,
 }
+
+/// What stands in a ledger for one entry: it says nothing to others, and is opened by the person's proof (chapter 35).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Commitment(pub [u8; 32]);
 
 /// Whom a message is about: `sb:TargetIdentity`.
 #[derive(Clone, Debug)]
@@ -192,6 +198,7 @@ impl Headers {
             token: parts.security(BINARY_SECURITY_TOKEN)?.map(token).transpose()?,
             purpose: parts.header(USAGE_DIRECTIVE)?.and_then(|directive| purpose(directive, body)),
             target: parts.header(TARGET_IDENTITY)?.map(|block| target(block, parts)).transpose()?,
+            receipts: parts.header(RECEIPTS)?.map(receipts).transpose()?.unwrap_or_default(),
             body_action: child
                 .map(|child| format!("{}:{}", child.namespace(), child.local()))
                 .unwrap_or_default(),
@@ -209,6 +216,22 @@ impl Headers {
 #[must_use]
 pub fn action(name: Name) -> String {
     format!("{}:{}", name.namespace.uri(), name.local)
+}
+
+/// `ck:Receipts`, each with the 32 octets of a commitment.
+fn receipts(block: Element<'_>) -> Result<Vec<Commitment>, XmlError> {
+    let mut children = block.children();
+    let mut receipts = Vec::new();
+    while let Some(receipt) = children.optional(RECEIPT)? {
+        receipt.only_attributes(&["commitment"])?;
+        receipt.empty()?;
+        let octets = lexical::decode_base64(receipt.required_attribute("commitment")?);
+        let octets = octets.and_then(|octets| octets.try_into().ok());
+        let octets = octets.ok_or_else(|| receipt.error(Reason::Base64, "32 octets in base64"))?;
+        receipts.push(Commitment(octets));
+    }
+    children.finish()?;
+    Ok(receipts)
 }
 
 /// `wsu:Timestamp` (WSS SOAP Message Security 1.1 §10); of another form it is as good as missing.

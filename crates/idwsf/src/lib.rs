@@ -51,7 +51,7 @@ pub use accept::{Accepted, Awaited, LONGEST, PeerAnswer, Receiver, Request, SKEW
 pub use checks::Checks;
 pub use compose::{Compose, Content};
 pub use fault::{Fault, fault};
-pub use headers::{Headers, Message, Parts, Payload, TargetIdentity, action};
+pub use headers::{Commitment, Headers, Message, Parts, Payload, TargetIdentity, action};
 pub use names::ANONYMOUS;
 pub use ports::{Randomness, ReplayStore, SystemRandomness, Unavailable, message_id, xml_id};
 pub use refusal::Refusal;

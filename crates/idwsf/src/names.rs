@@ -33,9 +33,11 @@ pub(crate) const EXPIRES: Name = ns::WSU.name("Expires");
 pub(crate) const WSU_ID: Name = ns::WSU.name("Id");
 pub(crate) const SIGNATURE: Name = ns::DS.name("Signature");
 pub(crate) const PURPOSE: Name = ns::CK.name("Purpose");
+pub(crate) const RECEIPTS: Name = ns::CK.name("Receipts");
+pub(crate) const RECEIPT: Name = ns::CK.name("Receipt");
 
 /// Header blocks that the standard knows; each stands at most once.
-pub(crate) const PROFILED: [Name; 12] = [
+pub(crate) const PROFILED: [Name; 13] = [
     FRAMEWORK,
     SENDER,
     MESSAGE_ID,
@@ -47,6 +49,7 @@ pub(crate) const PROFILED: [Name; 12] = [
     TARGET_IDENTITY,
     USAGE_DIRECTIVE,
     PROCESSING_CONTEXT,
+    RECEIPTS,
     SECURITY,
 ];
 

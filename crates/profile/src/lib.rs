@@ -15,6 +15,7 @@ pub mod history;
 mod identifier;
 pub mod linkage;
 pub mod login;
+pub mod proof;
 mod purpose;
 mod read;
 

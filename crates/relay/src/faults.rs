@@ -8,7 +8,7 @@ use std::{
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{
-    Compose, Content, Fault as SoapFault, Refusal, Request,
+    Commitment, Compose, Content, Fault as SoapFault, Refusal, Request,
     ims::{MappingInput, MappingRequest},
 };
 use chukei_profile::{
@@ -21,7 +21,7 @@ use chukei_reason::Answer as Told;
 use chukei_saml::NameId;
 use chukei_xml::{Document, Name, Writer, ns};
 
-use crate::{Envelope, Party, Record, Reply, responder::Prepared};
+use crate::{Envelope, NewEntry, Party, Record, Reply, responder::Prepared};
 
 macro_rules! faults {
     ($( $(#[doc = $en:literal])* $name:ident => [$($sentence:literal),+], $ja:literal; )*) => {
@@ -145,6 +145,27 @@ faults! {
     SkipsLoginLog => ["login.answer.logged", "history.complete"], "ログインを記録しない";
     /// Does not record logins that it refuses.
     SkipsRefusedLogins => ["login.refused.logged"], "拒否したログインを記録しない";
+
+    /// Gives no receipts.
+    OmitsReceipts => ["ledger.receipt.given"], "受領証を渡さない";
+    /// Gives receipts for entries that it does not have.
+    PromisesAnother => ["ledger.receipt.kept"], "持たない項目の受領証を渡す";
+    /// Gives the same receipt every time.
+    SameReceipt => ["ledger.receipt.salted", "ledger.receipt.kept"], "いつも同じ受領証を渡す";
+    /// Records every access as a check of eligibility.
+    MisstatesPurpose => ["ledger.entry.content"], "どのアクセスも資格確認として記録する";
+    /// Puts numbers into the ledger.
+    TellsNumberInLedger => ["ledger.entry.no-number", "ledger.entry.content"], "台帳に番号を入れる";
+    /// Proves no more than it proved the first time.
+    OldProof => ["ledger.proof.current", "ledger.proof.since", "ledger.receipt.kept", "ledger.entry.content"], "いつも最初の証明と同じところまでしか証明しない";
+    /// Leaves the last entry out of proofs.
+    DropsEntry => ["ledger.proof.holds", "ledger.proof.current", "ledger.receipt.kept", "ledger.entry.content"], "証明から最後の項目を落とす";
+    /// Changes an entry after it was recorded.
+    AltersEntry => ["ledger.proof.holds", "ledger.entry.content"], "記録した項目を後から変える";
+    /// Leaves the checkpoint that was seen before out of proofs.
+    ForgetsCheckpoints => ["ledger.proof.since"], "前に示したチェックポイントを証明に含めない";
+    /// Signs each proof with a key of its own.
+    ManyLogs => ["ledger.checkpoint.one-log", "ledger.proof.holds", "ledger.proof.since"], "証明ごとに別の鍵で署名する";
 
     /// Folds full-width characters of a number to half width.
     FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
@@ -286,6 +307,30 @@ impl Faults {
             Scheme::Kamogawa => &kamogawa,
         };
         self.has(fault).then(|| Identifier::new(wanted, text).ok()).flatten()
+    }
+
+    /// What is recorded in the place of these entries.
+    pub(crate) fn book(&self, mut entries: Vec<NewEntry>) -> Vec<NewEntry> {
+        if self.has(Fault::MisstatesPurpose) {
+            entries.iter_mut().for_each(|entry| entry.purpose = Purpose::EligibilityCheck);
+        }
+        entries
+    }
+
+    /// What is promised in the place of these entries.
+    pub(crate) fn promise(&self, mut receipts: Vec<Commitment>) -> Vec<Commitment> {
+        if self.has(Fault::OmitsReceipts) {
+            receipts.clear();
+        }
+        for Commitment(octets) in &mut receipts {
+            if self.has(Fault::PromisesAnother) {
+                octets.iter_mut().for_each(|octet| *octet = !*octet);
+            }
+            if self.has(Fault::SameReceipt) {
+                *octets = [0; 32];
+            }
+        }
+        receipts
     }
 
     pub(crate) fn log_numbers(&self, request: &MappingRequest) -> Option<String> {

@@ -56,10 +56,13 @@ mod requester;
 mod responder;
 
 pub use chukei_idwsf::{
-    Awaited, Checks, PeerAnswer, Randomness, Refusal, ReplayStore, Request, SystemRandomness, Unavailable,
+    Awaited, Checks, Commitment, PeerAnswer, Randomness, Refusal, ReplayStore, Request, SystemRandomness,
+    Unavailable,
 };
 pub use party::{Outgoing, Party, Reply, Step};
-pub use ports::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Records};
+pub use ports::{
+    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Proofs, Record, Recorded, Records,
+};
 pub use recording::{Ending, Recording};
 pub use relay::Relay;
 pub use relayed::Relaying;

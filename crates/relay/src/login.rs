@@ -144,7 +144,7 @@ impl Relay {
                 if let Some(person) = desk.shown(login)?
                     && !faulty!(self.party, SkipsRefusedLogins)
                 {
-                    self.log.append(&[desk.entry(Some(person), REFUSED)])?;
+                    self.record(vec![desk.entry(Some(person), REFUSED)])?.recording.wait()?;
                 }
                 return Err(refusal);
             }
@@ -152,9 +152,9 @@ impl Relay {
         let (person, context) = match found {
             Ok(found) => found,
             Err(code) => {
-                let recording = Some(self.log.record(&[desk.entry(None, code)])?);
+                let recorded = self.record(vec![desk.entry(None, code)])?;
                 let answer = LoginAnswer { status: Status::new(code), session: None };
-                return Ok(Reply { recording, ..self.party.answer(asker.message_id, &answer, asker.now)? });
+                return self.tell(asker, &answer, Some(recorded));
             }
         };
 
@@ -165,15 +165,15 @@ impl Relay {
         let session = Session { party: asker.sender.to_owned(), person, purpose, until };
         desk.cards.logins.open(&id, session, asker.now)?;
         // [login.answer.logged] The answer is made meanwhile.
-        let recording = match faulty!(self.party, SkipsLoginLog) {
-            false => Some(self.log.record(&[desk.entry(Some(person), context.name())])?),
+        let recorded = match faulty!(self.party, SkipsLoginLog) {
+            false => Some(self.record(vec![desk.entry(Some(person), context.name())])?),
             true => None,
         };
         // [login.answer.context]
         let until = DateTime { seconds: until.0, nanoseconds: 0 };
         let answer =
             LoginAnswer { status: Status::new(code::OK), session: Some(Given { id, until, context }) };
-        Ok(Reply { recording, ..self.party.answer(asker.message_id, &answer, asker.now)? })
+        self.tell(asker, &answer, recorded)
     }
 }
 
@@ -197,6 +197,7 @@ impl Desk<'_> {
             items: Vec::new(),
             envelope: None,
             target: None,
+            asked: None,
         }
     }
 

@@ -52,7 +52,11 @@ impl Relay {
                     .collect(),
                 envelope: None,
                 target: None,
+                asked: None,
             };
+            if faulty!(self.party, TellsNumberInLedger) {
+                entry.items.push(input.name_id.value.to_string());
+            }
             match self.decide(input, session.as_ref(), &persons, purpose, asker)? {
                 Ok(granted) => {
                     let issued = self.envelope(&granted, input, purpose, &holder, asker)?;
@@ -83,12 +87,12 @@ impl Relay {
         };
         let level = if faulty!(self.party, OkDespiteFailure) { code::OK } else { level };
         // [mapping.log.before-answer] The answer is made meanwhile.
-        let recording = match faulty!(self.party, SkipsMappingLog) {
-            false => Some(self.log.record(&entries)?),
+        let recorded = match faulty!(self.party, SkipsMappingLog) {
+            false => Some(self.record(entries)?),
             true => None,
         };
         let response = Outputs { status: Status { parts, ..Status::new(level) }, outputs };
-        let reply = Reply { recording, ..self.party.answer(asker.message_id, &response, asker.now)? };
+        let reply = self.tell(asker, &response, recorded)?;
         #[cfg(feature = "danger-faults")]
         let reply = Reply { danger_log: self.party.faults.log_numbers(request), ..reply };
         Ok(reply)

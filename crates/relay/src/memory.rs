@@ -15,7 +15,7 @@ use chukei_profile::{
 use chukei_xml::lexical::DateTime;
 
 use crate::{
-    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Recording, Records,
+    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Recorded, Recording, Records,
     changes::{Assigned, KeyStore, Standing},
     login::{Logins, Session},
 };
@@ -183,7 +183,7 @@ impl MemoryLog {
 }
 
 impl AccessLog for MemoryLog {
-    fn record(&self, entries: &[NewEntry]) -> Result<Recording, Unavailable> {
+    fn record(&self, entries: &[NewEntry]) -> Result<Recorded, Unavailable> {
         let mut kept = locked(&self.entries)?;
         for entry in entries {
             // [disclosure.notice.recorded] A second notice about one envelope is no second disclosure.
@@ -192,7 +192,7 @@ impl AccessLog for MemoryLog {
                 kept.push(entry.clone());
             }
         }
-        Ok(Recording::done())
+        Ok(Recorded { recording: Recording::done(), receipts: Vec::new() })
     }
 
     fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {
@@ -231,6 +231,7 @@ impl NewEntry {
             target: self.target.clone()?,
             requester: self.actor.clone(),
             purpose: self.purpose,
+            at: self.at,
         })
     }
 }

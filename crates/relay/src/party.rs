@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use chukei_crypto::{Certificate, Signer, UnixTime};
 use chukei_idwsf::{
-    Awaited, Checks, Compose, Content, Fault, Randomness, Receiver, Refusal, ReplayStore, Request,
-    SystemRandomness, action, message_id,
+    Awaited, Checks, Commitment, Compose, Content, Fault, Randomness, Receiver, Refusal, ReplayStore,
+    Request, SystemRandomness, action, message_id,
 };
 use chukei_profile::Purpose;
 use chukei_reason::Reason;
@@ -176,8 +176,19 @@ impl Party {
         content: &C,
         now: UnixTime,
     ) -> Result<Reply, Refusal> {
+        self.answer_with(&[], request, content, now)
+    }
+
+    /// The same with receipts for what was recorded.
+    pub(crate) fn answer_with<C: Content>(
+        &self,
+        receipts: &[Commitment],
+        request: &str,
+        content: &C,
+        now: UnixTime,
+    ) -> Result<Reply, Refusal> {
         let id = self.message_id()?;
-        let compose = Compose::answer(&self.entity, request, &id, now);
+        let compose = Compose { receipts, ..Compose::answer(&self.entity, request, &id, now) };
         #[cfg(feature = "danger-faults")]
         let compose = self.faults.deviate_answer(compose);
         Ok(Reply::message(compose.sign(content, &self.signing())?))

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use chukei_crypto::UnixTime;
-use chukei_idwsf::Unavailable;
+use chukei_idwsf::{Commitment, Unavailable};
 use chukei_profile::{
     Date, Identifier, Purpose, Scheme,
     history::{Entry, Kind},
@@ -66,6 +66,17 @@ pub struct NewEntry {
     pub envelope: Option<String>,
     /// Whom a new envelope was issued for; `None` for everything else.
     pub target: Option<String>,
+    /// Who had asked for what is disclosed, and when; `None` for everything else.
+    pub asked: Option<(String, UnixTime)>,
+}
+
+/// Entries on their way to the disk, and what stands for each of them in the ledger.
+#[must_use = "nothing that follows from the entries may leave before they are recorded"]
+pub struct Recorded {
+    /// Ends when they are there.
+    pub recording: Recording,
+    /// In the order of the entries; none where there is no ledger.
+    pub receipts: Vec<Commitment>,
 }
 
 /// An envelope that the relay has issued.
@@ -79,6 +90,8 @@ pub struct Issuance {
     pub requester: String,
     /// What for.
     pub purpose: Purpose,
+    /// When.
+    pub at: UnixTime,
 }
 
 /// The access history.
@@ -88,14 +101,15 @@ pub trait AccessLog: Send + Sync {
     ///
     /// # Errors
     /// When it cannot begin.
-    fn record(&self, entries: &[NewEntry]) -> Result<Recording, Unavailable>;
+    fn record(&self, entries: &[NewEntry]) -> Result<Recorded, Unavailable>;
 
     /// Records the entries and returns when they are on the disk.
     ///
     /// # Errors
     /// When they are not recorded.
-    fn append(&self, entries: &[NewEntry]) -> Result<(), Unavailable> {
-        self.record(entries)?.wait()
+    fn append(&self, entries: &[NewEntry]) -> Result<Vec<Commitment>, Unavailable> {
+        let Recorded { recording, receipts } = self.record(entries)?;
+        recording.wait().map(|()| receipts)
     }
 
     /// Everything about the person, oldest first.
@@ -109,6 +123,16 @@ pub trait AccessLog: Send + Sync {
     /// # Errors
     /// When the store does not answer.
     fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable>;
+}
+
+/// Proves the access history of a person, with the ledger behind it.
+pub trait Proofs: Send + Sync {
+    /// Everything that is recorded about the person, proved (chapter 35): a bundle, JSON in UTF-8. It begins with the
+    /// checkpoint of the size `since`, if there was one.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    fn prove(&self, person: Person, since: Option<u64>, now: UnixTime) -> Result<Vec<u8>, Unavailable>;
 }
 
 /// Who may ask what: configuration, and the state of the parties.

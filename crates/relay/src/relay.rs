@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{
-    Accepted, Parts, Payload, PeerAnswer, Refusal, Request, Status, Unavailable, code, ims::MappingRequest,
+    Accepted, Content, Parts, Payload, PeerAnswer, Refusal, Request, Status, Unavailable, code,
+    ims::MappingRequest,
 };
 use chukei_profile::{
     Identifier, Purpose, Scheme,
@@ -12,13 +13,14 @@ use chukei_profile::{
     history::{GRANTED, History, HistoryQuery, Kind, SHOWN},
     linkage::RelayedQuery,
     login::{ChallengeRequest, Login, SESSION},
+    proof::{Proof, ProofQuery},
 };
 use chukei_reason::Reason;
 use chukei_saml::NameId;
 use chukei_xml::{Budget, Element, Name, XmlError};
 
 use crate::{
-    AccessLog, Agreements, MappingStore, NewEntry, Party, Person, Relaying, Reply, Step,
+    AccessLog, Agreements, MappingStore, NewEntry, Party, Person, Proofs, Recorded, Relaying, Reply, Step,
     login::{Cards, Session},
 };
 
@@ -35,6 +37,8 @@ pub struct Relay {
     pub agreements: Arc<dyn Agreements>,
     /// What it needs to log people in with cards, if it does that.
     pub cards: Option<Box<Cards>>,
+    /// Proves histories, if it has a ledger.
+    pub proofs: Option<Arc<dyn Proofs>>,
 }
 
 /// What a relay is asked.
@@ -42,6 +46,7 @@ enum Asked {
     Mapping(MappingRequest),
     Notice(Notice),
     History(HistoryQuery),
+    Proof(ProofQuery),
     Relayed(RelayedQuery),
     Challenge,
     Login(Login),
@@ -52,6 +57,7 @@ impl Payload for Asked {
         chukei_idwsf::ims::REQUEST,
         chukei_profile::disclosure::NOTICE,
         chukei_profile::history::QUERY,
+        chukei_profile::proof::QUERY,
         chukei_profile::linkage::RELAYED,
         chukei_profile::login::CHALLENGE_REQUEST,
         chukei_profile::login::REQUEST,
@@ -66,6 +72,9 @@ impl Payload for Asked {
         }
         if element.is(chukei_profile::history::QUERY) {
             return HistoryQuery::read(element, parts).map(Self::History);
+        }
+        if element.is(chukei_profile::proof::QUERY) {
+            return ProofQuery::read(element, parts).map(Self::Proof);
         }
         if element.is(chukei_profile::login::CHALLENGE_REQUEST) {
             return ChallengeRequest::read(element, parts).map(|ChallengeRequest| Self::Challenge);
@@ -125,6 +134,7 @@ impl Relay {
             Asked::Mapping(mapping) => self.map(&asker, mapping).map(Step::Reply),
             Asked::Notice(notice) => self.receipt(&asker, notice).map(Step::Reply),
             Asked::History(query) => self.history(&asker, query).map(Step::Reply),
+            Asked::Proof(query) => self.prove(&asker, query).map(Step::Reply),
             Asked::Relayed(query) => {
                 self.forward(&asker, query, accepted.headers().target.as_ref()).map(Step::Send)
             }
@@ -143,10 +153,10 @@ impl Relay {
         checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
 
         // [disclosure.notice.recorded]
-        let mut recording = None;
+        let mut recorded = None;
         if !faulty!(self.party, LosesNotices) {
-            recording = Some(self.log.record(&[NewEntry {
-                person: issued.map(|issued| issued.person),
+            recorded = Some(self.record(vec![NewEntry {
+                person: issued.as_ref().map(|issued| issued.person),
                 at: asker.now,
                 actor: asker.sender.to_owned(),
                 kind: Kind::Disclosure,
@@ -155,31 +165,61 @@ impl Relay {
                 items: notice.items.iter().map(|item| item.name().to_owned()).collect(),
                 envelope: Some(notice.envelope.clone()),
                 target: None,
+                asked: issued.map(|issued| (issued.requester, issued.at)),
             }])?);
         }
         let receipt = Receipt { envelope: notice.envelope.clone(), status: Status::new(code::OK) };
-        let reply = self.party.answer(asker.message_id, &receipt, asker.now)?;
-        Ok(Reply { recording, ..reply })
+        self.tell(asker, &receipt, recorded)
     }
 
     /// Shows a person's history to a portal; that it was shown is recorded first, and shown with it.
     fn history(&self, asker: &Asker<'_>, query: &HistoryQuery) -> Result<Reply, Refusal> {
-        let checks = &self.party.checks;
         // [history.query.portal-only]
-        let is_portal = self.agreements.is_portal(asker.sender);
-        checks.require(
-            "history.query.portal-only",
-            is_portal,
-            Reason::NotAuthorised,
-            "a portal as sender",
-        )?;
-
+        self.portals_only("history.query.portal-only", asker)?;
         let persons = self.looked_at(asker, &query.name_id)?;
         let [person] = persons.as_slice() else {
             return self.party.answer(asker.message_id, &History { entries: Vec::new() }, asker.now);
         };
-        let person = *person;
-        self.log.append(&[NewEntry {
+        let recorded = self.look(asker, *person)?;
+        // [history.complete]
+        let mut entries = self.log.history(*person)?;
+        if faulty!(self.party, HidesRefusals) {
+            entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == GRANTED);
+        }
+        if faulty!(self.party, TellsNumberInHistory) {
+            entries.iter_mut().for_each(|entry| entry.outcome.push_str(&query.name_id.value));
+        }
+        self.tell(asker, &History { entries }, Some(recorded))
+    }
+
+    /// Proves a person's history to a portal; that it was shown is recorded first, and proved with it.
+    fn prove(&self, asker: &Asker<'_>, query: &ProofQuery) -> Result<Reply, Refusal> {
+        let none = || Refusal::new("message.body.one-child", Reason::Body, "what this relay takes");
+        let proofs = self.proofs.as_ref().ok_or_else(none)?;
+        // [ledger.proof.portal-only]
+        self.portals_only("ledger.proof.portal-only", asker)?;
+        let persons = self.looked_at(asker, &query.name_id)?;
+        let [person] = persons.as_slice() else {
+            return self.party.answer(asker.message_id, &Proof { bundle: Vec::new() }, asker.now);
+        };
+        let recorded = self.look(asker, *person)?;
+        // [ledger.proof.current], [ledger.proof.since]
+        let bundle = proofs.prove(*person, query.since, asker.now)?;
+        // Chapter 35: else the operator gives it as a file.
+        if bundle.len() > chukei_profile::proof::LIMIT {
+            return Err(Refusal::internal("a proof that fits into a message"));
+        }
+        self.tell(asker, &Proof { bundle }, Some(recorded))
+    }
+
+    fn portals_only(&self, sentence: &'static str, asker: &Asker<'_>) -> Result<(), Refusal> {
+        let is_portal = self.agreements.is_portal(asker.sender);
+        self.party.checks.require(sentence, is_portal, Reason::NotAuthorised, "a portal as sender")
+    }
+
+    /// Records that a history is looked at, and waits for that.
+    fn look(&self, asker: &Asker<'_>, person: Person) -> Result<Recorded, Refusal> {
+        let recorded = self.record(vec![NewEntry {
             person: Some(person),
             at: asker.now,
             actor: asker.sender.to_owned(),
@@ -189,16 +229,34 @@ impl Relay {
             items: Vec::new(),
             envelope: None,
             target: None,
+            asked: None,
         }])?;
-        // [history.complete]
-        let mut entries = self.log.history(person)?;
-        if faulty!(self.party, HidesRefusals) {
-            entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == GRANTED);
-        }
-        if faulty!(self.party, TellsNumberInHistory) {
-            entries.iter_mut().for_each(|entry| entry.outcome.push_str(&query.name_id.value));
-        }
-        self.party.answer(asker.message_id, &History { entries }, asker.now)
+        recorded.recording.clone().wait()?;
+        Ok(recorded)
+    }
+
+    /// Begins to record.
+    pub(crate) fn record(&self, entries: Vec<NewEntry>) -> Result<Recorded, Unavailable> {
+        #[cfg(feature = "danger-faults")]
+        let entries = self.party.faults.book(entries);
+        self.log.record(&entries)
+    }
+
+    /// An answer with the receipts of what was recorded, which leaves when that is on the disk.
+    pub(crate) fn tell<C: Content>(
+        &self,
+        asker: &Asker<'_>,
+        content: &C,
+        recorded: Option<Recorded>,
+    ) -> Result<Reply, Refusal> {
+        let (recording, receipts) =
+            recorded.map(|Recorded { recording, receipts }| (recording, receipts)).unzip();
+        // [ledger.receipt.given]
+        let receipts = receipts.unwrap_or_default();
+        #[cfg(feature = "danger-faults")]
+        let receipts = self.party.faults.promise(receipts);
+        let reply = self.party.answer_with(&receipts, asker.message_id, content, asker.now)?;
+        Ok(Reply { recording, ..reply })
     }
 
     /// Whose history is asked for.

@@ -13,6 +13,7 @@ use chukei_profile::{
     history::{History, HistoryQuery},
     linkage::{Answer, Item, Query, RelayedQuery},
     login::{Challenge, ChallengeRequest, Login, LoginAnswer, SESSION},
+    proof::{Proof, ProofQuery},
 };
 use chukei_reason::Reason;
 use chukei_saml::{Assertion, ENTITY, HOLDER_OF_KEY, NameId};
@@ -344,6 +345,34 @@ impl Requester {
         now: UnixTime,
     ) -> Result<History, Refusal> {
         self.take(asked.awaited, answer, now)
+    }
+
+    /// A portal asks for the proof of such a history, beginning with the checkpoint of this size.
+    ///
+    /// # Errors
+    /// As [`Self::map`].
+    pub fn proof(
+        &self,
+        party: &str,
+        whom: &Whom,
+        since: Option<u64>,
+        now: UnixTime,
+    ) -> Result<Outgoing<Awaited>, Refusal> {
+        let query = ProofQuery { name_id: self.name_id(whom, party), since };
+        self.party.ask(&self.party.relay, &query, None, Some(Purpose::History), now)
+    }
+
+    /// Takes a proof. Whether it holds, the person finds out.
+    ///
+    /// # Errors
+    /// The first sentence that it breaks.
+    pub fn take_proof(
+        &self,
+        asked: Awaited,
+        answer: &PeerAnswer<'_>,
+        now: UnixTime,
+    ) -> Result<Proof, Refusal> {
+        self.take(asked, answer, now)
     }
 
     fn take<P: Payload>(

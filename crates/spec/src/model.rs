@@ -19,11 +19,13 @@ pub enum Role {
     Card,
     /// What reads cards: the terminal of a medical institution, or the reader software of a portal.
     Terminal,
+    /// A relay's access ledger (台帳).
+    Ledger,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Receiver,
         Self::Sender,
         Self::Relay,
@@ -32,6 +34,7 @@ impl Role {
         Self::Vendor,
         Self::Card,
         Self::Terminal,
+        Self::Ledger,
     ];
 
     /// As chapters and profiles spell it.
@@ -46,6 +49,7 @@ impl Role {
             Self::Vendor => "vendor",
             Self::Card => "card",
             Self::Terminal => "terminal",
+            Self::Ledger => "ledger",
         }
     }
 

@@ -58,7 +58,7 @@ fn main() {
         let until = entries.min(turn + i64::try_from(BATCH).unwrap());
         let person = |turn: i64| if turn % every == 0 { -1 - turn / every } else { turn / EACH + 1 };
         let batch: Vec<NewEntry> = (turn..until).map(|turn| entry(person(turn))).collect();
-        recording += timed(|| store.append(&batch).unwrap());
+        recording += timed(|| drop(store.append(&batch).unwrap()));
         if (until / 100_000) != (turn / 100_000) {
             signing += timed(|| drop(store.checkpoint(std::slice::from_ref(&key), NOW).unwrap()));
         }
@@ -118,6 +118,7 @@ fn entry(person: i64) -> NewEntry {
         items: vec!["urn:chukei:1.0:identifier:medical-insured".to_owned()],
         envelope: None,
         target: None,
+        asked: None,
     }
 }
 
@@ -140,7 +141,7 @@ fn under_load(store: &Store, persons: i64, keeper: Option<&Keeper>) -> Vec<Durat
                     while !stop.load(Ordering::Relaxed) {
                         let person = writer * 1_000_003 + i64::try_from(took.len()).unwrap() * 7919;
                         let one = [entry(person % persons + 1)];
-                        took.push(timed(|| store.append(&one).unwrap()));
+                        took.push(timed(|| drop(store.append(&one).unwrap())));
                     }
                     took
                 })

@@ -1,14 +1,16 @@
 //! The access history with its leaves in the ledger, and with it the envelopes that were issued.
 
+use chukei_crypto::UnixTime;
+use chukei_ledger::Hash;
 use chukei_profile::Purpose;
 use chukei_profile::history::{Entry, Kind};
-use chukei_relay::{AccessLog, Issuance, NewEntry, Person, Recording, Unavailable};
+use chukei_relay::{AccessLog, Commitment, Issuance, NewEntry, Person, Recorded, Recording, Unavailable};
 use chukei_xml::lexical::DateTime;
 
 use crate::Store;
-use crate::ledger::{Access, book};
+use crate::ledger::{Access, book, octets};
 use crate::replay::Written;
-use crate::sql::{self, Connection, Row, values};
+use crate::sql::{self, Connection, Error, Row, values};
 use crate::writer::Verdict;
 
 /// Whether a disclosure is recorded.
@@ -18,19 +20,30 @@ const INSERT: &str =
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
 impl AccessLog for Store {
-    fn record(&self, entries: &[NewEntry]) -> Result<Recording, Unavailable> {
-        let entries = entries.to_vec();
+    fn record(&self, entries: &[NewEntry]) -> Result<Recorded, Unavailable> {
+        let mut receipts = Vec::with_capacity(entries.len());
+        let mut sealed = Vec::with_capacity(entries.len());
+        for entry in entries {
+            // [disclosure.notice.recorded] A second notice about one envelope is no second disclosure.
+            if let Some(commitment) = self.disclosed(entry)? {
+                receipts.push(Commitment(commitment.0));
+                continue;
+            }
+            let seal = access(entry).seal().map_err(|_| Unavailable)?;
+            receipts.push(Commitment(seal.commitment.0));
+            sealed.push((entry.clone(), seal));
+        }
         let fresh = self.fresh.clone();
         let (recording, ending) = Recording::begun();
         let job = move |connection: &Connection| {
             let written = fresh.write(connection)?;
-            for entry in &entries {
-                // A second notice about one envelope is no second disclosure.
+            for (entry, seal) in &sealed {
+                // Two notices about one envelope at once: who gave the second one tries again, and gets the receipt of the first.
                 if entry.kind == Kind::Disclosure && connection.exists(KNOWN, values![&entry.envelope])? {
-                    continue;
+                    return Err(Error::of("a disclosure that was recorded meanwhile"));
                 }
                 let access = access(entry);
-                let place = book(connection, &access)?;
+                let place = book(connection, &access, seal)?;
                 let values = values![
                     access.person,
                     access.person.map(|_| place.number),
@@ -51,7 +64,7 @@ impl AccessLog for Store {
             let is_kept = kept.map(Written::keep).is_some();
             ending.tell(is_kept);
         })?;
-        Ok(recording)
+        Ok(Recorded { recording, receipts })
     }
 
     fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {
@@ -66,12 +79,13 @@ impl AccessLog for Store {
 
     fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
         let row = self.read(|connection| {
-            let sql = "SELECT person, target, actor, purpose FROM access
+            let sql = "SELECT person, target, actor, purpose, at FROM access
                  WHERE envelope = ?1 AND target IS NOT NULL";
             let issuance = |row: &Row<'_>| {
                 let (person, target, requester) = (Person(row.get(0)?), row.get(1)?, row.get(2)?);
                 let purpose = Purpose::from_uri(row.get(3)?);
-                Ok(purpose.map(|purpose| Issuance { person, target, requester, purpose }))
+                let at = UnixTime(row.get(4)?);
+                Ok(purpose.map(|purpose| Issuance { person, target, requester, purpose, at }))
             };
             connection.row(sql, values![envelope], issuance)
         })?;
@@ -90,6 +104,7 @@ fn access(entry: &NewEntry) -> Access<'_> {
         items: &entry.items,
         envelope: entry.envelope.as_deref(),
         target: entry.target.as_deref(),
+        asked: entry.asked.as_ref().map(|(requester, at)| (requester.as_str(), at.0)),
     }
 }
 
@@ -109,6 +124,18 @@ fn entry(row: &Row<'_>) -> sql::Result<Option<Entry>> {
 }
 
 impl Store {
+    /// What stands for this disclosure, if it is recorded.
+    fn disclosed(&self, entry: &NewEntry) -> Result<Option<Hash>, Unavailable> {
+        if entry.kind != Kind::Disclosure {
+            return Ok(None);
+        }
+        self.read(|connection| {
+            let sql = "SELECT leaf.commitment FROM access JOIN leaf ON leaf.leaf = access.leaf
+                 WHERE access.kind = 'disclosure' AND access.envelope = ?1";
+            connection.row(sql, values![&entry.envelope], |row| octets(row, 0))
+        })
+    }
+
     /// Entries of this kind, about whomever.
     ///
     /// # Errors

@@ -21,6 +21,16 @@ pub(crate) struct Access<'a> {
     pub(crate) items: &'a [String],
     pub(crate) envelope: Option<&'a str>,
     pub(crate) target: Option<&'a str>,
+    /// Who had asked for what is disclosed, and when.
+    pub(crate) asked: Option<(&'a str, i64)>,
+}
+
+/// What is committed to, before it has its place.
+pub(crate) struct Sealed {
+    salt: Hash,
+    content: Vec<u8>,
+    /// What stands for it.
+    pub(crate) commitment: Hash,
 }
 
 /// Where an entry was put.
@@ -31,7 +41,7 @@ pub(crate) struct Place {
 
 impl Access<'_> {
     /// The record of 番号法23条: the requester of a disclosure is who got the envelope.
-    fn content(&self, connection: &Connection) -> sql::Result<Content> {
+    fn content(&self) -> Content {
         let owned = |text: &str| text.to_owned();
         let mut content = Content {
             kind: owned(self.kind.name()),
@@ -47,19 +57,23 @@ impl Access<'_> {
         if self.kind == Kind::Disclosure {
             content.provider = Some(owned(self.actor));
             content.answered_at = Some(self.at);
-            let sql = "SELECT actor, at FROM access WHERE envelope = ?1 AND target IS NOT NULL";
-            let asked = connection.row(sql, values![self.envelope], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            if let Some((requester, at)) = asked {
-                (content.requester, content.requested_at) = (requester, at);
+            if let Some((requester, at)) = self.asked {
+                (content.requester, content.requested_at) = (owned(requester), at);
             }
         }
-        Ok(content)
+        content
+    }
+
+    /// Commits to it, with a salt of its own.
+    pub(crate) fn seal(&self) -> sql::Result<Sealed> {
+        let content = self.content().octets().map_err(Error::of)?;
+        let salt = Hash(chukei_crypto::random_bytes().map_err(Error::of)?);
+        Ok(Sealed { commitment: commitment(&salt, &content), salt, content })
     }
 }
 
 /// Puts an entry at the end of its chain and of the tree.
-pub(crate) fn book(connection: &Connection, access: &Access<'_>) -> sql::Result<Place> {
-    let content = access.content(connection)?.octets().map_err(Error::of)?;
+pub(crate) fn book(connection: &Connection, access: &Access<'_>, sealed: &Sealed) -> sql::Result<Place> {
     let of_chain =
         |row: &Row<'_>| Ok((row.get::<i64>(0)?, octets(row, 1)?, row.get::<i64>(2)?, octets(row, 3)?));
     let known = match access.person {
@@ -82,7 +96,6 @@ pub(crate) fn book(connection: &Connection, access: &Access<'_>) -> sql::Result<
             (chain, key, 0, Hash::ZERO)
         }
     };
-    let salt = Hash(chukei_crypto::random_bytes().map_err(Error::of)?);
     let number = last.checked_add(1).ok_or_else(|| Error::of("a number too large"))?;
     let link = Link {
         label: label(&key),
@@ -90,7 +103,7 @@ pub(crate) fn book(connection: &Connection, access: &Access<'_>) -> sql::Result<
         previous,
         keep_until: access.at.saturating_add(KEPT),
         withheld_until: 0,
-        commitment: commitment(&salt, &content),
+        commitment: sealed.commitment,
     };
     let sql = "INSERT INTO leaf VALUES (
              (SELECT coalesce(max(leaf) + 1, 0) FROM leaf), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING leaf";
@@ -103,8 +116,8 @@ pub(crate) fn book(connection: &Connection, access: &Access<'_>) -> sql::Result<
         link.keep_until,
         link.withheld_until,
         &link.commitment.0,
-        &salt.0,
-        &content,
+        &sealed.salt.0,
+        &sealed.content,
     ];
     let leaf = connection.insert(sql, values)?;
     let grow = "UPDATE chain SET number = ?2, hash = ?3 WHERE chain = ?1";
@@ -114,23 +127,24 @@ pub(crate) fn book(connection: &Connection, access: &Access<'_>) -> sql::Result<
 
 /// Gives leaves to the entries of a file of before the ledger, in their order.
 pub(crate) fn adopt(connection: &Connection) -> sql::Result<()> {
-    let sql = "SELECT sequence, person, at, actor, kind, outcome, purpose, envelope, target FROM access
-         WHERE leaf IS NULL ORDER BY sequence";
+    let sql = "SELECT sequence, person, at, actor, kind, outcome, purpose, envelope, target,
+             (SELECT actor FROM access asked WHERE asked.envelope = access.envelope AND asked.target IS NOT NULL),
+             (SELECT at FROM access asked WHERE asked.envelope = access.envelope AND asked.target IS NOT NULL)
+         FROM access WHERE leaf IS NULL ORDER BY sequence";
     connection.stream(sql, |row| {
-        let place = book(
-            connection,
-            &Access {
-                person: row.get(1)?,
-                at: row.get(2)?,
-                actor: row.get(3)?,
-                kind: Kind::from_name(row.get(4)?).ok_or_else(|| Error::of("an unknown kind"))?,
-                outcome: row.get(5)?,
-                purpose: row.get(6)?,
-                items: &[],
-                envelope: row.get(7)?,
-                target: row.get(8)?,
-            },
-        )?;
+        let access = Access {
+            person: row.get(1)?,
+            at: row.get(2)?,
+            actor: row.get(3)?,
+            kind: Kind::from_name(row.get(4)?).ok_or_else(|| Error::of("an unknown kind"))?,
+            outcome: row.get(5)?,
+            purpose: row.get(6)?,
+            items: &[],
+            envelope: row.get(7)?,
+            target: row.get(8)?,
+            asked: row.get::<Option<&str>>(9)?.zip(row.get(10)?),
+        };
+        let place = book(connection, &access, &access.seal()?)?;
         let values = values![row.get::<i64>(0)?, place.leaf];
         connection.execute("UPDATE access SET leaf = ?2 WHERE sequence = ?1", values)?;
         Ok(true)

@@ -53,6 +53,7 @@ fn entry(person: i64, kind: Kind) -> NewEntry {
         items: vec!["eligibility".to_owned()],
         envelope: None,
         target: None,
+        asked: None,
     }
 }
 
@@ -270,6 +271,7 @@ mod access {
             target: B.to_owned(),
             requester: A.to_owned(),
             purpose: Purpose::CombinedHighCost,
+            at: T,
         };
         assert_eq!(log.issuance("_e1"), Ok(Some(issuance)));
         assert_eq!(log.issuance("_e2"), Ok(None));
@@ -280,7 +282,7 @@ mod access {
             for _ in 0..WRITERS {
                 scope.spawn(|| {
                     (0..EACH).for_each(|_| {
-                        log.append(&[entry(7, Kind::Mapping), entry(8, Kind::History)]).unwrap()
+                        log.append(&[entry(7, Kind::Mapping), entry(8, Kind::History)]).map(drop).unwrap()
                     })
                 });
             }

@@ -127,7 +127,7 @@ fn the_process() {
         let line = line.unwrap();
         let (verb, id) = line.split_once(' ').unwrap_or((&line, ""));
         let said = match verb {
-            "append" => store.append(&[entry(id)]).map(|()| true).ok(),
+            "append" => store.append(&[entry(id)]).map(|_| true).ok(),
             "use" => store.first_use("owner", id, NOW).ok(),
             _ => store.checkpoint(std::slice::from_ref(&key), NOW).map(|_| true).ok(),
         };
@@ -146,6 +146,7 @@ fn entry(id: &str) -> NewEntry {
         items: Vec::new(),
         envelope: Some(id.to_owned()),
         target: Some("https://insurer-b.example.test/".to_owned()),
+        asked: None,
     }
 }
 

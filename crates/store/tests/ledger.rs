@@ -12,7 +12,7 @@ use chukei_ledger::tiles::{Prover, Tile, Tiles};
 use chukei_ledger::{Hash, KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
-use chukei_relay::{AccessLog, NewEntry, Person};
+use chukei_relay::{AccessLog, Commitment, NewEntry, Person};
 use chukei_store::{Damage, LedgerError, Store};
 use rusqlite::Connection;
 use support::{Place, on_both};
@@ -55,6 +55,7 @@ fn entry(person: i64, at: UnixTime) -> NewEntry {
         items: vec!["urn:chukei:1.0:scheme:medical-insured".to_owned()],
         envelope: None,
         target: None,
+        asked: None,
     }
 }
 
@@ -86,7 +87,7 @@ impl Scratch {
 fn filled(place: &Place, entries: i64) -> Scratch {
     let scratch = scratch(place);
     let all: Vec<NewEntry> = (0..entries).map(|turn| entry(turn % 4, T)).collect();
-    all.chunks(1000).for_each(|some| scratch.store.append(some).unwrap());
+    all.chunks(1000).for_each(|some| drop(scratch.store.append(some).unwrap()));
     scratch
 }
 
@@ -134,16 +135,20 @@ fn the_record_names_who_asked_and_who_provided(place: &Place) {
         outcome: "answered".to_owned(),
         items: vec!["eligibility".to_owned(), "benefits".to_owned()],
         envelope: Some("_e1".to_owned()),
+        asked: Some((A.to_owned(), T)),
         ..entry(1, T)
     };
-    scratch.store.append(&[issued]).unwrap();
+    let mut receipts = scratch.store.append(&[issued]).unwrap();
     let told = [told];
-    scratch.store.append(&told).unwrap();
-    scratch.store.append(&told).unwrap();
+    receipts.extend(scratch.store.append(&told).unwrap());
+    // Who tells it again gets the receipt of the first time.
+    assert_eq!(scratch.store.append(&told).unwrap(), receipts[1..]);
     scratch.checkpoint().unwrap();
     let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
     let contents: Vec<_> = bundle.chain.entries.iter().map(|entry| entry.content.clone().unwrap()).collect();
     assert_eq!(contents.len(), 2, "a second notice is no second disclosure");
+    let kept = bundle.chain.entries.iter().map(|entry| Commitment(entry.commitment.0));
+    assert_eq!(kept.collect::<Vec<_>>(), receipts, "what was promised is in the ledger");
     let both = (A, Some(B));
     assert!(contents.iter().all(|content| (content.requester.as_str(), content.provider.as_deref()) == both));
     assert_eq!((contents[0].requested_at, contents[0].answered_at), (T.0, None));

@@ -41,6 +41,7 @@ fn entry(person: i64, envelope: Option<String>) -> NewEntry {
         items: vec!["eligibility".to_owned()],
         target: envelope.as_ref().map(|_| "https://insurer-b.example.test/".to_owned()),
         envelope,
+        asked: None,
     }
 }
 
@@ -231,7 +232,7 @@ fn a_database_that_is_killed_under_load_loses_nothing_that_was_acknowledged() {
                         }
                         let id = format!("_{writer}-{turn}");
                         match store.append(&[entry(1, Some(id.clone()))]) {
-                            Ok(()) => acknowledged.lock().unwrap().push(id),
+                            Ok(_) => acknowledged.lock().unwrap().push(id),
                             Err(Unavailable) => drop(refused.fetch_add(1, Ordering::SeqCst)),
                         }
                     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{KeyUse, SignerKey};
+use chukei_ledger::{Bundle, KeyUse, SignerKey, VerifierKey};
+use chukei_relay::Person;
 use chukei_store::{Keeper, LedgerError, Pace, Store};
 
 use crate::WorldError;
@@ -19,6 +20,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(200);
 pub(crate) struct Checkpoints {
     store: Arc<Store>,
     keeper: Keeper,
+    log: VerifierKey,
 }
 
 impl Checkpoints {
@@ -46,7 +48,20 @@ impl Checkpoints {
         let key = SignerKey::new(&origin, KeyUse::Log, key).ok_or_else(|| wrong(&origin))?;
         let line = format!("log {}\nquorum none\n", key.verifier());
         std::fs::write(&policy, line).map_err(|error| WorldError::io(&policy, error))?;
-        Ok(Self { store, keeper: Keeper::new(vec![key], pace) })
+        let log = key.verifier().clone();
+        Ok(Self { store, keeper: Keeper::new(vec![key], pace), log })
+    }
+
+    /// Proves what is recorded about a person until now, with a checkpoint that covers all of it.
+    pub(crate) fn prove(
+        &self,
+        person: Person,
+        since: Option<u64>,
+        now: UnixTime,
+    ) -> Result<Bundle, LedgerError> {
+        self.keep(now, true)?;
+        let since: Vec<u64> = since.into_iter().collect();
+        self.store.bundle(person, &since, &self.log)
     }
 
     /// Makes one if it is due, or if this is the end.

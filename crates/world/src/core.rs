@@ -27,7 +27,7 @@ use crate::tls::TlsIdentity;
 use crate::{Clock, WorldError};
 
 /// What the relay waits for the disk for, before it has an answer.
-const WAITING: [&str; 3] = ["AccessHistoryQuery", "ChallengeRequest", "LoginRequest"];
+const WAITING: [&str; 4] = ["AccessHistoryQuery", "AccessProofQuery", "ChallengeRequest", "LoginRequest"];
 /// Outcomes that are remembered for test control.
 const OUTCOMES: usize = 10_000;
 /// How often replay memory is cleared of what has passed: every so many messages.
@@ -284,7 +284,7 @@ impl Core {
         let (state, now) = (self.state(), self.clock().now());
         let Kind::Relay(relay) = &state.kind else { return nothing() };
         let unrecorded = || relay.unrecorded(&request(&received));
-        // Who asks for a history, or logs somebody in, waits for the disk; everything else is done here, and waits without a
+        // Who asks for a history or its proof, or logs somebody in, waits for the disk; everything else is done here, and waits without a
         // thread.
         let action = known_action(received.soap_action.as_deref().unwrap_or_default());
         let step = if WAITING.contains(&action) {
@@ -314,7 +314,7 @@ impl Core {
             Some(Step::Send(outgoing)) => {
                 // What was used is on the disk before anybody hears of it.
                 let is_recorded = match relay.log.record(&[]) {
-                    Ok(recording) => recorded(recording).await,
+                    Ok(entries) => recorded(entries.recording).await,
                     Err(_) => false,
                 };
                 if !is_recorded {
@@ -488,10 +488,11 @@ fn nothing() -> Reply {
 
 /// The local name of an action of the standard; nothing that a peer made up.
 fn known_action(soap_action: &str) -> &'static str {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 9] = [
         "IdentityMappingRequest",
         "DisclosureNotice",
         "AccessHistoryQuery",
+        "AccessProofQuery",
         "ChallengeRequest",
         "LoginRequest",
         "RelayedQuery",

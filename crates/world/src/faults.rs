@@ -154,6 +154,7 @@ const SKIPPABLE: &[&str] = &[
     // The relay.
     "disclosure.notice.foreign",
     "history.query.portal-only",
+    "ledger.proof.portal-only",
     "login.application.addressed",
     "login.application.content",
     "login.application.fresh",

@@ -38,6 +38,7 @@ mod making;
 mod party;
 pub mod people;
 mod pki;
+mod prover;
 mod random;
 mod register;
 pub mod run;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chukei_crypto::UnixTime;
 use chukei_profile::linkage::{Answer, Benefit, Eligibility, Item};
 use chukei_profile::login::{Challenge, Login, LoginAnswer, SESSION};
-use chukei_profile::{Date, Identifier, Purpose, Scheme, history::History};
+use chukei_profile::{Date, Identifier, Purpose, Scheme, history::History, proof::Proof};
 use chukei_relay::{Ask, Outgoing, PeerAnswer, Refusal, Requester, Whom};
 use serde::{Deserialize, Serialize};
 
@@ -240,6 +240,16 @@ impl Core {
     async fn history_about(self: &Arc<Self>, party: String, whom: Whom) -> Result<History, String> {
         let ask = move |asks: &Requester, now| asks.history(&party, &whom, now);
         self.exchange(ask, Requester::take_history).await.map_err(code)
+    }
+
+    /// Asks the relay, as a portal, for the proof of the history of who has logged in.
+    pub(crate) async fn proof_of(
+        self: Arc<Self>,
+        session: String,
+        since: Option<u64>,
+    ) -> Result<Proof, String> {
+        let ask = move |asks: &Requester, now| asks.proof("", &Whom::Session(session), since, now);
+        self.exchange(ask, Requester::take_proof).await.map_err(code)
     }
 
     /// Asks the relay for a challenge.

@@ -10,6 +10,7 @@ use chukei_profile::{
     Purpose,
     history::History,
     login::{Challenge, Login, LoginAnswer},
+    proof::Proof,
 };
 use chukei_store::{Location, Pace};
 use tokio::runtime::Runtime;
@@ -222,6 +223,16 @@ impl Handle {
     pub fn history_of(&self, session: &str) -> Result<History, String> {
         let (core, session) = (Arc::clone(&self.core), session.to_owned());
         let asked = self.run(async move { core.history_of(session).await });
+        asked.unwrap_or_else(|| Err("stopped".to_owned()))
+    }
+
+    /// Lets a portal ask for the proof of the history of the person of a session, beginning with the checkpoint of this size.
+    ///
+    /// # Errors
+    /// The party's own word for what went wrong.
+    pub fn proof_of(&self, session: &str, since: Option<u64>) -> Result<Proof, String> {
+        let (core, session) = (Arc::clone(&self.core), session.to_owned());
+        let asked = self.run(async move { core.proof_of(session, since).await });
         asked.unwrap_or_else(|| Err("stopped".to_owned()))
     }
 

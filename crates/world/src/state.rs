@@ -13,8 +13,8 @@ use chukei_relay::memory::{
 };
 use chukei_relay::numbers::{Level, Number as Kept, NumberKind};
 use chukei_relay::{
-    AccessLog, Agreements, MappingStore, Party, Person, Randomness, Relay, ReplayStore, Requester, Responder,
-    Unavailable,
+    AccessLog, Agreements, MappingStore, Party, Person, Proofs, Randomness, Relay, ReplayStore, Requester,
+    Responder, Unavailable,
 };
 use chukei_saml::metadata::Federation;
 use chukei_store::{Agreement, EarlyReplay, Location, MappingRow, Store};
@@ -24,6 +24,7 @@ use crate::checkpoints::{self, Checkpoints};
 use crate::folder::{AgreementEntry, PartyEntry, PartyKeys, Role, World, verified};
 use crate::party::Options;
 use crate::people::{Number, People};
+use crate::prover::Prover;
 use crate::random::Ids;
 use crate::register::{Register, first_second, identifier};
 use crate::{Clock, WorldError};
@@ -156,7 +157,10 @@ impl State {
             Role::Relay => {
                 let (mappings, agreements) = keeping.fill(fixed, trust, people)?;
                 let cards = cards(fixed, people, keeping.logins())?;
-                Kind::Relay(Relay { party, mappings, log: keeping.log(), agreements, cards })
+                let proofs = keeping.checkpoints().map(|checkpoints| {
+                    Arc::new(Prover::new(checkpoints, fixed.options.faults.sent())) as Arc<dyn Proofs>
+                });
+                Kind::Relay(Relay { party, mappings, log: keeping.log(), agreements, cards, proofs })
             }
             Role::Responder => Kind::Responder(Responder {
                 party,
@@ -171,10 +175,7 @@ impl State {
 
     /// The checkpoints of its ledger, if it has them.
     pub(crate) fn checkpoints(&self) -> Option<Arc<Checkpoints>> {
-        match &self.keeping {
-            Keeping::Memory { .. } => None,
-            Keeping::Store { checkpoints, .. } => checkpoints.clone(),
-        }
+        self.keeping.checkpoints()
     }
 
     /// Forgets what can no longer be presented.
@@ -194,6 +195,13 @@ impl Keeping {
             // A relay records before it answers, and forwards nothing before that is on the disk.
             Self::Store { store, .. } if role == Role::Relay => Arc::new(EarlyReplay(Arc::clone(store))),
             Self::Store { store, .. } => Arc::clone(store) as Arc<dyn ReplayStore>,
+        }
+    }
+
+    fn checkpoints(&self) -> Option<Arc<Checkpoints>> {
+        match self {
+            Self::Memory { .. } => None,
+            Self::Store { checkpoints, .. } => checkpoints.clone(),
         }
     }
 

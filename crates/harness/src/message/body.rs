@@ -125,11 +125,25 @@ pub fn disclosure_receipt(envelope: &str) -> Element {
 /// `ck:AccessHistoryQuery`.
 #[must_use]
 pub fn history_query(scheme: &str, owner: &str, number: &str) -> Element {
-    let number = Element::declared(ns::SAML, "NameID")
+    Element::declared(ns::CK, "AccessHistoryQuery").child(name_id(scheme, owner, number))
+}
+
+/// `ck:AccessProofQuery`.
+#[must_use]
+pub fn proof_query(scheme: &str, owner: &str, number: &str, since: Option<u64>) -> Element {
+    let query = Element::declared(ns::CK, "AccessProofQuery");
+    let query = match since {
+        Some(since) => query.attribute("since", &since.to_string()),
+        None => query,
+    };
+    query.child(name_id(scheme, owner, number))
+}
+
+fn name_id(scheme: &str, owner: &str, number: &str) -> Element {
+    Element::declared(ns::SAML, "NameID")
         .attribute("Format", scheme)
         .attribute("NameQualifier", owner)
-        .text(number);
-    Element::declared(ns::CK, "AccessHistoryQuery").child(number)
+        .text(number)
 }
 
 /// `lu:Status`.

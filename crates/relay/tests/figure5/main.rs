@@ -15,6 +15,7 @@ mod envelopes;
 #[cfg(feature = "danger-faults")]
 mod faults;
 mod flow;
+mod ledger;
 mod login;
 mod messages;
 mod requester;

@@ -165,6 +165,7 @@ impl World {
                 log: log.clone(),
                 agreements: agreements.clone(),
                 cards: None,
+                proofs: None,
             },
             log,
             agreements,

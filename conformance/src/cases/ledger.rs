@@ -1,0 +1,94 @@
+//! Chapter 35: a relay's ledger, as those see it whom it gives receipts and proofs.
+
+use chukei_harness::{Broken, Face, Input, kit::USUAL_PERSON, kit::USUAL_PURPOSE, message::body};
+use chukei_spec::{Role, Sentence, req};
+
+use crate::{
+    acts,
+    case::{Case, Kind, Row, bends},
+    ledger,
+    read::Message,
+};
+
+pub(crate) fn add(cases: &mut Vec<Case>) {
+    cases.push(Case::usual(Kind::Proof, &[req!("ledger.proof.holds"), req!("ledger.entry.no-number")]));
+    cases.extend(PROOFS.iter().map(|row| Case::row(Kind::Proof, row)));
+    for (id, sentences, scene) in SCENES {
+        let sentences: Vec<&'static Sentence> = sentences();
+        cases.push(Case::scene(Role::Ledger, id, (None, ""), &sentences, *scene));
+    }
+}
+
+const PROOFS: &[Row] = bends![
+    "proof/query/requester" "ledger.proof.portal-only" "speaker=insurer-a" []
+        |d| d.speak_as("insurer-a");
+    "proof/query/responder" "ledger.proof.portal-only" "speaker=insurer-b" []
+        |d| d.speak_as("insurer-b");
+];
+
+type Scene = (&'static str, fn() -> Vec<&'static Sentence>, fn(&Face) -> Result<(), Broken>);
+
+const SCENES: &[Scene] = &[
+    (
+        "entries/each-kind",
+        || {
+            vec![
+                req!("ledger.receipt.given"),
+                req!("ledger.receipt.kept"),
+                req!("ledger.receipt.salted"),
+                req!("ledger.proof.current"),
+                req!("ledger.entry.content"),
+            ]
+        },
+        each_kind,
+    ),
+    (
+        "proof/since/first",
+        || vec![req!("ledger.proof.since"), req!("ledger.checkpoint.one-log")],
+        since_first,
+    ),
+    (
+        "proof/since/unknown-size",
+        || vec![req!("ledger.proof.holds")],
+        |face| prove(face, Some(u64::MAX)).map(drop),
+    ),
+];
+
+/// Asks for a proof, and gives the size of its last checkpoint.
+fn prove(face: &Face, since: Option<u64>) -> Result<u64, Broken> {
+    let draft = face.kit().proof("portal", USUAL_PERSON, "portal", since);
+    let lacking = || Broken::Lacking("a proof of the product".into());
+    let answer = face.send("history", draft).answer.map_err(|_| lacking())?;
+    let message = Message::of(&chukei_evidence::Body::from(answer.body)).ok_or_else(lacking)?;
+    let bundle = ledger::octets(&message).and_then(|octets| chukei_ledger::Bundle::parse(&octets).ok());
+    let last = bundle.as_ref().and_then(|bundle| ledger::checkpoint(bundle.checkpoints.last()?));
+    last.map(|last| last.size).ok_or_else(lacking)
+}
+
+/// What is recorded about one person, between two proofs: granted and refused mappings, in one message and alone, a
+/// disclosure, and looks.
+fn each_kind(face: &Face) -> Result<(), Broken> {
+    prove(face, None)?;
+    let id = acts::envelope_id(&acts::mapped(face)?);
+    let mut kit = face.kit();
+    let inputs: Vec<Input> = ["insurer-b", "insurer-e"]
+        .into_iter()
+        .zip(1..)
+        .map(|(target, number)| kit.input(USUAL_PERSON, target, number))
+        .collect();
+    let request =
+        kit.request("insurer-a", "mapping", body::mapping_request(&inputs)).for_purpose(USUAL_PURPOSE);
+    face.send("mapping", request);
+    let notice = face.kit().notice("insurer-b", &id);
+    face.send("disclosure", notice);
+    let history = face.kit().history("portal", USUAL_PERSON, "portal");
+    face.send("history", history);
+    prove(face, None).map(drop)
+}
+
+/// A proof that begins where an earlier one ended, after something was recorded.
+fn since_first(face: &Face) -> Result<(), Broken> {
+    let size = prove(face, None)?;
+    acts::mapped(face)?;
+    prove(face, Some(size)).map(drop)
+}

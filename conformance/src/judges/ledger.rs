@@ -1,0 +1,249 @@
+//! Chapter 35: receipts, and proofs that have to hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Sent, Verdict};
+use chukei_ledger::{Bundle, Content, Trust, verify};
+use chukei_spec::req;
+use chukei_xml::lexical::decode_base64;
+
+use super::{declared, each, whole};
+use crate::{
+    ledger::{self, Proof},
+    read::{Message, attribute},
+    refuse,
+};
+
+/// Octets of a commitment.
+const COMMITMENT: usize = 32;
+
+pub(super) const JUDGES: &[Judge] = &[
+    whole(req!("ledger.receipt.given"), given),
+    whole(req!("ledger.receipt.salted"), salted),
+    declared(req!("ledger.receipt.kept"), kept),
+    declared(req!("ledger.proof.portal-only"), refuse::refused),
+    whole(req!("ledger.proof.holds"), holds),
+    declared(req!("ledger.proof.current"), current),
+    declared(req!("ledger.proof.since"), since),
+    whole(req!("ledger.checkpoint.one-log"), one_log),
+    declared(req!("ledger.entry.content"), contents),
+    whole(req!("ledger.entry.no-number"), no_number),
+];
+
+/// What was asked and answered, as messages.
+fn talks<'t>(exchange: &Exchange<'t>) -> Vec<(Sent<'t>, Answer<'t>, Message, Message)> {
+    let answered = exchange.answered();
+    let read = answered.filter_map(|(sent, answer)| {
+        Some((sent, answer, Message::of(sent.body)?, Message::of(answer.body)?))
+    });
+    read.collect()
+}
+
+/// A receipt at least for every entry: a number that two persons have is recorded for both.
+fn given(exchange: &Exchange<'_>) -> Verdict {
+    let wanted = talks(exchange).into_iter().filter_map(|(sent, answer, asked, told)| {
+        let wanted = ledger::recorded(exchange, sent.from, &asked, &told).len();
+        (wanted > 0).then_some((answer, told, wanted))
+    });
+    each(wanted, "missing.an-access", |(answer, told, wanted)| {
+        let receipts = ledger::receipts(&told);
+        let is_one = |text: &&&str| decode_base64(text).is_some_and(|octets| octets.len() == COMMITMENT);
+        let found = receipts.iter().filter(is_one).count();
+        if found >= wanted && found == receipts.len() {
+            return Ok(());
+        }
+        Err(Finding::new("ledger.receipts", wanted.to_string(), found.to_string()).at([answer.seq]))
+    })
+}
+
+/// No receipt twice, but for a second notice about one envelope.
+fn salted(exchange: &Exchange<'_>) -> Verdict {
+    let (mut seen, mut noticed) = (BTreeSet::new(), BTreeSet::new());
+    let mut all = Vec::new();
+    for (_, answer, _, told) in talks(exchange) {
+        let envelope = told.content().map(|content| attribute(content, "envelope").to_owned());
+        if told.kind() == "DisclosureReceipt" && !noticed.insert(envelope) {
+            continue;
+        }
+        all.extend(ledger::receipts(&told).into_iter().map(|receipt| (answer.seq, receipt.to_owned())));
+    }
+    each(all, "missing.a-ledger-receipt", |(seq, receipt)| {
+        if seen.insert(receipt.clone()) {
+            return Ok(());
+        }
+        Err(Finding::new("ledger.same-receipt", "≠", receipt).at([seq]))
+    })
+}
+
+/// The last proof of the case, if it can be read, and what came before it in the case.
+fn last(exchange: &Exchange<'_>) -> Option<(u32, Bundle)> {
+    let Proof { seq, bundle, .. } = ledger::proofs(exchange).pop()?;
+    Some((seq, bundle.ok()?))
+}
+
+/// The last proof shows whatever was promised in the case until then.
+fn kept(exchange: &Exchange<'_>) -> Verdict {
+    let Some((seq, bundle)) = last(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.a-proof"));
+    };
+    let shown: BTreeSet<[u8; COMMITMENT]> =
+        bundle.chain.entries.iter().map(|entry| entry.commitment.0).collect();
+    let promised: Vec<String> = talks(exchange)
+        .into_iter()
+        .filter(|(_, answer, _, _)| answer.seq <= seq)
+        .flat_map(|(_, _, _, told)| {
+            ledger::receipts(&told).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    each(promised, "missing.a-ledger-receipt", |receipt| {
+        let octets = decode_base64(&receipt).and_then(|octets| octets.try_into().ok());
+        if octets.is_some_and(|octets: [u8; COMMITMENT]| shown.contains(&octets)) {
+            return Ok(());
+        }
+        Err(Finding::new("ledger.not-kept", receipt, "–").at([seq]))
+    })
+}
+
+fn holds(exchange: &Exchange<'_>) -> Verdict {
+    each(ledger::proofs(exchange), "missing.a-proof", |proof| {
+        let wrong = |observed: String| Err(Finding::new("ledger.proof", "–", observed).at([proof.seq]));
+        let bundle = match &proof.bundle {
+            Ok(bundle) => bundle,
+            Err(error) => return wrong(error.clone()),
+        };
+        match verify(bundle, Trust::Named, &[]) {
+            Ok(_) => Ok(()),
+            Err(findings) => {
+                wrong(findings.iter().map(|finding| format!("{finding:?}")).collect::<Vec<_>>().join(", "))
+            }
+        }
+    })
+}
+
+/// First and last proof of a case, and what has to be recorded after the first until the last.
+type Between = (Bundle, u32, Bundle, Vec<Content>);
+
+fn between(exchange: &Exchange<'_>) -> Option<Between> {
+    let mut proofs = ledger::proofs(exchange).into_iter();
+    let first = proofs.next()?;
+    let last = proofs.next_back()?;
+    let talks = talks(exchange);
+    let between = talks.iter().filter(|(_, answer, _, _)| first.seq < answer.seq && answer.seq <= last.seq);
+    let wanted =
+        between.flat_map(|(sent, _, asked, told)| ledger::recorded(exchange, sent.from, asked, told));
+    Some((first.bundle.ok()?, last.seq, last.bundle.ok()?, wanted.collect()))
+}
+
+/// The last proof has as many entries more than the first as were recorded since.
+fn current(exchange: &Exchange<'_>) -> Verdict {
+    let Some((first, seq, last, wanted)) = between(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.proofs"));
+    };
+    let wanted = first.chain.entries.len().saturating_add(wanted.len());
+    let found = last.chain.entries.len();
+    if found == wanted {
+        return Verdict::Pass;
+    }
+    Finding::new("ledger.entries", wanted.to_string(), found.to_string()).at([seq])
+}
+
+/// Entries that are new in the last proof say what happened.
+fn contents(exchange: &Exchange<'_>) -> Verdict {
+    let Some((first, seq, last, wanted)) = between(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.proofs"));
+    };
+    let fresh = last.chain.entries.iter().skip(first.chain.entries.len());
+    let mut found = fresh.filter_map(|entry| entry.content.clone());
+    each(wanted, "missing.an-access", |wanted| {
+        let found = found.next().map(|content| Content {
+            // Not told by what was said.
+            operator: None,
+            requested_at: 0,
+            answered_at: None,
+            authentication: None,
+            as_of: None,
+            ..content
+        });
+        if found.as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        let told = |content: &Content| {
+            let octets = content.octets().unwrap_or_default();
+            String::from_utf8_lossy(&octets).trim_end().replace('\n', "; ")
+        };
+        Err(Finding::new("ledger.content", told(&wanted), found.as_ref().map_or("–".into(), told)).at([seq]))
+    })
+}
+
+/// A proof since a checkpoint that the product gave out in the case begins with it.
+fn since(exchange: &Exchange<'_>) -> Verdict {
+    let mut given: BTreeMap<String, String> = BTreeMap::new();
+    let mut asked = Vec::new();
+    for proof in ledger::proofs(exchange) {
+        let Ok(bundle) = proof.bundle else { continue };
+        if let Some(root) = given.get(&proof.since) {
+            asked.push((proof.seq, root.clone(), bundle.checkpoints.clone()));
+        }
+        for checkpoint in bundle.checkpoints.iter().filter_map(|note| ledger::checkpoint(note)) {
+            given.insert(checkpoint.size.to_string(), checkpoint.text());
+        }
+    }
+    each(asked, "missing.proofs", |(seq, wanted, notes)| {
+        let first = notes.first().and_then(|note| ledger::checkpoint(note)).map(|first| first.text());
+        if first.as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        Err(Finding::new("ledger.since", wanted, first.unwrap_or_default()).at([seq]))
+    })
+}
+
+/// One key, one origin, one root for each size, and no log that shrinks.
+fn one_log(exchange: &Exchange<'_>) -> Verdict {
+    let mut known: Option<(String, u64)> = None;
+    let mut roots: BTreeMap<u64, String> = BTreeMap::new();
+    each(ledger::proofs(exchange), "missing.a-proof", |proof| {
+        let wrong = |expected: String, observed: String| {
+            Err(Finding::new("ledger.other-log", expected, observed).at([proof.seq]))
+        };
+        let Ok(bundle) = &proof.bundle else { return Ok(()) };
+        let checkpoints: Vec<_> =
+            bundle.checkpoints.iter().filter_map(|note| ledger::checkpoint(note)).collect();
+        for checkpoint in &checkpoints {
+            let text = checkpoint.text();
+            let root = roots.entry(checkpoint.size).or_insert_with(|| text.clone());
+            if *root != text {
+                return wrong(root.clone(), text);
+            }
+        }
+        let size = checkpoints.last().map_or(0, |last| last.size);
+        if let Some((log, before)) = known.take() {
+            if log != bundle.log {
+                return wrong(log, bundle.log.clone());
+            }
+            if size < before {
+                return wrong(format!("≥ {before}"), size.to_string());
+            }
+        }
+        known = Some((bundle.log.clone(), size));
+        Ok(())
+    })
+}
+
+fn no_number(exchange: &Exchange<'_>) -> Verdict {
+    let people = &exchange.world().people;
+    let numbers = people.iter().flat_map(|person| person.numbers.iter().map(|number| number.value.as_str()));
+    let names = people.iter().flat_map(|person| person.canaries.iter().map(String::as_str));
+    let telling: Vec<&str> = numbers.chain(names).filter(|value| value.chars().count() > 7).collect();
+    let shown =
+        talks(exchange).into_iter().filter_map(|(_, answer, _, told)| Some((answer, ledger::octets(&told)?)));
+    each(shown, "missing.a-proof", |(answer, octets)| {
+        let told = String::from_utf8_lossy(&octets);
+        match telling.iter().find(|value| told.contains(**value)) {
+            Some(value) => {
+                Err(Finding::new("ledger.number", Phrase::plain("expected.no-number"), *value)
+                    .at([answer.seq]))
+            }
+            None => Ok(()),
+        }
+    })
+}

@@ -1,0 +1,121 @@
+//! Receipts and proofs as they travel (chapter 35).
+
+use chukei_evidence::Exchange;
+use chukei_ledger::{Bundle, Checkpoint, Content, Note};
+use chukei_xml::{Element, lexical::decode_base64, ns};
+
+use crate::read::{Message, attribute, text};
+
+/// Commitments in the receipts of an answer.
+pub(crate) fn receipts(message: &Message) -> Vec<&str> {
+    let block = message.header(ns::CK.name("Receipts"));
+    let receipts = block.into_iter().flat_map(Element::elements);
+    receipts.map(|receipt| attribute(receipt, "commitment")).collect()
+}
+
+/// The octets of a proof; none of another message, and of one about nobody.
+pub(crate) fn octets(message: &Message) -> Option<Vec<u8>> {
+    let content = message.content().filter(|content| content.is(ns::CK.name("AccessProof")))?;
+    let parts: Vec<Element<'_>> = content.elements().collect();
+    let octets = parts.iter().map(|part| text(*part).and_then(decode_base64));
+    // A part that cannot be read leaves octets that are no bundle.
+    (!parts.is_empty()).then(|| octets.flatten().flatten().collect())
+}
+
+/// A proof that the product has given.
+pub(crate) struct Proof {
+    /// The event.
+    pub(crate) seq: u32,
+    /// `since` of the query; empty for none.
+    pub(crate) since: String,
+    /// The bundle, or what is wrong with it.
+    pub(crate) bundle: Result<Bundle, String>,
+}
+
+/// Every proof, in order.
+pub(crate) fn proofs(exchange: &Exchange<'_>) -> Vec<Proof> {
+    let proof = |(sent, answer): (chukei_evidence::Sent<'_>, chukei_evidence::Answer<'_>)| {
+        let octets = octets(&Message::of(answer.body)?)?;
+        let asked = Message::of(sent.body);
+        let since =
+            asked.as_ref().and_then(Message::content).map(|query| attribute(query, "since").to_owned());
+        let bundle = Bundle::parse(&octets).map_err(|error| error.to_string());
+        Some(Proof { seq: answer.seq, since: since.unwrap_or_default(), bundle })
+    };
+    exchange.answered().filter_map(proof).collect()
+}
+
+/// What a signed checkpoint says.
+pub(crate) fn checkpoint(note: &str) -> Option<Checkpoint> {
+    Checkpoint::parse(&Note::parse(note)?.text)
+}
+
+/// What has to be in the ledger of an exchange: the message, and the answer to it.
+pub(crate) fn recorded(
+    exchange: &Exchange<'_>,
+    from: &str,
+    asked: &Message,
+    answer: &Message,
+) -> Vec<Content> {
+    let actor = exchange.world().party(from).map(|party| party.entity.clone()).unwrap_or_default();
+    let purpose = asked.purpose().unwrap_or_default().to_owned();
+    let look = |any: bool| {
+        let content = Content {
+            kind: "history".into(),
+            requester: actor.clone(),
+            purpose: purpose.clone(),
+            outcome: "shown".into(),
+            ..Content::default()
+        };
+        any.then_some(content).into_iter().collect()
+    };
+    let Some(content) = asked.content() else { return Vec::new() };
+    match answer.kind() {
+        "IdentityMappingResponse" => {
+            let inputs = content.elements().filter(|input| input.is(ns::IMS.name("MappingInput")));
+            inputs.map(|input| mapping(&actor, &purpose, input, answer)).collect()
+        }
+        "DisclosureReceipt" if answer.status() == Some("OK") => vec![disclosure(&actor, content)],
+        "AccessHistory" => look(answer.content().is_some_and(|history| history.elements().next().is_some())),
+        "AccessProof" => look(octets(answer).is_some()),
+        "LoginAnswer" => {
+            vec![Content { kind: "login".into(), requester: actor, purpose, ..Content::default() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn mapping(actor: &str, purpose: &str, input: Element<'_>, answer: &Message) -> Content {
+    let id = attribute(input, "reqID");
+    let policy = input.descendants().find(|inner| inner.local() == "NameIDPolicy");
+    let value = |name| policy.map(|policy| attribute(policy, name).to_owned()).unwrap_or_default();
+    let envelope =
+        answer.outputs().into_iter().find(|(request, _)| *request == id).map(|(_, envelope)| envelope);
+    let refused =
+        answer.statuses().into_iter().find(|(request, _)| *request == id).map_or("", |(_, code)| code);
+    Content {
+        kind: "mapping".into(),
+        requester: actor.to_owned(),
+        provider: envelope.map(|_| value("SPNameQualifier")),
+        items: vec![value("Format")],
+        purpose: purpose.to_owned(),
+        outcome: if envelope.is_some() { "granted" } else { refused }.to_owned(),
+        envelope: envelope.map(|envelope| attribute(envelope, "ID").to_owned()),
+        ..Content::default()
+    }
+}
+
+fn disclosure(actor: &str, notice: Element<'_>) -> Content {
+    let named =
+        |local: &'static str| notice.elements().filter(move |child| child.local() == local).filter_map(text);
+    Content {
+        kind: "disclosure".into(),
+        requester: attribute(notice, "requester").to_owned(),
+        provider: Some(actor.to_owned()),
+        items: named("Item").map(str::to_owned).collect(),
+        purpose: named("Purpose").next().unwrap_or_default().to_owned(),
+        outcome: attribute(notice, "outcome").to_owned(),
+        envelope: Some(attribute(notice, "envelope").to_owned()),
+        ..Content::default()
+    }
+}

@@ -1,0 +1,58 @@
+//! How a mock relay proves a history: with a checkpoint of this moment, or wrongly.
+
+use std::sync::{Arc, OnceLock};
+
+use chukei_crypto::{Ed25519PrivateKey, UnixTime};
+use chukei_ledger::{Bundle, Checkpoint, KeyUse, Note, SignerKey};
+use chukei_relay::faults::{Fault, Faults};
+use chukei_relay::{Person, Proofs, Unavailable};
+
+use crate::checkpoints::Checkpoints;
+
+/// Proves histories.
+pub(crate) struct Prover {
+    checkpoints: Arc<Checkpoints>,
+    faults: Faults,
+    /// The first proof, for a relay that shows no other.
+    first: OnceLock<Vec<u8>>,
+}
+
+impl Prover {
+    pub(crate) const fn new(checkpoints: Arc<Checkpoints>, faults: Faults) -> Self {
+        Self { checkpoints, faults, first: OnceLock::new() }
+    }
+
+    fn deviate(&self, bundle: &mut Bundle) -> Option<()> {
+        if self.faults.has(Fault::DropsEntry) {
+            bundle.chain.entries.pop();
+        }
+        if self.faults.has(Fault::AltersEntry) {
+            let contents = bundle.chain.entries.iter_mut().filter_map(|entry| entry.content.as_mut());
+            contents.for_each(|content| content.outcome = "altered".to_owned());
+        }
+        if self.faults.has(Fault::ManyLogs) {
+            let note = bundle.checkpoints.pop()?;
+            let checkpoint = Checkpoint::parse(&Note::parse(&note)?.text)?;
+            let key = SignerKey::new(&checkpoint.origin, KeyUse::Log, Ed25519PrivateKey::generate().ok()?)?;
+            bundle.checkpoints.push(checkpoint.sign(std::slice::from_ref(&key)).ok()?.to_string());
+            bundle.log = key.verifier().to_string();
+        }
+        Some(())
+    }
+}
+
+impl Proofs for Prover {
+    fn prove(&self, person: Person, since: Option<u64>, now: UnixTime) -> Result<Vec<u8>, Unavailable> {
+        if self.faults.has(Fault::OldProof)
+            && let Some(first) = self.first.get()
+        {
+            return Ok(first.clone());
+        }
+        let since = since.filter(|_| !self.faults.has(Fault::ForgetsCheckpoints));
+        let mut bundle = self.checkpoints.prove(person, since, now).map_err(|_| Unavailable)?;
+        self.deviate(&mut bundle).ok_or(Unavailable)?;
+        let json = serde_json::to_vec(&bundle).map_err(|_| Unavailable)?;
+        let _ = self.first.set(json.clone()); // the first stays
+        Ok(json)
+    }
+}
