@@ -72,6 +72,8 @@ pub(crate) struct Mock {
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<PathBuf>,
     #[arg(long)]
+    pub(crate) keep: bool,
+    #[arg(long)]
     pub(crate) possession: bool,
     #[arg(long)]
     pub(crate) faults: bool,
@@ -214,6 +216,8 @@ pub(crate) struct LedgerVerify {
     pub(crate) policy: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     pub(crate) seen: Vec<PathBuf>,
+    #[arg(long, value_name = "BASE64")]
+    pub(crate) receipt: Vec<String>,
 }
 
 #[derive(Args)]

@@ -11,7 +11,7 @@ use chukei_ledger::{Bundle, BundleError, Distrust, Finding, KeyUse, Policy, Sign
 use chukei_profile::{Identifier, Scheme};
 use chukei_relay::MappingStore;
 use chukei_store::{Damage, LedgerError, Location, Store, StoreError};
-use chukei_xml::lexical::DateTime;
+use chukei_xml::lexical::{DateTime, decode_base64};
 
 use crate::{
     args::{Ledger, LedgerBackup, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerVerify},
@@ -56,6 +56,9 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
                 .fix("ledger.refused-fix", [""; 0]));
         }
     };
+    for receipt in &asked.receipt {
+        kept(receipt, &bundle)?;
+    }
     let checkpoint = &shown.trusted.checkpoint;
     let until = DateTime { seconds: shown.complete_until, nanoseconds: 0 }.format();
     let (size, entries) = (checkpoint.size.to_string(), shown.entries.to_string());
@@ -69,10 +72,25 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
         let names: Vec<&str> = shown.trusted.witnesses.keys().map(String::as_str).collect();
         say.result(say.text("ledger.witnesses", [names.join(", ")]));
     }
+    if !asked.receipt.is_empty() {
+        say.result(say.text("ledger.kept", [asked.receipt.len().to_string()]));
+    }
     if policy.is_none() {
         say.result(say.text("ledger.named-key", [""; 0]));
     }
     Ok(Exit::Conformant)
+}
+
+/// What a receipt promises has to be there.
+fn kept(receipt: &str, bundle: &Bundle) -> Result<(), Failure> {
+    let bad =
+        || Failure::new(Exit::Usage, "ledger.bad-receipt", [receipt]).fix("ledger.bad-receipt-fix", [""; 0]);
+    let octets: [u8; 32] =
+        decode_base64(receipt).and_then(|octets| octets.try_into().ok()).ok_or_else(bad)?;
+    if bundle.chain.entries.iter().any(|entry| entry.commitment.0 == octets) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Unverified, "ledger.not-kept", [receipt]).fix("ledger.not-kept-fix", [""; 0]))
 }
 
 /// The last checkpoint of a bundle that was seen before.

@@ -1,6 +1,7 @@
 //! `chukei login`: a person logs in at the portal of a mock world with a card and a PIN, or a hospital of that world reads the card
 //! without one (chapter 34).
 
+use std::fs;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,9 @@ use chukei_profile::{
     Purpose, Scheme,
     login::{By, Challenged, Given, Login, Patient, SESSION, Shown},
 };
+use chukei_relay::Commitment;
 use chukei_world::{Handle, Link, Options, Party, Via, World, folder::entity};
+use chukei_xml::lexical::encode_base64;
 use clap::Args;
 
 use crate::{
@@ -33,6 +36,10 @@ pub(crate) struct LoginArgs {
     operator: Option<PathBuf>,
     #[arg(long, value_name = "PARTY", default_value = "insurer-b")]
     insurer: String,
+    #[arg(long, value_name = "FILE", conflicts_with = "operator")]
+    proof: Option<PathBuf>,
+    #[arg(long, value_name = "SIZE", requires = "proof")]
+    since: Option<u64>,
 }
 
 /// Logs somebody in. PINs are lines of standard input: the person's, or the one of the member of staff.
@@ -45,13 +52,18 @@ pub(crate) fn run(asked: &LoginArgs, say: &Say) -> Result<Exit, Failure> {
         CardPlace { reader: asked.reader.clone(), image: asked.image.clone(), ..CardPlace::default() };
     let mut contacts = contacts::open(&place)?;
     match &asked.operator {
-        None => at_the_portal(&handle, contacts.as_mut(), say),
+        None => at_the_portal(&handle, contacts.as_mut(), (asked.proof.as_deref(), asked.since), say),
         Some(token) => at_the_hospital(&handle, contacts.as_mut(), token, &asked.insurer, say),
     }
 }
 
-/// The person's card answers a challenge, after the PIN; the portal shows the access history.
-fn at_the_portal(handle: &Handle, contacts: &mut dyn Contacts, say: &Say) -> Result<Exit, Failure> {
+/// The person's card answers a challenge, after the PIN; the portal shows the access history, and gets its proof for the person.
+fn at_the_portal(
+    handle: &Handle,
+    contacts: &mut dyn Contacts,
+    (proof, since): (Option<&Path>, Option<u64>),
+    say: &Say,
+) -> Result<Exit, Failure> {
     let challenge = handle.challenge().map_err(|code| refused(&code))?.value;
     let (relay, sender) = (entity("relay"), entity("portal"));
     let digest = |certificate: &[u8]| {
@@ -74,6 +86,14 @@ fn at_the_portal(handle: &Handle, contacts: &mut dyn Contacts, say: &Say) -> Res
         let (kind, outcome) =
             (say.word("history-kind", entry.kind.name()), say.word("history-outcome", &entry.outcome));
         say.result(say.text("login.entry", [number, at, entry.actor, kind, outcome]));
+    }
+    if let Some(path) = proof {
+        let unproved = |code| {
+            Failure::new(Exit::Nonconformant, "login.unproved", [code]).fix("login.unproved-fix", [""; 0])
+        };
+        let proof = handle.proof_of(&given.id, since).map_err(unproved)?;
+        fs::write(path, proof.bundle).map_err(|error| Failure::write(path, &error))?;
+        say.result(say.text("login.proof", [path.display().to_string()]));
     }
     Ok(Exit::Conformant)
 }
@@ -116,6 +136,9 @@ fn at_the_hospital(
     };
     let outcome = handle.link(link);
     let Some(answer) = outcome.answer else { return Err(refused(&outcome.code)) };
+    for Commitment(octets) in answer.receipts {
+        say.result(say.text("login.receipt", [encode_base64(&octets)]));
+    }
     for held in answer.eligibility {
         say.result(
             say.text("login.eligibility", [held.insurer, say.word("validity", &held.validity), held.from]),

@@ -43,7 +43,7 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     })?;
     let store = asked.store.as_deref().map(crate::ledger::location).transpose()?;
     // The key of the ledger lies beside the world, whoever else uses the database.
-    let state = store.as_ref().map(|_| world.dir().join("state"));
+    let state = (asked.keep || store.is_some()).then(|| world.dir().join("state"));
     let control = asked.control;
     let possession = asked.possession;
     let options =

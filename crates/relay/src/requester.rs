@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{
-    Accepted, Awaited, Payload, PeerAnswer, Refusal, SKEW, code,
+    Accepted, Awaited, Commitment, Payload, PeerAnswer, Refusal, SKEW, code,
     ims::{MappingInput, MappingRequest, MappingResponse},
 };
 use chukei_profile::{
@@ -73,6 +73,8 @@ pub struct Mapping {
 pub struct Mapped {
     /// One for each input.
     pub results: Vec<(String, Result<Envelope, String>)>,
+    /// What the relay promises to have in its ledger: the requester's proof that it asked by the rules.
+    pub receipts: Vec<Commitment>,
 }
 
 /// An envelope that may be forwarded, once.
@@ -143,6 +145,7 @@ impl Requester {
         let receiver = self.party.receiver(now);
         let accepted: Accepted<MappingResponse> =
             receiver.answer(mapping.awaited, answer, &mut Budget::default())?;
+        let receipts = accepted.headers().receipts.clone();
         let MappingResponse { status, outputs } = accepted.into_body();
 
         // [requester.envelope.check]: every input answered once, and nothing that was not asked.
@@ -168,7 +171,7 @@ impl Requester {
                 self.check(&output.assertion, &request, target.as_deref(), mapping.purpose, now)?;
             results.push((req_id.clone(), Ok(envelope)));
         }
-        Ok(Mapped { results })
+        Ok(Mapped { results, receipts })
     }
 
     /// What the holder of an envelope can see of it; [requester.envelope.check]

@@ -6,7 +6,7 @@ use chukei_crypto::UnixTime;
 use chukei_profile::linkage::{Answer, Benefit, Eligibility, Item};
 use chukei_profile::login::{Challenge, Login, LoginAnswer, SESSION};
 use chukei_profile::{Date, Identifier, Purpose, Scheme, history::History, proof::Proof};
-use chukei_relay::{Ask, Outgoing, PeerAnswer, Refusal, Requester, Whom};
+use chukei_relay::{Ask, Commitment, Mapped, Outgoing, PeerAnswer, Refusal, Requester, Whom};
 use serde::{Deserialize, Serialize};
 
 use crate::core::{Core, blocking};
@@ -83,6 +83,9 @@ pub struct Shown {
     pub eligibility: Vec<ShownEligibility>,
     /// 給付.
     pub benefits: Vec<ShownBenefit>,
+    /// The relay's receipts for the mapping; test control does not tell them.
+    #[serde(skip)]
+    pub receipts: Box<[Commitment]>,
 }
 
 /// Eligibility, as shown to people.
@@ -209,7 +212,8 @@ impl Core {
 
         // ① and ③
         let asked = self.exchange(move |asks, now| asks.map(&[ask], purpose, now), Requester::take_mapping);
-        let result = asked.await?.results.into_iter().next().map(|(_, result)| result);
+        let Mapped { results, receipts } = asked.await?;
+        let result = results.into_iter().next().map(|(_, result)| result);
         let envelope = match result {
             Some(Ok(envelope)) => envelope,
             Some(Err(code)) => return Err(Outcome::rejected(&code)),
@@ -222,7 +226,7 @@ impl Core {
             Via::Relay => asks.query_via_relay(envelope, &items, as_of, now),
         };
         let answer = self.exchange(query, Requester::take_answer).await?;
-        Ok(Outcome { answer: Some(shown(&answer)), ..Outcome::accepted(&answer.status.code) })
+        Ok(Outcome { answer: Some(shown(&answer, receipts)), ..Outcome::accepted(&answer.status.code) })
     }
 
     /// Asks the relay, as a portal, for somebody's history.
@@ -295,8 +299,9 @@ impl Core {
     }
 }
 
-fn shown(answer: &Answer) -> Shown {
+fn shown(answer: &Answer, receipts: Vec<Commitment>) -> Shown {
     Shown {
+        receipts: receipts.into(),
         status: answer.status.code.clone(),
         eligibility: answer.eligibility.iter().map(ShownEligibility::new).collect(),
         benefits: answer.benefits.iter().map(ShownBenefit::new).collect(),

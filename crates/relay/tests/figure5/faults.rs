@@ -263,7 +263,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::DropsEntry
         | Fault::AltersEntry
         | Fault::ForgetsCheckpoints
-        | Fault::ManyLogs => unreachable!("of who proves"),
+        | Fault::ManyLogs => panic!("{fault:?} is shown by who proves"),
         Fault::LogsNumber => {
             let log = answered(world, &Item::ALL, 0).0.danger_log;
             log.is_some_and(|log| log.contains(MEDICAL[0]))
