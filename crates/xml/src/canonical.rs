@@ -135,13 +135,24 @@ impl<'d> Canonical<'d> {
                     state.wanted(data, index == self.apex.index());
                 }
                 let declares = canonical && (data.declaration_count > 0 || !state.prefixes.is_empty());
-                if declares || self.document.tree.disordered.binary_search(&index).is_ok() {
-                    sink.put(source(from, node.start));
-                    state.start_tag(data, canonical, sink);
-                    state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
+                let disordered = self.document.tree.disordered.binary_search(&index).is_ok();
+                if declares || disordered {
+                    // Behind the start tag.
                     let first = self.document.node(index + 1).filter(|_| index + 1 < node.end);
-                    from = first
+                    let content = first
                         .map_or(node.stop - offset("</>".len() + data.name.text.len()), |first| first.start);
+                    if disordered {
+                        sink.put(source(from, node.start));
+                        state.start_tag(data, canonical, sink);
+                        from = content;
+                    } else {
+                        // A tag in order has its declarations between name and attributes.
+                        sink.put(source(from, node.start + offset("<".len() + data.name.text.len())));
+                        state.declarations(data, canonical, sink);
+                        let attribute = self.document.attributes(data).first();
+                        from = attribute.map_or(content, |first| offset(first.name.text.range().start)) - 1;
+                    }
+                    state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
                 }
             }
             index += 1;
@@ -322,6 +333,15 @@ impl<'c, 'd> State<'c, 'd> {
     fn start_tag(&self, data: &ElementData, canonical: bool, sink: &mut impl Sink) {
         sink.put(b"<");
         sink.put(self.this.document.bytes(data.name.text));
+        self.declarations(data, canonical, sink);
+        for attribute in self.this.document.attributes(data) {
+            self.this.attribute(attribute, sink);
+        }
+        sink.put(b">");
+    }
+
+    #[inline(always)]
+    fn declarations(&self, data: &ElementData, canonical: bool, sink: &mut impl Sink) {
         if canonical {
             for prefix in &self.prefixes {
                 self.this.declaration(*prefix, self.rendered.get(*prefix), sink);
@@ -331,10 +351,6 @@ impl<'c, 'd> State<'c, 'd> {
                 self.this.declaration(*prefix, *namespace, sink);
             }
         }
-        for attribute in self.this.document.attributes(data) {
-            self.this.attribute(attribute, sink);
-        }
-        sink.put(b">");
     }
 }
 

@@ -138,26 +138,49 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     (!left_over).then_some(octets)
 }
 
-/// Base64 without line ends.
+/// Base64 without line ends. Not for secrets: they would decide where the table is read.
 pub fn encode_base64(octets: &[u8]) -> String {
-    let mut padded = Vec::with_capacity(octets.len().next_multiple_of(6));
+    let mut padded = Vec::with_capacity(octets.len().next_multiple_of(24));
     padded.extend_from_slice(octets);
-    padded.resize(octets.len().next_multiple_of(6), 0);
-    let (groups, _) = padded.as_chunks::<6>();
-    let mut text = vec![0; groups.len().saturating_mul(8)];
-    for (place, [a, b, c, d, e, f]) in text.as_chunks_mut::<8>().0.iter_mut().zip(groups) {
-        // The way back from both halves to six bits in each octet.
-        let bits = u64::from_be_bytes([0, *a, *b, *c, 0, *d, *e, *f]);
-        let bits = (bits & 0x00FF_F000_00FF_F000) << 4 | bits & 0x0000_0FFF_0000_0FFF;
-        let bits = (bits & 0x0FC0_0FC0_0FC0_0FC0) << 2 | bits & 0x003F_003F_003F_003F;
-        *place = bits.to_be_bytes();
+    padded.resize(octets.len().next_multiple_of(24), 0);
+    let mut text = vec![0; padded.len().saturating_mul(4) / 3];
+    for (place, group) in text.as_chunks_mut::<32>().0.iter_mut().zip(padded.as_chunks::<24>().0) {
+        // Three words are four times six octets.
+        let mut words = [0; 3];
+        words.iter_mut().zip(group.as_chunks().0).for_each(|(word, of)| *word = u64::from_be_bytes(*of));
+        let [a, b, c] = words;
+        let sixes = [a >> 16, a << 32 | b >> 32, b << 16 | c >> 48, c];
+        for (place, six) in place.as_chunks_mut::<8>().0.iter_mut().zip(sixes) {
+            for (pair, below) in place.as_chunks_mut::<2>().0.iter_mut().zip([36, 24, 12, 0]) {
+                *pair = PAIRS.get((six >> below & 0xFFF) as usize).copied().unwrap_or_default();
+            }
+        }
     }
-    text.iter_mut().for_each(|digit| *digit = base64_digit(*digit));
     let digits = octets.len().saturating_mul(4).div_ceil(3);
-    text.truncate(digits.next_multiple_of(4));
+    text.truncate(base64_length(octets.len()));
     text.iter_mut().skip(digits).for_each(|digit| *digit = b'=');
     String::from_utf8(text).unwrap_or_default()
 }
+
+/// Digits and padding of so many octets.
+pub(crate) const fn base64_length(octets: usize) -> usize {
+    octets.div_ceil(3).saturating_mul(4)
+}
+
+/// Two digits of base64 for every twelve bits.
+static PAIRS: [[u8; 2]; 1 << 12] = {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut pairs = [[0; 2]; 1 << 12];
+    let mut bits = 0;
+    while bits < pairs.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            pairs[bits] = [digits[bits >> 6], digits[bits & 63]];
+        }
+        bits += 1;
+    }
+    pairs
+};
 
 /// Six bits of a digit of base64 (`A`–`Z`, `a`–`z`, `0`–`9`, `+`, `/`); more than 63 for anything else.
 #[inline]
@@ -167,14 +190,6 @@ fn six_bits(byte: u8) -> u8 {
     };
     let ranges = [(b'A', b'Z', 0), (b'a', b'z', 26), (b'0', b'9', 52), (b'+', b'+', 62), (b'/', b'/', 63)];
     ranges.iter().fold(0, |any, (first, last, before)| any | place(*first, *last, *before)).wrapping_sub(1)
-}
-
-/// The digit of six bits: from `A` on, with a step wherever the alphabet has one.
-#[inline]
-fn base64_digit(six: u8) -> u8 {
-    let step = |above: i8, by: i8| if six.cast_signed() > above { by } else { 0 };
-    let steps = [step(25, 6), step(51, -75), step(61, -15), step(62, 3)];
-    steps.iter().fold(six.wrapping_add(b'A'), |digit, step| digit.wrapping_add_signed(*step))
 }
 
 /// Text without white space at its ends (the `collapse` facet of XML Schema types without inner spaces).
