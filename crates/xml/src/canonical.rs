@@ -110,10 +110,6 @@ impl<'d> Canonical<'d> {
         self.emit(true, sink);
     }
 
-    pub(crate) fn write_as_declared(&self, sink: &mut impl Sink) {
-        self.emit(false, sink);
-    }
-
     /// Of a source that is spelled as it is written, long pieces: it differs in declarations, and in disordered tags.
     fn emit_spelled(&self, canonical: bool, sink: &mut impl Sink) {
         let source = |from: u32, to: u32| self.document.bytes(Slice::source(from as usize..to as usize));
@@ -160,7 +156,8 @@ impl<'d> Canonical<'d> {
         sink.put(source(from, apex.stop));
     }
 
-    fn emit(&self, canonical: bool, sink: &mut impl Sink) {
+    /// The canonical bytes, or the same with declarations where they stand in the document.
+    pub(crate) fn emit(&self, canonical: bool, sink: &mut impl Sink) {
         if self.document.spelled {
             return self.emit_spelled(canonical, sink);
         }

@@ -6,7 +6,7 @@ use chukei_reason::Reason;
 
 use crate::{
     budget::{Budget, Limits},
-    canonical::{Canonical, Sink},
+    canonical::Canonical,
     element::Element,
     error::XmlError,
     input::Input,
@@ -267,7 +267,7 @@ impl Document {
     /// order, values and texts as the canonical form escapes them. No XML declaration, no final line end.
     pub fn write(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.input.text.len());
-        self.write_to(&mut bytes);
+        Canonical::new(self, self.root()).emit(false, &mut bytes);
         bytes
     }
 
@@ -278,11 +278,6 @@ impl Document {
         } else {
             self.write()
         }
-    }
-
-    /// [`Self::write`] into a sink.
-    pub fn write_to(&self, sink: &mut impl Sink) {
-        Canonical::new(self, self.root()).write_as_declared(sink);
     }
 
     #[inline]
