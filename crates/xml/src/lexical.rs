@@ -133,26 +133,30 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
 
 /// Base64 without line ends. Not for secrets, as [`decode_base64`].
 pub fn encode_base64(octets: &[u8]) -> String {
-    let mut padded = Vec::with_capacity(octets.len().next_multiple_of(24));
-    padded.extend_from_slice(octets);
-    padded.resize(octets.len().next_multiple_of(24), 0);
-    let mut text = vec![0; padded.len().saturating_mul(4) / 3];
-    for (place, group) in text.as_chunks_mut::<32>().0.iter_mut().zip(padded.as_chunks::<24>().0) {
-        // Three words are four times six octets.
-        let mut words = [0; 3];
-        words.iter_mut().zip(group.as_chunks().0).for_each(|(word, of)| *word = u64::from_be_bytes(*of));
-        let [a, b, c] = words;
-        let sixes = [a >> 16, a << 32 | b >> 32, b << 16 | c >> 48, c];
-        for (place, six) in place.as_chunks_mut::<8>().0.iter_mut().zip(sixes) {
-            for (pair, below) in place.as_chunks_mut::<2>().0.iter_mut().zip([36, 24, 12, 0]) {
-                *pair = PAIRS.get((six >> below & 0xFFF) as usize).copied().unwrap_or_default();
-            }
+    let (groups, rest) = octets.as_chunks::<24>();
+    let mut last = [0; 24];
+    last.iter_mut().zip(rest).for_each(|(place, octet)| *place = *octet);
+    let mut text = vec![0; octets.len().div_ceil(24).saturating_mul(32)];
+    let (places, _) = text.as_chunks_mut::<32>();
+    places.iter_mut().zip(groups).for_each(|(place, group)| put_digits(place, group));
+    places.iter_mut().skip(groups.len()).for_each(|place| put_digits(place, &last));
+    text.truncate(base64_length(octets.len()));
+    text.iter_mut().skip(octets.len().saturating_mul(4).div_ceil(3)).for_each(|digit| *digit = b'=');
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// The digits of four times six octets, which three words hold.
+#[inline]
+fn put_digits(digits: &mut [u8; 32], octets: &[u8; 24]) {
+    let mut words = [0; 3];
+    words.iter_mut().zip(octets.as_chunks().0).for_each(|(word, of)| *word = u64::from_be_bytes(*of));
+    let [a, b, c] = words;
+    let sixes = [a >> 16, a << 32 | b >> 32, b << 16 | c >> 48, c];
+    for (place, six) in digits.as_chunks_mut::<8>().0.iter_mut().zip(sixes) {
+        for (pair, below) in place.as_chunks_mut::<2>().0.iter_mut().zip([36, 24, 12, 0]) {
+            *pair = PAIRS.get((six >> below & 0xFFF) as usize).copied().unwrap_or_default();
         }
     }
-    let digits = octets.len().saturating_mul(4).div_ceil(3);
-    text.truncate(base64_length(octets.len()));
-    text.iter_mut().skip(digits).for_each(|digit| *digit = b'=');
-    String::from_utf8(text).unwrap_or_default()
 }
 
 /// Digits and padding of so many octets.
