@@ -8,6 +8,7 @@ use openssl::sign::{Signer, Verifier};
 use zeroize::Zeroizing;
 
 use crate::der::{Der, SEQUENCE};
+use crate::name::hex;
 use crate::{CryptoError, KeyError, VerifyError, pem};
 
 /// Encodings of the points of small order, without the sign of x: with such a key, signatures verify that nobody made.
@@ -82,9 +83,7 @@ impl Eq for Ed25519PublicKey {}
 
 impl fmt::Debug for Ed25519PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ed25519PublicKey(")?;
-        self.octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
-        f.write_str(")")
+        write!(f, "Ed25519PublicKey({})", hex(&self.octets))
     }
 }
 

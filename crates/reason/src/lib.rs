@@ -58,6 +58,22 @@ macro_rules! reasons {
     };
 }
 
+macro_rules! listed {
+    ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident, )* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[$variant_doc])* $variant, )*
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$( Self::$variant ),*];
+        }
+    };
+}
+
 reasons! {
     /// `wsa:Action`, the SOAPAction of the transport and the kind of Body do not agree.
     Action => Semantic, "message.action.agrees";
@@ -207,44 +223,31 @@ reasons! {
     XmlDecl => Bytes, "xml.declaration.form";
 }
 
-/// What there was too much of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum LimitKind {
-    /// Attributes on one element.
-    Attributes,
-    /// Octets in the whole message.
-    Bytes,
-    /// Elements inside elements.
-    Depth,
-    /// Encryption inside encryption.
-    EncDepth,
-    /// Different prefixes, or namespace names, in the whole message.
-    Namespaces,
-    /// Elements, texts, attributes and declarations in the whole message.
-    Nodes,
-    /// Private- or public-key operations for one message.
-    Operations,
-    /// References of one signature.
-    References,
-    /// Octets in one name, value or text.
-    Token,
+listed! {
+    /// What there was too much of.
+    LimitKind {
+        /// Attributes on one element.
+        Attributes,
+        /// Octets in the whole message.
+        Bytes,
+        /// Elements inside elements.
+        Depth,
+        /// Encryption inside encryption.
+        EncDepth,
+        /// Different prefixes, or namespace names, in the whole message.
+        Namespaces,
+        /// Elements, texts, attributes and declarations in the whole message.
+        Nodes,
+        /// Private- or public-key operations for one message.
+        Operations,
+        /// References of one signature.
+        References,
+        /// Octets in one name, value or text.
+        Token,
+    }
 }
 
 impl LimitKind {
-    /// Every limit.
-    pub const ALL: &'static [Self] = &[
-        Self::Attributes,
-        Self::Bytes,
-        Self::Depth,
-        Self::EncDepth,
-        Self::Namespaces,
-        Self::Nodes,
-        Self::Operations,
-        Self::References,
-        Self::Token,
-    ];
-
     const fn answer(self) -> Answer {
         match self {
             Self::Bytes => Answer::TooLarge,
@@ -269,58 +272,38 @@ impl LimitKind {
     }
 }
 
-/// Why a certificate may not be relied on (RFC 5280 §6; what each purpose demands is in `chukei-crypto`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum CertificateFault {
-    /// A CA certificate at the leaf, or a leaf used as CA.
-    BasicConstraints,
-    /// A critical extension that we do not know.
-    CriticalExtension,
-    /// Not DER, or more than the 16 KiB that we read.
-    Encoding,
-    /// Its `notAfter` has passed.
-    Expired,
-    /// Extended key usage does not name the purpose.
-    ExtendedKeyUsage,
-    /// Its key is too short, has a bad exponent or is on a list of weak keys.
-    Key,
-    /// Key usage does not allow the purpose.
-    KeyUsage,
-    /// A name outside the constraints of a CA above it.
-    NameConstraints,
-    /// Its `notBefore` is still to come.
-    NotYetValid,
-    /// The path is longer than allowed.
-    PathLength,
-    /// On the revocation list.
-    Revoked,
-    /// No current revocation list of its issuer is at hand.
-    RevocationUnknown,
-    /// A signature in the path does not verify, or uses a refused algorithm.
-    Signature,
-    /// No path to a trust anchor.
-    UnknownIssuer,
-}
-
-impl CertificateFault {
-    /// Every fault.
-    pub const ALL: &'static [Self] = &[
-        Self::BasicConstraints,
-        Self::CriticalExtension,
-        Self::Encoding,
-        Self::Expired,
-        Self::ExtendedKeyUsage,
-        Self::Key,
-        Self::KeyUsage,
-        Self::NameConstraints,
-        Self::NotYetValid,
-        Self::PathLength,
-        Self::Revoked,
-        Self::RevocationUnknown,
-        Self::Signature,
-        Self::UnknownIssuer,
-    ];
+listed! {
+    /// Why a certificate may not be relied on (RFC 5280 §6; what each purpose demands is in `chukei-crypto`).
+    CertificateFault {
+        /// A CA certificate at the leaf, or a leaf used as CA.
+        BasicConstraints,
+        /// A critical extension that we do not know.
+        CriticalExtension,
+        /// Not DER, or more than the 16 KiB that we read.
+        Encoding,
+        /// Its `notAfter` has passed.
+        Expired,
+        /// Extended key usage does not name the purpose.
+        ExtendedKeyUsage,
+        /// Its key is too short, has a bad exponent or is on a list of weak keys.
+        Key,
+        /// Key usage does not allow the purpose.
+        KeyUsage,
+        /// A name outside the constraints of a CA above it.
+        NameConstraints,
+        /// Its `notBefore` is still to come.
+        NotYetValid,
+        /// The path is longer than allowed.
+        PathLength,
+        /// On the revocation list.
+        Revoked,
+        /// No current revocation list of its issuer is at hand.
+        RevocationUnknown,
+        /// A signature in the path does not verify, or uses a refused algorithm.
+        Signature,
+        /// No path to a trust anchor.
+        UnknownIssuer,
+    }
 }
 
 impl Reason {

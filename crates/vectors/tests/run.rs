@@ -56,19 +56,19 @@ fn what_is_parsed_can_be_written() {
 #[test]
 fn our_own_mistakes_have_a_reason_of_their_own() {
     let mut document = Document::parse("<r>x</r>").unwrap();
-    let (element, text) = (document.root().id(), "y");
+    let (element, octets) = (document.root().id(), b"yes");
     // An element's place where a text's belongs: only our own code can ask for that.
-    assert_eq!(document.fill(element, text).unwrap_err().reason(), chukei_reason::Reason::Internal);
+    assert_eq!(document.fill(element, octets).unwrap_err().reason(), chukei_reason::Reason::Internal);
     // Positive case: the place of a text.
     let mut place = None;
     let mut document = chukei_xml::Writer::build(|w| {
         w.open(chukei_xml::ns::NONE.name("r"));
-        place = Some(w.placeholder(text.len()));
+        place = Some(w.placeholder(octets.len()));
         w.close();
     })
     .unwrap();
-    document.fill(place.unwrap(), text).unwrap();
-    assert_eq!(document.write(), b"<r>y</r>");
+    document.fill(place.unwrap(), octets).unwrap();
+    assert_eq!(document.write(), b"<r>eWVz</r>");
     let answer = chukei_reason::Reason::Internal.answer();
     assert_ne!(chukei_reason::Reason::Doctype.answer(), answer);
 }

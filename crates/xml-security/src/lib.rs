@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Document ─ locate ─▶ Unverified<T> ─ verify ─▶ Verified<T>        (saml: ─ accept ─▶ Accepted<T>)
-//!     ▲                     └ claimed_signer(): Claimed │ Refusal ─ diagnose ─▶ Diagnosis
+//!     ▲                                                 │ Refusal ─ diagnose ─▶ Diagnosis
 //!     └──────────────────── open ◀── EncryptedData ─────┘
 //! ```
 //!
@@ -35,9 +35,6 @@
 //!     message.located.document
 //! }
 //! ```
-//! ```compile_fail,E0308
-//! fn trust(claimed: chukei_xml_security::Claimed<'_>) -> &str { claimed }
-//! ```
 //! ```compile_fail,E0382
 //! use chukei_xml_security::*;
 //! fn twice<T: FromSigned>(message: Unverified<T>, trust: &TrustStore, budget: &mut chukei_xml::Budget) {
@@ -67,5 +64,5 @@ pub use encryption::{Recipient, Sealed, open};
 pub use locate::Shape;
 pub use redirect::{VerifiedQuery, sign_query, verify_query};
 pub use sign::{Part, Signing, Slot};
-pub use trust::{Claimed, KeyUse, TrustStore, TrustedKey};
+pub use trust::{KeyUse, TrustStore, TrustedKey};
 pub use verified::{FromSigned, Refusal, Signed, Unverified, Verified};

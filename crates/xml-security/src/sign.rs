@@ -2,7 +2,7 @@
 
 use chukei_crypto::{Certificate, DigestAlgorithm, Signer};
 use chukei_reason::Reason;
-use chukei_xml::{Canonical, Document, Name, NodeId, Writer, XmlError, lexical::encode_base64};
+use chukei_xml::{Canonical, Document, Name, NodeId, Writer, XmlError};
 
 use crate::{names::*, structure::Transform, verified::Digesting};
 
@@ -162,11 +162,11 @@ impl Slot<'_> {
                 empty(w, TRANSFORM, EXC_C14N);
             }
             empty(w.close(), DIGEST_METHOD, DigestAlgorithm::Sha256.uri()).open(DIGEST_VALUE);
-            digests.push((target.to_owned(), transform, w.placeholder(base64_length(32))));
+            digests.push((target.to_owned(), transform, w.placeholder(32)));
             w.close().close();
         }
         w.close().open(SIGNATURE_VALUE);
-        let value = w.placeholder(base64_length(self.signing.signer.public_key().signature_length()));
+        let value = w.placeholder(self.signing.signer.public_key().signature_length());
         w.close();
         self.pending.push(Pending { is_message, signature, signed_info, value, digests });
     }
@@ -175,11 +175,6 @@ impl Slot<'_> {
 /// An element with nothing but `Algorithm`.
 pub(crate) fn empty<'w, 'b>(w: &'w mut Writer<'b>, name: Name, algorithm: &str) -> &'w mut Writer<'b> {
     w.open(name).attribute("Algorithm", algorithm).close()
-}
-
-/// Digits that so many octets have.
-const fn base64_length(octets: usize) -> usize {
-    octets.div_ceil(3) * 4
 }
 
 fn hash(form: &Canonical<'_>) -> [u8; 32] {
@@ -196,12 +191,12 @@ impl Pending {
                 document.root().error(Reason::ReferenceTarget, format!("an element with the identifier {id}"))
             })?;
             let digest = hash(&transform.apply(document.canonical(target), self.signature));
-            document.fill(*place, &encode_base64(&digest))?;
+            document.fill(*place, &digest)?;
         }
         let internal = |document: &Document| document.root().error(Reason::Internal, "a key that signs");
         let signed_info = document.element(self.signed_info).ok_or_else(|| internal(document))?;
         let digest = hash(&document.canonical(signed_info));
         let value = signer.sign(&digest).map_err(|_| internal(document))?;
-        document.fill(self.value, &encode_base64(&value))
+        document.fill(self.value, &value)
     }
 }

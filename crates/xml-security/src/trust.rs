@@ -2,19 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use chukei_crypto::{Certificate, KeyKind, PublicKey, SignatureAlgorithm, UnixTime};
+use chukei_crypto::{Certificate, PublicKey, SignatureAlgorithm, UnixTime};
 use chukei_xml::lexical::encode_base64;
-
-/// A name taken from unsigned bytes. Good for choosing candidate keys, and for logs after escaping; nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claimed<'m>(pub(crate) &'m str);
-
-impl Claimed<'_> {
-    /// The claim, escaped for a log line.
-    pub fn for_log(&self) -> String {
-        self.0.escape_debug().take(512).collect()
-    }
-}
 
 /// What a key may be used for (SAML 2.0 metadata §2.4.1.1, attribute `use`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,15 +102,6 @@ impl TrustStore {
     ) -> Vec<&TrustedKey> {
         let keys = self.entities.get(entity).map(Vec::as_slice).unwrap_or_default();
         keys.iter().filter(|key| key.signs(algorithm, at)).collect()
-    }
-
-    /// A key to encrypt to this entity with.
-    pub fn encryption_key(&self, entity: &str, at: UnixTime) -> Option<&TrustedKey> {
-        let usable = |key: &&TrustedKey| {
-            let wraps = matches!(key.key.kind(), KeyKind::Rsa { .. });
-            wraps && key.key_use != KeyUse::Signing && (key.from..key.until).contains(&at)
-        };
-        self.entities.get(entity)?.iter().find(usable)
     }
 
     /// Every key with its entity, for diagnosis.

@@ -14,7 +14,7 @@ use crate::{
     message,
     names::*,
     structure::{Reference, SignatureStructure, certificates, over, single},
-    trust::{Claimed, TrustStore, TrustedKey},
+    trust::{TrustStore, TrustedKey},
 };
 
 /// A value that is read from signed bytes.
@@ -176,12 +176,6 @@ impl<T: FromSigned> Unverified<T> {
         Located::find(document, shape, budget).map(|located| Self { located, value: PhantomData })
     }
 
-    /// The signer that the message names: `saml:Issuer`, or `sb:Sender` of a SOAP message.
-    pub fn claimed_signer(&self) -> Option<Claimed<'_>> {
-        let document = &self.located.document;
-        claimed_signer(document, document.element(self.located.target)?).map(Claimed)
-    }
-
     /// Checks digests and signatures with the keys of the signer that the message names, and reads the value.
     ///
     /// # Errors
@@ -239,6 +233,7 @@ impl Refusal {
     }
 }
 
+/// The signer that the message names: `saml:Issuer`, or `sb:Sender` of a SOAP message. Good for choosing candidate keys.
 pub(crate) fn claimed_signer<'d>(document: &'d Document, signed: Element<'d>) -> Option<&'d str> {
     if signed.is(ENVELOPE) || signed.is(SECURITY) {
         return message::sender(document);

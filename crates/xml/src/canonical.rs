@@ -110,10 +110,6 @@ impl<'d> Canonical<'d> {
         self.emit(true, sink);
     }
 
-    pub(crate) fn write_as_declared(&self, sink: &mut impl Sink) {
-        self.emit(false, sink);
-    }
-
     /// Of a source that is spelled as it is written, long pieces: it differs in declarations, and in disordered tags.
     fn emit_spelled(&self, canonical: bool, sink: &mut impl Sink) {
         let source = |from: u32, to: u32| self.document.bytes(Slice::source(from as usize..to as usize));
@@ -135,13 +131,24 @@ impl<'d> Canonical<'d> {
                     state.wanted(data, index == self.apex.index());
                 }
                 let declares = canonical && (data.declaration_count > 0 || !state.prefixes.is_empty());
-                if declares || self.document.tree.disordered.binary_search(&index).is_ok() {
-                    sink.put(source(from, node.start));
-                    state.start_tag(data, canonical, sink);
-                    state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
+                let disordered = self.document.tree.disordered.binary_search(&index).is_ok();
+                if declares || disordered {
+                    // Behind the start tag.
                     let first = self.document.node(index + 1).filter(|_| index + 1 < node.end);
-                    from = first
+                    let content = first
                         .map_or(node.stop - offset("</>".len() + data.name.text.len()), |first| first.start);
+                    if disordered {
+                        sink.put(source(from, node.start));
+                        state.start_tag(data, canonical, sink);
+                        from = content;
+                    } else {
+                        // A tag in order has its declarations between name and attributes.
+                        sink.put(source(from, node.start + offset("<".len() + data.name.text.len())));
+                        state.declarations(data, canonical, sink);
+                        let attribute = self.document.attributes(data).first();
+                        from = attribute.map_or(content, |first| offset(first.name.text.range().start)) - 1;
+                    }
+                    state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
                 }
             }
             index += 1;
@@ -149,7 +156,8 @@ impl<'d> Canonical<'d> {
         sink.put(source(from, apex.stop));
     }
 
-    fn emit(&self, canonical: bool, sink: &mut impl Sink) {
+    /// The canonical bytes, or the same with declarations where they stand in the document.
+    pub(crate) fn emit(&self, canonical: bool, sink: &mut impl Sink) {
         if self.document.spelled {
             return self.emit_spelled(canonical, sink);
         }
@@ -322,6 +330,15 @@ impl<'c, 'd> State<'c, 'd> {
     fn start_tag(&self, data: &ElementData, canonical: bool, sink: &mut impl Sink) {
         sink.put(b"<");
         sink.put(self.this.document.bytes(data.name.text));
+        self.declarations(data, canonical, sink);
+        for attribute in self.this.document.attributes(data) {
+            self.this.attribute(attribute, sink);
+        }
+        sink.put(b">");
+    }
+
+    #[inline(always)]
+    fn declarations(&self, data: &ElementData, canonical: bool, sink: &mut impl Sink) {
         if canonical {
             for prefix in &self.prefixes {
                 self.this.declaration(*prefix, self.rendered.get(*prefix), sink);
@@ -331,10 +348,6 @@ impl<'c, 'd> State<'c, 'd> {
                 self.this.declaration(*prefix, *namespace, sink);
             }
         }
-        for attribute in self.this.document.attributes(data) {
-            self.this.attribute(attribute, sink);
-        }
-        sink.put(b">");
     }
 }
 

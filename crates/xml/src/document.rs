@@ -6,12 +6,11 @@ use chukei_reason::Reason;
 
 use crate::{
     budget::{Budget, Limits},
-    build::check,
-    canonical::{Canonical, Sink},
-    chars::TEXT_SPECIAL,
+    canonical::Canonical,
     element::Element,
     error::XmlError,
     input::Input,
+    lexical::{base64_length, encode_base64},
     name::ns,
     scope::{NamespaceNumber, PrefixId},
     tokens,
@@ -268,7 +267,7 @@ impl Document {
     /// order, values and texts as the canonical form escapes them. No XML declaration, no final line end.
     pub fn write(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.input.text.len());
-        self.write_to(&mut bytes);
+        Canonical::new(self, self.root()).emit(false, &mut bytes);
         bytes
     }
 
@@ -279,11 +278,6 @@ impl Document {
         } else {
             self.write()
         }
-    }
-
-    /// [`Self::write`] into a sink.
-    pub fn write_to(&self, sink: &mut impl Sink) {
-        Canonical::new(self, self.root()).write_as_declared(sink);
     }
 
     #[inline]
@@ -324,19 +318,18 @@ impl Document {
         self.tree.declarations.get(start..start + usize::from(element.declaration_count)).unwrap_or_default()
     }
 
-    /// Puts another text of the same length in the place of a placeholder: a signature value that was not yet known.
-    /// Neither text may have a character that is written as a reference.
+    /// Puts octets as base64 in the place of a [`Writer::placeholder`](crate::Writer::placeholder) for so many: a
+    /// signature value that was not yet known.
     ///
     /// # Errors
-    /// `Char` for characters that XML does not allow, `Internal` when `node` is no such text.
-    pub fn fill(&mut self, node: NodeId, text: &str) -> Result<(), XmlError> {
-        let specials = check(text).map_err(|failure| failure.at(&self.input))?;
+    /// `Internal` when `node` is no such text.
+    pub fn fill(&mut self, node: NodeId, octets: &[u8]) -> Result<(), XmlError> {
         match self.node(node.0).map(|node| &node.kind) {
             Some(Kind::Text { text: old, plain: true })
-                if !old.is_decoded() && old.len() == text.len() && specials & TEXT_SPECIAL == 0 =>
+                if !old.is_decoded() && old.len() == base64_length(octets.len()) =>
             {
                 let range = old.range();
-                self.input.text.replace_range(range, text);
+                self.input.text.replace_range(range, &encode_base64(octets));
                 Ok(())
             }
             _ => Err(self.input.error(Reason::Internal, "a placeholder of this length", 0..0)),

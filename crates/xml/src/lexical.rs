@@ -107,7 +107,8 @@ const fn civil(days: i64) -> (i64, i64, i64) {
 
 /// Octets of canonical base64 (RFC 4648 §4): XML white space anywhere, padding complete, no bits left over.
 ///
-/// `None` for anything else: another spelling of the same octets would make signatures malleable.
+/// `None` for anything else: another spelling of the same octets would make signatures malleable. Not for secrets: they
+/// would decide where a table is read.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let mut digits = text.as_bytes().to_vec();
     if digits.iter().fold(false, |any, byte| any | (*byte <= b' ')) {
@@ -115,67 +116,80 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     }
     let complete = digits.len().is_multiple_of(4);
     let padding = digits.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
-    digits.truncate(digits.len().saturating_sub(padding));
-    // Passes of their own and without a table, so that many digits are read in one step.
-    digits.iter_mut().for_each(|digit| *digit = six_bits(*digit));
-    if !complete || digits.iter().fold(0, |any, six| any | six) > 63 {
-        return None;
+    // The digit without bits.
+    digits.iter_mut().rev().take(padding).for_each(|digit| *digit = b'A');
+    let (groups, _) = digits.as_chunks::<4>();
+    let mut octets = vec![0; groups.len().saturating_mul(3)];
+    let mut any = 0;
+    let six = |digit: u8| SIX_BITS.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT);
+    for (place, [a, b, c, d]) in octets.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
+        let (a, b, c, d) = (six(*a), six(*b), six(*c), six(*d));
+        any |= a | b | c | d;
+        *place = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
     }
-    let length = digits.len().saturating_mul(3) / 4;
-    digits.resize(digits.len().next_multiple_of(8), 0);
-    let (groups, _) = digits.as_chunks::<8>();
-    let mut octets = vec![0; groups.len().saturating_mul(6)];
-    for (place, group) in octets.as_chunks_mut::<6>().0.iter_mut().zip(groups) {
-        // Six bits of each octet: pairs of octets, pairs of those, and both halves.
-        let bits = u64::from_be_bytes(*group);
-        let bits = (bits & 0x3F00_3F00_3F00_3F00) >> 2 | bits & 0x003F_003F_003F_003F;
-        let bits = (bits & 0x0FFF_0000_0FFF_0000) >> 4 | bits & 0x0000_0FFF_0000_0FFF;
-        let [_, a, b, c, _, d, e, f] = bits.to_be_bytes();
-        *place = [a, b, c, d, e, f];
-    }
-    let left_over = octets.get(length).is_some_and(|octet| *octet != 0);
-    octets.truncate(length);
-    (!left_over).then_some(octets)
+    let left_over = octets.split_off(octets.len().saturating_sub(padding));
+    (complete && any < NO_DIGIT && left_over.iter().all(|octet| *octet == 0)).then_some(octets)
 }
 
-/// Base64 without line ends.
+/// Base64 without line ends. Not for secrets, as [`decode_base64`].
 pub fn encode_base64(octets: &[u8]) -> String {
-    let mut padded = Vec::with_capacity(octets.len().next_multiple_of(6));
-    padded.extend_from_slice(octets);
-    padded.resize(octets.len().next_multiple_of(6), 0);
-    let (groups, _) = padded.as_chunks::<6>();
-    let mut text = vec![0; groups.len().saturating_mul(8)];
-    for (place, [a, b, c, d, e, f]) in text.as_chunks_mut::<8>().0.iter_mut().zip(groups) {
-        // The way back from both halves to six bits in each octet.
-        let bits = u64::from_be_bytes([0, *a, *b, *c, 0, *d, *e, *f]);
-        let bits = (bits & 0x00FF_F000_00FF_F000) << 4 | bits & 0x0000_0FFF_0000_0FFF;
-        let bits = (bits & 0x0FC0_0FC0_0FC0_0FC0) << 2 | bits & 0x003F_003F_003F_003F;
-        *place = bits.to_be_bytes();
-    }
-    text.iter_mut().for_each(|digit| *digit = base64_digit(*digit));
-    let digits = octets.len().saturating_mul(4).div_ceil(3);
-    text.truncate(digits.next_multiple_of(4));
-    text.iter_mut().skip(digits).for_each(|digit| *digit = b'=');
+    let (groups, rest) = octets.as_chunks::<24>();
+    let mut last = [0; 24];
+    last.iter_mut().zip(rest).for_each(|(place, octet)| *place = *octet);
+    let mut text = vec![0; octets.len().div_ceil(24).saturating_mul(32)];
+    let (places, _) = text.as_chunks_mut::<32>();
+    places.iter_mut().zip(groups).for_each(|(place, group)| put_digits(place, group));
+    places.iter_mut().skip(groups.len()).for_each(|place| put_digits(place, &last));
+    text.truncate(base64_length(octets.len()));
+    text.iter_mut().skip(octets.len().saturating_mul(4).div_ceil(3)).for_each(|digit| *digit = b'=');
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Six bits of a digit of base64 (`A`–`Z`, `a`–`z`, `0`–`9`, `+`, `/`); more than 63 for anything else.
+/// The digits of four times six octets, which three words hold.
 #[inline]
-fn six_bits(byte: u8) -> u8 {
-    let place = |first: u8, last: u8, before: u8| {
-        if (first..=last).contains(&byte) { byte.wrapping_sub(first).wrapping_add(before + 1) } else { 0 }
-    };
-    let ranges = [(b'A', b'Z', 0), (b'a', b'z', 26), (b'0', b'9', 52), (b'+', b'+', 62), (b'/', b'/', 63)];
-    ranges.iter().fold(0, |any, (first, last, before)| any | place(*first, *last, *before)).wrapping_sub(1)
+fn put_digits(digits: &mut [u8; 32], octets: &[u8; 24]) {
+    let mut words = [0; 3];
+    words.iter_mut().zip(octets.as_chunks().0).for_each(|(word, of)| *word = u64::from_be_bytes(*of));
+    let [a, b, c] = words;
+    let sixes = [a >> 16, a << 32 | b >> 32, b << 16 | c >> 48, c];
+    for (place, six) in digits.as_chunks_mut::<8>().0.iter_mut().zip(sixes) {
+        for (pair, below) in place.as_chunks_mut::<2>().0.iter_mut().zip([36, 24, 12, 0]) {
+            *pair = PAIRS.get((six >> below & 0xFFF) as usize).copied().unwrap_or_default();
+        }
+    }
 }
 
-/// The digit of six bits: from `A` on, with a step wherever the alphabet has one.
-#[inline]
-fn base64_digit(six: u8) -> u8 {
-    let step = |above: i8, by: i8| if six.cast_signed() > above { by } else { 0 };
-    let steps = [step(25, 6), step(51, -75), step(61, -15), step(62, 3)];
-    steps.iter().fold(six.wrapping_add(b'A'), |digit, step| digit.wrapping_add_signed(*step))
+/// Digits and padding of so many octets.
+pub(crate) const fn base64_length(octets: usize) -> usize {
+    octets.div_ceil(3).saturating_mul(4)
 }
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const NO_DIGIT: u8 = 64;
+
+/// Two digits for every twelve bits.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+static PAIRS: [[u8; 2]; 1 << 12] = {
+    let mut pairs = [[0; 2]; 1 << 12];
+    let mut bits = 0;
+    while bits < pairs.len() {
+        pairs[bits] = [DIGITS[bits >> 6], DIGITS[bits & 63]];
+        bits += 1;
+    }
+    pairs
+};
+
+/// What every byte stands for as a digit.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+static SIX_BITS: [u8; 256] = {
+    let mut bits = [NO_DIGIT; 256];
+    let mut six = 0;
+    while six < NO_DIGIT {
+        bits[DIGITS[six as usize] as usize] = six;
+        six += 1;
+    }
+    bits
+};
 
 /// Text without white space at its ends (the `collapse` facet of XML Schema types without inner spaces).
 pub fn trim(text: &str) -> &str {

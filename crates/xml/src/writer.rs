@@ -51,7 +51,7 @@ impl Writer<'_> {
     pub fn build(content: impl FnOnce(&mut Writer<'_>)) -> Result<Document, XmlError> {
         let mut budget = Budget::new(Limits::message());
         // Most messages are shorter.
-        let mut builder = Builder::new(String::with_capacity(1 << 13), &mut budget);
+        let mut builder = Builder::new(String::with_capacity(1 << 14), &mut budget);
         builder.tree.decoded.reserve(1 << 10);
         builder.tree.nodes.reserve(128);
         builder.tree.attributes.reserve(128);
@@ -118,29 +118,24 @@ impl Writer<'_> {
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.settle();
         self.attempt(|this| {
-            let plain = check(text)? & chars::TEXT_SPECIAL == 0;
-            this.push_text(text, plain, |source| {
-                if plain {
-                    source.push_str(text)
-                } else {
-                    escape(text, false, |piece| source.push_str(piece))
-                }
-            })
+            if check(text)? & chars::TEXT_SPECIAL == 0 {
+                this.push_text(None, |source| source.push_str(text))
+            } else {
+                this.push_text(Some(text), |source| escape(text, false, |piece| source.push_str(piece)))
+            }
         })
     }
 
     /// Adds octets as base64 without line ends.
     pub fn base64(&mut self, octets: &[u8]) -> &mut Self {
         self.settle();
-        self.attempt(|this| {
-            let text = encode_base64(octets);
-            this.push_text(&text, true, |source| source.push_str(&text))
-        })
+        let text = encode_base64(octets);
+        self.attempt(|this| this.push_text(None, |source| source.push_str(&text)))
     }
 
-    /// Adds a text of so many octets that [`Document::fill`] will fill in, and gives its place.
+    /// Adds a text for so many octets as base64, which [`Document::fill`] will fill in, and gives its place.
     pub fn placeholder(&mut self, octets: usize) -> NodeId {
-        self.text(&"-".repeat(octets));
+        self.base64(&vec![0; octets]);
         NodeId(offset(self.builder.tree.nodes.len().saturating_sub(1)))
     }
 
@@ -275,19 +270,23 @@ impl Writer<'_> {
         self.builder.attribute(AttributeData { name, value, plain, verbatim: plain })
     }
 
-    /// Adds a text that `spell` writes.
+    /// Adds a text that `spell` writes. `decoded`: the text, unless it is what is written.
     #[inline]
-    fn push_text(&mut self, text: &str, plain: bool, spell: impl FnOnce(&mut String)) -> Outcome {
+    fn push_text(&mut self, decoded: Option<&str>, spell: impl FnOnce(&mut String)) -> Outcome {
         if !self.builder.is_open() {
             return refuse(Reason::NotWellFormed, "no text outside the root element", 0..0);
         }
         let start = self.builder.source.len();
         spell(&mut self.builder.source);
         let span = start..self.builder.source.len();
-        if plain && !self.builder.in_text {
-            return self.builder.text(Slice::source(span.clone()), true, span);
+        match decoded {
+            Some(text) => self.builder.text_decoded(text, false, span),
+            None if self.builder.in_text => {
+                let text = self.builder.source.get(span.clone()).unwrap_or_default().to_owned();
+                self.builder.text_decoded(&text, true, span)
+            }
+            None => self.builder.text(Slice::source(span.clone()), true, span),
         }
-        self.builder.text_decoded(text, plain, span)
     }
 
     #[inline(always)]

@@ -288,6 +288,42 @@ fn base64_has_one_spelling() {
     }
 }
 
+/// Around every edge of the groups that are encoded together, against RFC 4648 §4 digit by digit.
+#[test]
+fn base64_of_any_length_is_what_the_alphabet_says() {
+    let alphabet: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
+    let octets: Vec<u8> = (0..200_u32).map(|n| (n * 151 + 7).to_le_bytes()[0]).collect();
+    for length in 0..octets.len() {
+        let octets = &octets[..length];
+        let bit = |at: usize| octets.get(at / 8).map_or(0, |octet| usize::from(*octet >> (7 - at % 8) & 1));
+        let digit = |at: usize| alphabet[(0..6).fold(0, |six, next| six * 2 + bit(6 * at + next))];
+        let digits: String = (0..(length * 8).div_ceil(6)).map(digit).collect();
+        let expected = format!("{digits:=<width$}", width = digits.len().next_multiple_of(4));
+        assert_eq!(lexical::encode_base64(octets), expected);
+        assert_eq!(lexical::decode_base64(&expected).as_deref(), Some(octets));
+    }
+}
+
+#[test]
+fn a_placeholder_takes_octets_of_its_length_and_base64_joins_text() {
+    let mut place = None;
+    let document = Writer::build(|w| {
+        place = Some(
+            w.open(ns::NONE.name("a")).text("x&").base64(b"yes").open(ns::NONE.name("b")).placeholder(2),
+        );
+        w.close().close();
+    });
+    let (mut document, place) = (document.unwrap(), place.unwrap());
+    for octets in [&b""[..], b"1234", b"123456"] {
+        assert_eq!(document.fill(place, octets).unwrap_err().reason(), Reason::Internal);
+    }
+    // Positive case
+    document.fill(place, b"no").unwrap();
+    assert_eq!(document.write(), b"<a>x&amp;eWVz<b>bm8=</b></a>");
+    assert_eq!(document, Document::parse(document.write()).unwrap());
+    assert_eq!(document.into_bytes(), b"<a>x&amp;eWVz<b>bm8=</b></a>");
+}
+
 #[test]
 fn date_times_have_one_form() {
     let parse = lexical::DateTime::parse;

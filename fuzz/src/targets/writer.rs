@@ -114,9 +114,9 @@ fn step(program: &mut Program<'_>, w: &mut Writer<'_>, model: &mut Model) {
             model.text(&text);
         }
         6 => {
-            let octets = 1 + program.below(4);
-            w.placeholder(octets);
-            model.text(&"-".repeat(octets));
+            let octets = program.below(4);
+            w.placeholder(1 + octets);
+            model.text(["AA==", "AAA=", "AAAA", "AAAAAA=="][octets]);
         }
         7 => {
             w.close();
