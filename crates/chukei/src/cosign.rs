@@ -13,6 +13,8 @@ use chukei_ledger::{
     tree::extends,
 };
 
+use rustix::fs::{FlockOperation, flock};
+
 use crate::{
     args::LedgerCosign,
     ledger::{now, policy, signer},
@@ -44,6 +46,7 @@ pub(crate) fn cosign(asked: &LedgerCosign, say: &Say) -> Result<Exit, Failure> {
     let policy = policy(&asked.policy)?;
     let key = signer(&asked.key, &asked.name, KeyUse::Witness)?;
     let (note, seen) = trusted(&asked.dir.join("checkpoint"), &policy)?;
+    let _alone = alone(&asked.memory)?;
     let before = match fs::metadata(&asked.memory) {
         Ok(_) => Some(trusted(&asked.memory, &policy)?.1),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -63,6 +66,19 @@ pub(crate) fn cosign(asked: &LedgerCosign, say: &Say) -> Result<Exit, Failure> {
     let key = if before.is_some() { "ledger.cosigned" } else { "ledger.cosigned-first" };
     say.result(say.text(key, [seen.origin.clone(), seen.size.to_string(), asked.name.clone()]));
     Ok(Exit::Conformant)
+}
+
+/// Two at a time could each go on from the same checkpoint to another history. Nobody else is at it until this is dropped.
+fn alone(memory: &Path) -> Result<fs::File, Failure> {
+    let mut path = memory.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let file = fs::File::create(&path).map_err(|error| Failure::write(&path, &error))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        Failure::new(Exit::Setup, "ledger.cosign-busy", [memory.display().to_string()])
+            .fix("ledger.cosign-busy-fix", [""; 0])
+    })?;
+    Ok(file)
 }
 
 /// A checkpoint that a log of the policy has signed.
@@ -106,5 +122,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = fs::File::create(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&draft, path)
+    fs::rename(&draft, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }

@@ -213,6 +213,13 @@ fn a_witness_signs_what_goes_on_from_what_it_signed_and_nothing_else() {
     publish();
     let second = cosign("en");
     assert!(second.code == 0 && second.out.contains("size 422: it goes on"), "{} {}", second.out, second.err);
+    // One at a time: two could go on from one checkpoint to two histories.
+    let lock = fs::File::open(desk.0.path.join("seen.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let busy = cosign("en");
+    assert!(busy.code == 3 && busy.err.contains("Another cosign"), "{}", busy.err);
+    drop(lock);
+    assert_eq!(cosign("en").code, 0);
     // Who demands the witness has it.
     let log = fs::read_to_string(desk.0.path.join("policy.txt")).unwrap();
     let log = log.lines().next().unwrap();
