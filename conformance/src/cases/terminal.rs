@@ -92,6 +92,15 @@ const ROWS: &[Row] = &[
     ("login", "login/once", TRUE, &[LOGIN.when(&["sign once status 6581"])]),
     ("result", "login/tries", &[req!("terminal.pin.tries")], &[LOGIN.entering(&[Wrong])]),
     ("result", "login/result", &[req!("terminal.result.form")], &[LOGIN.with("blocked")]),
+    ("portal", "relay/granted", &[req!("terminal.relay.told"), req!("terminal.relay.certificate")], &[]),
+    ("portal", "relay/signed", &[req!("terminal.relay.signature")], &[LOGIN.entering(&[Wrong])]),
+    (
+        "portal",
+        "relay/refused",
+        &[req!("terminal.relay.once"), req!("terminal.relay.told")],
+        &[LOGIN.refused("NotMember")],
+    ),
+    ("portal", "relay/session", &[req!("terminal.relay.session")], &[LOGIN, LOGIN.entering(&[Wrong])]),
     (
         "checks-signature",
         "login/signature",

@@ -11,6 +11,7 @@ mod mapping;
 mod negative;
 mod requester;
 mod terminal;
+mod terminal_login;
 
 use chukei_evidence::{Cases, Exchange, Judge, Phrase, Verdict};
 use chukei_spec::Sentence;
@@ -32,6 +33,7 @@ pub(crate) fn all() -> Vec<Judge> {
         card::JUDGES,
         login::JUDGES,
         terminal::JUDGES,
+        terminal_login::JUDGES,
     ];
     tables.into_iter().flatten().copied().collect()
 }

@@ -96,6 +96,8 @@ pub(crate) struct Terminal {
     pub(crate) reader: String,
     #[arg(long, value_name = "FILE")]
     pub(crate) authority: Option<PathBuf>,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) world: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -153,6 +155,8 @@ pub(crate) struct RunCard {
     pub(crate) pins: Option<PathBuf>,
     #[arg(long, value_name = "COMMAND", requires = "reader", conflicts_with_all = ["image", "pins"])]
     pub(crate) client: Option<String>,
+    #[arg(long, value_name = "DIR", requires = "client")]
+    pub(crate) world: Option<PathBuf>,
     #[arg(long, value_name = "FEATURE", requires = "profile")]
     pub(crate) claim: Vec<String>,
 }

@@ -4,14 +4,18 @@ use std::io::BufRead as _;
 
 use chukei_crypto::{Certificate, Purpose, Revocation, SignatureAlgorithm, TrustAnchors, UnixTime, sha256};
 use chukei_harness::{CardPlace, Clock, Contacts, Task};
+use chukei_profile::login::{By, Challenged, Login, Shown};
+use chukei_world::{Handle, Options, Party, World, folder::entity};
 
 use crate::{
-    args, contacts,
+    args, contacts, login,
     say::{Exit, Failure, Say},
 };
 
 const JPKI: &[u8] = b"\xd3\x92\xf0\x00\x26\x01\x00\x00\x00\x01";
 const CERTIFICATE: u16 = 0x000a;
+/// The party whose terminal it is.
+pub(crate) const PORTAL: &str = "portal";
 const KEY: u16 = 0x0017;
 const PIN: u16 = 0x0018;
 /// Digits of the id in a certificate.
@@ -67,14 +71,65 @@ pub(crate) fn run(asked: &args::Terminal, say: &Say) -> Result<Exit, Failure> {
     let mut contacts = contacts::open(&place)?;
     let mut typed = std::io::stdin().lock().lines().map_while(Result::ok);
     let now = UnixTime(Clock::Machine.now());
-    let mut terminal = Terminal::new(contacts.as_mut(), authority.as_ref(), now, &mut typed);
-    let task = match asked.task {
-        args::Task::Read => Task::Read,
-        args::Task::Login => Task::Login,
+    let (contacts, authority) = (contacts.as_mut(), authority.as_ref());
+    let outcome = match (asked.task, &asked.world) {
+        (args::Task::Login, Some(folder)) => {
+            let broken = |error| login::broken(folder, &error);
+            let world = World::open(folder).map_err(broken)?;
+            let mut portal = Party::start(&world, PORTAL, Options::default()).map_err(broken)?;
+            log_in(contacts, authority, now, &mut typed, &mut portal)
+        }
+        (args::Task::Login, None) => Terminal::new(contacts, authority, now, &mut typed).visit(Task::Login),
+        (args::Task::Read, _) => Terminal::new(contacts, authority, now, &mut typed).visit(Task::Read),
     };
-    let outcome = terminal.visit(task);
     say.result(outcome.to_json());
     Ok(outcome.exit())
+}
+
+/// The relay at which a terminal logs people in.
+pub(crate) trait Relay {
+    /// A challenge, if it gives one.
+    fn challenge(&mut self) -> Option<String>;
+
+    /// Whether it grants a login.
+    fn log_in(&mut self, login: Login) -> bool;
+}
+
+/// A portal reaches its relay.
+impl Relay for Handle {
+    fn challenge(&mut self) -> Option<String> {
+        Self::challenge(self).ok().map(|challenge| challenge.value)
+    }
+
+    fn log_in(&mut self, login: Login) -> bool {
+        self.login(login, chukei_profile::Purpose::History).is_ok_and(|answer| answer.session.is_some())
+    }
+}
+
+/// Logs the person in at the relay: the card answers its challenge, once. A refusal is final.
+pub(crate) fn log_in(
+    contacts: &mut dyn Contacts,
+    authority: Option<&Certificate>,
+    now: UnixTime,
+    entries: &mut dyn Iterator<Item = String>,
+    relay: &mut dyn Relay,
+) -> Outcome {
+    let Some(challenge) = relay.challenge() else { return Outcome::Failed("the relay gives no challenge") };
+    let (by, purpose) = (By::Response, chukei_profile::Purpose::History);
+    let (to, sender) = (entity("relay"), entity(PORTAL));
+    let digest = |certificate: &[u8]| {
+        let subject = sha256(certificate);
+        Challenged { by, relay: &to, sender: &sender, purpose, challenge: &challenge, subject }.digest()
+    };
+    let mut terminal = Terminal { digest: Some(&digest), ..Terminal::new(contacts, authority, now, entries) };
+    let outcome = terminal.visit(Task::Login);
+    let (shown, signature) = (terminal.shown.take(), terminal.signature.take());
+    let (Outcome::Done(_), Some(shown)) = (&outcome, shown) else { return outcome };
+    let card = Shown { certificate: shown.der().to_vec(), signature };
+    match relay.log_in(Login::Response { challenge: challenge.clone(), card }) {
+        true => outcome,
+        false => Outcome::Refused("the relay refuses the login"),
+    }
 }
 
 /// A terminal with a card in its reader.

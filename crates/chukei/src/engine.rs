@@ -102,13 +102,14 @@ pub(crate) fn play_card(
     }
 }
 
-/// Plays the visits with a terminal and records what happens, as [`play`] does with a party.
+/// Plays the visits with a terminal and records what happens, as [`play`] does with a party. With a world, the suite is the
+/// terminal's relay too.
 ///
 /// # Errors
 /// A fault of the recording. A run that was stopped gives an incomplete transcript.
 pub(crate) fn play_terminal(
     sut: &Sut,
-    counter: Box<dyn Counter>,
+    (counter, world): (Box<dyn Counter>, Option<Arc<World>>),
     order: &Order<'_>,
     cases: &[&'static Case],
     sink: Option<Box<dyn Write + Send>>,
@@ -116,10 +117,18 @@ pub(crate) fn play_terminal(
 ) -> Result<Transcript, Failure> {
     let clock = order.epoch.map_or(Clock::Machine, Clock::virtual_from);
     let seed_and_epoch = (order.seed, clock.now());
-    let world = chukei_evidence::World::default();
-    let header = conformance::header(sut.profile, &sut.claims, &sut.product, &world, seed_and_epoch, cases);
+    let public = world.as_ref().map(|world| world.public.clone()).unwrap_or_default();
+    let header = conformance::header(sut.profile, &sut.claims, &sut.product, &public, seed_and_epoch, cases);
     let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
-    let visitor = Visitor::new(counter, clock, order.seed, recorder);
+    let visitor = match world {
+        Some(world) => {
+            let setup = |fault: Setup| Failure::setup(&fault, "sut.toml");
+            let target = sut.target(&world).map_err(setup)?;
+            let face = Face::open(world, target, clock, order.seed, order.limits, recorder).map_err(setup)?;
+            Visitor::beside(counter, face, order.seed)
+        }
+        None => Visitor::new(counter, clock, order.seed, recorder),
+    };
     let whole = conformance::run(Stage::Visitor(&visitor), cases, order.seed, &STOP, progress);
     let failure = visitor.record().failure();
     let transcript = visitor.close(whole).map_err(|error| record(&error))?;

@@ -42,7 +42,10 @@ impl Sut {
             let known: Vec<&str> = world.public.parties.iter().map(|party| party.name.as_str()).collect();
             Setup::new("setup.party.unknown", [self.product.party.clone()]).fix(Fix::OneOf(known.join(", ")))
         })?;
-        let role = self.profile.name.split('@').next().unwrap_or_default();
+        let role = match self.terminal {
+            Some(_) => "portal", // whose terminal it is
+            None => self.profile.name.split('@').next().unwrap_or_default(),
+        };
         if party.role != role {
             let fitting = world.public.parties.iter().filter(|party| party.role == role);
             let fitting: Vec<&str> = fitting.map(|party| party.name.as_str()).collect();
@@ -80,6 +83,10 @@ impl Sut {
             .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
         let face = Face::open(world.into(), target, Clock::Machine, 1, limits, recorder)?;
         found.sound.push(Phrase::plain("doctor.ports"));
+        if self.terminal.is_some() {
+            let _ = face.close(false);
+            return Ok(()); // it calls, and is not called
+        }
         if self.profile.name.starts_with("requester") && self.control.is_none() {
             found.faults.push(
                 Setup::new("setup.control.needed", [self.profile.name])

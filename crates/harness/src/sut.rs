@@ -29,7 +29,7 @@ pub struct Sut {
     pub product: Product,
     /// Endpoints that differ from the world's, by role of the URL.
     pub endpoints: BTreeMap<String, Endpoint>,
-    /// The world folder; empty for a card or a terminal.
+    /// The world folder; empty for a card, and for a terminal without a relay.
     pub world: PathBuf,
     /// Where the card is, when the product is one.
     pub card: Option<CardPlace>,
@@ -60,6 +60,9 @@ pub struct TerminalPlace {
     /// Name of a reader of our PC/SC driver, the path of its socket, or vpcd's address.
     pub reader: String,
 }
+
+/// The feature of a terminal that has a relay, and so a world.
+const PORTAL: &str = "portal";
 
 /// Tables with their keys. A name that is not here is a mistake.
 const KEYS: &[(&str, &[&str])] = &[
@@ -106,17 +109,18 @@ impl Sut {
         let product = root.table("product")?.ok_or_else(|| file.lacking("", "product", 0..0))?;
         let card = card(&root, profile, folder)?;
         let terminal = terminal(&root, profile)?;
-        let (party, dir) = if card.is_some() {
-            ("card".to_owned(), PathBuf::new())
-        } else if terminal.is_some() {
-            ("terminal".to_owned(), PathBuf::new())
-        } else {
-            let world = root.table("world")?.ok_or_else(|| file.lacking("", "world", 0..0))?;
-            (world.text("party")?.into_inner(), folder.join(world.text("dir")?.get_ref()))
+        let claims = claims(&root, profile)?;
+        let (party, dir) = match (root.table("world")?, &card, &terminal) {
+            (_, Some(_), _) => ("card".to_owned(), PathBuf::new()),
+            (None, _, Some(_)) if !claims.contains(&PORTAL) => ("terminal".to_owned(), PathBuf::new()),
+            (None, ..) => return Err(file.lacking("", "world", 0..0)),
+            (Some(world), ..) => {
+                (world.text("party")?.into_inner(), folder.join(world.text("dir")?.get_ref()))
+            }
         };
         Ok(Self {
             profile,
-            claims: claims(&root, profile)?,
+            claims,
             product: Product {
                 vendor: product.text("vendor")?.into_inner(),
                 name: product.text("name")?.into_inner(),
@@ -343,6 +347,10 @@ party = "insurer-b"
         let place = TerminalPlace { client: "c".into(), reader: "R".into() };
         assert_eq!((sut.terminal, sut.product.party.as_str()), (Some(place), "terminal"));
         assert_eq!(fault(&head).0, "setup.sut.lacking (terminal)");
+        let portal = format!("claims = [\"portal\"]\n{head}[terminal]\nclient = \"c\"\nreader = \"R\"\n");
+        assert_eq!(fault(&portal).0, "setup.sut.lacking (world)");
+        let sut = Sut::parse(&format!("{portal}[world]\ndir = \"w\"\nparty = \"portal\"\n"), Path::new("/x"));
+        assert_eq!(sut.unwrap().world.as_path(), Path::new("/x/w"));
         let (what, place, fix) = fault(&format!("{head}[terminal]\nreader = \"R\"\n"));
         assert_eq!(
             (what.as_str(), place.is_some(), fix),

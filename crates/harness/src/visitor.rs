@@ -15,6 +15,7 @@ use chukei_evidence::{Body, NoAnswer, Pin, RecordError, Recorder, Transcript, Wh
 
 use crate::{
     clock::Clock,
+    face::{Face, Script, Scripted, answer},
     record::{Broken, Record, lock},
     seed::Ids,
 };
@@ -50,6 +51,8 @@ pub struct Visit {
     pub faults: &'static [&'static str],
     /// What the person enters.
     pub entries: &'static [Pin],
+    /// The status with which the relay refuses a login in this visit; none where it grants it.
+    pub refusal: Option<&'static str>,
 }
 
 /// A card with which nothing is wrong.
@@ -61,7 +64,7 @@ impl Visit {
     /// A task with a sound card, for which nothing is entered.
     #[must_use]
     pub const fn to(task: Task) -> Self {
-        Self { task, card: SOUND, faults: &[], entries: &[] }
+        Self { task, card: SOUND, faults: &[], entries: &[], refusal: None }
     }
 
     /// The same with another card.
@@ -80,6 +83,12 @@ impl Visit {
     #[must_use]
     pub const fn entering(self, entries: &'static [Pin]) -> Self {
         Self { entries, ..self }
+    }
+
+    /// The same with a relay that refuses the login.
+    #[must_use]
+    pub const fn refused(self, code: &'static str) -> Self {
+        Self { refusal: Some(code), ..self }
     }
 }
 
@@ -133,15 +142,27 @@ pub struct Visitor {
     counter: Mutex<Box<dyn Counter>>,
     record: Arc<Record>,
     pin: String,
+    /// The relay at which the terminal logs people in.
+    face: Option<Face>,
 }
 
 impl Visitor {
     /// A person with cards, at this counter. The PIN follows from the seed.
     #[must_use]
     pub fn new(counter: Box<dyn Counter>, clock: Clock, seed: u64, recorder: Recorder) -> Self {
+        Self::with(counter, Arc::new(Record::new(clock, recorder)), seed, None)
+    }
+
+    /// The same at a terminal that is a party's: the suite is its relay too. One record holds cards and messages in one order.
+    #[must_use]
+    pub fn beside(counter: Box<dyn Counter>, face: Face, seed: u64) -> Self {
+        Self::with(counter, face.shared_record(), seed, Some(face))
+    }
+
+    fn with(counter: Box<dyn Counter>, record: Arc<Record>, seed: u64, face: Option<Face>) -> Self {
         let digit = |octet: &u8| char::from(b'0'.saturating_add(octet % 10));
         let pin = Ids::new(seed, "PIN").octets().iter().take(4).map(digit).collect();
-        Self { counter: Mutex::new(counter), record: Arc::new(Record::new(clock, recorder)), pin }
+        Self { counter: Mutex::new(counter), record, pin, face }
     }
 
     /// What is recorded.
@@ -152,12 +173,18 @@ impl Visitor {
 
     /// Begins a case.
     pub fn begin(&self, case: &str, twin: Option<&str>, deviation: &str) {
-        self.record.begin(case, twin, deviation);
+        match &self.face {
+            Some(face) => face.begin(case, twin, deviation),
+            None => self.record.begin(case, twin, deviation),
+        }
     }
 
     /// Ends a case.
     pub fn end(&self, case: &str) {
-        self.record.end(case);
+        match &self.face {
+            Some(face) => face.end(case),
+            None => self.record.end(case),
+        }
     }
 
     /// Plays a visit, from the card's insertion to its removal.
@@ -166,6 +193,9 @@ impl Visitor {
     /// What is missing.
     pub fn visit(&self, visit: &Visit) -> Result<End, Broken> {
         let mut counter = lock(&self.counter);
+        if let (Some(face), Some(code)) = (&self.face, visit.refusal) {
+            face.script(refusing(code));
+        }
         let faults = visit.faults.iter().map(|&fault| fault.to_owned()).collect();
         self.record.add(What::Inserted { card: visit.card.to_owned(), faults });
         let is_out = Arc::new(AtomicBool::new(false));
@@ -186,6 +216,7 @@ impl Visitor {
         if !is_out.swap(true, Ordering::SeqCst) {
             self.record.add(What::Removed);
         }
+        self.face.iter().for_each(Face::unscript);
         ended
     }
 
@@ -234,8 +265,19 @@ impl Visitor {
     /// # Errors
     /// The transcript cannot be written.
     pub fn close(self, whole: bool) -> Result<Transcript, RecordError> {
-        self.record.close(whole)
+        match self.face {
+            Some(face) => face.close(whole),
+            None => self.record.close(whole),
+        }
     }
+}
+
+/// A relay that refuses every login with this status.
+fn refusing(code: &'static str) -> Script {
+    Arc::new(move |call, kit| {
+        let message = call.message.filter(|_| call.to == "relay" && call.kind == "LoginRequest")?;
+        Some(Scripted { reply: answer(kit.refuse_login(message, code)?.finish()), deviates: true })
+    })
 }
 
 /// Instructions that carry PINs: VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER (ISO/IEC 7816-4 §11.5).

@@ -2,20 +2,26 @@
 
 use std::{
     collections::BTreeSet,
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
 use chukei_crypto::{Certificate, UnixTime};
 use chukei_evidence::{NoAnswer, Transcript, judge};
 use chukei_harness::{Broken, Contacts, Sut, Task, visitor::End};
+use chukei_profile::{
+    Purpose,
+    login::{Given, Login, Shown},
+};
 use chukei_reader::Device;
+use chukei_world::{Clock, Handle, Options, Party, Plan};
 
 use super::{EPOCH, features, lost, violated};
 use crate::{
-    client::{Outcome, Terminal},
+    client::{self, Outcome, PORTAL, Relay, Terminal},
     counter::{Booth, Cards, Near, Product},
     engine::{self, Order},
-    say::Failure,
+    say::{Exit, Failure},
 };
 
 /// The profile.
@@ -44,6 +50,8 @@ enum Lie {
     Shown(fn(&Ended<'_>) -> Option<String>),
     /// Trusts every authority.
     Trusting,
+    /// Asks something else of the relay than the login that it is given; what the relay granted in the visit before stands beside.
+    Login(fn(&Handle, Login, Option<&str>) -> Option<Given>),
 }
 
 /// What a lie about the end may depend on.
@@ -69,7 +77,7 @@ const SWITCHES: &[Switch] = &[
     ),
     lie(
         "signs-without-the-card",
-        &["terminal.visit.true"],
+        &["terminal.visit.true", "terminal.relay.told"],
         Lie::End(|end| (*end.outcome == Outcome::Failed("the card does not sign")).then(done)),
     ),
     lie(
@@ -198,8 +206,38 @@ const SWITCHES: &[Switch] = &[
     ),
     lie(
         "verifies-no-signature",
-        &["terminal.signature.verified"],
+        &["terminal.signature.verified", "terminal.relay.told"],
         Lie::End(|end| (*end.outcome == Outcome::Refused("the signature does not verify")).then(done)),
+    ),
+    lie(
+        "logs-in-without-the-relay",
+        &["terminal.relay.told"],
+        Lie::End(|end| (*end.outcome == Outcome::Refused("the relay refuses the login")).then(done)),
+    ),
+    lie(
+        "shows-another-certificate",
+        &["terminal.relay.certificate"],
+        Lie::Login(|portal, login, _| ask(portal, changed(login, |card| card.certificate.reverse()))),
+    ),
+    lie(
+        "signs-without-the-key",
+        &["terminal.relay.signature"],
+        Lie::Login(|portal, login, _| {
+            ask(portal, changed(login, |card| card.signature.iter_mut().for_each(|value| value.reverse())))
+        }),
+    ),
+    lie(
+        "logs-in-again",
+        &["terminal.relay.once"],
+        Lie::Login(|portal, login, _| ask(portal, login.clone()).or_else(|| ask(portal, login))),
+    ),
+    lie(
+        "keeps-a-session",
+        &["terminal.relay.session"],
+        Lie::Login(|portal, login, before| {
+            let _ = before.map(|session| portal.history_of(session));
+            ask(portal, login)
+        }),
     ),
     lie(
         "tells-nothing",
@@ -257,6 +295,41 @@ fn is_sign(command: &[u8]) -> bool {
     command.starts_with(b"\x80\x2a")
 }
 
+/// What the relay grants for a login.
+fn ask(portal: &Handle, login: Login) -> Option<Given> {
+    portal.login(login, Purpose::History).ok()?.session
+}
+
+/// A login with another card.
+fn changed(mut login: Login, change: impl FnOnce(&mut Shown)) -> Login {
+    if let Login::Response { card, .. } = &mut login {
+        change(card);
+    }
+    login
+}
+
+/// What stands between a right terminal and the relay.
+struct Desk<'v> {
+    portal: &'v mut Handle,
+    lie: Option<&'static Lie>,
+    session: &'v mut Option<String>,
+}
+
+impl Relay for Desk<'_> {
+    fn challenge(&mut self) -> Option<String> {
+        Relay::challenge(self.portal)
+    }
+
+    fn log_in(&mut self, login: Login) -> bool {
+        let given = match self.lie {
+            Some(Lie::Login(lie)) => lie(self.portal, login, self.session.as_deref()),
+            _ => ask(self.portal, login),
+        };
+        *self.session = given.map(|given| given.id);
+        self.session.is_some()
+    }
+}
+
 /// What stands between a right terminal and the card.
 struct Liar<'v> {
     inner: Near<'v>,
@@ -305,6 +378,9 @@ struct Faker {
     lie: Option<&'static Lie>,
     authority: Certificate,
     before: Option<Outcome>,
+    portal: Handle,
+    /// What the relay gave last.
+    session: Option<String>,
 }
 
 impl Product for Faker {
@@ -313,8 +389,13 @@ impl Product for Faker {
         let mut liar = Liar { inner, lie, task, entries, lost: false, pin: Vec::new() };
         let authority = (!matches!(lie, Some(Lie::Trusting))).then_some(&self.authority);
         let mut entered = entries.iter().cloned();
-        let mut terminal = Terminal::new(&mut liar, authority, UnixTime(EPOCH), &mut entered);
-        let outcome = terminal.visit(task);
+        let outcome = match task {
+            Task::Read => Terminal::new(&mut liar, authority, UnixTime(EPOCH), &mut entered).visit(task),
+            Task::Login => {
+                let mut desk = Desk { portal: &mut self.portal, lie, session: &mut self.session };
+                client::log_in(&mut liar, authority, UnixTime(EPOCH), &mut entered, &mut desk)
+            }
+        };
         let end = Ended { task, entries, outcome: &outcome, before: self.before.as_ref() };
         let told = match lie {
             Some(Lie::End(lie)) => lie(&end).unwrap_or_else(|| outcome.clone()),
@@ -335,8 +416,9 @@ impl Product for Faker {
 
 /// Every switch has to violate the sentences that it names, and no other. Violated sentences are added to `killed`.
 pub(super) fn switches(killed: &mut BTreeSet<String>, faults: &mut Vec<String>) -> Result<usize, Failure> {
+    let around = Around::new()?;
     for switch in SWITCHES {
-        let failed = violated(&judge(&play(Some(&switch.lie))?, chukei_conformance::registry()));
+        let failed = violated(&judge(&play(&around, Some(&switch.lie))?, chukei_conformance::registry()));
         let expected: BTreeSet<String> = switch.sentences.iter().map(|&id| id.to_owned()).collect();
         if failed != expected {
             faults.push(format!("terminal {}: violated: {failed:?}, not {expected:?}", switch.name));
@@ -348,10 +430,10 @@ pub(super) fn switches(killed: &mut BTreeSet<String>, faults: &mut Vec<String>) 
 
 /// Plays every case with a right terminal.
 pub(super) fn reference() -> Result<Transcript, Failure> {
-    play(None)
+    play(&Around::new()?, None)
 }
 
-fn play(lie: Option<&'static Lie>) -> Result<Transcript, Failure> {
+fn play(around: &Around, lie: Option<&'static Lie>) -> Result<Transcript, Failure> {
     // Keys are made once.
     static CARDS: OnceLock<Option<(Cards, Certificate)>> = OnceLock::new();
     let made = CARDS.get_or_init(|| {
@@ -360,20 +442,48 @@ fn play(lie: Option<&'static Lie>) -> Result<Transcript, Failure> {
         Some((cards, authority))
     });
     let (cards, authority) = made.clone().ok_or_else(lost)?;
-    let booth = Booth::within(cards, Faker { lie, authority, before: None });
+    let options = Options { clock: Clock::fixed(UnixTime(EPOCH)), seed: Some(1), ..Options::default() };
+    let portal = Party::start(&around.world, PORTAL, options);
+    let portal = portal.map_err(|error| Failure::new(Exit::Harness, "mock.stopped", [error.to_string()]))?;
+    let booth = Booth::within(cards, Faker { lie, authority, before: None, portal, session: None });
     let profile = chukei_spec::Index::profile(PROFILE).ok_or_else(lost)?;
     let claims: Vec<String> = features(profile).iter().map(|claim| format!("{claim:?}")).collect();
     let text = format!(
         "profile = {PROFILE:?}\nclaims = [{}]\n[product]\nvendor = \"Chukei\"\nname = \"TEST terminal\"\nversion = {:?}\n\
-         [terminal]\nclient = \"chukei terminal\"\nreader = \"TEST\"\n",
+         [terminal]\nclient = \"chukei terminal\"\nreader = \"TEST\"\n[world]\ndir = \"TEST\"\nparty = \"{PORTAL}\"\n",
         claims.join(", "),
         env!("CARGO_PKG_VERSION"),
     );
-    let sut =
-        Sut::parse(&text, std::path::Path::new("")).map_err(|fault| Failure::setup(&fault, "self-test"))?;
+    let sut = Sut::parse(&text, Path::new("")).map_err(|fault| Failure::setup(&fault, "self-test"))?;
     let order = Order { select: &[], seed: SEED, epoch: Some(EPOCH), limits: engine::limits() };
     let cases = engine::chosen(&sut, &[])?;
-    engine::play_terminal(&sut, Box::new(booth), &order, &cases, None, &|_, _| ())
+    engine::play_terminal(
+        &sut,
+        (Box::new(booth), Some(Arc::clone(&around.own))),
+        &order,
+        &cases,
+        None,
+        &|_, _| (),
+    )
+}
+
+/// The world around a terminal: a folder that is gone when dropped.
+struct Around {
+    _folder: tempfile::TempDir,
+    /// As the portal sees it, and as the suite does.
+    world: chukei_world::World,
+    own: Arc<chukei_harness::World>,
+}
+
+impl Around {
+    fn new() -> Result<Self, Failure> {
+        let folder = tempfile::tempdir().map_err(|error| Failure::write(Path::new("TMPDIR"), &error))?;
+        let world = chukei_world::World::generate(folder.path(), Plan::new(1));
+        let world = world.map_err(|error| Failure::write(folder.path(), &error))?;
+        let own = chukei_harness::World::load(folder.path());
+        let own = Arc::new(own.map_err(|fault| Failure::setup(&fault, "self-test"))?);
+        Ok(Self { _folder: folder, world, own })
+    }
 }
 
 #[cfg(test)]
@@ -384,7 +494,7 @@ mod tests {
 
     #[test]
     fn a_right_terminal_conforms_and_every_switch_is_found() {
-        let played = reference().unwrap_or_else(|_| panic!("no terminal"));
+        let played = reference().unwrap_or_else(|failure| panic!("{failure:?}"));
         let model = judge(&played, chukei_conformance::registry());
         let broken: Vec<_> = model.broken.iter().collect();
         assert_eq!(model.standing, Standing::Conformant, "{} {broken:?}", super::super::unmet(&model));
