@@ -90,7 +90,9 @@ fn has_signed(acts: &[Act]) -> bool {
 /// The card has carried out the task, without a reset in between.
 fn carried_out(visit: &Visit) -> Checked {
     let holds = match visit.task.as_str() {
-        "read" => visit.sessions().any(|acts| contents(acts, AUTHENTICATION_CERTIFICATE).is_some()),
+        "read" | "reception" => {
+            visit.sessions().any(|acts| contents(acts, AUTHENTICATION_CERTIFICATE).is_some())
+        }
         _ => visit.sessions().any(has_signed),
     };
     if holds {
@@ -129,7 +131,8 @@ fn same(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn no_pin(exchange: &Exchange<'_>) -> Verdict {
-    let reading = visits(exchange).into_iter().filter(|visit| visit.task == "read" && !visit.acts.is_empty());
+    let reading =
+        visits(exchange).into_iter().filter(|visit| visit.task != "login" && !visit.acts.is_empty());
     each(reading, NOTHING, |visit| {
         let verify = visit.acts.iter().find(|act| matches!(act.what, What::Enter(_) | What::Tries));
         verify.map_or(Ok(()), |act| Err(sent("terminal.pin-not-needed", act)))

@@ -57,7 +57,14 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     let card = &asked.card;
     let (name, place) = match (&card.client, &card.reader, &card.image) {
         (Some(client), Some(reader), _) => {
-            let place = format!("[terminal]\nclient = {}\nreader = {}", quoted(client), quoted(reader));
+            let operator = card.operator.as_deref();
+            let operator = operator.map(|operator| format!("\noperator = {}", quoted(operator)));
+            let place = format!(
+                "[terminal]\nclient = {}\nreader = {}{}",
+                quoted(client),
+                quoted(reader),
+                operator.unwrap_or_default()
+            );
             (client.clone(), place)
         }
         (_, Some(reader), _) => (format!("card in {reader}"), format!("[card]\nreader = {}", quoted(reader))),

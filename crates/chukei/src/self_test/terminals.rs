@@ -13,13 +13,12 @@ use chukei_profile::{
     Purpose,
     login::{Given, Login, Shown},
 };
-use chukei_reader::Device;
 use chukei_world::{Clock, Handle, Options, Party, Plan};
 
 use super::{EPOCH, features, lost, violated};
 use crate::{
-    client::{self, Outcome, PORTAL, Relay, Terminal},
-    counter::{Booth, Cards, Near, Product},
+    client::{self, HOSPITAL, Outcome, PORTAL, Relay, Terminal},
+    counter::{Booth, Cards, Near, Product, Readers},
     engine::{self, Order},
     say::{Exit, Failure},
 };
@@ -240,6 +239,21 @@ const SWITCHES: &[Switch] = &[
         }),
     ),
     lie(
+        "sends-the-patient-first",
+        &["terminal.reception.staff-first", "terminal.reception.operator"],
+        Lie::Login(|party, login, _| {
+            if matches!(login, Login::Reception { .. }) {
+                ask(party, of_staff(login.clone(), |staff| staff.signature = Some(vec![0; 256])));
+            }
+            ask(party, login)
+        }),
+    ),
+    lie(
+        "shows-another-operator",
+        &["terminal.reception.operator"],
+        Lie::Login(|party, login, _| ask(party, of_staff(login, |staff| staff.certificate.reverse()))),
+    ),
+    lie(
         "tells-nothing",
         &["terminal.result.form", "terminal.pin.tries"],
         Lie::Shown(|_| Some(String::new())),
@@ -296,8 +310,12 @@ fn is_sign(command: &[u8]) -> bool {
 }
 
 /// What the relay grants for a login.
-fn ask(portal: &Handle, login: Login) -> Option<Given> {
-    portal.login(login, Purpose::History).ok()?.session
+fn ask(party: &Handle, login: Login) -> Option<Given> {
+    let purpose = match login {
+        Login::Reception { .. } => Purpose::EligibilityCheck,
+        _ => Purpose::History,
+    };
+    party.login(login, purpose).ok()?.session
 }
 
 /// A login with another card.
@@ -308,22 +326,30 @@ fn changed(mut login: Login, change: impl FnOnce(&mut Shown)) -> Login {
     login
 }
 
+/// A reception with another member of staff.
+fn of_staff(mut login: Login, change: impl FnOnce(&mut Shown)) -> Login {
+    if let Login::Reception { operator, .. } = &mut login {
+        change(operator);
+    }
+    login
+}
+
 /// What stands between a right terminal and the relay.
 struct Desk<'v> {
-    portal: &'v mut Handle,
+    party: &'v mut Handle,
     lie: Option<&'static Lie>,
     session: &'v mut Option<String>,
 }
 
 impl Relay for Desk<'_> {
     fn challenge(&mut self) -> Option<String> {
-        Relay::challenge(self.portal)
+        Relay::challenge(self.party)
     }
 
     fn log_in(&mut self, login: Login) -> bool {
         let given = match self.lie {
-            Some(Lie::Login(lie)) => lie(self.portal, login, self.session.as_deref()),
-            _ => ask(self.portal, login),
+            Some(Lie::Login(lie)) => lie(self.party, login, self.session.as_deref()),
+            _ => ask(self.party, login),
         };
         *self.session = given.map(|given| given.id);
         self.session.is_some()
@@ -379,21 +405,27 @@ struct Faker {
     authority: Certificate,
     before: Option<Outcome>,
     portal: Handle,
+    hospital: Handle,
     /// What the relay gave last.
     session: Option<String>,
 }
 
 impl Product for Faker {
-    fn visit(&mut self, device: &Arc<Device>, task: Task, entries: &[String]) -> Result<End, Broken> {
-        let (lie, inner) = (self.lie, Near(device));
+    fn visit(&mut self, readers: &Readers, task: Task, entries: &[String]) -> Result<End, Broken> {
+        let (lie, inner) = (self.lie, Near(&readers.card));
         let mut liar = Liar { inner, lie, task, entries, lost: false, pin: Vec::new() };
         let authority = (!matches!(lie, Some(Lie::Trusting))).then_some(&self.authority);
         let mut entered = entries.iter().cloned();
         let outcome = match task {
             Task::Read => Terminal::new(&mut liar, authority, UnixTime(EPOCH), &mut entered).visit(task),
             Task::Login => {
-                let mut desk = Desk { portal: &mut self.portal, lie, session: &mut self.session };
+                let mut desk = Desk { party: &mut self.portal, lie, session: &mut self.session };
                 client::log_in(&mut liar, authority, UnixTime(EPOCH), &mut entered, &mut desk)
+            }
+            Task::Reception => {
+                let mut desk = Desk { party: &mut self.hospital, lie, session: &mut self.session };
+                let both: (&mut dyn Contacts, &mut dyn Contacts) = (&mut liar, &mut Near(&readers.token));
+                client::receive(both, authority, UnixTime(EPOCH), &mut entered, &mut desk)
             }
         };
         let end = Ended { task, entries, outcome: &outcome, before: self.before.as_ref() };
@@ -442,15 +474,18 @@ fn play(around: &Around, lie: Option<&'static Lie>) -> Result<Transcript, Failur
         Some((cards, authority))
     });
     let (cards, authority) = made.clone().ok_or_else(lost)?;
-    let options = Options { clock: Clock::fixed(UnixTime(EPOCH)), seed: Some(1), ..Options::default() };
-    let portal = Party::start(&around.world, PORTAL, options);
-    let portal = portal.map_err(|error| Failure::new(Exit::Harness, "mock.stopped", [error.to_string()]))?;
-    let booth = Booth::within(cards, Faker { lie, authority, before: None, portal, session: None });
+    let start = |party| {
+        let options = Options { clock: Clock::fixed(UnixTime(EPOCH)), seed: Some(1), ..Options::default() };
+        Party::start(&around.world, party, options)
+            .map_err(|error| Failure::new(Exit::Harness, "mock.stopped", [error.to_string()]))
+    };
+    let (portal, hospital) = (start(PORTAL)?, start(HOSPITAL)?);
+    let booth = Booth::within(cards, Faker { lie, authority, before: None, portal, hospital, session: None });
     let profile = chukei_spec::Index::profile(PROFILE).ok_or_else(lost)?;
     let claims: Vec<String> = features(profile).iter().map(|claim| format!("{claim:?}")).collect();
     let text = format!(
         "profile = {PROFILE:?}\nclaims = [{}]\n[product]\nvendor = \"Chukei\"\nname = \"TEST terminal\"\nversion = {:?}\n\
-         [terminal]\nclient = \"chukei terminal\"\nreader = \"TEST\"\n[world]\ndir = \"TEST\"\nparty = \"{PORTAL}\"\n",
+         [terminal]\nclient = \"chukei terminal\"\nreader = \"TEST\"\noperator = \"TEST\"\n[world]\ndir = \"TEST\"\nparty = \"{PORTAL}\"\n",
         claims.join(", "),
         env!("CARGO_PKG_VERSION"),
     );
