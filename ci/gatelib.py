@@ -76,11 +76,11 @@ def messages(*arguments):
     return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")] if run.returncode == 0 else []
 
 
-def metadata():
+def metadata(manifest="Cargo.toml"):
     """The whole dependency graph with every feature on, as `cargo metadata` tells it."""
     import json
 
-    command = ["cargo", "metadata", "--format-version", "1", "--all-features", "--locked", "--offline"]
+    command = ["cargo", "metadata", "--format-version", "1", "--all-features", "--locked", "--offline", "--manifest-path", manifest]
     run = subprocess.run(command, stdout=subprocess.PIPE)
     if run.returncode != 0:
         sys.exit("cargo metadata failed; ci/setup fetches what it needs")

@@ -207,7 +207,7 @@ pub(crate) fn data_of(command: &[u8]) -> &[u8] {
 }
 
 /// Octets of hexadecimal digits; `**` is zero.
-fn octets(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn octets(text: &str) -> Option<Vec<u8>> {
     let pair = |pair: &[u8]| match pair {
         b"**" => Some(0),
         _ => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),

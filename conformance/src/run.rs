@@ -111,7 +111,7 @@ pub enum Stage {
     /// The terminal that a card is in.
     Terminal(Box<Terminal>),
     /// The person who uses a terminal.
-    Visitor(Visitor),
+    Visitor(Box<Visitor>),
 }
 
 impl Stage {

@@ -3,10 +3,13 @@
 use chukei_evidence::{Exchange, Pin, What as Event};
 use serde_json::Value;
 
-use crate::card::{Act, What, acts};
+use crate::{
+    card::{Act, JPKI, What, acts},
+    read::Message,
+};
 
 /// One visit.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Visit {
     /// The event with which it began.
     pub(crate) seq: u32,
@@ -26,6 +29,47 @@ pub(crate) struct Visit {
     /// What was shown last.
     pub(crate) shown: String,
     pub(crate) shows_pin: bool,
+    /// What the terminal asked of the relay, in order.
+    pub(crate) asked: Vec<Asked>,
+}
+
+/// A message of the terminal to the relay.
+pub(crate) struct Asked {
+    pub(crate) seq: u32,
+    pub(crate) message: Message,
+    /// The event of the answer, and the answer.
+    pub(crate) answer: Option<(u32, Message)>,
+    /// Whether the relay answers otherwise than it usually does.
+    pub(crate) is_refused: bool,
+}
+
+impl Asked {
+    /// Every message of an exchange to the relay.
+    pub(crate) fn of(exchange: &Exchange<'_>) -> Vec<Self> {
+        let asked = exchange.calls().filter_map(|call| {
+            let reply = exchange.reply(call.exchange);
+            Some(Self {
+                seq: call.seq,
+                message: Message::of(call.body)?,
+                answer: reply.and_then(|reply| Some((reply.seq, Message::of(reply.body)?))),
+                is_refused: reply.is_some_and(|reply| reply.deviates),
+            })
+        });
+        asked.collect()
+    }
+
+    /// Whether it is a login that the relay has granted.
+    pub(crate) fn is_granted(&self) -> bool {
+        self.answer
+            .as_ref()
+            .is_some_and(|(_, answer)| answer.kind() == "LoginAnswer" && answer.status() == Some("OK"))
+    }
+
+    /// The session that the relay gave.
+    pub(crate) fn session(&self) -> Option<&str> {
+        let (_, answer) = self.answer.as_ref().filter(|_| self.is_granted())?;
+        answer.content()?.attribute("session")
+    }
 }
 
 impl Visit {
@@ -37,8 +81,14 @@ impl Visit {
     /// Whether nothing was wrong with the card, and no wrong PIN was entered.
     pub(crate) fn is_sound(&self) -> bool {
         self.card == chukei_harness::visitor::SOUND
+            && !self.asked.iter().any(|asked| asked.is_refused)
             && self.faults.is_empty()
             && !self.entries.contains(&Pin::Wrong)
+    }
+
+    /// Logins that the terminal asked for.
+    pub(crate) fn logins(&self) -> impl Iterator<Item = &Asked> {
+        self.asked.iter().filter(|asked| asked.message.kind() == "LoginRequest")
     }
 
     /// VERIFY with a PIN.
@@ -69,7 +119,7 @@ impl Visit {
 
 /// Every visit of an exchange that was ended, in order.
 pub(crate) fn visits(exchange: &Exchange<'_>) -> Vec<Visit> {
-    let mut acts = acts(exchange);
+    let (mut acts, mut asked) = (acts(exchange), Asked::of(exchange));
     let mut visits = Vec::new();
     let mut open: Option<Visit> = None;
     let (mut card, mut faults) = (String::new(), Vec::new());
@@ -92,7 +142,9 @@ pub(crate) fn visits(exchange: &Exchange<'_>) -> Vec<Visit> {
             (Event::Ended { exit, shown, shows_pin }, _) => {
                 let Some(visit) = open.take() else { continue };
                 let of_visit = |act: &mut Act| (visit.seq..event.seq).contains(&act.seq);
+                let in_visit = |asked: &mut Asked| (visit.seq..event.seq).contains(&asked.seq);
                 visits.push(Visit {
+                    asked: asked.extract_if(.., in_visit).collect(),
                     acts: acts.extract_if(.., of_visit).collect(),
                     end: event.seq,
                     exit: *exit,
@@ -105,4 +157,33 @@ pub(crate) fn visits(exchange: &Exchange<'_>) -> Vec<Visit> {
         }
     }
     visits
+}
+
+/// A file of DER, from what was read of it by commands that the card carried out; none unless it was read to its end.
+pub(crate) fn contents(acts: &[Act], file: u16) -> Option<Vec<u8>> {
+    let mut reads: Vec<(usize, &[u8])> = acts
+        .iter()
+        .filter(|act| act.application == JPKI && act.is_done())
+        .filter_map(|act| match act.what {
+            What::Read(offset) if offset < 0x8000 && act.file == Some(file) => {
+                Some((usize::from(offset), act.data.as_slice()))
+            }
+            What::Read(short) if short >> 8 == 0x80 | file => {
+                Some((usize::from(short & 0xff), act.data.as_slice()))
+            }
+            _ => None,
+        })
+        .collect();
+    reads.sort_by_key(|(offset, _)| *offset);
+    let mut octets: Vec<u8> = Vec::new();
+    for (offset, data) in reads {
+        // What was read twice stands there once.
+        let known = octets.len().checked_sub(offset)?;
+        octets.extend(data.get(known..).unwrap_or_default());
+    }
+    let length = match *octets.as_slice() {
+        [0x30, 0x82, high, low, ..] => usize::from(u16::from_be_bytes([high, low])) + 4,
+        _ => return None,
+    };
+    (octets.len() >= length).then(|| octets.drain(..length).collect())
 }

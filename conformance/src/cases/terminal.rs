@@ -11,12 +11,16 @@ const READ: Visit = Visit::to(Task::Read);
 /// To log in with a sound card and the right PIN.
 const LOGIN: Visit = Visit::to(Task::Login).entering(&[Right]);
 
+/// To receive a person with a sound card, for a member of staff who enters the right PIN of the token.
+const RECEPTION: Visit = Visit::to(Task::Reception).entering(&[Right]);
+
 /// Feature, id, sentences, and what is visited before the sound card.
 type Row = (&'static str, &'static str, &'static [&'static Sentence], &'static [Visit]);
 
 const CUT: &[&Sentence] = &[req!("terminal.visit.ends"), req!("terminal.visit.next")];
 const WHOLE: &[&Sentence] = &[req!("terminal.read.whole")];
 const LOST: &[&Sentence] = &[req!("terminal.select.again")];
+const STAFF: &[&Sentence] = &[req!("terminal.reception.staff-first"), req!("terminal.reception.operator")];
 const TRUE: &[&Sentence] = &[req!("terminal.visit.true")];
 
 const ROWS: &[Row] = &[
@@ -92,6 +96,17 @@ const ROWS: &[Row] = &[
     ("login", "login/once", TRUE, &[LOGIN.when(&["sign once status 6581"])]),
     ("result", "login/tries", &[req!("terminal.pin.tries")], &[LOGIN.entering(&[Wrong])]),
     ("result", "login/result", &[req!("terminal.result.form")], &[LOGIN.with("blocked")]),
+    ("portal", "relay/granted", &[req!("terminal.relay.told"), req!("terminal.relay.certificate")], &[]),
+    ("portal", "relay/signed", &[req!("terminal.relay.signature")], &[LOGIN.entering(&[Wrong])]),
+    (
+        "portal",
+        "relay/refused",
+        &[req!("terminal.relay.once"), req!("terminal.relay.told")],
+        &[LOGIN.refused("NotMember")],
+    ),
+    ("portal", "relay/session", &[req!("terminal.relay.session")], &[LOGIN, LOGIN.entering(&[Wrong])]),
+    ("reception", "reception/sound", STAFF, &[]),
+    ("reception", "reception/wrong-pin", STAFF, &[RECEPTION.entering(&[Wrong])]),
     (
         "checks-signature",
         "login/signature",
@@ -102,7 +117,11 @@ const ROWS: &[Row] = &[
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
     for (feature, id, sentences, visits) in ROWS.iter().copied() {
-        let last = if id.starts_with("read/") { READ } else { LOGIN };
+        let last = match id.split_once('/') {
+            Some(("read", _)) => READ,
+            Some(("reception", _)) => RECEPTION,
+            _ => LOGIN,
+        };
         let all = visits.iter().copied().chain([last]).collect();
         cases.push(Case::visits(id, sentences, all).of_feature(feature));
     }

@@ -12,6 +12,7 @@ mod mapping;
 mod negative;
 mod requester;
 mod terminal;
+mod terminal_login;
 
 use chukei_evidence::{Cases, Exchange, Judge, Phrase, Verdict};
 use chukei_spec::Sentence;
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Vec<Judge> {
         login::JUDGES,
         terminal::JUDGES,
         ledger::JUDGES,
+        terminal_login::JUDGES,
     ];
     tables.into_iter().flatten().copied().collect()
 }

@@ -7,7 +7,7 @@ use chukei_spec::{Sentence, req};
 use super::{Rule, declared, each};
 use crate::{
     card::{AUTHENTICATION_CERTIFICATE, AUTHENTICATION_KEY, AUTHENTICATION_PIN, Act, JPKI, What},
-    visit::{Visit, visits},
+    visit::{Visit, contents, visits},
 };
 
 pub(super) const JUDGES: &[Judge] = &[
@@ -31,7 +31,7 @@ pub(super) const JUDGES: &[Judge] = &[
 ];
 
 /// A judge that looks at every case of a terminal: one that shows something is enough, and none may violate.
-const fn any(sentence: &'static Sentence, rule: Rule) -> Judge {
+pub(super) const fn any(sentence: &'static Sentence, rule: Rule) -> Judge {
     Judge { id: sentence.id, sentence, cases: Cases::Any("terminal/"), rule }
 }
 
@@ -39,7 +39,7 @@ type Checked = Result<(), Verdict>;
 
 const NOTHING: &str = "missing.visit";
 
-fn exit(visit: &Visit) -> Phrase {
+pub(super) fn exit(visit: &Visit) -> Phrase {
     visit.exit.map_or_else(|| Phrase::plain("observed.not-ended"), |exit| format!("exit {exit}").into())
 }
 
@@ -80,32 +80,6 @@ fn next(exchange: &Exchange<'_>) -> Verdict {
     each(after, NOTHING, |(_, then)| done(then))
 }
 
-/// What is read of a file by commands that the card carried out: its octets by offset.
-fn is_read_whole(acts: &[Act], file: u16) -> bool {
-    let mut reads: Vec<(usize, &[u8])> = acts
-        .iter()
-        .filter(|act| act.application == JPKI && act.is_done())
-        .filter_map(|act| match act.what {
-            What::Read(offset) if offset < 0x8000 && act.file == Some(file) => {
-                Some((usize::from(offset), act.data.as_slice()))
-            }
-            What::Read(short) if short >> 8 == 0x80 | file => {
-                Some((usize::from(short & 0xff), act.data.as_slice()))
-            }
-            _ => None,
-        })
-        .collect();
-    reads.sort_by_key(|(offset, _)| *offset);
-    let length = reads.iter().find_map(|(offset, data)| match (offset, *data) {
-        (0, &[0x30, 0x82, high, low, ..]) => Some(usize::from(u16::from_be_bytes([high, low])) + 4),
-        _ => None,
-    });
-    let end = reads.iter().try_fold(0, |end, (offset, data)| {
-        (*offset <= end).then(|| end.max(offset.saturating_add(data.len())))
-    });
-    length.zip(end).is_some_and(|(length, end)| end >= length)
-}
-
 fn has_signed(acts: &[Act]) -> bool {
     acts.iter().any(|act| {
         let is_sign = act.what == What::Sign && act.file == Some(AUTHENTICATION_KEY);
@@ -116,7 +90,9 @@ fn has_signed(acts: &[Act]) -> bool {
 /// The card has carried out the task, without a reset in between.
 fn carried_out(visit: &Visit) -> Checked {
     let holds = match visit.task.as_str() {
-        "read" => visit.sessions().any(|acts| is_read_whole(acts, AUTHENTICATION_CERTIFICATE)),
+        "read" | "reception" => {
+            visit.sessions().any(|acts| contents(acts, AUTHENTICATION_CERTIFICATE).is_some())
+        }
         _ => visit.sessions().any(has_signed),
     };
     if holds {
@@ -155,7 +131,8 @@ fn same(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn no_pin(exchange: &Exchange<'_>) -> Verdict {
-    let reading = visits(exchange).into_iter().filter(|visit| visit.task == "read" && !visit.acts.is_empty());
+    let reading =
+        visits(exchange).into_iter().filter(|visit| visit.task != "login" && !visit.acts.is_empty());
     each(reading, NOTHING, |visit| {
         let verify = visit.acts.iter().find(|act| matches!(act.what, What::Enter(_) | What::Tries));
         verify.map_or(Ok(()), |act| Err(sent("terminal.pin-not-needed", act)))

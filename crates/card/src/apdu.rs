@@ -94,6 +94,11 @@ impl Instruction {
         Self::ALL.into_iter().find(|entry| entry.3 == name).map(|(instruction, ..)| instruction)
     }
 
+    /// Every name.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(|entry| entry.3)
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {

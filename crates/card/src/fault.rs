@@ -84,13 +84,16 @@ pub enum Mishap {
 pub struct NoFault {
     /// Column in characters of the word at fault, from 1.
     pub column: usize,
-    /// What was expected there.
-    pub expected: &'static str,
+    /// What was expected there: a key of the command's messages, such as `script.number`, which has it in the reader's language.
+    pub code: &'static str,
+    /// Arguments of the message: the words that may stand there.
+    pub with: Vec<String>,
 }
 
 impl fmt::Display for NoFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: expected {}", self.column, self.expected)
+        write!(f, "{}: {}", self.column, self.code)?;
+        if self.with.is_empty() { Ok(()) } else { write!(f, " ({})", self.with.join("; ")) }
     }
 }
 
@@ -135,7 +138,10 @@ impl FromStr for Fault {
             "extended" => Place::Extended,
             name => match Instruction::named(name) {
                 Some(instruction) => Place::Command(instruction),
-                None => return Err(words.expected("any, power, extended or the name of a command")),
+                None => {
+                    let commands = Instruction::names().collect::<Vec<_>>().join(", ");
+                    return Err(words.one_of(format!("any, power, extended, {commands}")));
+                }
             },
         };
         let (mut after, mut once) = (0, false);
@@ -145,9 +151,7 @@ impl FromStr for Fault {
                 "once" => once = true,
                 "status" => {
                     let status = u16::from_str_radix(words.next(), 16).ok().filter(|word| *word >= 0x6100);
-                    break Mishap::Status(Status(
-                        status.ok_or_else(|| words.expected("a status word such as 6F00"))?,
-                    ));
+                    break Mishap::Status(Status(status.ok_or_else(|| words.expected("script.status"))?));
                 }
                 "slow" => break Mishap::Slow(Duration::from_millis(words.number()?.into())),
                 "mute" => break Mishap::Mute,
@@ -160,17 +164,17 @@ impl FromStr for Fault {
                 "flip" => break Mishap::Flip(usize::try_from(words.number()?).unwrap_or_default()),
                 "dead" => break Mishap::Dead,
                 _ => {
-                    let known = "after, once, status, slow, mute, empty, short, half, remove, swap, reset, flip or dead";
-                    return Err(words.expected(known));
+                    let known = "after, once, status, slow, mute, empty, short, half, remove, swap, reset, flip, dead";
+                    return Err(words.one_of(known.to_owned()));
                 }
             }
         };
         if (what == Mishap::Dead) != (at == Place::Power) {
-            return Err(words.expected("dead together with power, and only there"));
+            return Err(words.expected("script.dead"));
         }
         match words.next() {
             "" => Ok(Self { at, after, once, what }),
-            _ => Err(words.expected("the end of the line")),
+            _ => Err(words.expected("script.end")),
         }
     }
 }
@@ -198,12 +202,16 @@ impl<'a> Words<'a> {
 
     fn number(&mut self) -> Result<u32, NoFault> {
         let word = self.next();
-        word.parse().map_err(|_| self.expected("a number"))
+        word.parse().map_err(|_| self.expected("script.number"))
     }
 
-    fn expected(&self, expected: &'static str) -> NoFault {
+    fn expected(&self, code: &'static str) -> NoFault {
         let before = self.line.get(..self.last).unwrap_or(self.line);
-        NoFault { column: before.chars().count() + 1, expected }
+        NoFault { column: before.chars().count() + 1, code, with: Vec::new() }
+    }
+
+    fn one_of(&self, words: String) -> NoFault {
+        NoFault { with: vec![words], ..self.expected("script.one-of") }
     }
 }
 
@@ -226,19 +234,20 @@ mod tests {
         ] {
             assert_eq!(line.parse::<Fault>(), expected, "{line}");
         }
-        for (line, column) in [
-            ("", 1),
-            ("sing mute", 1),
-            ("sign", 5),
-            ("sign mite", 6),
-            ("sign after x mute", 12),
-            ("sign status 1234", 13),
-            ("sign status 6f000", 13),
-            ("sign mute mute", 11),
-            ("sign dead", 6),
-            ("power mute", 7),
+        for (line, column, code) in [
+            ("", 1, "script.one-of"),
+            ("sing mute", 1, "script.one-of"),
+            ("sign", 5, "script.one-of"),
+            ("sign mite", 6, "script.one-of"),
+            ("sign after x mute", 12, "script.number"),
+            ("sign status 1234", 13, "script.status"),
+            ("sign status 6f000", 13, "script.status"),
+            ("sign mute mute", 11, "script.end"),
+            ("sign dead", 6, "script.dead"),
+            ("power mute", 7, "script.dead"),
         ] {
-            assert_eq!(line.parse::<Fault>().map_err(|error| error.column), Err(column), "{line}");
+            let told = line.parse::<Fault>().map_err(|error| (error.column, error.code));
+            assert_eq!(told, Err((column, code)), "{line}");
         }
     }
 }

@@ -98,12 +98,17 @@ pub(crate) struct Terminal {
     pub(crate) reader: String,
     #[arg(long, value_name = "FILE")]
     pub(crate) authority: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", required_if_eq("task", "reception"))]
+    pub(crate) world: Option<PathBuf>,
+    #[arg(long, value_name = "NAME", required_if_eq("task", "reception"))]
+    pub(crate) operator: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Task {
     Read,
     Login,
+    Reception,
 }
 
 #[derive(Args)]
@@ -155,6 +160,10 @@ pub(crate) struct RunCard {
     pub(crate) pins: Option<PathBuf>,
     #[arg(long, value_name = "COMMAND", requires = "reader", conflicts_with_all = ["image", "pins"])]
     pub(crate) client: Option<String>,
+    #[arg(long, value_name = "DIR", requires = "client")]
+    pub(crate) world: Option<PathBuf>,
+    #[arg(long, value_name = "NAME", requires = "client")]
+    pub(crate) operator: Option<String>,
     #[arg(long, value_name = "FEATURE", requires = "profile")]
     pub(crate) claim: Vec<String>,
 }

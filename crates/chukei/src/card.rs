@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chukei_card::{Card, Image, LifeCycle, Slot};
+use chukei_evidence::{Lang, Phrase};
 use chukei_reader::{ATTRIBUTES, Address, Deviation, Device, Holder, Issued, OpenSsl, Order, Trace, control};
 use chukei_world::{World, cards};
 use clap::{Args, ValueEnum};
 
-use crate::say::{Exit, Failure, Say};
+use crate::say::{Exit, Failure, Say, catalogue};
 
 #[derive(Args)]
 pub(crate) struct CardArgs {
@@ -113,7 +114,7 @@ pub(crate) fn mock(asked: &MockCard, say: &Say) -> Result<Exit, Failure> {
     let to_stop = Arc::clone(&device);
     let _ = ctrlc::set_handler(move || to_stop.stop());
     if let Some(path) = &asked.socket {
-        control::listen(&device, path).map_err(|error| Failure::write(path, &error))?;
+        control::listen(&device, path, teller(say.lang)).map_err(|error| Failure::write(path, &error))?;
     }
     say.note(say.text("card.serving", [asked.reader.to_string()]));
     let result = std::thread::scope(|scope| {
@@ -128,7 +129,7 @@ pub(crate) fn mock(asked: &MockCard, say: &Say) -> Result<Exit, Failure> {
     if let Some(path) = &asked.socket {
         let _ = fs::remove_file(path);
     }
-    result.map_err(|why| Failure::new(Exit::Setup, "card.script-stopped", [why]))?;
+    result.map_err(|why| Failure::new(Exit::Setup, "card.script-stopped", [teller(say.lang)(&why)]))?;
     Ok(Exit::Conformant)
 }
 
@@ -245,10 +246,31 @@ pub(crate) fn load(path: &Path) -> Result<Card, Failure> {
     })
 }
 
+/// Says why a verb is not done, with the place of a mistake before it.
+fn teller(lang: Lang) -> control::Tell {
+    Arc::new(move |why| {
+        let text = |key: &str, with: Vec<String>| catalogue().say(&Phrase::key(key, with), lang);
+        match why {
+            control::NotDone::Line(error) => {
+                format!("{}:{}: {}", error.line, error.column, text(error.code, error.with.clone()))
+            }
+            control::NotDone::Load(path, control::LoadError::Image(error)) => {
+                let (line, column) = (error.line, error.column);
+                format!("{}:{line}:{column}: {}", path.display(), text(error.code, error.with.clone()))
+            }
+            control::NotDone::Load(path, control::LoadError::Key(error)) => {
+                text("card.unusable-key", vec![path.display().to_string(), error.key.clone()])
+            }
+            control::NotDone::Now(code, with) => text(code, with.clone()),
+            other => other.to_string(),
+        }
+    })
+}
+
 fn read_script(path: &Path) -> Result<Vec<control::Verb>, Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     control::script(&text).map_err(|error| {
-        Failure::new(Exit::Usage, "card.expected", [error.expected])
+        Failure::new(Exit::Usage, error.code, error.with)
             .at(path, error.line, error.column)
             .fix("card.script-fix", [""; 0])
     })
@@ -281,4 +303,54 @@ fn write(folder: &Path, issued: &Issued) -> Result<(), Failure> {
         write(&format!("{}-crl.pem", made.name), &made.revocation_list)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_mistake_in_a_script_is_told_in_both_languages() {
+        for (text, en, ja) in [
+            (
+                "insert\nfault sign onze mute",
+                "2:12: expected one of: after, once",
+                "2:12: ここに書けるもの: after",
+            ),
+            (
+                "fault sing mute",
+                "1:7: expected one of: any, power, extended, select,",
+                "1:7: ここに書けるもの: any",
+            ),
+            ("fault sign status 1234", "1:19: expected a status word", "1:19: ここには 6100"),
+            ("fault sign after x mute", "1:18: expected a number", "1:18: ここには数を書く"),
+            ("fault power mute", "1:13: expected dead", "1:13: dead は power"),
+            ("eject now", "1:7: expected the end", "1:7: ここで行が終わる"),
+            ("injekt", "1:1: expected one of: insert,", "1:1: ここに書けるもの: insert"),
+            ("pause long", "1:7: expected a number of milli", "1:7: ここにはミリ秒"),
+            ("advance dead", "1:9: expected one of: personalised", "1:9: ここに書けるもの: personalised"),
+            ("save", "1:5: expected a file", "1:5: ここにはファイル"),
+        ] {
+            for (lang, told) in [(Lang::En, en), (Lang::Ja, ja)] {
+                let why = control::NotDone::Line(control::script(text).unwrap_err());
+                let said = teller(lang)(&why);
+                assert!(said.starts_with(told), "{text}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_now_is_told_in_both_languages() {
+        let device = Device::new(Slot::default());
+        for (text, en, ja) in [
+            ("insert", "there is no card", "カードがない"),
+            ("advance activated", "the card cannot become activated", "カードは activated になれない"),
+        ] {
+            let verb = control::script(text).unwrap().remove(0);
+            let why = control::obey(&device, &verb).unwrap_err();
+            assert_eq!((teller(Lang::En)(&why), teller(Lang::Ja)(&why)), (en.to_owned(), ja.to_owned()));
+        }
+    }
 }

@@ -1,17 +1,27 @@
 //! `chukei terminal`: a small terminal, right by chapter 61. It shows what the suite asks of one, and the suite is tested with it.
 
-use std::io::BufRead as _;
+use std::{io::BufRead as _, path::PathBuf};
 
 use chukei_crypto::{Certificate, Purpose, Revocation, SignatureAlgorithm, TrustAnchors, UnixTime, sha256};
 use chukei_harness::{CardPlace, Clock, Contacts, Task};
+use chukei_profile::{
+    Purpose as Use,
+    login::{By, Challenged, Login, Patient, Shown},
+};
+use chukei_world::{Handle, Options, Party, World, folder::entity};
 
 use crate::{
-    args, contacts,
+    args, contacts, login,
     say::{Exit, Failure, Say},
+    token,
 };
 
 const JPKI: &[u8] = b"\xd3\x92\xf0\x00\x26\x01\x00\x00\x00\x01";
 const CERTIFICATE: u16 = 0x000a;
+/// The party whose terminal it is where people log in.
+pub(crate) const PORTAL: &str = "portal";
+/// The same where patients are received.
+pub(crate) const HOSPITAL: &str = "hospital";
 const KEY: u16 = 0x0017;
 const PIN: u16 = 0x0018;
 /// Digits of the id in a certificate.
@@ -68,14 +78,105 @@ pub(crate) fn run(asked: &args::Terminal, say: &Say) -> Result<Exit, Failure> {
     let mut contacts = contacts::open(&place)?;
     let mut typed = std::io::stdin().lock().lines().map_while(Result::ok);
     let now = UnixTime(Clock::Machine.now());
-    let mut terminal = Terminal::new(contacts.as_mut(), authority.as_ref(), now, &mut typed);
-    let task = match asked.task {
-        args::Task::Read => Task::Read,
-        args::Task::Login => Task::Login,
+    let (contacts, authority) = (contacts.as_mut(), authority.as_ref());
+    let start = |folder: &PathBuf, party| {
+        let world = World::open(folder)?;
+        Party::start(&world, party, Options::default())
     };
-    let outcome = terminal.visit(task);
+    let outcome = match (asked.task, &asked.world) {
+        (args::Task::Login, Some(folder)) => {
+            let mut portal = start(folder, PORTAL).map_err(|error| login::broken(folder, &error))?;
+            log_in(contacts, authority, now, &mut typed, &mut portal)
+        }
+        (args::Task::Reception, Some(folder)) => {
+            let mut hospital = start(folder, HOSPITAL).map_err(|error| login::broken(folder, &error))?;
+            let place = CardPlace { reader: asked.operator.clone(), ..CardPlace::default() };
+            let mut token = contacts::open(&place)?;
+            receive((contacts, token.as_mut()), authority, now, &mut typed, &mut hospital)
+        }
+        (args::Task::Reception, None) => Outcome::Failed("no relay"),
+        (args::Task::Login, None) => Terminal::new(contacts, authority, now, &mut typed).visit(Task::Login),
+        (args::Task::Read, _) => Terminal::new(contacts, authority, now, &mut typed).visit(Task::Read),
+    };
     say.result(outcome.to_json());
     Ok(outcome.exit())
+}
+
+/// The relay at which a terminal logs people in.
+pub(crate) trait Relay {
+    /// A challenge, if it gives one.
+    fn challenge(&mut self) -> Option<String>;
+
+    /// Whether it grants a login.
+    fn log_in(&mut self, login: Login) -> bool;
+}
+
+/// A portal reaches its relay.
+impl Relay for Handle {
+    fn challenge(&mut self) -> Option<String> {
+        Self::challenge(self).ok().map(|challenge| challenge.value)
+    }
+
+    fn log_in(&mut self, login: Login) -> bool {
+        let purpose = match login {
+            Login::Reception { .. } => Use::EligibilityCheck,
+            _ => Use::History,
+        };
+        self.login(login, purpose).is_ok_and(|answer| answer.session.is_some())
+    }
+}
+
+/// Logs the person in at the relay: the card answers its challenge, once. A refusal is final.
+pub(crate) fn log_in(
+    contacts: &mut dyn Contacts,
+    authority: Option<&Certificate>,
+    now: UnixTime,
+    entries: &mut dyn Iterator<Item = String>,
+    relay: &mut dyn Relay,
+) -> Outcome {
+    let Some(challenge) = relay.challenge() else { return Outcome::Failed("the relay gives no challenge") };
+    let (by, purpose) = (By::Response, Use::History);
+    let (to, sender) = (entity("relay"), entity(PORTAL));
+    let digest = |certificate: &[u8]| {
+        let subject = sha256(certificate);
+        Challenged { by, relay: &to, sender: &sender, purpose, challenge: &challenge, subject }.digest()
+    };
+    let mut terminal = Terminal { digest: Some(&digest), ..Terminal::new(contacts, authority, now, entries) };
+    let outcome = terminal.visit(Task::Login);
+    let (shown, signature) = (terminal.shown.take(), terminal.signature.take());
+    let (Outcome::Done(_), Some(shown)) = (&outcome, shown) else { return outcome };
+    let card = Shown { certificate: shown.der().to_vec(), signature };
+    match relay.log_in(Login::Response { challenge: challenge.clone(), card }) {
+        true => outcome,
+        false => Outcome::Refused("the relay refuses the login"),
+    }
+}
+
+/// Receives a patient: the card is read without a PIN, and leaves the terminal when the token of a member of staff has signed.
+pub(crate) fn receive(
+    (contacts, token): (&mut dyn Contacts, &mut dyn Contacts),
+    authority: Option<&Certificate>,
+    now: UnixTime,
+    entries: &mut dyn Iterator<Item = String>,
+    relay: &mut dyn Relay,
+) -> Outcome {
+    let Some(challenge) = relay.challenge() else { return Outcome::Failed("the relay gives no challenge") };
+    let mut terminal = Terminal::new(contacts, authority, now, entries);
+    let outcome = terminal.visit(Task::Read);
+    let (Outcome::Done(_), Some(shown)) = (&outcome, terminal.shown.take()) else { return outcome };
+    let patient = Patient::Card(Shown { certificate: shown.der().to_vec(), signature: None });
+    let (by, purpose, subject) = (By::Operator, Use::EligibilityCheck, patient.subject());
+    let (to, sender) = (entity("relay"), entity(HOSPITAL));
+    let signed = Challenged { by, relay: &to, sender: &sender, purpose, challenge: &challenge, subject };
+    let Some(pin) = entries.next() else { return Outcome::Failed("no PIN was entered") };
+    let operator = match token::sign(token, pin.trim(), &signed.digest()) {
+        Ok((certificate, signature)) => Shown { certificate, signature: Some(signature) },
+        Err(why) => return Outcome::Failed(why),
+    };
+    match relay.log_in(Login::Reception { challenge, operator, patient }) {
+        true => outcome,
+        false => Outcome::Refused("the relay refuses the login"),
+    }
 }
 
 /// A terminal with a card in its reader.

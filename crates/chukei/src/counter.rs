@@ -90,6 +90,15 @@ impl Cards {
     }
 
     fn image(&self, name: &str, pin: &str) -> Option<Image> {
+        if name == TOKEN {
+            let mut image = chukei_card::named(TOKEN)?;
+            if !image.set_pin("pin", pin) {
+                return None;
+            }
+            let mut image = chukei_reader::issue(&self.order(image, TOKEN, None)).ok()?.image;
+            image.state = LifeCycle::Activated;
+            return Some(image);
+        }
         let has_none = name == NO_APPLICATION;
         let mut image = chukei_card::named(if has_none { "kokuho-only" } else { "kamogawa" })?;
         if !has_none && !image.set_pin("authentication", pin) {
@@ -137,6 +146,8 @@ impl CardKey for Loaded {
     }
 }
 
+/// The type of the token of a member of staff.
+const TOKEN: &str = "operator-token";
 /// The card of another person.
 const OTHER: &str = "other";
 
@@ -150,22 +161,32 @@ pub(crate) trait Product: Send {
     ///
     /// # Errors
     /// It cannot be started.
-    fn visit(&mut self, device: &Arc<Device>, task: Task, entries: &[String]) -> Result<End, Broken>;
+    fn visit(&mut self, readers: &Readers, task: Task, entries: &[String]) -> Result<End, Broken>;
+}
+
+/// The readers before a terminal.
+#[derive(Clone, Default)]
+pub(crate) struct Readers {
+    /// For the person's card.
+    pub(crate) card: Arc<Device>,
+    /// For the token of a member of staff.
+    pub(crate) token: Arc<Device>,
 }
 
 /// See the module.
 pub(crate) struct Booth<P> {
-    device: Arc<Device>,
+    readers: Readers,
     cards: Cards,
     product: P,
-    /// Carries the device to pcscd; none in this process.
+    /// Carry the devices to pcscd, by name of the reader; none in this process.
     served: Option<(String, JoinHandle<()>)>,
+    token_served: Option<(String, JoinHandle<()>)>,
 }
 
 impl<P: Product> Booth<P> {
     /// A booth in this process, for a product that takes the device as it is.
     pub(crate) fn within(cards: Cards, product: P) -> Self {
-        Self { device: Arc::default(), cards, product, served: None }
+        Self { readers: Readers::default(), cards, product, served: None, token_served: None }
     }
 }
 
@@ -173,7 +194,6 @@ impl Booth<Process> {
     /// A booth with a reader of pcscd. What the terminal writes to standard error is added to a file in `out`, and the
     /// authority's certificate is put there.
     pub(crate) fn open(place: &TerminalPlace, cards: Cards, out: &Path) -> Result<Self, Failure> {
-        let address = address(&place.reader)?;
         let out = std::path::absolute(out).map_err(|error| Failure::write(out, &error))?;
         let product = Process {
             client: place.client.clone(),
@@ -183,16 +203,19 @@ impl Booth<Process> {
         fs::write(&product.authority, cards.authority()?)
             .and_then(|()| fs::write(&product.log, ""))
             .map_err(|error| Failure::write(&out, &error))?;
-        let device = Arc::<Device>::default();
-        let carrier = Arc::clone(&device);
-        let served = thread::spawn(move || carrier.serve(&address));
-        let mut booth = Self { device, cards, product, served: Some((place.reader.clone(), served)) };
+        let readers = Readers::default();
+        let served = Some(serve(&readers.card, &place.reader)?);
+        let token_served = place.operator.as_ref().map(|name| serve(&readers.token, name)).transpose()?;
+        let mut booth = Self { readers, cards, product, served, token_served };
         let nothing: Tell = Arc::new(|_| ());
         let visit = Visit::to(Task::Read);
-        booth.insert(&visit, "0000", nothing).map_err(|_| {
-            Failure::new(Exit::Setup, "terminal.reader", [place.reader.as_str()])
-                .fix("terminal.reader-fix", [""; 0])
-        })?;
+        let unseen = |reader: &str| {
+            Failure::new(Exit::Setup, "terminal.reader", [reader]).fix("terminal.reader-fix", [""; 0])
+        };
+        booth.insert(&visit, "0000", Arc::clone(&nothing)).map_err(|_| unseen(&place.reader))?;
+        if let Some(name) = &place.operator {
+            booth.lay_token("000000", nothing).map_err(|_| unseen(name))?;
+        }
         booth.remove();
         Ok(booth)
     }
@@ -200,8 +223,9 @@ impl Booth<Process> {
 
 impl<P> Drop for Booth<P> {
     fn drop(&mut self) {
-        self.device.stop();
-        if let Some((_, served)) = self.served.take() {
+        self.readers.card.stop();
+        self.readers.token.stop();
+        for (_, served) in self.served.take().into_iter().chain(self.token_served.take()) {
             let _ = served.join(); // it has no way to fail
         }
     }
@@ -217,8 +241,8 @@ impl<P: Product> Counter for Booth<P> {
             .collect::<Result<_, chukei_card::NoFault>>()
             .map_err(|error| Broken::Suite(error.to_string()))?;
         let (powered, seen) = mpsc::channel();
-        self.device.watch(Watcher { tell, powered });
-        self.device.with(|slot| {
+        self.readers.card.watch(Watcher { tell, powered });
+        self.readers.card.with(|slot| {
             slot.clear();
             slot.put(card);
             slot.lay_ready(other);
@@ -230,12 +254,24 @@ impl<P: Product> Counter for Booth<P> {
         }
     }
 
+    fn lay_token(&mut self, pin: &str, tell: Tell) -> Result<(), Broken> {
+        let token = self.cards.card(TOKEN, pin).ok_or_else(|| Broken::Suite("no token".into()))?;
+        let (powered, seen) = mpsc::channel();
+        self.readers.token.watch(Watcher { tell, powered });
+        self.readers.token.with(|slot| {
+            slot.clear();
+            slot.put(token);
+        });
+        self.token_served.as_ref().map_or(Ok(()), |(reader, _)| wait(&seen, reader))
+    }
+
     fn run(&mut self, task: Task, entries: &[String]) -> Result<End, Broken> {
-        self.product.visit(&self.device, task, entries)
+        self.product.visit(&self.readers, task, entries)
     }
 
     fn remove(&mut self) {
-        self.device.with(chukei_card::Slot::eject);
+        self.readers.card.with(chukei_card::Slot::eject);
+        self.readers.token.with(chukei_card::Slot::eject);
     }
 }
 
@@ -311,7 +347,7 @@ pub(crate) struct Process {
 }
 
 impl Product for Process {
-    fn visit(&mut self, _: &Arc<Device>, task: Task, entries: &[String]) -> Result<End, Broken> {
+    fn visit(&mut self, _: &Readers, task: Task, entries: &[String]) -> Result<End, Broken> {
         let lacking = |error: std::io::Error| Broken::Lacking(format!("client: {error}"));
         let log = OpenOptions::new().append(true).open(&self.log).map_err(lacking)?;
         let mut child = Command::new("sh")
@@ -360,6 +396,12 @@ impl Product for Process {
         let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(End { exit, shown })
     }
+}
+
+/// Carries a device to a reader of this name.
+fn serve(device: &Arc<Device>, reader: &str) -> Result<(String, JoinHandle<()>), Failure> {
+    let (address, carrier) = (address(reader)?, Arc::clone(device));
+    Ok((reader.to_owned(), thread::spawn(move || carrier.serve(&address))))
 }
 
 /// Where cards for a reader are taken: the path or address itself, or what pcscd's configuration says of this name.
@@ -417,7 +459,7 @@ mod tests {
         let visit = |client: &str| {
             let mut process =
                 Process { client: client.into(), authority: authority.clone(), log: log.clone() };
-            process.visit(&Arc::default(), Task::Read, &["1".to_owned(), "2".to_owned()]).unwrap()
+            process.visit(&Readers::default(), Task::Read, &["1".to_owned(), "2".to_owned()]).unwrap()
         };
         let end = visit("f() { tr '\\n' ' '; echo \"$1\" >&2; echo \"$CHUKEI_AUTHORITY\"; exit 3; }; f");
         let shown = format!("1 2 {}\n", authority.display());

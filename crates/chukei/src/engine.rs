@@ -12,7 +12,7 @@ use std::{
 use crate::say::{Exit, Failure};
 use chukei_conformance::{self as conformance, Case, SelectError, Stage};
 use chukei_evidence::{Product, Recorder, Transcript};
-use chukei_harness::{Clock, Face, Limits, Setup, Sut, World};
+use chukei_harness::{Clock, Contacts, Counter, Face, Limits, Pins, Setup, Sut, Terminal, Visitor, World};
 
 /// What to run.
 pub(crate) struct Order<'o> {
@@ -69,24 +69,62 @@ pub(crate) fn play(
     act(Stage::Face(Box::new(face)), cases, order.seed, progress)
 }
 
-/// Plays the cases with a product that has no world, on the stage that is opened for it, and records what happens.
+/// Plays the cases with a card and records what happens, as [`play`] does with a party.
 ///
 /// # Errors
 /// A fault of the recording. A run that was stopped gives an incomplete transcript.
-pub(crate) fn play_alone(
+pub(crate) fn play_card(
     sut: &Sut,
-    open: impl FnOnce(Clock, Recorder) -> Stage,
+    (contacts, pins): (Box<dyn Contacts>, Pins),
     order: &Order<'_>,
     cases: &[&'static Case],
     sink: Option<Box<dyn Write + Send>>,
     progress: &dyn Fn(usize, usize),
 ) -> Result<Transcript, Failure> {
+    let (clock, recorder) = begin(sut, None, order, cases, sink)?;
+    let terminal = Terminal::new(contacts, pins, clock, order.seed, recorder);
+    act(Stage::Terminal(Box::new(terminal)), cases, order.seed, progress)
+}
+
+/// Plays the visits with a terminal and records what happens, as [`play`] does with a party. With a world, the suite is the
+/// terminal's relay too.
+///
+/// # Errors
+/// A fault of the recording. A run that was stopped gives an incomplete transcript.
+pub(crate) fn play_terminal(
+    sut: &Sut,
+    (counter, world): (Box<dyn Counter>, Option<Arc<World>>),
+    order: &Order<'_>,
+    cases: &[&'static Case],
+    sink: Option<Box<dyn Write + Send>>,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Transcript, Failure> {
+    let (clock, recorder) = begin(sut, world.as_deref(), order, cases, sink)?;
+    let visitor = match world {
+        Some(world) => {
+            let setup = |fault: Setup| Failure::setup(&fault, "sut.toml");
+            let target = sut.target(&world).map_err(setup)?;
+            let face = Face::open(world, target, clock, order.seed, order.limits, recorder).map_err(setup)?;
+            Visitor::beside(counter, face, order.seed)
+        }
+        None => Visitor::new(counter, clock, order.seed, recorder),
+    };
+    act(Stage::Visitor(Box::new(visitor)), cases, order.seed, progress)
+}
+
+/// Clock and recorder of a run with a product that needs no world.
+fn begin(
+    sut: &Sut,
+    world: Option<&World>,
+    order: &Order<'_>,
+    cases: &[&'static Case],
+    sink: Option<Box<dyn Write + Send>>,
+) -> Result<(Clock, Recorder), Failure> {
     let clock = order.epoch.map_or(Clock::Machine, Clock::virtual_from);
     let seed_and_epoch = (order.seed, clock.now());
-    let world = chukei_evidence::World::default();
+    let world = world.map(|world| world.public.clone()).unwrap_or_default();
     let header = conformance::header(sut.profile, &sut.claims, &sut.product, &world, seed_and_epoch, cases);
-    let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
-    act(open(clock, recorder), cases, order.seed, progress)
+    Ok((clock, Recorder::new(header, sink).map_err(|error| record(&error))?))
 }
 
 fn act(

@@ -182,7 +182,7 @@ fn refused(code: &str) -> Failure {
     Failure::new(Exit::Nonconformant, "login.refused", [code.to_owned()]).fix("login.refused-fix", [""; 0])
 }
 
-fn broken(folder: &Path, error: &chukei_world::WorldError) -> Failure {
+pub(crate) fn broken(folder: &Path, error: &chukei_world::WorldError) -> Failure {
     Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
         .fix("mock.world-fix", [folder.display().to_string()])
 }

@@ -4,17 +4,19 @@ use std::{
     fs::{self, File},
     io::BufWriter,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use chukei_conformance::Stage;
 use chukei_evidence::{
     Baseline, BundleKey, Date, Measured, Model, Secrets, Transcript, Trust, judge, pack, sha256_hex,
 };
-use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, Terminal, TerminalPlace, Visitor, World};
+use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, TerminalPlace, World};
 use chukei_report::Report;
 
 use crate::{
-    args, contacts,
+    args,
+    client::PORTAL,
+    contacts,
     counter::{Booth, Cards, Process},
     engine::{self, Order},
     say::{Exit, Failure, Say, catalogue},
@@ -55,7 +57,14 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     let card = &asked.card;
     let (name, place) = match (&card.client, &card.reader, &card.image) {
         (Some(client), Some(reader), _) => {
-            let place = format!("[terminal]\nclient = {}\nreader = {}", quoted(client), quoted(reader));
+            let operator = card.operator.as_deref();
+            let operator = operator.map(|operator| format!("\noperator = {}", quoted(operator)));
+            let place = format!(
+                "[terminal]\nclient = {}\nreader = {}{}",
+                quoted(client),
+                quoted(reader),
+                operator.unwrap_or_default()
+            );
             (client.clone(), place)
         }
         (_, Some(reader), _) => (format!("card in {reader}"), format!("[card]\nreader = {}", quoted(reader))),
@@ -68,12 +77,15 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     };
     let claims: Vec<String> = asked.card.claim.iter().map(|claim| quoted(claim)).collect();
     let pins = asked.card.pins.as_deref().map(|pins| format!("pins = {}\n", path(pins)));
+    let world = card.world.as_deref();
+    let world = world.map(|dir| format!("\n[world]\ndir = {}\nparty = \"{PORTAL}\"\n", path(dir)));
     let text = format!(
-        "{MADE}profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"–\"\nname = {}\nversion = \"–\"\n\n{place}\n{}",
+        "{MADE}profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"–\"\nname = {}\nversion = \"–\"\n\n{place}\n{}{}",
         quoted(profile),
         claims.join(", "),
         quoted(&name),
         pins.unwrap_or_default(),
+        world.unwrap_or_default(),
     );
     let sut =
         Sut::parse(&text, Path::new("")).map_err(|fault| Failure::setup(&fault, "--profile").usage())?;
@@ -120,8 +132,10 @@ pub(crate) fn doctor(asked: &args::Doctor, say: &Say) -> Result<Exit, Failure> {
         let scratch = tempfile::tempdir().map_err(|error| Failure::write(Path::new("TMPDIR"), &error))?;
         drop(Booth::open(place, Cards::new(1, today_seconds(None)), scratch.path())?);
         say.result(say.text("terminal.seen", [place.reader.as_str()]));
-        say.result(say.text("doctor.ready", [asked.sut.display().to_string()]));
-        return Ok(Exit::Conformant);
+        if !has_world(&sut) {
+            say.result(say.text("doctor.ready", [asked.sut.display().to_string()]));
+            return Ok(Exit::Conformant);
+        }
     }
     let health = sut.examine(engine::limits());
     for line in &health.sound {
@@ -147,8 +161,9 @@ fn run_order(
 ) -> Result<Exit, Failure> {
     let cases = engine::chosen(sut, order.select)?;
     let card = sut.card.as_ref().map(inserted).transpose()?;
-    let has_world = card.is_none() && sut.terminal.is_none();
-    let health = if has_world { sut.examine(order.limits) } else { Examination::default() };
+    let load =
+        || World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()));
+    let health = if has_world(sut) { sut.examine(order.limits) } else { Examination::default() };
     if let Some(fault) = health.faults.first() {
         for other in health.faults.iter().skip(1) {
             say.failure(&Failure::setup(other, &file.display().to_string()));
@@ -164,20 +179,13 @@ fn run_order(
     let progress = |done, all| say.progress(done, all);
     let sink = Box::new(BufWriter::new(sink));
     let transcript = if let Some(card) = card {
-        let (contacts, pins) = card;
-        let open = |clock, recorder| {
-            Stage::Terminal(Box::new(Terminal::new(contacts, pins, clock, order.seed, recorder)))
-        };
-        engine::play_alone(sut, open, order, &cases, Some(sink), &progress)?
+        engine::play_card(sut, card, order, &cases, Some(sink), &progress)?
     } else if let Some(booth) = booth {
-        let open =
-            |clock, recorder| Stage::Visitor(Visitor::new(Box::new(booth), clock, order.seed, recorder));
-        engine::play_alone(sut, open, order, &cases, Some(sink), &progress)?
+        let world = has_world(sut).then(load).transpose()?.map(Arc::new);
+        engine::play_terminal(sut, (Box::new(booth), world), order, &cases, Some(sink), &progress)?
     } else {
-        let world =
-            World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()))?;
         let level = (health.level, health.sets_clock);
-        engine::play(sut, &world.into(), order, &cases, level, Some(sink), &progress)?
+        engine::play(sut, &load()?.into(), order, &cases, level, Some(sink), &progress)?
     };
     if !transcript.complete() {
         return Err(Failure::new(Exit::Empty, "run.stopped", [partial.display().to_string()]));
@@ -199,6 +207,11 @@ fn run_order(
         say.failure(&Failure::new(Exit::Baseline, "run.baseline", [name.to_owned(), problem.say(say.lang)]));
     }
     Ok(exit)
+}
+
+/// Whether a party is tested, or what is a party's: then there is a world around it.
+fn has_world(sut: &Sut) -> bool {
+    !sut.world.as_os_str().is_empty()
 }
 
 /// The card under test, and its PINs.
@@ -286,8 +299,8 @@ fn key(file: Option<&Path>, seed: u64) -> Result<BundleKey, Failure> {
 /// Private keys of the world folder: none of them may stand in evidence.
 fn secrets(sut: &Sut) -> Secrets {
     let mut secrets = Secrets::default();
-    if sut.card.is_some() || sut.terminal.is_some() {
-        return secrets; // the suite has no key for a card, and a terminal has none
+    if !has_world(sut) {
+        return secrets; // the suite has no key for a card, and a terminal by itself has none
     }
     let folders = fs::read_dir(sut.world.join("keys")).into_iter().flatten().flatten();
     let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());

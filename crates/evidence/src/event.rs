@@ -159,6 +159,9 @@ pub enum What {
         /// Whether the card lost its state by itself, and nobody was told.
         #[serde(default, skip_serializing_if = "is_false")]
         silent: bool,
+        /// Whether it is the token of a member of staff, in a reader of its own, and not the person's card.
+        #[serde(default, skip_serializing_if = "is_false")]
+        token: bool,
     },
     /// The suite, or the product, sent a command to the card; [`Responded`](What::Responded) or [`NoAnswer`](What::NoAnswer) has the same
     /// number.
@@ -170,6 +173,9 @@ pub enum What {
         /// What stands in their place: the right PIN or another one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pin: Option<Pin>,
+        /// Whether it is the token of a member of staff, in a reader of its own, and not the person's card.
+        #[serde(default, skip_serializing_if = "is_false")]
+        token: bool,
     },
     /// What the card answered.
     Responded {

@@ -367,6 +367,15 @@ impl<'t> Exchange<'t> {
 
     /// Commands to the card and its resets, with what came back.
     pub fn apdus(&self) -> impl Iterator<Item = Apdu<'t>> + use<'t> {
+        self.commands(false)
+    }
+
+    /// The same for the token of a member of staff.
+    pub fn token_apdus(&self) -> impl Iterator<Item = Apdu<'t>> + use<'t> {
+        self.commands(true)
+    }
+
+    fn commands(&self, of_token: bool) -> impl Iterator<Item = Apdu<'t>> + use<'t> {
         let events = self.events;
         let answer = move |number: u32| {
             events.iter().find_map(|event| match &event.what {
@@ -375,11 +384,11 @@ impl<'t> Exchange<'t> {
             })
         };
         events.iter().filter_map(move |event| match &event.what {
-            What::Reset { atr, silent, .. } => {
+            What::Reset { atr, silent, token, .. } if *token == of_token => {
                 let answer = atr.text().filter(|atr| !atr.is_empty()).map(|atr| (event.seq, atr));
                 Some(Apdu { seq: event.seq, silent: *silent, command: None, pin: None, answer })
             }
-            What::Command { exchange, apdu, pin } => {
+            What::Command { exchange, apdu, pin, token } if *token == of_token => {
                 let answer = answer(*exchange);
                 Some(Apdu { seq: event.seq, silent: false, command: apdu.text(), pin: *pin, answer })
             }

@@ -81,7 +81,7 @@ pub struct Face {
 
 struct Shared {
     world: Arc<World>,
-    record: Record,
+    record: Arc<Record>,
     seed: u64,
     product: Vec<(String, String)>,
     plays: String,
@@ -119,7 +119,7 @@ impl Face {
         let product = target.endpoints.iter().map(|(role, url)| (role.clone(), url.url.clone())).collect();
         let shared = Arc::new(Shared {
             world,
-            record: Record::new(clock, recorder),
+            record: Arc::new(Record::new(clock, recorder)),
             seed,
             product,
             plays: target.party.clone(),
@@ -176,6 +176,10 @@ impl Face {
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.shared.record
+    }
+
+    pub(crate) fn shared_record(&self) -> Arc<Record> {
+        Arc::clone(&self.shared.record)
     }
 
     /// Valid messages of this moment.

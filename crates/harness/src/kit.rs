@@ -167,6 +167,11 @@ impl Kit {
             return Some(Draft::mapping_answer(&self.world, ids, self.now, &message_id, issued));
         }
         let body = match local(&content.name) {
+            "ChallengeRequest" => body::challenge(self.now, &hex(self.ids.octets())),
+            "LoginRequest" => {
+                let session = hex(self.ids.octets());
+                body::login_granted(self.now, &session, context(content.elements().next()?))
+            }
             "DisclosureNotice" => body::disclosure_receipt(content.value("envelope").unwrap_or_default()),
             "LinkageQuery" => self.answer_query(party, &content, call),
             // ※ As the insurer would have answered the relay.
@@ -179,6 +184,13 @@ impl Kit {
         };
         let ids = self.branch();
         Some(Draft::answer(&self.world, ids, self.now, party, &message_id, body))
+    }
+
+    /// What the relay answers to a login that it refuses with this status.
+    #[must_use]
+    pub fn refuse_login(&mut self, call: &Element, code: &str) -> Option<Draft> {
+        let (message_id, ids) = (text_of(call, "MessageID")?, self.branch());
+        Some(Draft::answer(&self.world, ids, self.now, "relay", &message_id, body::login_refused(code)))
     }
 
     /// ③ What the relay makes of each input.
@@ -284,6 +296,26 @@ impl Kit {
     fn branch(&mut self) -> Ids {
         Ids::new(self.ids.seed(), "message")
     }
+}
+
+/// The last part of the context that belongs to a way to log in.
+fn context(way: &Element) -> &'static str {
+    let has_signature = || {
+        way.elements()
+            .find(|child| local(&child.name) == "Card")
+            .map(|card| find(card, "Signature").is_some())
+    };
+    match (local(&way.name), has_signature()) {
+        ("Application", _) => "application",
+        ("Response", _) => "challenge",
+        (_, None) => "visible-number",
+        (_, Some(false)) => "card-without-pin",
+        (_, Some(true)) => "card-present",
+    }
+}
+
+fn hex(octets: [u8; 32]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// The first element of this local name, whatever its prefix.

@@ -29,7 +29,7 @@ pub struct Sut {
     pub product: Product,
     /// Endpoints that differ from the world's, by role of the URL.
     pub endpoints: BTreeMap<String, Endpoint>,
-    /// The world folder; empty for a card or a terminal.
+    /// The world folder; empty for a card, and for a terminal without a relay.
     pub world: PathBuf,
     /// Where the card is, when the product is one.
     pub card: Option<CardPlace>,
@@ -59,13 +59,19 @@ pub struct TerminalPlace {
     pub client: String,
     /// Name of a reader of our PC/SC driver, the path of its socket, or vpcd's address.
     pub reader: String,
+    /// The same of the reader for the token of a member of staff.
+    pub operator: Option<String>,
 }
+
+/// Features of a terminal that has a relay, and so a world; the second has a reader for tokens too.
+const PORTAL: &str = "portal";
+const RECEPTION: &str = "reception";
 
 /// Tables with their keys. A name that is not here is a mistake.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["card", "claims", "control", "endpoints", "product", "profile", "terminal", "world"]),
     ("card", &["image", "pins", "reader"]),
-    ("terminal", &["client", "reader"]),
+    ("terminal", &["client", "operator", "reader"]),
     ("product", &["build", "name", "vendor", "version"]),
     ("endpoints", &["disclosure", "history", "linkage", "mapping"]),
     ("world", &["dir", "party"]),
@@ -106,17 +112,20 @@ impl Sut {
         let product = root.table("product")?.ok_or_else(|| file.lacking("", "product", 0..0))?;
         let card = card(&root, profile, folder)?;
         let terminal = terminal(&root, profile)?;
-        let (party, dir) = if card.is_some() {
-            ("card".to_owned(), PathBuf::new())
-        } else if terminal.is_some() {
-            ("terminal".to_owned(), PathBuf::new())
-        } else {
-            let world = root.table("world")?.ok_or_else(|| file.lacking("", "world", 0..0))?;
-            (world.text("party")?.into_inner(), folder.join(world.text("dir")?.get_ref()))
+        let claims = claims(&root, profile)?;
+        let (party, dir) = match (root.table("world")?, &card, &terminal) {
+            (_, Some(_), _) => ("card".to_owned(), PathBuf::new()),
+            (None, _, Some(_)) if ![PORTAL, RECEPTION].iter().any(|asks| claims.contains(asks)) => {
+                ("terminal".to_owned(), PathBuf::new())
+            }
+            (None, ..) => return Err(file.lacking("", "world", 0..0)),
+            (Some(world), ..) => {
+                (world.text("party")?.into_inner(), folder.join(world.text("dir")?.get_ref()))
+            }
         };
         Ok(Self {
             profile,
-            claims: claims(&root, profile)?,
+            claims,
             product: Product {
                 vendor: product.text("vendor")?.into_inner(),
                 name: product.text("name")?.into_inner(),
@@ -160,10 +169,14 @@ fn own<'t>(root: &'t Table<'t>, profile: &Profile, role: Role) -> Result<Option<
     }
 }
 
-fn terminal(root: &Table<'_>, profile: &Profile) -> Result<Option<TerminalPlace>, Setup> {
+fn terminal(root: &Table<'_>, profile: &'static Profile) -> Result<Option<TerminalPlace>, Setup> {
     let Some(table) = own(root, profile, Role::Terminal)? else { return Ok(None) };
     let text = |key| table.text(key).map(Spanned::into_inner);
-    Ok(Some(TerminalPlace { client: text("client")?, reader: text("reader")? }))
+    let operator = table.optional("operator")?.map(Spanned::into_inner);
+    if operator.is_none() && claims(root, profile)?.contains(&RECEPTION) {
+        return Err(root.file.lacking("terminal", "operator", table.span.clone()));
+    }
+    Ok(Some(TerminalPlace { client: text("client")?, reader: text("reader")?, operator }))
 }
 
 fn card(root: &Table<'_>, profile: &Profile, folder: &Path) -> Result<Option<CardPlace>, Setup> {
@@ -340,9 +353,14 @@ party = "insurer-b"
         let head = SOUND.split("[world]").next().unwrap().replace("responder@1.0", "terminal@1.0");
         let sut = Sut::parse(&format!("{head}[terminal]\nclient = \"c\"\nreader = \"R\"\n"), Path::new("/x"));
         let sut = sut.unwrap();
-        let place = TerminalPlace { client: "c".into(), reader: "R".into() };
+        let place = TerminalPlace { client: "c".into(), reader: "R".into(), operator: None };
         assert_eq!((sut.terminal, sut.product.party.as_str()), (Some(place), "terminal"));
         assert_eq!(fault(&head).0, "setup.sut.lacking (terminal)");
+        let portal = format!("claims = [\"portal\"]\n{head}[terminal]\nclient = \"c\"\nreader = \"R\"\n");
+        assert_eq!(fault(&portal).0, "setup.sut.lacking (world)");
+        let sut = Sut::parse(&format!("{portal}[world]\ndir = \"w\"\nparty = \"portal\"\n"), Path::new("/x"));
+        assert_eq!(sut.unwrap().world.as_path(), Path::new("/x/w"));
+        assert_eq!(fault(&portal.replace("portal", "reception")).0, "setup.sut.lacking (terminal.operator)");
         let (what, place, fix) = fault(&format!("{head}[terminal]\nreader = \"R\"\n"));
         assert_eq!(
             (what.as_str(), place.is_some(), fix),

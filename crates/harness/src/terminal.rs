@@ -95,7 +95,7 @@ impl Terminal {
     pub fn reset(&self) {
         let exchange = self.record.next_exchange();
         let atr = lock(&self.contacts).reset().unwrap_or_default();
-        self.record.add(What::Reset { exchange, atr: Body::from(hex(&atr)), silent: false });
+        self.record.add(What::Reset { exchange, atr: Body::from(hex(&atr)), silent: false, token: false });
     }
 
     /// Sends a command.
@@ -118,7 +118,7 @@ impl Terminal {
 
     fn deliver(&self, command: &[u8], shown: String, pin: Option<Pin>) -> Option<Response> {
         let exchange = self.record.next_exchange();
-        self.record.add(What::Command { exchange, apdu: Body::from(shown), pin });
+        self.record.add(What::Command { exchange, apdu: Body::from(shown), pin, token: false });
         let answer = lock(&self.contacts).transmit(command);
         let answer = match answer {
             Ok(answer) => answer,

@@ -12,6 +12,7 @@ use chukei_evidence::{Body, NoAnswer, Pin, RecordError, Recorder, Transcript, Wh
 
 use crate::{
     clock::Clock,
+    face::{Face, Script, Scripted, answer},
     record::{Broken, Record, hex, lock},
     seed::Ids,
 };
@@ -23,6 +24,8 @@ pub enum Task {
     Read,
     /// To have the card sign, with the PIN.
     Login,
+    /// To read the certificate without a PIN, for a member of staff whose token signs.
+    Reception,
 }
 
 impl Task {
@@ -32,6 +35,7 @@ impl Task {
         match self {
             Self::Read => "read",
             Self::Login => "login",
+            Self::Reception => "reception",
         }
     }
 }
@@ -47,6 +51,8 @@ pub struct Visit {
     pub faults: &'static [&'static str],
     /// What the person enters.
     pub entries: &'static [Pin],
+    /// The status with which the relay refuses a login in this visit; none where it grants it.
+    pub refusal: Option<&'static str>,
 }
 
 /// A card with which nothing is wrong.
@@ -58,7 +64,7 @@ impl Visit {
     /// A task with a sound card, for which nothing is entered.
     #[must_use]
     pub const fn to(task: Task) -> Self {
-        Self { task, card: SOUND, faults: &[], entries: &[] }
+        Self { task, card: SOUND, faults: &[], entries: &[], refusal: None }
     }
 
     /// The same with another card.
@@ -77,6 +83,12 @@ impl Visit {
     #[must_use]
     pub const fn entering(self, entries: &'static [Pin]) -> Self {
         Self { entries, ..self }
+    }
+
+    /// The same with a relay that refuses the login.
+    #[must_use]
+    pub const fn refused(self, code: &'static str) -> Self {
+        Self { refusal: Some(code), ..self }
     }
 }
 
@@ -115,13 +127,19 @@ pub trait Counter: Send {
     /// What is missing.
     fn insert(&mut self, visit: &Visit, pin: &str, tell: Tell) -> Result<(), Broken>;
 
+    /// Puts the token of a member of staff, with this PIN, into the reader for it, and waits until it is seen.
+    ///
+    /// # Errors
+    /// What is missing.
+    fn lay_token(&mut self, pin: &str, tell: Tell) -> Result<(), Broken>;
+
     /// Starts the product on the task, and waits for its end.
     ///
     /// # Errors
     /// The product cannot be started.
     fn run(&mut self, task: Task, entries: &[String]) -> Result<End, Broken>;
 
-    /// Takes the card out.
+    /// Takes card and token out.
     fn remove(&mut self);
 }
 
@@ -130,15 +148,30 @@ pub struct Visitor {
     counter: Mutex<Box<dyn Counter>>,
     record: Arc<Record>,
     pin: String,
+    token_pin: String,
+    /// The relay at which the terminal logs people in.
+    face: Option<Face>,
 }
 
 impl Visitor {
     /// A person with cards, at this counter. The PIN follows from the seed.
     #[must_use]
     pub fn new(counter: Box<dyn Counter>, clock: Clock, seed: u64, recorder: Recorder) -> Self {
+        Self::with(counter, Arc::new(Record::new(clock, recorder)), seed, None)
+    }
+
+    /// The same at a terminal that is a party's: the suite is its relay too. One record holds cards and messages in one order.
+    #[must_use]
+    pub fn beside(counter: Box<dyn Counter>, face: Face, seed: u64) -> Self {
+        Self::with(counter, face.shared_record(), seed, Some(face))
+    }
+
+    fn with(counter: Box<dyn Counter>, record: Arc<Record>, seed: u64, face: Option<Face>) -> Self {
         let digit = |octet: &u8| char::from(b'0'.saturating_add(octet % 10));
-        let pin = Ids::new(seed, "PIN").octets().iter().take(4).map(digit).collect();
-        Self { counter: Mutex::new(counter), record: Arc::new(Record::new(clock, recorder)), pin }
+        let digits =
+            |scope: &str, count| Ids::new(seed, scope).octets().iter().take(count).map(digit).collect();
+        let (pin, token_pin) = (digits("PIN", 4), digits("PIN of the token", 6));
+        Self { counter: Mutex::new(counter), record, pin, token_pin, face }
     }
 
     /// What is recorded.
@@ -149,12 +182,18 @@ impl Visitor {
 
     /// Begins a case.
     pub fn begin(&self, case: &str, twin: Option<&str>, deviation: &str) {
-        self.record.begin(case, twin, deviation);
+        match &self.face {
+            Some(face) => face.begin(case, twin, deviation),
+            None => self.record.begin(case, twin, deviation),
+        }
     }
 
     /// Ends a case.
     pub fn end(&self, case: &str) {
-        self.record.end(case);
+        match &self.face {
+            Some(face) => face.end(case),
+            None => self.record.end(case),
+        }
     }
 
     /// Plays a visit, from the card's insertion to its removal.
@@ -163,44 +202,45 @@ impl Visitor {
     /// What is missing.
     pub fn visit(&self, visit: &Visit) -> Result<End, Broken> {
         let mut counter = lock(&self.counter);
+        if let (Some(face), Some(code)) = (&self.face, visit.refusal) {
+            face.script(refusing(code));
+        }
+        let pin = if visit.task == Task::Reception { &self.token_pin } else { &self.pin };
+        if visit.task == Task::Reception {
+            counter.lay_token(pin, self.tell(Arc::default(), pin, true))?;
+        }
         let faults = visit.faults.iter().map(|&fault| fault.to_owned()).collect();
         self.record.add(What::Inserted { card: visit.card.to_owned(), faults });
         let is_out = Arc::new(AtomicBool::new(false));
-        if let Err(broken) = counter.insert(visit, &self.pin, self.tell(Arc::clone(&is_out))) {
+        if let Err(broken) =
+            counter.insert(visit, &self.pin, self.tell(Arc::clone(&is_out), &self.pin, false))
+        {
             counter.remove();
             self.record.add(What::Removed);
             return Err(broken);
         }
         self.record
             .add(What::Started { task: visit.task.name().to_owned(), entries: visit.entries.to_vec() });
-        let entries: Vec<String> = visit.entries.iter().map(|&which| self.entry(which)).collect();
+        let entries: Vec<String> = visit.entries.iter().map(|&which| entry(pin, which)).collect();
         let ended = counter.run(visit.task, &entries);
         if let Ok(end) = &ended {
-            let (shown, shows_pin) = hidden(&end.shown, &[self.entry(Pin::Right), self.entry(Pin::Wrong)]);
+            let (shown, shows_pin) = hidden(&end.shown, &[entry(pin, Pin::Right), entry(pin, Pin::Wrong)]);
             self.record.add(What::Ended { exit: end.exit, shown: Body::from(shown), shows_pin });
         }
         counter.remove();
         if !is_out.swap(true, Ordering::SeqCst) {
             self.record.add(What::Removed);
         }
+        self.face.iter().for_each(Face::unscript);
         ended
     }
 
-    /// What a person enters who means the right PIN, or another one.
-    fn entry(&self, which: Pin) -> String {
-        let next = |digit: char| digit.to_digit(10).and_then(|digit| char::from_digit((digit + 1) % 10, 10));
-        match which {
-            Pin::Right => self.pin.clone(),
-            Pin::Wrong => self.pin.chars().filter_map(next).collect(),
-        }
-    }
-
-    /// Records what passes, until the card is out.
-    fn tell(&self, is_out: Arc<AtomicBool>) -> Tell {
-        let (record, pin) = (Arc::clone(&self.record), self.pin.clone());
-        let reset = |record: &Record, atr: &[u8], silent| {
+    /// Records what passes, until the card is out. A token stays in.
+    fn tell(&self, is_out: Arc<AtomicBool>, pin: &str, token: bool) -> Tell {
+        let (record, pin) = (Arc::clone(&self.record), pin.to_owned());
+        let reset = move |record: &Record, atr: &[u8], silent| {
             let exchange = record.next_exchange();
-            record.add(What::Reset { exchange, atr: Body::from(hex(atr)), silent });
+            record.add(What::Reset { exchange, atr: Body::from(hex(atr)), silent, token });
         };
         Arc::new(move |told| match told {
             _ if is_out.load(Ordering::SeqCst) => {}
@@ -213,7 +253,7 @@ impl Visitor {
             Told::Command(command, answer) => {
                 let exchange = record.next_exchange();
                 let (shown, which) = written(&command, pin.as_bytes());
-                record.add(What::Command { exchange, apdu: Body::from(shown), pin: which });
+                record.add(What::Command { exchange, apdu: Body::from(shown), pin: which, token });
                 record.add(match answer {
                     Ok(answer) => What::Responded { exchange, apdu: Body::from(hex(&answer)) },
                     Err(how) => What::NoAnswer { exchange, how },
@@ -231,8 +271,28 @@ impl Visitor {
     /// # Errors
     /// The transcript cannot be written.
     pub fn close(self, whole: bool) -> Result<Transcript, RecordError> {
-        self.record.close(whole)
+        match self.face {
+            Some(face) => face.close(whole),
+            None => self.record.close(whole),
+        }
     }
+}
+
+/// What a person enters who means the right PIN, or another one.
+fn entry(right: &str, which: Pin) -> String {
+    let next = |digit: char| digit.to_digit(10).and_then(|digit| char::from_digit((digit + 1) % 10, 10));
+    match which {
+        Pin::Right => right.to_owned(),
+        Pin::Wrong => right.chars().filter_map(next).collect(),
+    }
+}
+
+/// A relay that refuses every login with this status.
+fn refusing(code: &'static str) -> Script {
+    Arc::new(move |call, kit| {
+        let message = call.message.filter(|_| call.to == "relay" && call.kind == "LoginRequest")?;
+        Some(Scripted { reply: answer(kit.refuse_login(message, code)?.finish()), deviates: true })
+    })
 }
 
 /// Instructions that carry PINs: VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER (ISO/IEC 7816-4 §11.5).
@@ -287,6 +347,10 @@ mod tests {
             Ok(())
         }
 
+        fn lay_token(&mut self, _: &str, _: Tell) -> Result<(), Broken> {
+            Err(Broken::Lacking("a token".into()))
+        }
+
         fn run(&mut self, _: Task, entries: &[String]) -> Result<End, Broken> {
             let entry = entries[0].as_bytes();
             let command = [&[0x00, 0x20, 0x00, 0x80, 0x04], entry].concat();
@@ -309,11 +373,16 @@ mod tests {
         visitor.visit(&visit).unwrap();
         visitor.visit(&visit.entering(&[Pin::Right])).unwrap();
         visitor.end("terminal/x");
-        let pins = [visitor.entry(Pin::Right), visitor.entry(Pin::Wrong)];
+        let pins = [entry(&visitor.pin, Pin::Right), entry(&visitor.pin, Pin::Wrong)];
         assert_ne!(pins[0], pins[1]);
         let transcript = visitor.close(true).unwrap();
         let seen: Vec<&What> = transcript.events().iter().map(|event| &event.what).collect();
-        let command = |pin| What::Command { exchange: 2, apdu: "0020008004********".into(), pin: Some(pin) };
+        let command = |pin| What::Command {
+            exchange: 2,
+            apdu: "0020008004********".into(),
+            pin: Some(pin),
+            token: false,
+        };
         assert_eq!(seen[4], &command(Pin::Wrong));
         assert!(matches!(seen[6], What::Removed), "once, and nothing passes afterwards: {:?}", seen[7]);
         let What::Ended { exit, shown, shows_pin } = seen[7] else { panic!("{:?}", seen[7]) };

@@ -57,13 +57,16 @@ pub struct NoVerb {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What was expected there.
-    pub expected: &'static str,
+    /// What was expected there: a key of the command's messages, such as `script.file`, which has it in the reader's language.
+    pub code: &'static str,
+    /// Arguments of the message: the words that may stand there.
+    pub with: Vec<String>,
 }
 
 impl fmt::Display for NoVerb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: expected {}", self.line, self.column, self.expected)
+        write!(f, "{}:{}: {}", self.line, self.column, self.code)?;
+        if self.with.is_empty() { Ok(()) } else { write!(f, " ({})", self.with.join("; ")) }
     }
 }
 
@@ -93,6 +96,33 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// A verb that is not done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NotDone {
+    /// There is no such verb.
+    Line(NoVerb),
+    /// Its card cannot be loaded.
+    Load(PathBuf, LoadError),
+    /// It cannot be done now: a key of the command's messages, with its arguments.
+    Now(&'static str, Vec<String>),
+}
+
+impl fmt::Display for NotDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(error) => write!(f, "{error}"),
+            Self::Load(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Now(code, with) => write!(f, "{code} {}", with.join("; ")),
+        }
+    }
+}
+
+impl std::error::Error for NotDone {}
+
+/// Tells people why a verb is not done, in their language.
+pub type Tell = Arc<dyn Fn(&NotDone) -> String + Send + Sync>;
+
 /// Reads a card image and loads its keys.
 ///
 /// # Errors
@@ -119,12 +149,14 @@ fn verb(line: &str) -> Result<Verb, NoVerb> {
     let rest = rest.trim_start();
     let column = |octets: usize| line.get(..octets).unwrap_or(line).chars().count() + 1;
     let second = column(line.trim_end().len() - rest.len());
-    let expected = |expected| NoVerb { line: 1, column: second, expected };
+    let expected = |code| NoVerb { line: 1, column: second, code, with: Vec::new() };
+    let one_of =
+        |column, words: &str| NoVerb { line: 1, column, code: "script.one-of", with: vec![words.to_owned()] };
     let file = || match rest {
-        "" => Err(expected("a file")),
+        "" => Err(expected("script.file")),
         path => Ok(PathBuf::from(path)),
     };
-    let alone = |verb| if rest.is_empty() { Ok(verb) } else { Err(expected("the end of the line")) };
+    let alone = |verb| if rest.is_empty() { Ok(verb) } else { Err(expected("script.end")) };
     match name {
         "insert" if !rest.is_empty() => file().map(|path| Verb::Insert(Some(path))),
         "insert" => Ok(Verb::Insert(None)),
@@ -132,44 +164,45 @@ fn verb(line: &str) -> Result<Verb, NoVerb> {
         "fault" => rest.parse().map(Verb::Fault).map_err(|error: chukei_card::NoFault| NoVerb {
             line: 1,
             column: second + error.column - 1,
-            expected: error.expected,
+            code: error.code,
+            with: error.with,
         }),
         "clear" => alone(Verb::Clear),
         "other" => file().map(Verb::Other),
         "advance" => match LifeCycle::named(rest) {
             Some(state) => Ok(Verb::Advance(state)),
-            None => Err(expected("personalised, activated, suspended or terminated")),
+            None => Err(one_of(second, "personalised, activated, suspended, terminated")),
         },
         "save" => file().map(Verb::Save),
         "state" => alone(Verb::State),
         "pause" => match rest.parse() {
             Ok(milliseconds) => Ok(Verb::Pause(Duration::from_millis(milliseconds))),
-            Err(_) => Err(expected("a number of milliseconds")),
+            Err(_) => Err(expected("script.milliseconds")),
         },
         "stop" => alone(Verb::Stop),
-        _ => Err(NoVerb {
-            line: 1,
-            column: column(start),
-            expected: "insert, eject, fault, clear, other, advance, save, state, pause or stop",
-        }),
+        _ => Err(one_of(
+            column(start),
+            "insert, eject, fault, clear, other, advance, save, state, pause, stop",
+        )),
     }
 }
 
 /// Does it.
 ///
 /// # Errors
-/// Why it cannot be done, for people.
-pub fn obey(device: &Device, verb: &Verb) -> Result<String, String> {
-    let loaded = |path: &Path| load(path).map_err(|error| format!("{}: {error}", path.display()));
+/// Why it cannot be done.
+pub fn obey(device: &Device, verb: &Verb) -> Result<String, NotDone> {
+    let loaded = |path: &Path| load(path).map_err(|error| NotDone::Load(path.to_owned(), error));
+    let now = |code| NotDone::Now(code, Vec::new());
     match verb {
         Verb::Insert(path) => {
             if device.with(|slot| slot.is_in()) {
-                return Err("a card is in; eject it first".to_owned());
+                return Err(now("script.card-is-in"));
             }
             match path.as_deref().map(loaded).transpose()? {
                 Some(card) => device.with(|slot| slot.put(card)),
                 None if device.with(Slot::insert) => {}
-                None => return Err("there is no card".to_owned()),
+                None => return Err(now("script.no-card")),
             }
         }
         Verb::Eject => device.with(Slot::eject),
@@ -182,14 +215,16 @@ pub fn obey(device: &Device, verb: &Verb) -> Result<String, String> {
         Verb::Advance(state) => {
             let may = device.with(|slot| slot.card_mut().is_some_and(|card| card.advance(*state)));
             if !may {
-                return Err(format!("the card cannot become {}", state.name()));
+                return Err(NotDone::Now("script.cannot-become", vec![state.name().to_owned()]));
             }
         }
         Verb::Save(path) => {
             let image = device.with(|slot| slot.card().map(|card| card.image().clone()));
-            let image = image.ok_or_else(|| "there is no card".to_owned())?;
-            let text = image.to_toml().map_err(|error| error.to_string())?;
-            std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+            let image = image.ok_or_else(|| now("script.no-card"))?;
+            let unwritten =
+                |error: String| NotDone::Now("script.unwritten", vec![path.display().to_string(), error]);
+            let text = image.to_toml().map_err(|error| unwritten(error.to_string()))?;
+            std::fs::write(path, text).map_err(|error| unwritten(error.to_string()))?;
         }
         Verb::State => return Ok(state(device)),
         Verb::Pause(time) => thread::sleep(*time),
@@ -214,29 +249,31 @@ fn state(device: &Device) -> String {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub fn listen(device: &Arc<Device>, path: &Path) -> io::Result<()> {
+pub fn listen(device: &Arc<Device>, path: &Path, tell: Tell) -> io::Result<()> {
     let listener = UnixListener::bind(path)?;
     let device = Arc::clone(device);
     thread::Builder::new().name("control".to_owned()).spawn(move || {
         for stream in listener.incoming().flatten() {
-            let device = Arc::clone(&device);
+            let (device, tell) = (Arc::clone(&device), Arc::clone(&tell));
             // One thread for each visitor; one that goes away in the middle harms nobody.
-            let _ = thread::Builder::new().name("visitor".to_owned()).spawn(move || attend(&device, stream));
+            let _ = thread::Builder::new()
+                .name("visitor".to_owned())
+                .spawn(move || attend(&device, stream, &tell));
         }
     })?;
     Ok(())
 }
 
-fn attend(device: &Device, stream: UnixStream) -> io::Result<()> {
+fn attend(device: &Device, stream: UnixStream, tell: &Tell) -> io::Result<()> {
     let mut answers = stream.try_clone()?;
     for line in BufReader::new(stream).lines() {
         let done = match verb(&line?) {
             Ok(verb) => obey(device, &verb),
-            Err(fault) => Err(fault.to_string()),
+            Err(fault) => Err(NotDone::Line(fault)),
         };
         let answer = match done {
             Ok(told) => format!("ok {told}"),
-            Err(why) => format!("no {}", why.replace('\n', " ")),
+            Err(why) => format!("no {}", tell(&why).replace('\n', " ")),
         };
         answers.write_all(format!("{}\n", answer.trim_end()).as_bytes())?;
     }

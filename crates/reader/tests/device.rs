@@ -110,23 +110,23 @@ fn a_device_is_moved_by_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control.sock");
     let device = device();
-    control::listen(&device, &path).unwrap();
+    control::listen(&device, &path, Arc::new(|why| why.to_string())).unwrap();
     let mut lines = UnixStream::connect(&path).unwrap();
     let mut answers = BufReader::new(lines.try_clone().unwrap()).lines();
     let saved = folder.path().join("card.toml").display().to_string();
     for (line, answer) in [
         ("state", "ok in kokuho-only activated faults=0"),
-        ("insert", "no a card is in; eject it first"),
+        ("insert", "no script.card-is-in"),
         ("eject", "ok"),
         ("state", "ok out kokuho-only activated faults=0"),
         ("fault sign mute", "ok"),
-        ("fault sing mute", "no 1:7: expected any, power, extended or the name of a command"),
+        ("save", "no 1:5: script.file"),
         ("state", "ok out kokuho-only activated faults=1"),
         ("clear", "ok"),
         (&format!("save {saved}"), "ok"),
         (&format!("insert {saved}"), "ok"),
         ("advance suspended", "ok"),
-        ("advance manufactured", "no the card cannot become manufactured"),
+        ("advance manufactured", "no script.cannot-become manufactured"),
         ("state", "ok in kokuho-only suspended faults=0"),
         ("stop", "ok"),
     ] {

@@ -464,6 +464,7 @@ impl Builder<'_> {
                 format!("{} → {product} · HTTP {status}", to.unwrap_or_default())
             }
             What::Reset { .. } => format!("{} · ATR", if terminal { "card" } else { product.as_str() }),
+            What::Command { token: true, .. } => format!("{product} → token"),
             What::Command { .. } if terminal => format!("{product} → card"),
             What::Responded { .. } if terminal => format!("card → {product}"),
             What::Command { .. } => format!("terminal → {product}"),

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use chukei_conformance::{Stage, registry};
-use chukei_evidence::{Recorder, Transcript, judge};
-use chukei_harness::{Clock, Sut};
+use chukei_conformance::{Case, registry};
+use chukei_evidence::{Transcript, judge};
+use chukei_harness::Sut;
 
 use super::{EPOCH, features, lost, violated};
 use crate::{
@@ -19,7 +19,7 @@ pub(super) const SEED: u64 = 1;
 pub(super) fn play_alone(
     profile: &str,
     place: &str,
-    open: impl FnOnce(Clock, Recorder) -> Stage,
+    play: impl FnOnce(&Sut, &Order<'_>, &[&'static Case]) -> Result<Transcript, Failure>,
 ) -> Result<Transcript, Failure> {
     let known = chukei_spec::Index::profile(profile).ok_or_else(lost)?;
     let text = format!(
@@ -31,7 +31,7 @@ pub(super) fn play_alone(
     let sut = Sut::parse(&text, Path::new("")).map_err(|fault| Failure::setup(&fault, "self-test"))?;
     let order = Order { select: &[], seed: SEED, epoch: Some(EPOCH), limits: engine::limits() };
     let cases = engine::chosen(&sut, &[])?;
-    engine::play_alone(&sut, open, &order, &cases, None, &|_, _| ())
+    play(&sut, &order, &cases)
 }
 
 /// A product that breaks a rule has to violate these sentences, and no other. Violated sentences are added to `killed`.

@@ -3,17 +3,17 @@
 use std::{collections::BTreeSet, sync::OnceLock};
 
 use chukei_card::{Card, Image, LifeCycle};
-use chukei_conformance::Stage;
 use chukei_evidence::{NoAnswer, Transcript};
-use chukei_harness::{Contacts, Pins, Terminal};
+use chukei_harness::{Contacts, Pins};
 use chukei_reader::{Deviation, Holder, OpenSsl, Order as Issue};
 
 use super::{
-    alone::{SEED, found, play_alone},
+    alone::{found, play_alone},
     lost,
 };
 use crate::{
     contacts::InProcess,
+    engine,
     say::{Exit, Failure},
 };
 
@@ -473,8 +473,8 @@ fn play(switch: Option<&'static Switch>) -> Result<Transcript, Failure> {
     let mut pins = Pins::default();
     pins.set(0x001b, "ABC123");
     pins.set(0x0018, "1234");
-    play_alone(PROFILE, "[card]\nimage = \"card.toml\"\n", |clock, recorder| {
-        Stage::Terminal(Box::new(Terminal::new(Box::new(liar), pins, clock, SEED, recorder)))
+    play_alone(PROFILE, "[card]\nimage = \"card.toml\"\n", |sut, order, cases| {
+        engine::play_card(sut, (Box::new(liar), pins), order, cases, None, &|_, _| ())
     })
 }
 

@@ -2,14 +2,18 @@
 
 use std::{
     collections::BTreeSet,
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
-use chukei_conformance::Stage;
 use chukei_crypto::{Certificate, UnixTime};
 use chukei_evidence::{NoAnswer, Transcript};
-use chukei_harness::{Broken, Contacts, Task, Visitor, visitor::End};
-use chukei_reader::Device;
+use chukei_harness::{Broken, Contacts, Counter, Task, visitor::End};
+use chukei_profile::{
+    Purpose,
+    login::{Given, Login, Shown},
+};
+use chukei_world::{Clock, Handle, Options, Party, Plan};
 
 use super::{
     EPOCH,
@@ -17,9 +21,10 @@ use super::{
     lost,
 };
 use crate::{
-    client::{Outcome, Terminal},
-    counter::{Booth, Cards, Near, Product},
-    say::Failure,
+    client::{self, HOSPITAL, Outcome, PORTAL, Relay, Terminal},
+    counter::{Booth, Cards, Near, Product, Readers},
+    engine,
+    say::{Exit, Failure},
 };
 
 /// The profile.
@@ -47,6 +52,8 @@ enum Lie {
     Shown(fn(&Ended<'_>) -> Option<String>),
     /// Trusts every authority.
     Trusting,
+    /// Asks something else of the relay than the login that it is given; what the relay granted in the visit before stands beside.
+    Login(fn(&Handle, Login, Option<&str>) -> Option<Given>),
 }
 
 /// What a lie about the end may depend on.
@@ -72,7 +79,7 @@ const SWITCHES: &[Switch] = &[
     ),
     lie(
         "signs-without-the-card",
-        &["terminal.visit.true"],
+        &["terminal.visit.true", "terminal.relay.told"],
         Lie::End(|end| (*end.outcome == Outcome::Failed("the card does not sign")).then(done)),
     ),
     lie(
@@ -201,8 +208,53 @@ const SWITCHES: &[Switch] = &[
     ),
     lie(
         "verifies-no-signature",
-        &["terminal.signature.verified"],
+        &["terminal.signature.verified", "terminal.relay.told"],
         Lie::End(|end| (*end.outcome == Outcome::Refused("the signature does not verify")).then(done)),
+    ),
+    lie(
+        "logs-in-without-the-relay",
+        &["terminal.relay.told"],
+        Lie::End(|end| (*end.outcome == Outcome::Refused("the relay refuses the login")).then(done)),
+    ),
+    lie(
+        "shows-another-certificate",
+        &["terminal.relay.certificate"],
+        Lie::Login(|portal, login, _| ask(portal, changed(login, |card| card.certificate.reverse()))),
+    ),
+    lie(
+        "signs-without-the-key",
+        &["terminal.relay.signature"],
+        Lie::Login(|portal, login, _| {
+            ask(portal, changed(login, |card| card.signature.iter_mut().for_each(|value| value.reverse())))
+        }),
+    ),
+    lie(
+        "logs-in-again",
+        &["terminal.relay.once"],
+        Lie::Login(|portal, login, _| ask(portal, login.clone()).or_else(|| ask(portal, login))),
+    ),
+    lie(
+        "keeps-a-session",
+        &["terminal.relay.session"],
+        Lie::Login(|portal, login, before| {
+            let _ = before.map(|session| portal.history_of(session));
+            ask(portal, login)
+        }),
+    ),
+    lie(
+        "sends-the-patient-first",
+        &["terminal.reception.staff-first", "terminal.reception.operator"],
+        Lie::Login(|party, login, _| {
+            if matches!(login, Login::Reception { .. }) {
+                ask(party, of_staff(login.clone(), |staff| staff.signature = Some(vec![0; 256])));
+            }
+            ask(party, login)
+        }),
+    ),
+    lie(
+        "shows-another-operator",
+        &["terminal.reception.operator"],
+        Lie::Login(|party, login, _| ask(party, of_staff(login, |staff| staff.certificate.reverse()))),
     ),
     lie(
         "tells-nothing",
@@ -260,6 +312,53 @@ fn is_sign(command: &[u8]) -> bool {
     command.starts_with(b"\x80\x2a")
 }
 
+/// What the relay grants for a login.
+fn ask(party: &Handle, login: Login) -> Option<Given> {
+    let purpose = match login {
+        Login::Reception { .. } => Purpose::EligibilityCheck,
+        _ => Purpose::History,
+    };
+    party.login(login, purpose).ok()?.session
+}
+
+/// A login with another card.
+fn changed(mut login: Login, change: impl FnOnce(&mut Shown)) -> Login {
+    if let Login::Response { card, .. } = &mut login {
+        change(card);
+    }
+    login
+}
+
+/// A reception with another member of staff.
+fn of_staff(mut login: Login, change: impl FnOnce(&mut Shown)) -> Login {
+    if let Login::Reception { operator, .. } = &mut login {
+        change(operator);
+    }
+    login
+}
+
+/// What stands between a right terminal and the relay.
+struct Desk<'v> {
+    party: &'v mut Handle,
+    lie: Option<&'static Lie>,
+    session: &'v mut Option<String>,
+}
+
+impl Relay for Desk<'_> {
+    fn challenge(&mut self) -> Option<String> {
+        Relay::challenge(self.party)
+    }
+
+    fn log_in(&mut self, login: Login) -> bool {
+        let given = match self.lie {
+            Some(Lie::Login(lie)) => lie(self.party, login, self.session.as_deref()),
+            _ => ask(self.party, login),
+        };
+        *self.session = given.map(|given| given.id);
+        self.session.is_some()
+    }
+}
+
 /// What stands between a right terminal and the card.
 struct Liar<'v> {
     inner: Near<'v>,
@@ -308,16 +407,30 @@ struct Faker {
     lie: Option<&'static Lie>,
     authority: Certificate,
     before: Option<Outcome>,
+    portal: Handle,
+    hospital: Handle,
+    /// What the relay gave last.
+    session: Option<String>,
 }
 
 impl Product for Faker {
-    fn visit(&mut self, device: &Arc<Device>, task: Task, entries: &[String]) -> Result<End, Broken> {
-        let (lie, inner) = (self.lie, Near(device));
+    fn visit(&mut self, readers: &Readers, task: Task, entries: &[String]) -> Result<End, Broken> {
+        let (lie, inner) = (self.lie, Near(&readers.card));
         let mut liar = Liar { inner, lie, task, entries, lost: false, pin: Vec::new() };
         let authority = (!matches!(lie, Some(Lie::Trusting))).then_some(&self.authority);
         let mut entered = entries.iter().cloned();
-        let mut terminal = Terminal::new(&mut liar, authority, UnixTime(EPOCH), &mut entered);
-        let outcome = terminal.visit(task);
+        let outcome = match task {
+            Task::Read => Terminal::new(&mut liar, authority, UnixTime(EPOCH), &mut entered).visit(task),
+            Task::Login => {
+                let mut desk = Desk { party: &mut self.portal, lie, session: &mut self.session };
+                client::log_in(&mut liar, authority, UnixTime(EPOCH), &mut entered, &mut desk)
+            }
+            Task::Reception => {
+                let mut desk = Desk { party: &mut self.hospital, lie, session: &mut self.session };
+                let both: (&mut dyn Contacts, &mut dyn Contacts) = (&mut liar, &mut Near(&readers.token));
+                client::receive(both, authority, UnixTime(EPOCH), &mut entered, &mut desk)
+            }
+        };
         let end = Ended { task, entries, outcome: &outcome, before: self.before.as_ref() };
         let told = match lie {
             Some(Lie::End(lie)) => lie(&end).unwrap_or_else(|| outcome.clone()),
@@ -338,18 +451,25 @@ impl Product for Faker {
 
 /// Every switch has to violate the sentences that it names, and no other. Violated sentences are added to `killed`.
 pub(super) fn switches(killed: &mut BTreeSet<String>, faults: &mut Vec<String>) -> Result<usize, Failure> {
+    let around = Around::new()?;
     for switch in SWITCHES {
-        found(("terminal", switch.name), switch.sentences, &play(Some(&switch.lie))?, killed, faults);
+        found(
+            ("terminal", switch.name),
+            switch.sentences,
+            &play(&around, Some(&switch.lie))?,
+            killed,
+            faults,
+        );
     }
     Ok(SWITCHES.len())
 }
 
 /// Plays every case with a right terminal.
 pub(super) fn reference() -> Result<Transcript, Failure> {
-    play(None)
+    play(&Around::new()?, None)
 }
 
-fn play(lie: Option<&'static Lie>) -> Result<Transcript, Failure> {
+fn play(around: &Around, lie: Option<&'static Lie>) -> Result<Transcript, Failure> {
     // Keys are made once.
     static CARDS: OnceLock<Option<(Cards, Certificate)>> = OnceLock::new();
     let made = CARDS.get_or_init(|| {
@@ -358,10 +478,40 @@ fn play(lie: Option<&'static Lie>) -> Result<Transcript, Failure> {
         Some((cards, authority))
     });
     let (cards, authority) = made.clone().ok_or_else(lost)?;
-    let booth = Booth::within(cards, Faker { lie, authority, before: None });
-    play_alone(PROFILE, "[terminal]\nclient = \"chukei terminal\"\nreader = \"TEST\"\n", |clock, recorder| {
-        Stage::Visitor(Visitor::new(Box::new(booth), clock, SEED, recorder))
+    let start = |party| {
+        let options = Options { clock: Clock::fixed(UnixTime(EPOCH)), seed: Some(1), ..Options::default() };
+        Party::start(&around.world, party, options)
+            .map_err(|error| Failure::new(Exit::Harness, "mock.stopped", [error.to_string()]))
+    };
+    let (portal, hospital) = (start(PORTAL)?, start(HOSPITAL)?);
+    let booth = Booth::within(cards, Faker { lie, authority, before: None, portal, hospital, session: None });
+    let place = format!(
+        "[terminal]\nclient = \"chukei terminal\"\nreader = \"TEST\"\noperator = \"TEST\"\n\
+         [world]\ndir = \"TEST\"\nparty = \"{PORTAL}\"\n"
+    );
+    play_alone(PROFILE, &place, |sut, order, cases| {
+        let terminal = (Box::new(booth) as Box<dyn Counter>, Some(Arc::clone(&around.own)));
+        engine::play_terminal(sut, terminal, order, cases, None, &|_, _| ())
     })
+}
+
+/// The world around a terminal: a folder that is gone when dropped.
+struct Around {
+    _folder: tempfile::TempDir,
+    /// As the portal sees it, and as the suite does.
+    world: chukei_world::World,
+    own: Arc<chukei_harness::World>,
+}
+
+impl Around {
+    fn new() -> Result<Self, Failure> {
+        let folder = tempfile::tempdir().map_err(|error| Failure::write(Path::new("TMPDIR"), &error))?;
+        let world = chukei_world::World::generate(folder.path(), Plan::new(1));
+        let world = world.map_err(|error| Failure::write(folder.path(), &error))?;
+        let own = chukei_harness::World::load(folder.path());
+        let own = Arc::new(own.map_err(|fault| Failure::setup(&fault, "self-test"))?);
+        Ok(Self { _folder: folder, world, own })
+    }
 }
 
 #[cfg(test)]
@@ -372,7 +522,7 @@ mod tests {
 
     #[test]
     fn a_right_terminal_conforms_and_every_switch_is_found() {
-        let played = reference().unwrap_or_else(|_| panic!("no terminal"));
+        let played = reference().unwrap_or_else(|failure| panic!("{failure:?}"));
         let model = judge(&played, chukei_conformance::registry());
         let broken: Vec<_> = model.broken.iter().collect();
         assert_eq!(model.standing, Standing::Conformant, "{} {broken:?}", super::super::unmet(&model));

@@ -79,8 +79,8 @@ fn silence<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
             What::Answered { exchange, .. } | What::Responded { exchange, .. } => {
                 What::NoAnswer { exchange: *exchange, how: NoAnswer::Timeout }
             }
-            What::Reset { exchange, silent, .. } => {
-                What::Reset { exchange: *exchange, atr: Body::default(), silent: *silent }
+            What::Reset { exchange, silent, token, .. } => {
+                What::Reset { exchange: *exchange, atr: Body::default(), silent: *silent, token: *token }
             }
             What::Called { .. } | What::Replied { .. } => return None,
             What::Alive { exchange } => What::NotAlive { exchange: Some(*exchange), how: NoAnswer::Timeout },

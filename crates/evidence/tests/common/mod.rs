@@ -180,11 +180,12 @@ pub fn run(product: Behaviour) -> Transcript {
 
 /// A card is reset, read, and asked for tries.
 pub fn card_case() -> Vec<What> {
-    let command = |exchange, apdu: &str| What::Command { exchange, apdu: apdu.into(), pin: None };
+    let command =
+        |exchange, apdu: &str| What::Command { exchange, apdu: apdu.into(), pin: None, token: false };
     let responded = |exchange, apdu: &str| What::Responded { exchange, apdu: apdu.into() };
     vec![
         start("card/x", None, ""),
-        What::Reset { exchange: 1, atr: "3B".into(), silent: false },
+        What::Reset { exchange: 1, atr: "3B".into(), silent: false, token: false },
         command(2, "00B0000001"),
         responded(2, "0A9000"),
         command(3, "00200080"),

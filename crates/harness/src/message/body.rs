@@ -146,6 +146,29 @@ fn name_id(scheme: &str, owner: &str, number: &str) -> Element {
         .text(number)
 }
 
+/// `ck:Challenge`, for five minutes.
+#[must_use]
+pub fn challenge(now: i64, value: &str) -> Element {
+    Element::declared(ns::CK, "Challenge")
+        .attribute("value", value)
+        .attribute("notOnOrAfter", &time(now, 300))
+}
+
+/// `ck:LoginAnswer` with a session for ten minutes, given for a way of chapter 34.
+#[must_use]
+pub fn login_granted(now: i64, session: &str, context: &str) -> Element {
+    login_refused("OK")
+        .attribute("session", session)
+        .attribute("notOnOrAfter", &time(now, 600))
+        .attribute("context", &format!("urn:chukei:1.0:context:{context}"))
+}
+
+/// `ck:LoginAnswer` with a status and no session.
+#[must_use]
+pub fn login_refused(code: &str) -> Element {
+    Element::declared(ns::CK, "LoginAnswer").child(status(code))
+}
+
 /// `lu:Status`.
 #[must_use]
 pub fn status(code: &str) -> Element {
