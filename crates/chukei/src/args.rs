@@ -6,6 +6,7 @@ use chukei_evidence::Lang;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::card::{CardArgs, MockCard};
+use crate::forms::Form;
 use crate::login::LoginArgs;
 use crate::say::{Exit, Say, catalogue};
 
@@ -348,6 +349,8 @@ pub(crate) struct MappingShow {
     pub(crate) at: Option<String>,
     #[arg(long, value_name = "CODE")]
     pub(crate) only: Option<String>,
+    #[arg(long, value_enum)]
+    pub(crate) form: Option<Form>,
 }
 
 #[derive(Args)]

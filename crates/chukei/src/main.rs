@@ -11,6 +11,7 @@ mod cosign;
 mod counter;
 mod engine;
 mod explain;
+mod forms;
 mod ledger;
 mod list;
 mod login;

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use crate::{
     args::{Mapping, MappingImport, MappingKey, MappingRegister, MappingShow, MappingUnplaced},
+    forms,
     ledger::{existing, made, now, unusable},
     say::{Exit, Failure, Say},
 };
@@ -209,8 +210,14 @@ fn show(asked: &MappingShow, say: &Say) -> Result<Exit, Failure> {
     let (store, person) = found(&asked.key)?;
     let at = asked.at.as_deref().map(date).transpose()?.unwrap_or_else(now);
     let only = asked.only.as_deref().map(party_code);
-    let held = store.held(person, Some(at), only.as_deref());
-    for held in held.map_err(|error| unusable(&asked.key.state, &error))? {
+    let fails = |error: &dyn std::fmt::Display| unusable(&asked.key.state, error);
+    let held = store.held(person, Some(at), only.as_deref()).map_err(|error| fails(&error))?;
+    if let Some(form) = asked.form {
+        let changes = store.versions(person).map_err(|error| fails(&error))?.len();
+        say.result(forms::csv(form, &held, changes));
+        return Ok(Exit::Conformant);
+    }
+    for held in held {
         say.result(held_text(&held, say));
     }
     Ok(Exit::Conformant)
@@ -283,9 +290,7 @@ fn date(text: &str) -> Result<UnixTime, Failure> {
 
 fn held_text(held: &Held, say: &Say) -> String {
     let kind = say.text(&format!("mapping.kind.{}", held.kind.name()), [""; 0]);
-    let shown =
-        Number::read(held.kind, &held.number, Level::Lenient).map(|(number, _)| number.display_form());
-    let number = shown.map_or_else(|_| held.number.to_string(), |shown| shown.to_string());
+    let number = forms::shown(held);
     let open = || say.text("mapping.open", [""; 0]);
     let until = day(UnixTime(held.until.0.saturating_sub(1))).filter(|_| day(held.until).is_some());
     let from = day(held.from).unwrap_or_default();

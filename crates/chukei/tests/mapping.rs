@@ -127,6 +127,23 @@ fn files_are_tried_applied_shown_and_explained() {
     // What one party may know is its own number.
     let own = desk.about("show", "1", &["--at", "2010-03-31", "--only", "138016"]).out;
     assert!(own.contains("港いろは１２３４") && !own.contains("0987"), "{own}");
+    // As the pilots' reports write it.
+    let form = |name: &str| desk.about("show", "1", &["--at", "2010-03-31", "--form", name]).out;
+    let mhlw = "\"整理番号\",\"基礎年金番号\",\"医療保険被保険者記号番号\",\"介護保険被保険者番号\",\"その他の番号\"\n\
+                \"1\",\"0987-654321\",\"港いろは１２３４\",\"\",\"\"\n";
+    assert_eq!(form("mhlw"), mhlw);
+    let kamogawa = "\"個人識別ID\",\"グループID\",\"サービス別ID\"\n\
+                    \"\",\"00138016\",\"港いろは１２３４\"\n\"\",\"town\",\"0987-654321\"\n";
+    assert_eq!(form("kamogawa"), kamogawa);
+    let nabari = form("nabari");
+    let rows: Vec<Vec<&str>> = nabari.lines().map(|line| line.split(',').collect()).collect();
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.len() == 15), "{nabari}");
+    let number = ["\"\"", "\"港いろは１２３４\""];
+    assert!(
+        rows[1][5] == number[0] && rows[1][8] == number[1],
+        "the insurer is one of National Health Insurance: {nabari}"
+    );
+    assert_eq!(rows[1][11..], ["\"0987-654321\"", "\"2\"", "\"2009-04-01\"", "\"2010-03-31\""]);
     let history = desk.about("history", "1", &[]).out;
     assert!(
         history.contains("kamogawa-city: all numbers, version 1 (file 1, line 6; 0 rows replaced)"),
