@@ -213,6 +213,7 @@ pub(crate) enum Ledger {
     Prove(LedgerProve),
     Publish(LedgerPublish),
     Fsck(LedgerFsck),
+    Reconcile(LedgerReconcile),
     Key(LedgerKey),
     Cosign(LedgerCosign),
     Backup(LedgerBackup),
@@ -266,6 +267,20 @@ pub(crate) struct LedgerFsck {
     pub(crate) state: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerReconcile {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "DATE")]
+    pub(crate) from: Option<String>,
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
+    #[arg(long, value_name = "ENTITY", requires = "reported")]
+    pub(crate) responder: Option<String>,
+    #[arg(long, value_name = "FILE", requires = "responder")]
+    pub(crate) reported: Option<PathBuf>,
 }
 
 #[derive(Args)]

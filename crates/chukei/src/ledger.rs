@@ -28,6 +28,7 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
         Ledger::Prove(asked) => prove(asked, say),
         Ledger::Publish(asked) => publish(asked, say),
         Ledger::Fsck(asked) => fsck(asked, say),
+        Ledger::Reconcile(asked) => crate::reconcile::run(asked, say),
         Ledger::Key(asked) => key(asked, say),
         Ledger::Cosign(asked) => crate::cosign::cosign(asked, say),
         Ledger::Backup(asked) => backup(asked, say),

@@ -17,6 +17,7 @@ mod list;
 mod login;
 mod mapping;
 mod mock;
+mod reconcile;
 mod run;
 mod say;
 mod self_test;

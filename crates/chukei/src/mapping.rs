@@ -282,7 +282,8 @@ fn found(asked: &MappingKey) -> Result<(Store, Person), Failure> {
 }
 
 /// The first second of a day in Japan.
-fn date(text: &str) -> Result<UnixTime, Failure> {
+/// The first second of a day in Japan.
+pub(crate) fn date(text: &str) -> Result<UnixTime, Failure> {
     Date::parse(text)
         .and_then(|day| midnight(&day))
         .ok_or_else(|| Failure::new(Exit::Usage, "mapping.bad-date", [text]))

@@ -191,6 +191,62 @@ fn an_operator_publishes_the_tree() {
 }
 
 #[test]
+fn what_was_issued_is_held_against_a_responders_own_list() {
+    let desk = Desk::new();
+    let b = "https://insurer-b.example.test/";
+    let entry = |kind, actor: &str, target: Option<&str>| NewEntry {
+        person: Some(Person(1)),
+        at: UnixTime(1_790_000_000),
+        actor: actor.to_owned(),
+        kind,
+        outcome: "granted".to_owned(),
+        purpose: Purpose::CombinedHighCost,
+        items: vec![],
+        envelope: Some("_e1".to_owned()),
+        target: target.map(str::to_owned),
+        asked: None,
+    };
+    desk.store().append(&[entry(Kind::Mapping, A, Some(b))]).unwrap();
+    let reconcile =
+        |lang, more: &[&str]| desk.run(lang, &[&["reconcile", "--state", "relay.db"], more].concat(), "");
+    let list = |text: &str| fs::write(desk.0.path.join("list.txt"), text).unwrap();
+    let with = ["--responder", b, "--reported", "list.txt"];
+    let said = reconcile("en", &[]);
+    assert!(
+        said.code == 0 && said.out.contains("_e1: not reported (issued 2026-09-21"),
+        "{} {}",
+        said.out,
+        said.err
+    );
+    // It says that it has disclosed; then it has reported that too.
+    list("\n_e1\n");
+    let said = reconcile("ja", &with);
+    assert!(said.code == 7 && said.out.contains("通知していません"), "{} {}", said.out, said.err);
+    desk.store().append(&[entry(Kind::Disclosure, b, None)]).unwrap();
+    let said = reconcile("en", &with);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (0, "1 envelopes were issued; of 1, a disclosure was reported.\n")
+    );
+    list("");
+    let said = reconcile("en", &with);
+    assert!(
+        said.code == 7 && said.out.contains("_e1: reported, and not in the list of https://insurer-b"),
+        "{}",
+        said.out
+    );
+    assert_eq!(
+        reconcile("en", &["--until", "2026-09-21"]).out,
+        "0 envelopes were issued; of 0, a disclosure was reported.\n"
+    );
+    list("\n_e1 _e2\n");
+    let said = reconcile("en", &with);
+    assert!(said.code == 2 && said.err.contains("list.txt:2:1"), "{}", said.err);
+    assert_eq!(reconcile("en", &["--from", "1.9."]).code, 2);
+    assert_eq!(reconcile("en", &["--responder", b]).code, 2);
+}
+
+#[test]
 fn a_witness_signs_what_goes_on_from_what_it_signed_and_nothing_else() {
     let desk = Desk::proved();
     let publish = || {

@@ -46,6 +46,7 @@ mod maps;
 mod proof;
 mod publish;
 mod readers;
+mod reconcile;
 mod registry;
 mod replay;
 mod rows;
@@ -74,6 +75,7 @@ pub use keeper::{Keeper, Pace};
 pub use location::{Database, Location};
 pub use look::{Held, Version};
 pub use mappings::MappingRow;
+pub use reconcile::{Difference, Reconciled, Theirs, Unlike};
 pub use registry::{PartyEntry, Registry, RegistryFault, Role, SourceEntry, SourceState};
 pub use replay::EarlyReplay;
 

@@ -10,7 +10,7 @@ use chukei_profile::history::Kind;
 use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
 use chukei_relay::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, ReplayStore};
-use chukei_store::{Agreement, EarlyReplay, MappingRow, Store};
+use chukei_store::{Agreement, Difference, EarlyReplay, MappingRow, Store, Theirs};
 use support::Place;
 
 const A: &str = "https://insurer-a.example.test/";
@@ -322,6 +322,63 @@ mod access {
             let numbers: Vec<_> =
                 store.history(Person(1)).unwrap().iter().map(|entry| entry.number).collect();
             assert_eq!(numbers, [1, 2, 3, 4]);
+        });
+    }
+
+    #[test]
+    fn what_was_issued_is_held_against_what_was_reported() {
+        on_both(|store| {
+            let told = |envelope: &str, after: i64, purpose| NewEntry {
+                at: UnixTime(T.0 + after),
+                actor: B.to_owned(),
+                purpose,
+                envelope: Some(envelope.to_owned()),
+                ..entry(1, Kind::Disclosure)
+            };
+            let all = ["_fits", "_late", "_purpose", "_nobody", "_theirs", "_ours"].map(|id| issued(1, id));
+            store.append(&all).unwrap();
+            let other = Purpose::EligibilityCheck;
+            let usual = Purpose::CombinedHighCost;
+            for told in [
+                told("_fits", 480, usual),
+                told("_late", 481, usual),
+                told("_purpose", 1, other),
+                told("_ours", 1, usual),
+            ] {
+                store.append(&[told]).unwrap();
+            }
+            let (ever, later) = ((UnixTime(0), UnixTime(i64::MAX)), UnixTime(T.0 + 481));
+            let seen = |between, theirs: Option<&Theirs>, now| {
+                let done = store.reconcile(between, theirs, now).unwrap();
+                let brief = done.unlike.iter().map(|unlike| (unlike.difference, unlike.envelope.clone()));
+                ((done.issued, done.reported), brief.collect::<Vec<_>>())
+            };
+            let is = |difference, id: &str| (difference, id.to_owned());
+            use Difference::{Late, OnlyOurs, OnlyTheirs, Purpose as Other, Unreported};
+            let alone = [
+                is(Unreported, "_nobody"),
+                is(Unreported, "_theirs"),
+                is(Late, "_late"),
+                is(Other, "_purpose"),
+            ];
+            assert_eq!(seen(ever, None, later), ((6, 4), alone.to_vec()));
+            // As long as a notice may come, none is missed.
+            assert_eq!(seen(ever, None, T).1, alone[2..]);
+            assert_eq!(seen((UnixTime(0), T), None, later), ((0, 0), vec![]));
+            let ids = ["_fits", "_late", "_purpose", "_theirs", "_unknown"].map(str::to_owned);
+            let theirs = Theirs { target: B.to_owned(), envelopes: ids.into() };
+            let both = [
+                is(Unreported, "_nobody"),
+                is(Late, "_late"),
+                is(Other, "_purpose"),
+                is(OnlyTheirs, "_unknown"),
+                is(OnlyTheirs, "_theirs"),
+                is(OnlyOurs, "_ours"),
+            ];
+            assert_eq!(seen(ever, Some(&theirs), later), ((6, 4), both.to_vec()));
+            // Another responder's list has nothing to do with these.
+            let theirs = Theirs { target: C.to_owned(), envelopes: [].into() };
+            assert_eq!(seen(ever, Some(&theirs), later), ((0, 0), vec![]));
         });
     }
 
