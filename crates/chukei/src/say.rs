@@ -213,6 +213,16 @@ mod tests {
 
     use super::*;
 
+    /// Two texts of one key would stand in each other's place.
+    #[test]
+    fn the_command_says_nothing_under_a_key_of_the_suite() {
+        let suite = chukei_conformance::catalogue();
+        for (key, lang) in suite.keys().flat_map(|key| [(key, Lang::Ja), (key, Lang::En)]) {
+            assert_eq!(catalogue().text(key, lang), suite.text(key, lang), "{key}");
+        }
+        assert!(catalogue().keys().count() > suite.keys().count());
+    }
+
     /// Every key that the engine writes has its texts.
     #[test]
     fn everything_that_the_engine_says_has_a_text() {
