@@ -91,7 +91,8 @@ fn kept(receipt: &str, bundle: &Bundle) -> Result<(), Failure> {
     if bundle.chain.entries.iter().any(|entry| entry.commitment.0 == octets) {
         return Ok(());
     }
-    Err(Failure::new(Exit::Unverified, "ledger.receipt-not-kept", [receipt]).fix("ledger.receipt-not-kept-fix", [""; 0]))
+    Err(Failure::new(Exit::Unverified, "ledger.receipt-not-kept", [receipt])
+        .fix("ledger.receipt-not-kept-fix", [""; 0]))
 }
 
 /// The last checkpoint of a bundle that was seen before.

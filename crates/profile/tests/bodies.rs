@@ -10,6 +10,7 @@ use chukei_profile::{
     disclosure::{Notice, Outcome, Receipt},
     history::{Entry, History, HistoryQuery, Kind},
     linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity, eligibility_on},
+    proof::{Proof, ProofQuery},
 };
 use chukei_reason::Reason;
 use chukei_saml::NameId;
@@ -217,6 +218,34 @@ fn disclosures_and_histories() {
         &History { entries: Vec::new() },
         &[("></ck:AccessHistory>", ">x</ck:AccessHistory>", Reason::Schema)],
     );
+    let bundle: Vec<u8> = (0..600_000_u32).map(|at| at.to_le_bytes()[1]).collect();
+    let proof = Proof { bundle };
+    // Texts of a message have a limit.
+    let parts = written(&proof).root().elements().count();
+    assert_eq!(parts, 3);
+    holds(&proof, &[]);
+    holds(&Proof { bundle: Vec::new() }, &[("></ck:AccessProof>", ">x</ck:AccessProof>", Reason::Schema)]);
+    holds(
+        &Proof { bundle: b"{}".to_vec() },
+        &[
+            ("e30=", "e31=", Reason::Base64),
+            ("e30=", "e3", Reason::Base64),
+            ("<ck:Part>", "<ck:Part name=\"x\">", Reason::Schema),
+            ("<ck:Part>e30=</ck:Part>", "<ck:Other>e30=</ck:Other>", Reason::Schema),
+        ],
+    );
+    let name_id = NameId::new(Scheme::CareInsured.uri(), "0000123456").by(A);
+    for since in [None, Some(0), Some(u64::MAX)] {
+        let query = ProofQuery { name_id: name_id.clone(), since };
+        let again = read::<ProofQuery>(&written(&query)).unwrap();
+        assert!(again.name_id == name_id && again.since == since && again.asks_about_a_person());
+        assert!(!format!("{again:?}").contains("0000123456"));
+    }
+    let query = String::from_utf8(written(&ProofQuery { name_id, since: Some(7) }).write()).unwrap();
+    for (from, to) in [("since=\"7\"", "since=\"-7\""), ("since=\"7\"", "since=\"\""), ("since=", "until=")] {
+        let changed = Document::parse(query.replace(from, to)).unwrap();
+        assert_eq!(read::<ProofQuery>(&changed).unwrap_err(), Reason::Schema, "{to}");
+    }
     let query = HistoryQuery { name_id: NameId::new(Scheme::CareInsured.uri(), "0000123456").by(A) };
     let again = read::<HistoryQuery>(&written(&query)).unwrap();
     assert!(again.name_id == query.name_id && again.asks_about_a_person());

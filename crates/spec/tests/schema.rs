@@ -12,12 +12,17 @@ use chukei_profile::{
     history::{Entry, History, HistoryQuery, Kind},
     linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity},
     login::{Challenge, ChallengeRequest, Context, Given, Login, LoginAnswer, Patient, Shown},
+    proof::{Proof, ProofQuery},
 };
 use chukei_saml::NameId;
 use chukei_xml::{Writer, lexical::DateTime};
 
 const A: &str = "https://insurer-a.example.test/";
 const B: &str = "https://insurer-b.example.test/";
+
+/// As `chukei-idwsf` writes it into a header.
+const RECEIPTS: &str = "<ck:Receipts xmlns:ck=\"urn:chukei:1.0\" xmlns:wsu=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd\" \
+    wsu:Id=\"_receipts\"><ck:Receipt commitment=\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"></ck:Receipt></ck:Receipts>";
 
 /// Whether each document validates; `None` without xmllint.
 fn validate(documents: &[(String, Vec<u8>)]) -> Option<Vec<bool>> {
@@ -127,6 +132,11 @@ fn what_we_write_is_valid() {
         ("notice", written(&notice(Outcome::Answered))),
         ("notice without data", written(&notice(Outcome::NoData))),
         ("receipt", written(&Receipt { envelope: "_1".to_owned(), status: Status::new("OK") })),
+        ("proof query", written(&ProofQuery { name_id: name_id.clone(), since: None })),
+        ("proof query since", written(&ProofQuery { name_id: name_id.clone(), since: Some(u64::MAX) })),
+        ("proof", written(&Proof { bundle: b"{}".to_vec() })),
+        ("proof about nobody", written(&Proof { bundle: Vec::new() })),
+        ("receipts", RECEIPTS.as_bytes().to_vec()),
         ("history query", written(&HistoryQuery { name_id })),
         ("history", written(&History { entries })),
         ("empty history", written(&History { entries: Vec::new() })),
@@ -167,8 +177,17 @@ fn what_is_wrong_is_not() {
     let sound = [
         ("query", String::from_utf8(written(&Query::new(&Item::ALL, Some(day("2026-02-28"))))).unwrap()),
         ("answer", String::from_utf8(written(&answer())).unwrap()),
+        ("receipts", RECEIPTS.to_owned()),
     ];
     let wrong = [
+        ("receipts", "30 octets", "AAAA=\"", "\""),
+        (
+            "receipts",
+            "no receipt",
+            "<ck:Receipt commitment=\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"></ck:Receipt>",
+            "",
+        ),
+        ("receipts", "a receipt with more", " commitment=", " person=\"1\" commitment="),
         ("query", "an unknown item", ">benefits<", ">names<"),
         ("query", "an item twice", ">benefits<", ">eligibility<"),
         ("query", "a date that is none", "2026-02-28", "2026-02-30"),
@@ -193,5 +212,5 @@ fn what_is_wrong_is_not() {
     let Some(valid) = validate(&documents) else { return };
     let accepted: Vec<_> =
         documents.iter().zip(valid).filter(|(_, valid)| *valid).map(|((name, _), _)| name).collect();
-    assert_eq!(accepted, ["query", "answer"]);
+    assert_eq!(accepted, ["query", "answer", "receipts"]);
 }

@@ -84,11 +84,26 @@ fn every_answer_has_a_receipt_for_each_entry() {
     assert!(String::from_utf8(answered.body.clone()).unwrap().contains("URI=\"#_receipts\""));
     // Who asked goes on as before, and can keep them.
     let mapped = world.a.take_mapping(sent.pending, &answer(&answered), NOW).unwrap();
-    assert_eq!(mapped.results.len(), 2);
+    assert_eq!((mapped.results.len(), &mapped.receipts), (2, &receipts(&answered)));
+    // What is no receipt is no answer.
+    for (change, reason) in [("AQ==", Reason::Base64), ("", Reason::Base64), ("*", Reason::Base64)] {
+        let sent = world.map(&[ask(0)]);
+        let mut bent = reply(relay.handle(&request(&sent, A), NOW));
+        let receipt = "soap:Header/ck:Receipts/ck:Receipt";
+        bent.body = resigned(&bent.body, RELAY, |root| root.find_mut(receipt).set("commitment", change));
+        let refused = world.a.take_mapping(sent.pending, &answer(&bent), NOW).unwrap_err();
+        assert_eq!(refused.reason(), reason, "{change}");
+    }
+    // Nor what anybody could have put there.
+    let sent = world.map(&[ask(0)]);
+    let mut bent = reply(relay.handle(&request(&sent, A), NOW));
+    bent.body = resigned_over(&bent.body, RELAY, &["_receipts"], |_| {});
+    let refused = world.a.take_mapping(sent.pending, &answer(&bent), NOW).unwrap_err();
+    assert_eq!(refused.reason(), Reason::Coverage);
 
     let sent = world.portal.history(A, &known(), NOW).unwrap();
     let answered = reply(relay.handle(&request(&sent, PORTAL), NOW));
-    assert_eq!((receipts(&answered), log.history(Person(1)).unwrap().len()), (vec![Commitment([3; 32])], 2));
+    assert_eq!((receipts(&answered).len(), log.history(Person(1)).unwrap().len()), (1, 6));
     // Nobody's history is no access, and a refusal is none either.
     let nobody = number(Scheme::CareInsured, "0000999999").into();
     let sent = world.portal.history(A, &nobody, NOW).unwrap();
