@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use chukei_reason::Reason;
 
-const ROLES: [&str; 8] =
-    ["receiver", "sender", "relay", "requester", "responder", "vendor", "card", "terminal"];
+const ROLES: [&str; 9] =
+    ["receiver", "sender", "relay", "requester", "responder", "vendor", "card", "terminal", "ledger"];
 
 /// Sentences by identifier: the lines that follow `r[…]`.
 fn sentences() -> BTreeMap<String, Vec<String>> {
