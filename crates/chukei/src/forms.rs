@@ -13,11 +13,9 @@ use clap::ValueEnum;
 /// A report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
-    /// Nabari's fifteen columns.
+    // Their help is a text of `messages/`.
     Nabari,
-    /// Kamogawa's id with pairs of group and service.
     Kamogawa,
-    /// The ministry's five numbers.
     Mhlw,
 }
 
