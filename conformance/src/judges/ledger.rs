@@ -7,7 +7,7 @@ use chukei_ledger::{Bundle, Content, Trust, verify};
 use chukei_spec::req;
 use chukei_xml::lexical::decode_base64;
 
-use super::{declared, each, whole};
+use super::{declared, each, mapping::telling, whole};
 use crate::{
     ledger::{self, Proof},
     read::{Message, attribute},
@@ -201,11 +201,13 @@ fn since(exchange: &Exchange<'_>) -> Verdict {
 fn one_log(exchange: &Exchange<'_>) -> Verdict {
     let mut known: Option<(String, u64)> = None;
     let mut roots: BTreeMap<u64, String> = BTreeMap::new();
-    each(ledger::proofs(exchange), "missing.a-proof", |proof| {
+    // What cannot be read shows no log.
+    let readable =
+        ledger::proofs(exchange).into_iter().filter_map(|proof| Some((proof.seq, proof.bundle.ok()?)));
+    each(readable, "missing.a-proof", |(seq, bundle)| {
         let wrong = |expected: String, observed: String| {
-            Err(Finding::new("ledger.other-log", expected, observed).at([proof.seq]))
+            Err(Finding::new("ledger.other-log", expected, observed).at([seq]))
         };
-        let Ok(bundle) = &proof.bundle else { return Ok(()) };
         let checkpoints: Vec<_> =
             bundle.checkpoints.iter().filter_map(|note| ledger::checkpoint(note)).collect();
         for checkpoint in &checkpoints {
@@ -224,16 +226,13 @@ fn one_log(exchange: &Exchange<'_>) -> Verdict {
                 return wrong(format!("≥ {before}"), size.to_string());
             }
         }
-        known = Some((bundle.log.clone(), size));
+        known = Some((bundle.log, size));
         Ok(())
     })
 }
 
 fn no_number(exchange: &Exchange<'_>) -> Verdict {
-    let people = &exchange.world().people;
-    let numbers = people.iter().flat_map(|person| person.numbers.iter().map(|number| number.value.as_str()));
-    let names = people.iter().flat_map(|person| person.canaries.iter().map(String::as_str));
-    let telling: Vec<&str> = numbers.chain(names).filter(|value| value.chars().count() > 7).collect();
+    let telling = telling(exchange);
     let shown =
         talks(exchange).into_iter().filter_map(|(_, answer, _, told)| Some((answer, ledger::octets(&told)?)));
     each(shown, "missing.a-proof", |(answer, octets)| {

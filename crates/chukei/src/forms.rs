@@ -2,6 +2,7 @@
 //! reports' own: there are no others.
 
 use chukei_crypto::UnixTime;
+use chukei_import::Layout;
 use chukei_profile::Scheme;
 use chukei_relay::{
     changes::day,
@@ -19,26 +20,11 @@ pub(crate) enum Form {
     Mhlw,
 }
 
-const NABARI: [&str; 15] = [
-    "SAML固有ID(UserID)",
-    "電子証明書シリアル番号",
-    "電子証明書発行者",
-    "住民番号",
-    "世帯番号",
-    "被保険者記号番号",
-    "被保険者証番号（被用者保険）",
-    "管理番号",
-    "被保険者証番号（国民健康保険）",
-    "公費区分",
-    "受給者番号",
-    "基礎年金番号",
-    "管理バージョン番号",
-    "有効期間（開始）",
-    "有効期間（終了）",
-];
-const KAMOGAWA: [&str; 3] = ["個人識別ID", "グループID", "サービス別ID"];
-const MHLW: [&str; 5] =
-    ["整理番号", "基礎年金番号", "医療保険被保険者記号番号", "介護保険被保険者番号", "その他の番号"];
+/// The names of the first columns of a layout, as files have them too.
+fn names(layout: Layout, count: usize) -> Vec<String> {
+    let (names, _) = layout.columns();
+    names.iter().take(count).map(|&name| name.to_owned()).collect()
+}
 
 /// The rows as CSV, names of the columns first. `changes` is how often the person's records have changed.
 pub(crate) fn csv(form: Form, held: &[Held], changes: usize) -> String {
@@ -87,7 +73,7 @@ fn nabari(held: &[Held], changes: usize) -> Vec<Vec<String>> {
         once(from),
         once(until),
     ];
-    table(&NABARI, &columns)
+    table(names(Layout::Nabari, 15), &columns)
 }
 
 fn kamogawa(held: &[Held]) -> Vec<Vec<String>> {
@@ -98,7 +84,7 @@ fn kamogawa(held: &[Held]) -> Vec<Vec<String>> {
     };
     let services = held.iter().filter(is_service);
     let rows = services.map(|held| vec![id.clone(), held.party.clone(), shown(held)]);
-    std::iter::once(KAMOGAWA.map(str::to_owned).to_vec()).chain(rows).collect()
+    std::iter::once(names(Layout::Kamogawa, 3)).chain(rows).collect()
 }
 
 fn mhlw(held: &[Held]) -> Vec<Vec<String>> {
@@ -109,18 +95,18 @@ fn mhlw(held: &[Held]) -> Vec<Vec<String>> {
         all(held, |held| is(held, Scheme::CareInsured)),
         all(held, |held| matches!(held.kind, NumberKind::Other | NumberKind::Service | NumberKind::Visible)),
     ];
-    table(&MHLW, &columns)
+    table(names(Layout::Plan, 5), &columns)
 }
 
 /// One row for the first value of each column, another for the second ones, and so on; a column of one value has it in each row.
-fn table(names: &[&str], columns: &[Vec<String>]) -> Vec<Vec<String>> {
+fn table(names: Vec<String>, columns: &[Vec<String>]) -> Vec<Vec<String>> {
     let count = columns.iter().map(Vec::len).max().unwrap_or_default();
     let value = |column: &Vec<String>, row: usize| match column.as_slice() {
         [one] => one.clone(),
         several => several.get(row).cloned().unwrap_or_default(),
     };
     let rows = (0..count).map(|row| columns.iter().map(|column| value(column, row)).collect());
-    std::iter::once(names.iter().map(|&name| name.to_owned()).collect()).chain(rows).collect()
+    std::iter::once(names).chain(rows).collect()
 }
 
 fn is(held: &Held, scheme: Scheme) -> bool {

@@ -138,6 +138,11 @@ fn files_are_tried_applied_shown_and_explained() {
     let nabari = form("nabari");
     let rows: Vec<Vec<&str>> = nabari.lines().map(|line| line.split(',').collect()).collect();
     assert!(rows.len() == 2 && rows.iter().all(|row| row.len() == 15), "{nabari}");
+    assert_eq!(
+        (rows[0][6], rows[0][14]),
+        ("\"被用者保険：被保険者証番号\"", "\"有効期間（終了）\""),
+        "as files have them"
+    );
     let number = ["\"\"", "\"港いろは１２３４\""];
     assert!(
         rows[1][5] == number[0] && rows[1][8] == number[1],

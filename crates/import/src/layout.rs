@@ -80,7 +80,8 @@ impl Layout {
     }
 
     /// Its columns, all of which a file has, and those that it may have beside them.
-    pub(crate) const fn columns(self) -> (&'static [&'static str], &'static [&'static str]) {
+    #[must_use]
+    pub const fn columns(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
             Self::Nabari => (
                 &[

@@ -8,7 +8,6 @@ use chukei_profile::envelope::LONGEST;
 
 use crate::Store;
 use crate::checkpoint::LedgerError;
-use crate::sql::values;
 
 /// How far clocks may be apart, in seconds (chapter 20).
 const SKEW: i64 = 180;
@@ -78,16 +77,19 @@ impl Store {
         self.ask(|connection| {
             let mut done = Reconciled::default();
             let mut unknown = theirs.map(|theirs| theirs.envelopes.clone()).unwrap_or_default();
+            let target = theirs.map(|theirs| theirs.target.as_str());
             let sql = "SELECT issued.envelope, issued.actor, issued.target, issued.at, issued.purpose, told.at, told.purpose
                  FROM access issued LEFT JOIN access told ON told.envelope = issued.envelope AND told.kind = 'disclosure'
-                 WHERE issued.target IS NOT NULL AND issued.at >= ?1 AND issued.at < ?2
-                     AND (CAST(?3 AS TEXT) IS NULL OR issued.target = ?3)";
-            let target = theirs.map(|theirs| theirs.target.as_str());
-            for row in connection.rows(sql, values![from.0, until.0, target], |row| {
-                let texts: [String; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?];
-                Ok((texts, row.get::<i64>(3)?, row.get::<Option<i64>>(5)?, row.get::<Option<String>>(6)?))
-            })? {
-                let ([envelope, requester, target, purpose], at, told, told_purpose) = row;
+                 WHERE issued.target IS NOT NULL";
+            // Row by row: a ledger is longer than memory.
+            connection.stream(sql, |row| {
+                let (at, own) = (row.get::<i64>(3)?, row.get::<&str>(2)?);
+                if !(from.0..until.0).contains(&at) || target.is_some_and(|target| target != own) {
+                    return Ok(true);
+                }
+                let [envelope, requester, target, purpose]: [String; 4] =
+                    [row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?];
+                let (told, told_purpose) = (row.get::<Option<i64>>(5)?, row.get::<Option<String>>(6)?);
                 let is_theirs = theirs.map(|_| unknown.remove(&envelope));
                 done.issued += 1;
                 done.reported += u64::from(told.is_some());
@@ -104,7 +106,8 @@ impl Store {
                 unlike(Difference::Purpose, told_purpose.is_some_and(|told| told != purpose));
                 unlike(Difference::OnlyTheirs, told.is_none() && is_theirs == Some(true));
                 unlike(Difference::OnlyOurs, told.is_some() && is_theirs == Some(false));
-            }
+                Ok(true)
+            })?;
             done.unlike.extend(unknown.into_iter().map(|envelope| Unlike {
                 difference: Difference::OnlyTheirs,
                 envelope,

@@ -325,6 +325,28 @@ mod access {
         });
     }
 
+    /// Whoever is told that it is recorded has the receipt of what stands there.
+    #[test]
+    fn notices_at_once_have_one_receipt() {
+        on_both(|store| {
+            store.append(&[issued(1, "_e1")]).unwrap();
+            let told = NewEntry { envelope: Some("_e1".to_owned()), ..entry(1, Kind::Disclosure) };
+            let barrier = Barrier::new(8);
+            let mut receipts: Vec<_> = std::thread::scope(|scope| {
+                let tell = || {
+                    barrier.wait();
+                    store.append(std::slice::from_ref(&told)).ok()
+                };
+                let all: Vec<_> = (0..8).map(|_| scope.spawn(tell)).collect();
+                all.into_iter().filter_map(|one| one.join().unwrap()).collect()
+            });
+            receipts.dedup();
+            assert_eq!((receipts.len(), receipts[0].len()), (1, 1));
+            assert_eq!(store.append(&[told]).unwrap(), receipts[0], "who comes again gets it too");
+            assert_eq!(store.count(Kind::Disclosure), Ok(1));
+        });
+    }
+
     #[test]
     fn what_was_issued_is_held_against_what_was_reported() {
         on_both(|store| {
