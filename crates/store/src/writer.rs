@@ -15,7 +15,7 @@ const QUEUE: usize = 1024;
 /// Jobs of one commit.
 const BATCH: usize = 256;
 /// How long a commit waits for company, if the last one had some: fewer commits, and fewer changes of thread.
-const LINGER: Duration = Duration::from_millis(1);
+const LINGER: Duration = Duration::from_millis(2);
 /// How long a transaction waits before it is done once more, after the database has found a conflict with another's.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 trait Job: Send {
     /// Does it, again too if what was done is undone; says whether it is to be committed. After an error nothing of the whole
     /// transaction is.
-    fn run(&mut self, connection: &Connection, company: Company) -> sql::Result<bool>;
+    fn run(&mut self, connection: &Connection) -> sql::Result<bool>;
 
     /// Tells how the commit ended.
     fn tell(self: Box<Self>, is_committed: bool);
@@ -38,9 +38,9 @@ struct Task<T, J, L> {
 /// Whether jobs share their commits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Company {
-    /// Many small ones: what waits is committed together, and each is undone alone.
+    /// Many small ones: what waits is committed together, and one that fails is undone alone.
     Shared,
-    /// Few that may be very large: each is a transaction of its own. A savepoint would write every page twice.
+    /// Few that may be very large: each is a transaction of its own.
     Alone,
 }
 
@@ -155,22 +155,15 @@ where
     J: FnMut(&Connection) -> sql::Result<Verdict<T>> + Send,
     L: FnOnce(Option<T>) + Send,
 {
-    fn run(&mut self, connection: &Connection, company: Company) -> sql::Result<bool> {
+    fn run(&mut self, connection: &Connection) -> sql::Result<bool> {
         // What came of it before is undone.
         self.result = None;
-        let is_shared = company == Company::Shared;
-        if is_shared {
-            connection.batch("SAVEPOINT job")?;
-        }
         let (result, stays) = match (self.job)(connection) {
             Ok(Verdict::Keep(result)) => (Some(result), true),
             Ok(Verdict::Undo(result)) => (Some(result), false),
             Err(error) if error.is_final() => return Err(error),
             Err(_) => (None, false),
         };
-        if is_shared {
-            connection.batch(if stays { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })?;
-        }
         self.result = result;
         Ok(stays)
     }
@@ -222,11 +215,17 @@ fn transaction(
     company: Company,
     had_company: bool,
 ) -> Result<(), Stop> {
-    let connection = line.begin().map_err(Stop::Beginning)?;
-    let stays = match company {
-        Company::Shared => together(connection, jobs, waiting, had_company).map(|()| true),
-        Company::Alone => jobs.iter_mut().try_fold(true, |_, job| job.run(connection, company)),
+    let mut connection = line.begin().map_err(Stop::Beginning)?;
+    let mut stays = match company {
+        Company::Shared => together(connection, jobs, waiting, had_company),
+        Company::Alone => jobs.iter_mut().try_fold(true, |_, job| job.run(connection)),
     };
+    if stays == Ok(false) && company == Company::Shared {
+        // Few fail, so savepoints are only for those who meet one: they cost more than the work.
+        connection.rollback().map_err(Stop::Begun)?;
+        connection = line.begin().map_err(Stop::Beginning)?;
+        stays = jobs.iter_mut().try_for_each(|job| apart(connection, job.as_mut())).map(|()| true);
+    }
     match stays {
         Ok(true) => {}
         Ok(false) => return connection.rollback().map_err(Stop::Begun),
@@ -245,14 +244,17 @@ fn transaction(
     committed.map_err(Stop::Begun)
 }
 
+/// Does the jobs and those that come meanwhile; says whether all of them stay.
 fn together(
     connection: &Connection,
     jobs: &mut Vec<Box<dyn Job>>,
     waiting: &Receiver<Box<dyn Job>>,
     had_company: bool,
-) -> sql::Result<()> {
+) -> sql::Result<bool> {
     for job in jobs.iter_mut() {
-        job.run(connection, Company::Shared)?;
+        if !job.run(connection)? {
+            return Ok(false);
+        }
     }
     let until = Instant::now() + LINGER;
     while jobs.len() < BATCH {
@@ -267,11 +269,20 @@ fn together(
                 }
             }
         };
-        let ran = job.run(connection, Company::Shared);
+        let ran = job.run(connection);
         jobs.push(job);
-        ran?;
+        if !ran? {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
+}
+
+/// Does one job so that it can fail alone.
+fn apart(connection: &Connection, job: &mut dyn Job) -> sql::Result<()> {
+    connection.batch("SAVEPOINT job")?;
+    let stays = job.run(connection)?;
+    connection.batch(if stays { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" })
 }
 
 #[cfg(test)]
