@@ -291,8 +291,9 @@ impl Store {
         Ok(())
     }
 
-    /// Whether several processes may write it.
-    const fn is_shared(&self) -> bool {
+    /// Whether several processes may write it. Then every call asks a database, and waits for it.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
         matches!(self.location, Location::Postgres(_))
     }
 

@@ -284,10 +284,10 @@ impl Core {
         let (state, now) = (self.state(), self.clock().now());
         let Kind::Relay(relay) = &state.kind else { return nothing() };
         let unrecorded = || relay.unrecorded(&request(&received));
-        // Who asks for a history or its proof, or logs somebody in, waits for the disk; everything else is done here, and waits without a
-        // thread.
+        // Who asks for a history or its proof, or logs somebody in, waits for the disk, and everybody for a database; everything
+        // else is done here, and waits without a thread.
         let action = known_action(received.soap_action.as_deref().unwrap_or_default());
-        let step = if WAITING.contains(&action) {
+        let step = if state.asks_database() || WAITING.contains(&action) {
             let (state, received) = (Arc::clone(&state), Arc::clone(&received));
             let handle = move || match &state.kind {
                 Kind::Relay(relay) => Some(relay.handle(&request(&received), now)),

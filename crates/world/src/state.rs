@@ -178,6 +178,11 @@ impl State {
         self.keeping.checkpoints()
     }
 
+    /// Whether it asks a database, and waits for its answers: a file is asked without waiting for anybody.
+    pub(crate) fn asks_database(&self) -> bool {
+        matches!(&self.keeping, Keeping::Store { store, .. } if store.is_shared())
+    }
+
     /// Forgets what can no longer be presented.
     pub(crate) fn forget(&self, now: UnixTime) -> Result<(), Unavailable> {
         let before = UnixTime(now.0.saturating_sub(MEMORY));

@@ -13,7 +13,7 @@ use tokio_openssl::SslStream;
 
 type Stream = Pin<Box<SslStream<TcpStream>>>;
 
-/// Connections to one relay, kept open.
+/// Connections to one relay.
 pub(crate) struct Load {
     streams: Vec<Stream>,
 }
@@ -32,7 +32,7 @@ impl Load {
     /// Sends the messages, at `rate` a second or as fast as they are answered, for so long at most; gives the latency of each
     /// answer in microseconds, and how long it took altogether.
     pub(crate) async fn send(
-        &mut self,
+        self,
         messages: Vec<Vec<u8>>,
         rate: Option<u64>,
         most: Duration,
@@ -40,7 +40,8 @@ impl Load {
         let (messages, next) = (Arc::new(messages), Arc::new(AtomicUsize::new(0)));
         let begin = Instant::now();
         let end = begin + most;
-        let tasks: Vec<_> = std::mem::take(&mut self.streams)
+        let tasks: Vec<_> = self
+            .streams
             .into_iter()
             .map(|mut stream| {
                 let (messages, next) = (Arc::clone(&messages), Arc::clone(&next));
@@ -60,15 +61,13 @@ impl Load {
                         exchange(&mut stream, message, &mut buffer).await;
                         latencies.push(due.elapsed().as_micros() as u64);
                     }
-                    (stream, latencies)
+                    latencies
                 })
             })
             .collect();
         let mut all = Vec::new();
         for task in tasks {
-            let (stream, latencies) = task.await.unwrap();
-            self.streams.push(stream);
-            all.extend(latencies);
+            all.extend(task.await.unwrap());
         }
         (all, begin.elapsed())
     }

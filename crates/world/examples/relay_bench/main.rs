@@ -97,11 +97,6 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runs: Vec<Run> = asked.persons.iter().map(|persons| Run::start(&asked, *persons)).collect();
-    for run in &mut runs {
-        let endpoint = run.endpoint.clone();
-        let load = Load::connect(&run.world, crowd::REQUESTER, &endpoint, asked.connections);
-        run.load = Some(runtime.block_on(load));
-    }
     let turns = if runs.len() == 1 { 1 } else { TURNS };
     let each = asked.seconds.div_ceil(turns as u64);
     for turn in 1..=turns {
@@ -109,13 +104,16 @@ fn main() {
             let count = (asked.rate.unwrap_or(MOST) * each) as usize;
             eprintln!("turn {turn} of {turns}, {} persons: signing {count} messages, measuring", run.persons);
             let messages = messages::signed(&run.world, &run.endpoint, count, run.persons, asked.rsa);
-            let before = run.usage().0;
-            let load = run.load.as_mut().unwrap();
-            let (latencies, took) =
-                runtime.block_on(load.send(messages, asked.rate, Duration::from_secs(each)));
-            run.latencies.extend(latencies);
-            run.took += took;
-            run.work += run.usage().0 - before;
+            runtime.block_on(async {
+                // Anew each turn: the relay closes what is idle for too long.
+                let load =
+                    Load::connect(&run.world, crowd::REQUESTER, &run.endpoint, asked.connections).await;
+                let before = run.usage().0;
+                let (latencies, took) = load.send(messages, asked.rate, Duration::from_secs(each)).await;
+                run.latencies.extend(latencies);
+                run.took += took;
+                run.work += run.usage().0 - before;
+            });
         }
     }
     let rows: Vec<String> = runs.iter_mut().map(|run| run.row(&asked)).collect();
@@ -139,7 +137,6 @@ struct Run {
     world: World,
     child: Child,
     endpoint: String,
-    load: Option<Load>,
     latencies: Vec<u64>,
     took: Duration,
     /// Seconds of processor time.
@@ -185,7 +182,7 @@ impl Run {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut endpoint).unwrap();
         let endpoint = endpoint.trim().to_owned();
         let (latencies, took) = (Vec::new(), Duration::ZERO);
-        Self { persons, world, child, endpoint, load: None, latencies, took, work: 0.0, _database: database }
+        Self { persons, world, child, endpoint, latencies, took, work: 0.0, _database: database }
     }
 
     /// Seconds of processor time, and the most memory in KiB.
@@ -233,7 +230,6 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        drop(self.load.take());
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
