@@ -1,6 +1,6 @@
 //! One thread that writes, and commits what is waiting together: a commit costs the same for one entry and for a hundred.
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::{BUSY, server};
 const QUEUE: usize = 1024;
 /// Jobs of one commit.
 const BATCH: usize = 256;
-/// How long a commit waits for company, if the last one had some: fewer commits, and fewer changes of thread.
+/// How long a job waits for company, if the last one had some: fewer commits, and fewer changes of thread.
 const LINGER: Duration = Duration::from_millis(2);
 /// How long a transaction waits before it is done once more, after the database has found a conflict with another's.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -177,10 +177,14 @@ fn work(mut line: Line, waiting: &Receiver<Box<dyn Job>>, company: Company) {
     let mut had_company = false;
     while let Ok(first) = waiting.recv() {
         let mut jobs = vec![first];
+        if had_company {
+            // Not woken by each of them, and nobody is kept from the database meanwhile.
+            std::thread::sleep(LINGER);
+        }
         // As long as one waits for a lock.
         let until = Instant::now() + BUSY;
         let ended = loop {
-            let ended = transaction(&mut line, &mut jobs, waiting, company, had_company);
+            let ended = transaction(&mut line, &mut jobs, waiting, company);
             match ended {
                 Err(Stop::Begun(Error::Conflict(_)) | Stop::Beginning(Error::Conflict(_)))
                     if Instant::now() < until =>
@@ -213,11 +217,10 @@ fn transaction(
     jobs: &mut Vec<Box<dyn Job>>,
     waiting: &Receiver<Box<dyn Job>>,
     company: Company,
-    had_company: bool,
 ) -> Result<(), Stop> {
     let mut connection = line.begin().map_err(Stop::Beginning)?;
     let mut stays = match company {
-        Company::Shared => together(connection, jobs, waiting, had_company),
+        Company::Shared => together(connection, jobs, waiting),
         Company::Alone => jobs.iter_mut().try_fold(true, |_, job| job.run(connection)),
     };
     if stays == Ok(false) && company == Company::Shared {
@@ -249,26 +252,15 @@ fn together(
     connection: &Connection,
     jobs: &mut Vec<Box<dyn Job>>,
     waiting: &Receiver<Box<dyn Job>>,
-    had_company: bool,
 ) -> sql::Result<bool> {
     for job in jobs.iter_mut() {
         if !job.run(connection)? {
             return Ok(false);
         }
     }
-    let until = Instant::now() + LINGER;
-    while jobs.len() < BATCH {
-        let mut job = match waiting.try_recv() {
-            Ok(job) => job,
-            Err(TryRecvError::Disconnected) => break,
-            Err(TryRecvError::Empty) if !had_company => break,
-            Err(TryRecvError::Empty) => {
-                match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                    Ok(job) => job,
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-                }
-            }
-        };
+    while jobs.len() < BATCH
+        && let Ok(mut job) = waiting.try_recv()
+    {
         let ran = job.run(connection);
         jobs.push(job);
         if !ran? {

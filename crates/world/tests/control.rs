@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use chukei_world::run::Running;
@@ -266,5 +267,40 @@ fn trust_can_be_replaced_and_comes_back_with_a_reset() {
     assert!(refused.starts_with("Transport"), "{refused}");
     assert_eq!(post(&running, "relay", "reset", &json!({})).0, 200);
     assert_eq!(code(&running, "trusted-again"), "OK");
+    running.stop();
+}
+
+/// domain.md §7 T1: the last good list of trust stays in force, the operator is told, and what is right counts at once.
+#[test]
+fn a_wrong_list_of_trust_changes_nothing_and_the_next_right_one_counts() {
+    let running = start(&[]);
+    let scratch = tempfile::tempdir().unwrap();
+    let other = World::generate(&scratch.path().join("other"), Plan { crowd: 1, ..Plan::new(9) }).unwrap();
+    let read =
+        |world: &World| -> BTreeMap<String, String> { world.metadata().unwrap().into_iter().collect() };
+    let give = |metadata: &BTreeMap<String, String>| {
+        post(&running, "relay", "trust", &json!({ "metadata": metadata })).0
+    };
+    let own = read(world());
+    let with =
+        |name: &str, metadata: String| own.clone().into_iter().chain([(name.to_owned(), metadata)]).collect();
+    let asker = &own["insurer-a"];
+    let old = asker.replace("validUntil=\"2", "validUntil=\"1");
+    assert_ne!(*asker, old);
+    for wrong in
+        [read(&other), with("insurer-a", old), with("insurer-a", asker[..asker.len() / 2].to_owned())]
+    {
+        assert_eq!(give(&wrong), 400);
+        assert_eq!(code(&running, "the-old-one-counts"), "OK");
+    }
+    assert_eq!(give(&own), 200);
+    assert_eq!(code(&running, "the-new-one-counts"), "OK");
+
+    // Metadata past its validUntil counts for nobody, and again as soon as the clock is right.
+    let clock = |at: Value| post(&running, "relay", "clock", &json!({ "now": at })).0;
+    assert_eq!(clock(json!(3_800_000_000_i64)), 200);
+    assert_ne!(code(&running, "past-its-time"), "OK");
+    assert_eq!(clock(Value::Null), 200);
+    assert_eq!(code(&running, "in-its-time"), "OK");
     running.stop();
 }
