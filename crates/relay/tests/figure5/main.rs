@@ -19,5 +19,6 @@ mod ledger;
 mod login;
 mod messages;
 mod requester;
+mod rotation;
 mod sequences;
 mod world;

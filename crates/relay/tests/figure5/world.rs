@@ -42,7 +42,7 @@ pub const PURPOSE: Purpose = Purpose::CombinedHighCost;
 /// Keys are made once; everything else is fresh for each test.
 struct Keys {
     names: Vec<(&'static str, PrivateKey, Certificate)>,
-    decrypt: [(PrivateKey, Certificate); 2],
+    decrypt: [(PrivateKey, Certificate); 3],
 }
 
 fn the_keys() -> &'static Keys {
@@ -60,7 +60,10 @@ fn the_keys() -> &'static Keys {
             let certificate = issue("TEST decryption", &key);
             (key, certificate)
         };
-        Keys { names: [RELAY, A, B, C, D, PORTAL, STRANGER].map(own).into(), decrypt: [seal(1), seal(2)] }
+        Keys {
+            names: [RELAY, A, B, C, D, PORTAL, STRANGER].map(own).into(),
+            decrypt: [seal(1), seal(2), seal(3)],
+        }
     })
 }
 
@@ -74,6 +77,12 @@ pub fn certificate(entity: &str) -> &'static Certificate {
 
 pub fn decryption_key(entity: &str) -> &'static PrivateKey {
     &the_keys().decrypt[usize::from(entity == C)].0
+}
+
+/// B's next decryption key.
+pub fn next_decryption_key() -> (&'static PrivateKey, &'static Certificate) {
+    let (key, certificate) = &the_keys().decrypt[2];
+    (key, certificate)
 }
 
 pub fn endpoint(entity: &str) -> String {
@@ -101,6 +110,11 @@ pub struct World {
 }
 
 fn federation() -> Arc<Federation> {
+    federation_with(|_, _| ())
+}
+
+/// Everybody's metadata, with other certificates.
+pub fn federation_with(change: impl Fn(&str, &mut Vec<(KeyUse, Certificate)>)) -> Arc<Federation> {
     let federation_key = PrivateKey::generate(KeyKind::P256).unwrap();
     let signer = federation_key.signer(SignatureAlgorithm::EcdsaSha256).unwrap();
     let mut federation = Federation::new();
@@ -109,6 +123,7 @@ fn federation() -> Arc<Federation> {
         if [B, C].contains(&entity) {
             certificates.push((KeyUse::Encryption, the_keys().decrypt[usize::from(entity == C)].1.clone()));
         }
+        change(entity, &mut certificates);
         let written = Entity {
             id: entity.to_owned(),
             valid_until: later(86_400 * 30),
