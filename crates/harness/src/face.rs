@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     control::Control,
     kit::{Kit, find, local},
-    message::{Draft, Finished},
+    message::{CardPresentation, Draft, Finished},
     record::{Broken, Record, lock},
     seed::Ids,
     setup::{Fix, Setup},
@@ -37,6 +37,18 @@ pub struct Target {
     pub endpoints: BTreeMap<String, Endpoint>,
     /// Its test-control API.
     pub control: Option<Endpoint>,
+}
+
+/// Role of the URL at which a relay takes cards over TLS; never where messages go.
+pub const CARD_DOOR: &str = "card";
+
+impl Target {
+    /// The endpoint of this role.
+    #[must_use]
+    pub fn endpoint(&self, role: &str) -> Option<&Endpoint> {
+        let any = || self.endpoints.iter().find(|(name, _)| *name != CARD_DOOR).map(|(_, url)| url);
+        self.endpoints.get(role).or_else(|| if role == CARD_DOOR { None } else { any() })
+    }
 }
 
 /// What a script does with a call: answers with a message of its own, or leaves it to the usual answer.
@@ -116,7 +128,12 @@ impl Face {
             .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
         // A second run with the same seed shall not look like a replay of the first.
         let seed = Ids::new(seed, &format!("epoch/{}", clock.now())).seed();
-        let product = target.endpoints.iter().map(|(role, url)| (role.clone(), url.url.clone())).collect();
+        let product = target
+            .endpoints
+            .iter()
+            .filter(|(role, _)| *role != CARD_DOOR)
+            .map(|(role, url)| (role.clone(), url.url.clone()))
+            .collect();
         let shared = Arc::new(Shared {
             world,
             record: Arc::new(Record::new(clock, recorder)),
@@ -212,6 +229,11 @@ impl Face {
         self.deliver(role, draft, true)
     }
 
+    /// Presents a card at the door of the product, as a person's client.
+    pub fn present(&self, shown: &CardPresentation, deviates: bool) -> Exchanged {
+        self.deliver_bytes(CARD_DOOR, "person", &shown.finish(self.world()), deviates)
+    }
+
     fn deliver(&self, role: &str, draft: Draft, deviates: bool) -> Exchanged {
         let from = draft.from.clone();
         self.deliver_bytes(role, &from, &draft.finish(), deviates)
@@ -227,6 +249,11 @@ impl Face {
                 .tls
                 .clone()
                 .map(|party| if message.old_tls { party + " (TLS 1.1)" } else { party }),
+            tls_certificate: message
+                .tls
+                .as_deref()
+                .and_then(|shown| self.shared.world.card_named(shown))
+                .map(|card| encode_base64(&card.certificate)),
             url_role: message.path.clone().unwrap_or_else(|| role.to_owned()),
             method: message.method.clone(),
             headers: message.headers.clone(),
@@ -236,8 +263,7 @@ impl Face {
         for (party, wrapped, content_key) in message.keys.iter().cloned() {
             self.shared.record.add(What::Unwrapped { party, wrapped, content_key });
         }
-        let endpoint = self.target.endpoints.get(role).or_else(|| self.target.endpoints.values().next());
-        let answer = match endpoint {
+        let answer = match self.target.endpoint(role) {
             Some(url) => self.runtime.block_on(client::send(&self.shared.world, url, message, self.limits)),
             None => Err(NoAnswer::Refused),
         };

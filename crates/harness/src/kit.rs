@@ -308,6 +308,7 @@ fn context(way: &Element) -> &'static str {
     match (local(&way.name), has_signature()) {
         ("Application", _) => "application",
         ("Response", _) => "challenge",
+        ("Ticket", _) => "tls-client",
         (_, None) => "visible-number",
         (_, Some(false)) => "card-without-pin",
         (_, Some(true)) => "card-present",

@@ -119,6 +119,7 @@ pub fn sent(exchange: u32, deviates: bool) -> What {
         exchange,
         from: "insurer-a".into(),
         tls_client: Some("insurer-a".into()),
+        tls_certificate: None,
         url_role: "linkage".into(),
         method: "POST".into(),
         headers: fields(),
