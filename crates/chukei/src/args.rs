@@ -76,6 +76,8 @@ pub(crate) struct Mock {
     pub(crate) keep: bool,
     #[arg(long)]
     pub(crate) possession: bool,
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) card_door: Option<SocketAddr>,
     #[arg(long)]
     pub(crate) faults: bool,
     #[command(flatten)]
