@@ -101,9 +101,9 @@ pub(crate) struct Terminal {
     pub(crate) reader: String,
     #[arg(long, value_name = "FILE")]
     pub(crate) authority: Option<PathBuf>,
-    #[arg(long, value_name = "DIR", required_if_eq("task", "reception"))]
+    #[arg(long, value_name = "DIR", required_if_eq_any([("task", "reception"), ("task", "visible-number")]))]
     pub(crate) world: Option<PathBuf>,
-    #[arg(long, value_name = "NAME", required_if_eq("task", "reception"))]
+    #[arg(long, value_name = "NAME", required_if_eq_any([("task", "reception"), ("task", "visible-number")]))]
     pub(crate) operator: Option<String>,
 }
 
@@ -112,6 +112,7 @@ pub(crate) enum Task {
     Read,
     Login,
     Reception,
+    VisibleNumber,
 }
 
 #[derive(Args)]

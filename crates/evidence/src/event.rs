@@ -141,6 +141,9 @@ pub enum What {
         /// What the person enters, in order, when asked for a PIN.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         entries: Vec<Pin>,
+        /// The visible number that is typed in before, where no card is put in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
     },
     /// The product ended a visit.
     Ended {

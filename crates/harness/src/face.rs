@@ -54,6 +54,9 @@ impl Target {
 /// What a script does with a call: answers with a message of its own, or leaves it to the usual answer.
 pub type Script = Arc<dyn Fn(&Called<'_>, &mut Kit) -> Option<Scripted> + Send + Sync>;
 
+/// Something that is done beside an answer.
+pub type Act = Arc<dyn Fn() + Send + Sync>;
+
 /// An answer of a script.
 pub struct Scripted {
     /// The answer.
@@ -106,6 +109,7 @@ struct Scene {
     drafts: u32,
     calls: u32,
     scripts: Vec<Script>,
+    after: Vec<(&'static str, Act)>,
 }
 
 impl Face {
@@ -312,6 +316,11 @@ impl Face {
         lock(&self.shared.scene).scripts.push(script);
     }
 
+    /// Does something when a message of this kind is answered: after that is recorded, and before the answer leaves.
+    pub fn after(&self, kind: &'static str, act: Act) {
+        lock(&self.shared.scene).after.push((kind, act));
+    }
+
     /// Bends the usual answer of `party` to messages of a kind.
     pub fn bend(
         &self,
@@ -329,7 +338,9 @@ impl Face {
 
     /// Forgets the scripts of the case: the usual answers again.
     pub fn unscript(&self) {
-        lock(&self.shared.scene).scripts.clear();
+        let mut scene = lock(&self.shared.scene);
+        scene.scripts.clear();
+        scene.after.clear();
     }
 
     /// A verb of the product's test-control API: status and JSON of the answer.
@@ -469,10 +480,10 @@ impl Shared {
 
     fn called(&self, call: listener::Call) -> Reply {
         let exchange = self.record.next_exchange();
-        let (scope, scripts) = {
+        let (scope, scripts, after) = {
             let mut scene = lock(&self.scene);
             scene.calls = scene.calls.wrapping_add(1);
-            (format!("{}/call/{}", scene.scope, scene.calls), scene.scripts.clone())
+            (format!("{}/call/{}", scene.scope, scene.calls), scene.scripts.clone(), scene.after.clone())
         };
         self.record.add(What::Called {
             exchange,
@@ -499,6 +510,7 @@ impl Shared {
             let (status, headers, body) = (*status, headers.clone(), Body::from(body.clone()));
             self.record.add(What::Replied { exchange, status, headers, body, deviates });
         }
+        after.iter().filter(|(when, _)| *when == kind).for_each(|(_, act)| act());
         reply
     }
 }

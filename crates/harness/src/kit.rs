@@ -172,6 +172,7 @@ impl Kit {
                 let session = hex(self.ids.octets());
                 body::login_granted(self.now, &session, context(content.elements().next()?))
             }
+            "AccessHistoryQuery" => Element::declared(ns::CK, "AccessHistory"),
             "DisclosureNotice" => body::disclosure_receipt(content.value("envelope").unwrap_or_default()),
             "LinkageQuery" => self.answer_query(party, &content, call),
             // ※ As the insurer would have answered the relay.

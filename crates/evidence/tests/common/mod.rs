@@ -200,7 +200,7 @@ pub fn terminal_case() -> Vec<What> {
     vec![
         start("terminal/x", None, ""),
         What::Inserted { card: "sound".into(), faults: Vec::new() },
-        What::Started { task: "read".into(), entries: Vec::new() },
+        What::Started { task: "read".into(), entries: Vec::new(), number: None },
         What::Ended { exit: Some(0), shown: "done".into(), shows_pin: false },
         What::Removed,
         end("terminal/x"),
