@@ -64,10 +64,10 @@ class Place:
             raise Fault(f"{' '.join(command)[-200:]}: hangs for {seconds} s") from None
 
     def start(self, log, command, **more):
-        streams = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+        how = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, **more}
         with open(log, "wb") as file:
             where = {"env": self.environment(), "cwd": self.folder, **NOBODY}
-            return subprocess.Popen(command, stdout=file, **streams, **where, **more)
+            return subprocess.Popen(command, stdout=file, **how, **where)
 
     def issue(self, kind, *options):
         folder = self.folder / re.sub(r"[^\w+-]", "", "-".join([kind, *map(str, options)]))

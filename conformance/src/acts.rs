@@ -7,7 +7,7 @@ use chukei_harness::{
     Broken, Draft, Exchanged, Face, Scripted,
     face::answer,
     kit::{USUAL_PERSON, USUAL_PURPOSE, find, local},
-    message::{PURPOSE, SCHEME, Way, body},
+    message::{CardPresentation, PURPOSE, SCHEME, Way, body},
 };
 use serde_json::{Value, json};
 
@@ -103,6 +103,11 @@ pub(crate) fn draft(face: &Face, kind: Kind) -> Result<Draft, Broken> {
             let challenge = challenge(face, "portal")?;
             face.kit().login(Way::Response, "portal", &challenge)
         }
+        Kind::Ticket => {
+            let challenge = challenge(face, "portal")?;
+            let ticket = ticket(face, &CardPresentation::new(&challenge))?;
+            ticketed(face, "portal", &challenge, &ticket)
+        }
         Kind::Reception => {
             let challenge = challenge(face, "hospital")?;
             face.kit().login(Way::Reception, "hospital", &challenge)
@@ -156,6 +161,20 @@ pub(crate) fn challenge(face: &Face, party: &str) -> Result<String, Broken> {
     let answer = answered(face.send("mapping", draft))?;
     let value = find(&answer, "Challenge").and_then(|challenge| challenge.value("value"));
     value.map(str::to_owned).ok_or_else(|| Broken::Lacking("a challenge of the product".into()))
+}
+
+/// The ticket that the product gives for a card.
+pub(crate) fn ticket(face: &Face, shown: &CardPresentation) -> Result<String, Broken> {
+    let answer = answered(face.present(shown, false))?;
+    let ticket = find(&answer, "Presented").and_then(|presented| presented.value("ticket"));
+    ticket.map(str::to_owned).ok_or_else(|| Broken::Lacking("a ticket of the product".into()))
+}
+
+/// A login with a ticket.
+pub(crate) fn ticketed(face: &Face, party: &str, challenge: &str, ticket: &str) -> Draft {
+    let mut draft = face.kit().login(Way::Ticket, party, challenge);
+    draft.relogin(|login| login.ticket = ticket.to_owned());
+    draft
 }
 
 /// The message in an answer.

@@ -58,6 +58,8 @@ pub enum Kind {
     Application,
     /// A response to a challenge, to a relay.
     Response,
+    /// A ticket of the card door, to a relay.
+    Ticket,
     /// A reception to a relay.
     Reception,
     /// A question for the proof of a history to a relay.
@@ -109,7 +111,7 @@ impl Kind {
         match self {
             Self::Query | Self::RelayedIn => Role::Responder,
             Self::Mapping | Self::Notice | Self::History | Self::Relayed | Self::RelayedAnswer => Role::Relay,
-            Self::Application | Self::Response | Self::Reception => Role::Relay,
+            Self::Application | Self::Response | Self::Ticket | Self::Reception => Role::Relay,
             Self::Proof => Role::Ledger,
             Self::MappingAnswer | Self::LinkageAnswer => Role::Requester,
         }
@@ -128,6 +130,7 @@ impl Kind {
             Self::Relayed | Self::RelayedAnswer => "relayed",
             Self::Application => "login-application",
             Self::Response => "login-response",
+            Self::Ticket => "login-tls",
             Self::Reception => "login-reception",
             Self::Proof => "proof",
             Self::MappingAnswer => "mapping-answer",
@@ -139,6 +142,7 @@ impl Kind {
         match self {
             Self::RelayedIn | Self::Relayed | Self::RelayedAnswer => Some("relayed"),
             Self::Application | Self::Response | Self::Reception => Some("login"),
+            Self::Ticket => Some("tls-login"),
             _ => None,
         }
     }

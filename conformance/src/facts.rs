@@ -59,9 +59,22 @@ fn question(exchange: &Exchange<'_>) -> [u8; 32] {
             let mut add = |what: &dyn std::fmt::Debug| asked += &format!(" {own} {} {what:?}", event.at);
             match &event.what {
                 // Beside the deviating message, it matters only what was sent before it.
-                What::Sent { body, deviates: false, .. } if own => asked += &format!(" {:?}", body.digest()),
-                What::Sent { exchange, from, tls_client, url_role, method, headers, body, deviates } => {
-                    add(&(exchange, from, tls_client, url_role, method, headers, body.digest(), deviates));
+                What::Sent { body, tls_client, deviates: false, .. } if own => {
+                    asked += &format!(" {tls_client:?} {:?}", body.digest());
+                }
+                What::Sent {
+                    exchange,
+                    from,
+                    tls_client,
+                    tls_certificate,
+                    url_role,
+                    method,
+                    headers,
+                    body,
+                    deviates,
+                } => {
+                    let client = (from, tls_client, tls_certificate);
+                    add(&(exchange, client, url_role, method, headers, body.digest(), deviates));
                     if *deviates {
                         break;
                     }
@@ -158,6 +171,7 @@ fn facts(exchange: &Exchange<'_>, subject: &Subject<'_>) -> Facts {
         Subject::Sent(sent) => {
             facts.insert("from".into(), sent.from.into());
             facts.insert("tls".into(), sent.tls_client.unwrap_or("-").into());
+            facts.insert("tls.certificate".into(), sent.tls_certificate.unwrap_or("-").into());
             facts.insert("http.method".into(), sent.method.into());
             facts.insert("http.path".into(), sent.url_role.into());
             fields(&mut facts, sent.fields.0);
@@ -220,6 +234,10 @@ fn message(facts: &mut Facts, exchange: &Exchange<'_>, (at, seq, opens): (i64, u
         format!("nobody: {}", first.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default())
     });
     facts.insert("signer".into(), signer);
+    if document.root().is(login::PRESENTATION) {
+        Reader { facts, exchange, document: &document, at, seq, opens }.element(document.root(), "");
+        return;
+    }
     let prolog = body.text().and_then(|text| text.split("<soap").next()).unwrap_or_default();
     if !prolog.is_empty() {
         facts.insert("bytes".into(), prolog.into());
@@ -282,6 +300,7 @@ impl Reader<'_, '_> {
                     login::verifies(self.exchange, root, element).to_string()
                 }
                 "Document" => self.application(element),
+                "Ticket" => login::ticket(self.exchange, element, &plain, self.seq),
                 "NameID" if attribute(element, "Format") == SESSION => {
                     login::given(self.exchange, &plain, self.seq, "LoginAnswer", "session")
                 }

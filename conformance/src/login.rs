@@ -1,14 +1,17 @@
 //! What is delivered and answered when somebody logs in (chapter 34).
 
 use chukei_crypto::{Certificate, SignatureAlgorithm, UnixTime, sha256};
-use chukei_evidence::Exchange;
+use chukei_evidence::{Body, Exchange};
 use chukei_harness::message::lines;
 use chukei_xml::{Budget, Document, Element, Name, lexical::decode_base64, ns};
 use chukei_xml_security::{FromSigned, Shape, Signed, TrustStore, TrustedKey, Unverified};
 
-use crate::read::{Message, attribute, text};
+use crate::read::{self, Message, attribute, text};
 
 const APPLICATION: Name = ns::CK.name("AccessApplication");
+/// What a person's client says at a card door.
+pub(crate) const PRESENTATION: Name = ns::CK.name("CardPresentation");
+const PRESENTED: Name = ns::CK.name("Presented");
 const HOLDER: &str = "holder";
 
 /// Reads nothing: the signature alone is of interest.
@@ -98,12 +101,37 @@ pub(crate) fn given(exchange: &Exchange<'_>, value: &str, seq: u32, kind: &str, 
     format!("of {}{}", asked.from, if used { ", used" } else { "" })
 }
 
+/// The answer to a card that was presented, if it is one.
+pub(crate) fn presented(body: &Body) -> Option<(String, String)> {
+    let document = read::document(body).ok()?;
+    let root = document.root();
+    let text = |name| attribute(root, name).to_owned();
+    root.is(PRESENTED).then(|| (text("ticket"), text("notOnOrAfter")))
+}
+
+/// What the product has given a ticket for, before this event: the challenge, and the card of the client; and whether the
+/// ticket was used since.
+pub(crate) fn ticket(exchange: &Exchange<'_>, element: Element<'_>, ticket: &str, seq: u32) -> String {
+    let gave = exchange.answered().find(|(_, answer)| {
+        answer.seq < seq && presented(answer.body).is_some_and(|(given, _)| given == ticket)
+    });
+    let Some((shown, answer)) = gave else { return "unknown".into() };
+    let challenge = attribute(element, "challenge");
+    let is_own = read::document(shown.body).is_ok_and(|of| attribute(of.root(), "challenge") == challenge);
+    let used = exchange.sent().any(|sent| {
+        sent.seq > answer.seq && sent.seq < seq && sent.body.text().is_some_and(|text| text.contains(ticket))
+    });
+    let (whose, card) = (if is_own { "this" } else { "another" }, shown.tls_client.unwrap_or("nobody"));
+    format!("for {whose} challenge and {card}{}", if used { ", used" } else { "" })
+}
+
 /// The last part of the context that belongs to a login request.
 pub(crate) fn context(request: Element<'_>) -> Option<&'static str> {
     let way = request.elements().next()?;
     Some(match way.local() {
         "Application" => "application",
         "Response" => "challenge",
+        "Ticket" => "tls-client",
         "Reception" => match child(way, "Card") {
             None => "visible-number",
             Some(card) if child(card, "Signature").is_some() => "card-present",

@@ -4,7 +4,7 @@ use chukei_evidence::{
     Answer, Exchange, Finding, NoAnswer, Phrase, Place, Seen, Sent, Verdict, What, negative,
 };
 
-use crate::{facts, read::Message};
+use crate::{facts, login, read::Message};
 
 /// What a case and its twin look like.
 pub(crate) type See = fn(&Exchange<'_>) -> Seen;
@@ -113,6 +113,9 @@ pub(crate) fn answered(exchange: &Exchange<'_>) -> Seen {
     let place = || vec![Place::from(answer.seq)];
     match Message::of(answer.body) {
         Some(message) if message.fault().is_some() => Seen::Refused(place()),
+        None if answer.status == 200 && login::presented(answer.body).is_some() => {
+            Seen::Accepted { observed: Phrase::key("observed.answer", ["Presented", "–"]), at: place() }
+        }
         Some(message) if answer.status == 200 => {
             let observed = Phrase::key("observed.answer", [message.kind(), message.status().unwrap_or("–")]);
             Seen::Accepted { observed, at: place() }

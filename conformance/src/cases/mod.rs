@@ -2,6 +2,7 @@
 
 pub(crate) mod card;
 pub(crate) mod control;
+pub(crate) mod door;
 pub(crate) mod envelope;
 pub(crate) mod forged;
 pub(crate) mod layers;
@@ -25,6 +26,7 @@ pub(crate) fn all() -> Vec<Case> {
     linkage::add(&mut cases);
     relay::add(&mut cases);
     login::add(&mut cases);
+    door::add(&mut cases);
     ledger::add(&mut cases);
     requester::add(&mut cases);
     layers::add(&mut cases);

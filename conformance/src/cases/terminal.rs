@@ -14,6 +14,9 @@ const LOGIN: Visit = Visit::to(Task::Login).entering(&[Right]);
 /// To receive a person with a sound card, for a member of staff who enters the right PIN of the token.
 const RECEPTION: Visit = Visit::to(Task::Reception).entering(&[Right]);
 
+/// The same without a card, for the visible number.
+const NUMBER: Visit = Visit::to(Task::VisibleNumber).entering(&[Right]);
+
 /// Feature, id, sentences, and what is visited before the sound card.
 type Row = (&'static str, &'static str, &'static [&'static Sentence], &'static [Visit]);
 
@@ -21,6 +24,7 @@ const CUT: &[&Sentence] = &[req!("terminal.visit.ends"), req!("terminal.visit.ne
 const WHOLE: &[&Sentence] = &[req!("terminal.read.whole")];
 const LOST: &[&Sentence] = &[req!("terminal.select.again")];
 const STAFF: &[&Sentence] = &[req!("terminal.reception.staff-first"), req!("terminal.reception.operator")];
+const NUMBERED: &[&Sentence] = &[req!("terminal.reception.number"), req!("terminal.reception.operator")];
 const TRUE: &[&Sentence] = &[req!("terminal.visit.true")];
 
 const ROWS: &[Row] = &[
@@ -105,8 +109,11 @@ const ROWS: &[Row] = &[
         &[LOGIN.refused("NotMember")],
     ),
     ("portal", "relay/session", &[req!("terminal.relay.session")], &[LOGIN, LOGIN.entering(&[Wrong])]),
+    ("portal", "relay/pulled", &[req!("terminal.relay.session")], &[LOGIN.pulled()]),
     ("reception", "reception/sound", STAFF, &[]),
     ("reception", "reception/wrong-pin", STAFF, &[RECEPTION.entering(&[Wrong])]),
+    ("reception", "number/typed", NUMBERED, &[]),
+    ("reception", "number/wrong-pin", NUMBERED, &[NUMBER.entering(&[Wrong])]),
     (
         "checks-signature",
         "login/signature",
@@ -120,6 +127,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         let last = match id.split_once('/') {
             Some(("read", _)) => READ,
             Some(("reception", _)) => RECEPTION,
+            Some(("number", _)) => NUMBER,
             _ => LOGIN,
         };
         let all = visits.iter().copied().chain([last]).collect();

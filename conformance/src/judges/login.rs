@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use chukei_evidence::{Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
+use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
+use chukei_harness::face::CARD_DOOR;
 use chukei_spec::req;
 use chukei_xml::Element;
 
@@ -23,7 +24,9 @@ const SHORTEST: usize = 22;
 pub(super) const JUDGES: &[Judge] = &[
     whole(req!("login.challenge.fresh"), challenges),
     whole(req!("login.answer.context"), contexts),
-    declared(req!("login.answer.logged"), |exchange| logged(exchange, "login application")),
+    whole(req!("login.presentation.coarse"), coarse),
+    whole(req!("login.presentation.ticket"), tickets),
+    declared(req!("login.answer.logged"), granted_logged),
     declared(req!("login.refused.logged"), |exchange| logged(exchange, "login refused")),
     declared(req!("login.certificate.known"), |exchange| refuse::login_refused(exchange, "NotMember")),
     declared(req!("login.session.history"), |exchange| refuse::refused_by(exchange, looked)),
@@ -84,6 +87,63 @@ fn contexts(exchange: &Exchange<'_>) -> Verdict {
             _ => wrong("notOnOrAfter ≤ 10 min".into(), text("notOnOrAfter")),
         }
     })
+}
+
+/// All refusals at the card door are alike.
+fn coarse(exchange: &Exchange<'_>) -> Verdict {
+    let refused: Vec<_> = exchange
+        .answered()
+        .filter(|(sent, answer)| sent.url_role == CARD_DOOR && answer.status >= 400)
+        .map(|(_, answer)| answer)
+        .collect();
+    let Some((first, rest)) = refused.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return Verdict::unreached(Phrase::plain("missing.two-refusals"));
+    };
+    each(rest, "missing.two-refusals", |answer| {
+        if answer.body == first.body && answer.status == first.status {
+            return Ok(());
+        }
+        let told = |answer: &Answer<'_>| {
+            format!("HTTP {} {}", answer.status, answer.body.text().unwrap_or_default())
+        };
+        let places = [Place::from(answer.seq), Place::from(first.seq)];
+        Err(Finding::new("refusal.told-apart", told(first), told(answer)).at(places))
+    })
+}
+
+/// No ticket twice, none short, none for long.
+fn tickets(exchange: &Exchange<'_>) -> Verdict {
+    let mut seen = BTreeSet::new();
+    let given = exchange.answers().filter_map(|answer| Some((answer, login::presented(answer.body)?)));
+    each(given, "missing.a-ticket", |(answer, (ticket, until))| {
+        let wrong = |expected: String, observed: &str| {
+            Err(Finding::new("login.ticket", expected, observed).at([answer.seq]))
+        };
+        if ticket.len() < SHORTEST {
+            return wrong(format!("{SHORTEST}+"), &ticket);
+        }
+        if !seen.insert(ticket.clone()) {
+            return wrong("≠".into(), &ticket);
+        }
+        match seconds(&until) {
+            Some(end) if end <= answer.at.saturating_add(CHALLENGE + SKEW) => Ok(()),
+            _ => wrong("notOnOrAfter ≤ 5 min".into(), &until),
+        }
+    })
+}
+
+/// The later history has the login that was granted, with its way.
+fn granted_logged(exchange: &Exchange<'_>) -> Verdict {
+    let granted = exchange.answered().find_map(|(sent, answer)| {
+        let message = Message::of(answer.body)?;
+        let is_granted = message.kind() == "LoginAnswer" && message.status() == Some("OK");
+        let request = Message::of(sent.body).filter(|_| is_granted)?;
+        request.content().and_then(login::context)
+    });
+    match granted {
+        Some(context) => logged(exchange, &format!("login {context}")),
+        None => Verdict::unreached(Phrase::plain("missing.a-login")),
+    }
 }
 
 /// The later history has this entry beyond the earlier one.

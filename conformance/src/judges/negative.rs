@@ -1,6 +1,7 @@
 //! Sentences that demand a refusal: each judged over the cases that declare it, by one rule and its variants.
 
 use chukei_evidence::{Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
+use chukei_harness::face::CARD_DOOR;
 use chukei_reason::Answer;
 use chukei_spec::req;
 use serde_json::Value;
@@ -34,6 +35,7 @@ judges! {
         "login.application.signature" "login.application.content" "login.application.addressed"
         "login.application.purpose" "login.application.fresh" "login.application.once"
         "login.challenge.own" "login.challenge.signature" "login.operator.signature" "login.operator.role"
+        "login.presentation.proved" "login.presentation.challenge" "login.ticket.given" "login.ticket.purpose"
         "login.reception.purpose" "login.reception.possession" "login.reception.copied"
         "xml.encoding.utf8" "xml.char.allowed" "xml.declaration.form" "xml.document.well-formed"
         "xml.document.one-root" "xml.doctype.forbidden" "xml.pi.forbidden" "xml.name.form" "xml.prefix.bound"
@@ -73,7 +75,16 @@ fn is_requester(exchange: &Exchange<'_>) -> bool {
 
 /// Refused: with a fault by who takes requests, by not using the answer by who asks.
 fn refused(exchange: &Exchange<'_>) -> Verdict {
-    refused_by(exchange, if is_requester(exchange) { used } else { answered })
+    let is_at_door = || exchange.sent().any(|sent| sent.deviates && sent.url_role == CARD_DOOR);
+    // What a card door does not take may fail in the handshake.
+    let see = if is_requester(exchange) {
+        used
+    } else if is_at_door() {
+        connected
+    } else {
+        answered
+    };
+    refused_by(exchange, see)
 }
 
 fn not_understood(exchange: &Exchange<'_>) -> Verdict {

@@ -29,6 +29,7 @@ pub(super) const JUDGES: &[Judge] = &[
     any(req!("terminal.relay.once"), once),
     any(req!("terminal.relay.session"), session),
     any(req!("terminal.reception.staff-first"), staff_first),
+    any(req!("terminal.reception.number"), number),
     any(req!("terminal.reception.operator"), operator),
 ];
 
@@ -49,7 +50,7 @@ fn told(exchange: &Exchange<'_>) -> Verdict {
     let (portal, reception) = (claims("portal"), claims("reception"));
     let has_relay = |visit: &Visit| match visit.task.as_str() {
         "login" => portal,
-        "reception" => reception,
+        "reception" | "visible-number" => reception,
         _ => false,
     };
     let concerned = |visit: &Visit| has_relay(visit) && (visit.is_done() || visit.logins().next().is_some());
@@ -147,6 +148,32 @@ fn staff_first(exchange: &Exchange<'_>) -> Verdict {
         };
         let mut of_visit = exchange.calls().filter(|call| (visit.seq..visit.end).contains(&call.seq));
         let early = of_visit.find(|call| names(call) && !after_staff(call));
+        early.map_or(Ok(()), |call| {
+            let wanted = Phrase::plain("expected.staff-first");
+            Err(Finding::new("terminal.patient-early", wanted, call.to).at([call.seq, visit.seq]))
+        })
+    })
+}
+
+fn number(exchange: &Exchange<'_>) -> Verdict {
+    let visits = visits(exchange);
+    let typed = visits.iter().filter_map(|visit| Some((visit, visit.number.as_deref()?)));
+    each(typed, NOTHING, |(visit, number)| {
+        let names = |call: &Call<'_>| call.body.text().is_some_and(|text| text.contains(number));
+        let is_signed = |call: &Call<'_>| {
+            let login = visit.logins().find(|login| login.seq == call.seq);
+            login.and_then(|login| Some((login, staff(login)?))).is_some_and(
+                |(login, (reception, operator))| {
+                    let about = child(reception, "VisibleNumber").and_then(text) == Some(number);
+                    let signature = child(operator, "Signature");
+                    let verifies = signature
+                        .is_some_and(|signature| verifies(exchange, login.message.root(), signature));
+                    about && verifies && has_signed(exchange, visit, login, (reception, operator))
+                },
+            )
+        };
+        let mut of_visit = exchange.calls().filter(|call| (visit.seq..visit.end).contains(&call.seq));
+        let early = of_visit.find(|call| names(call) && !is_signed(call));
         early.map_or(Ok(()), |call| {
             let wanted = Phrase::plain("expected.staff-first");
             Err(Finding::new("terminal.patient-early", wanted, call.to).at([call.seq, visit.seq]))

@@ -11,7 +11,7 @@ use std::{
 
 use chukei_conformance as conformance;
 use chukei_evidence::{Model, Outcome, Product, Recorder, Transcript, judge};
-use chukei_harness::{Clock, Endpoint, Face, Limits, Target};
+use chukei_harness::{Clock, Endpoint, Face, Limits, Target, face::CARD_DOOR};
 use chukei_spec::Index;
 use chukei_world::{Faults, Options, Party, Plan, World};
 
@@ -58,6 +58,7 @@ impl Ground {
             possession: true,
             faults: Faults::named(faults).unwrap(),
             control: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            card_door: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             clock: chukei_world::Clock::fixed(chukei_crypto::UnixTime(EPOCH)),
             seed: Some(1),
             state: (profile == LEDGER.0).then(|| self.folder.path().join("state")),
@@ -65,7 +66,8 @@ impl Ground {
         };
         let handle = Party::start(&self.world, party, options).unwrap();
         let control = handle.control().and_then(|url| Endpoint::parse(&url));
-        let played = self.face_to((profile, party), control, patterns, seed);
+        let door = handle.card_door().and_then(Endpoint::parse);
+        let played = self.face_to((profile, party), (control, door), patterns, seed);
         handle.stop();
         played
     }
@@ -74,7 +76,7 @@ impl Ground {
     pub(crate) fn face_to(
         &self,
         (profile, party): (&str, &str),
-        control: Option<Endpoint>,
+        (control, door): (Option<Endpoint>, Option<Endpoint>),
         patterns: &[&str],
         seed: u64,
     ) -> Transcript {
@@ -90,6 +92,7 @@ impl Ground {
         let mut endpoints = BTreeMap::new();
         let url = world.endpoint(party, "soap").unwrap();
         endpoints.insert("soap".to_owned(), Endpoint::parse(&url).unwrap());
+        endpoints.extend(door.map(|door| (CARD_DOOR.to_owned(), door)));
         let clock = if control.is_some() { Clock::virtual_from(EPOCH) } else { Clock::Machine };
         let product = Product {
             vendor: "Chukei".into(),

@@ -76,6 +76,8 @@ pub(crate) struct Mock {
     pub(crate) keep: bool,
     #[arg(long)]
     pub(crate) possession: bool,
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) card_door: Option<SocketAddr>,
     #[arg(long)]
     pub(crate) faults: bool,
     #[command(flatten)]
@@ -99,9 +101,9 @@ pub(crate) struct Terminal {
     pub(crate) reader: String,
     #[arg(long, value_name = "FILE")]
     pub(crate) authority: Option<PathBuf>,
-    #[arg(long, value_name = "DIR", required_if_eq("task", "reception"))]
+    #[arg(long, value_name = "DIR", required_if_eq_any([("task", "reception"), ("task", "visible-number")]))]
     pub(crate) world: Option<PathBuf>,
-    #[arg(long, value_name = "NAME", required_if_eq("task", "reception"))]
+    #[arg(long, value_name = "NAME", required_if_eq_any([("task", "reception"), ("task", "visible-number")]))]
     pub(crate) operator: Option<String>,
 }
 
@@ -110,6 +112,7 @@ pub(crate) enum Task {
     Read,
     Login,
     Reception,
+    VisibleNumber,
 }
 
 #[derive(Args)]

@@ -2,7 +2,9 @@
 
 use std::{io::BufRead as _, path::PathBuf};
 
-use chukei_crypto::{Certificate, Purpose, Revocation, SignatureAlgorithm, TrustAnchors, UnixTime, sha256};
+use chukei_crypto::{
+    Certificate, Purpose, Revocation, SignatureAlgorithm, TrustAnchors, UnixTime, Zeroizing, sha256,
+};
 use chukei_harness::{CardPlace, Clock, Contacts, Task};
 use chukei_profile::{
     Purpose as Use,
@@ -49,6 +51,7 @@ impl Outcome {
     /// The result as chapter 61 has it.
     pub(crate) fn to_json(&self) -> String {
         match self {
+            Self::Done(id) if id.is_empty() => serde_json::json!({"outcome": "done"}),
             Self::Done(id) => serde_json::json!({"outcome": "done", "id": id}),
             Self::WrongPin(tries) => serde_json::json!({"outcome": "wrong-pin", "tries": tries}),
             Self::Blocked => serde_json::json!({"outcome": "blocked"}),
@@ -74,29 +77,38 @@ pub(crate) fn run(asked: &args::Terminal, say: &Say) -> Result<Exit, Failure> {
         }
         None => None,
     };
-    let place = CardPlace { reader: Some(asked.reader.clone()), ..CardPlace::default() };
-    let mut contacts = contacts::open(&place)?;
+    let open = |reader| contacts::open(&CardPlace { reader, ..CardPlace::default() });
     let mut typed = std::io::stdin().lock().lines().map_while(Result::ok);
     let now = UnixTime(Clock::Machine.now());
-    let (contacts, authority) = (contacts.as_mut(), authority.as_ref());
+    let authority = authority.as_ref();
     let start = |folder: &PathBuf, party| {
         let world = World::open(folder)?;
         Party::start(&world, party, Options::default())
     };
+    let (card, token) = (|| open(Some(asked.reader.clone())), || open(asked.operator.clone()));
     let outcome = match (asked.task, &asked.world) {
         (args::Task::Login, Some(folder)) => {
+            let mut contacts = card()?;
             let mut portal = start(folder, PORTAL).map_err(|error| login::broken(folder, &error))?;
-            log_in(contacts, authority, now, &mut typed, &mut portal)
+            log_in(contacts.as_mut(), authority, now, &mut typed, &mut portal)
         }
         (args::Task::Reception, Some(folder)) => {
+            let (mut contacts, mut token) = (card()?, token()?);
             let mut hospital = start(folder, HOSPITAL).map_err(|error| login::broken(folder, &error))?;
-            let place = CardPlace { reader: asked.operator.clone(), ..CardPlace::default() };
-            let mut token = contacts::open(&place)?;
-            receive((contacts, token.as_mut()), authority, now, &mut typed, &mut hospital)
+            receive((contacts.as_mut(), token.as_mut()), authority, now, &mut typed, &mut hospital)
         }
-        (args::Task::Reception, None) => Outcome::Failed("no relay"),
-        (args::Task::Login, None) => Terminal::new(contacts, authority, now, &mut typed).visit(Task::Login),
-        (args::Task::Read, _) => Terminal::new(contacts, authority, now, &mut typed).visit(Task::Read),
+        (args::Task::VisibleNumber, Some(folder)) => {
+            let mut token = token()?;
+            let mut hospital = start(folder, HOSPITAL).map_err(|error| login::broken(folder, &error))?;
+            receive_number(token.as_mut(), &mut typed, &mut hospital)
+        }
+        (args::Task::Reception | args::Task::VisibleNumber, None) => Outcome::Failed("no relay"),
+        (args::Task::Login, None) => {
+            Terminal::new(card()?.as_mut(), authority, now, &mut typed).visit(Task::Login)
+        }
+        (args::Task::Read, _) => {
+            Terminal::new(card()?.as_mut(), authority, now, &mut typed).visit(Task::Read)
+        }
     };
     say.result(outcome.to_json());
     Ok(outcome.exit())
@@ -107,8 +119,11 @@ pub(crate) trait Relay {
     /// A challenge, if it gives one.
     fn challenge(&mut self) -> Option<String>;
 
-    /// Whether it grants a login.
-    fn log_in(&mut self, login: Login) -> bool;
+    /// The session, if it grants a login.
+    fn log_in(&mut self, login: Login) -> Option<String>;
+
+    /// Asks what the person wants to see.
+    fn look(&mut self, session: &str);
 }
 
 /// A portal reaches its relay.
@@ -117,16 +132,21 @@ impl Relay for Handle {
         Self::challenge(self).ok().map(|challenge| challenge.value)
     }
 
-    fn log_in(&mut self, login: Login) -> bool {
+    fn log_in(&mut self, login: Login) -> Option<String> {
         let purpose = match login {
             Login::Reception { .. } => Use::EligibilityCheck,
             _ => Use::History,
         };
-        self.login(login, purpose).is_ok_and(|answer| answer.session.is_some())
+        Some(self.login(login, purpose).ok()?.session?.id)
+    }
+
+    fn look(&mut self, session: &str) {
+        let _ = self.history_of(session); // it is shown nowhere
     }
 }
 
-/// Logs the person in at the relay: the card answers its challenge, once. A refusal is final.
+/// Logs the person in at the relay: the card answers its challenge, once. A refusal is final. Nothing is asked for a person whose card
+/// is out.
 pub(crate) fn log_in(
     contacts: &mut dyn Contacts,
     authority: Option<&Certificate>,
@@ -146,10 +166,14 @@ pub(crate) fn log_in(
     let (shown, signature) = (terminal.shown.take(), terminal.signature.take());
     let (Outcome::Done(_), Some(shown)) = (&outcome, shown) else { return outcome };
     let card = Shown { certificate: shown.der().to_vec(), signature };
-    match relay.log_in(Login::Response { challenge: challenge.clone(), card }) {
-        true => outcome,
-        false => Outcome::Refused("the relay refuses the login"),
+    let Some(session) = relay.log_in(Login::Response { challenge: challenge.clone(), card }) else {
+        return Outcome::Refused("the relay refuses the login");
+    };
+    match contacts.transmit(&application()) {
+        Ok(answer) if !answer.is_empty() => relay.look(&session),
+        _ => return Outcome::Failed("the card is gone"),
     }
+    outcome
 }
 
 /// Receives a patient: the card is read without a PIN, and leaves the terminal when the token of a member of staff has signed.
@@ -165,18 +189,39 @@ pub(crate) fn receive(
     let outcome = terminal.visit(Task::Read);
     let (Outcome::Done(_), Some(shown)) = (&outcome, terminal.shown.take()) else { return outcome };
     let patient = Patient::Card(Shown { certificate: shown.der().to_vec(), signature: None });
+    staffed(token, challenge, patient, entries, relay).map_or_else(|failed| failed, |()| outcome)
+}
+
+/// Receives a patient whose visible number is typed in, before the PIN of the token: it leaves the terminal when that has signed.
+pub(crate) fn receive_number(
+    token: &mut dyn Contacts,
+    entries: &mut dyn Iterator<Item = String>,
+    relay: &mut dyn Relay,
+) -> Outcome {
+    let Some(number) = entries.next() else { return Outcome::Failed("no number was entered") };
+    let Some(challenge) = relay.challenge() else { return Outcome::Failed("the relay gives no challenge") };
+    let patient = Patient::VisibleNumber(Zeroizing::new(number.trim().to_owned()));
+    let done = Outcome::Done(String::new());
+    staffed(token, challenge, patient, entries, relay).map_or_else(|failed| failed, |()| done)
+}
+
+/// Logs a patient in on the strength of a token of staff.
+fn staffed(
+    token: &mut dyn Contacts,
+    challenge: String,
+    patient: Patient,
+    entries: &mut dyn Iterator<Item = String>,
+    relay: &mut dyn Relay,
+) -> Result<(), Outcome> {
     let (by, purpose, subject) = (By::Operator, Use::EligibilityCheck, patient.subject());
     let (to, sender) = (entity("relay"), entity(HOSPITAL));
     let signed = Challenged { by, relay: &to, sender: &sender, purpose, challenge: &challenge, subject };
-    let Some(pin) = entries.next() else { return Outcome::Failed("no PIN was entered") };
-    let operator = match token::sign(token, pin.trim(), &signed.digest()) {
-        Ok((certificate, signature)) => Shown { certificate, signature: Some(signature) },
-        Err(why) => return Outcome::Failed(why),
-    };
-    match relay.log_in(Login::Reception { challenge, operator, patient }) {
-        true => outcome,
-        false => Outcome::Refused("the relay refuses the login"),
-    }
+    let pin = entries.next().ok_or(Outcome::Failed("no PIN was entered"))?;
+    let (certificate, signature) =
+        token::sign(token, pin.trim(), &signed.digest()).map_err(Outcome::Failed)?;
+    let operator = Shown { certificate, signature: Some(signature) };
+    let granted = relay.log_in(Login::Reception { challenge, operator, patient });
+    granted.map(drop).ok_or(Outcome::Refused("the relay refuses the login"))
 }
 
 /// A terminal with a card in its reader.
@@ -242,8 +287,7 @@ impl<'t> Terminal<'t> {
     }
 
     fn attempt(&mut self, task: Task, first: &mut Option<Vec<u8>>) -> Result<Outcome, Stop> {
-        let aid = [b"\x00\xa4\x04\x0c\x0a", JPKI].concat();
-        match self.send(&aid)? {
+        match self.send(&application())? {
             (_, 0x9000) => {}
             (_, 0x6a82) => return Err(refused("the card has no such application")),
             _ => return Err(failed("the application cannot be selected")),
@@ -368,6 +412,11 @@ impl<'t> Terminal<'t> {
             status => Ok((data.to_vec(), status)),
         }
     }
+}
+
+/// Selects the application.
+fn application() -> Vec<u8> {
+    [b"\x00\xa4\x04\x0c\x0a", JPKI].concat()
 }
 
 /// The 44 digits in the common name.

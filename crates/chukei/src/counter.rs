@@ -19,6 +19,7 @@ use chukei_card::{Card, CardKey, Contact, Image, LifeCycle, Mishap, PrivateOpera
 use chukei_evidence::NoAnswer;
 use chukei_harness::{
     Broken, Contacts, Counter, Task, TerminalPlace, Visit,
+    face::Act,
     visitor::{End, SOUND, Tell, Told},
 };
 use chukei_reader::{Address, Deviation, Device, Holder, OpenSsl, Order, Seen, Watch};
@@ -267,6 +268,11 @@ impl<P: Product> Counter for Booth<P> {
 
     fn run(&mut self, task: Task, entries: &[String]) -> Result<End, Broken> {
         self.product.visit(&self.readers, task, entries)
+    }
+
+    fn puller(&self) -> Act {
+        let card = Arc::clone(&self.readers.card);
+        Arc::new(move || card.with(chukei_card::Slot::eject))
     }
 
     fn remove(&mut self) {

@@ -1,4 +1,4 @@
-//! `chukei login`: a person logs in at the portal of a mock world with a card and a PIN, or a hospital of that world reads the card
+//! `chukei login`: a person logs in at the portal of a mock world with a card and a PIN, also over TLS, or a hospital of that world reads the card
 //! without one (chapter 34).
 
 use std::fs;
@@ -24,14 +24,18 @@ use crate::{
     token,
 };
 
+mod door;
+
 #[derive(Args)]
 pub(crate) struct LoginArgs {
     #[arg(long, value_name = "DIR")]
     world: PathBuf,
-    #[arg(long, value_name = "NAME", conflicts_with = "image", required_unless_present = "image")]
+    #[arg(long, value_name = "NAME", conflicts_with = "image", required_unless_present_any = ["image", "tls"])]
     reader: Option<String>,
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    #[arg(long, conflicts_with_all = ["reader", "operator"])]
+    tls: bool,
     #[arg(long, value_name = "FILE")]
     operator: Option<PathBuf>,
     #[arg(long, value_name = "PARTY", default_value = "insurer-b")]
@@ -48,20 +52,27 @@ pub(crate) fn run(asked: &LoginArgs, say: &Say) -> Result<Exit, Failure> {
     let party = if asked.operator.is_some() { "hospital" } else { "portal" };
     let handle = Party::start(&world, party, Options::default());
     let handle = handle.map_err(|error| broken(&asked.world, &error))?;
+    let shows = (asked.proof.as_deref(), asked.since);
+    if asked.tls {
+        return match door::login(&handle, asked.image.as_deref(), say)? {
+            Ok(login) => shown(&handle, login, shows, say),
+            Err(exit) => Ok(exit),
+        };
+    }
     let place =
         CardPlace { reader: asked.reader.clone(), image: asked.image.clone(), ..CardPlace::default() };
     let mut contacts = contacts::open(&place)?;
     match &asked.operator {
-        None => at_the_portal(&handle, contacts.as_mut(), (asked.proof.as_deref(), asked.since), say),
+        None => at_the_portal(&handle, contacts.as_mut(), shows, say),
         Some(token) => at_the_hospital(&handle, contacts.as_mut(), token, &asked.insurer, say),
     }
 }
 
-/// The person's card answers a challenge, after the PIN; the portal shows the access history, and gets its proof for the person.
+/// The person's card answers a challenge, after the PIN.
 fn at_the_portal(
     handle: &Handle,
     contacts: &mut dyn Contacts,
-    (proof, since): (Option<&Path>, Option<u64>),
+    shows: (Option<&Path>, Option<u64>),
     say: &Say,
 ) -> Result<Exit, Failure> {
     let challenge = handle.challenge().map_err(|code| refused(&code))?.value;
@@ -77,7 +88,16 @@ fn at_the_portal(
         Err(outcome) => return Ok(told(&outcome, say)),
     };
     let card = Shown { certificate: signed.certificate, signature: signed.signature };
-    let login = Login::Response { challenge: challenge.clone(), card };
+    shown(handle, Login::Response { challenge: challenge.clone(), card }, shows, say)
+}
+
+/// The portal logs the person in, shows the access history, and gets its proof for the person.
+fn shown(
+    handle: &Handle,
+    login: Login,
+    (proof, since): (Option<&Path>, Option<u64>),
+    say: &Say,
+) -> Result<Exit, Failure> {
     let given = granted(handle, login, Purpose::History)?;
     say.result(say.text("login.portal", [say.word("history-outcome", given.context.name())]));
     let history = handle.history_of(&given.id).map_err(|code| refused(&code))?;

@@ -45,14 +45,22 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     // The key of the ledger lies beside the world, whoever else uses the database.
     let state = (asked.keep || store.is_some()).then(|| world.dir().join("state"));
     let control = asked.control;
-    let possession = asked.possession;
-    let options =
-        Options { faults, control, state, store, possession, aloud: !say.quiet, ..Options::default() };
+    let (possession, card_door) = (asked.possession, asked.card_door);
+    let options = Options {
+        faults,
+        control,
+        state,
+        store,
+        possession,
+        card_door,
+        aloud: !say.quiet,
+        ..Options::default()
+    };
     let stopped = match role(asked.who) {
         None => mock_world(&world, |party: &PartyEntry| {
             let is_asked = asked.party.as_ref().is_some_and(|name| *name == party.name);
             let store = options.store.clone();
-            let aloud = Options { store, possession, aloud: !say.quiet, ..Options::default() };
+            let aloud = Options { store, possession, card_door, aloud: !say.quiet, ..Options::default() };
             if is_asked { Options { faults: options.faults.clone(), ..aloud } } else { aloud }
         }),
         Some((role, usual)) => mock(&world, asked.party.as_deref().unwrap_or(usual), role, options),

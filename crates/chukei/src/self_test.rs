@@ -20,7 +20,7 @@ use std::{
 use chukei_conformance as conformance;
 use chukei_crypto::UnixTime;
 use chukei_evidence::{Cases, Model, Outcome, Product, Standing, Transcript, judge, mutate};
-use chukei_harness::{Endpoint, Limits, Sut};
+use chukei_harness::{Endpoint, Limits, Sut, face::CARD_DOOR};
 use chukei_world::{Clock, FaultName, Faults, Handle, Options, Party, Plan, World, fault_names};
 
 use crate::{
@@ -343,6 +343,7 @@ impl Scratch {
             // It goes with the whole folder.
             state: state.map(tempfile::TempDir::keep),
             control: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+            card_door: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             clock: Clock::fixed(UnixTime(EPOCH)),
             seed: Some(1),
             limits: chukei_world::server::Limits { grace: GRACE, ..Default::default() },
@@ -362,7 +363,12 @@ impl Scratch {
                 party: party.to_owned(),
                 ..Product::default()
             },
-            endpoints: std::collections::BTreeMap::new(),
+            endpoints: handle
+                .card_door()
+                .and_then(Endpoint::parse)
+                .map(|url| (CARD_DOOR.to_owned(), url))
+                .into_iter()
+                .collect(),
             world: self.folder.path().join(format!("world-{worker}")),
             card: None,
             terminal: None,

@@ -48,6 +48,9 @@ pub enum What {
         /// The party whose certificate the TLS client showed; none without a client certificate.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tls_client: Option<String>,
+        /// That certificate, if it is no party's: DER in base64.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tls_certificate: Option<String>,
         /// The endpoint, as `[endpoints]` of `sut.toml` names it: `linkage`, `mapping`, …
         url_role: String,
         /// HTTP method.
@@ -138,6 +141,9 @@ pub enum What {
         /// What the person enters, in order, when asked for a PIN.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         entries: Vec<Pin>,
+        /// The visible number that is typed in before, where no card is put in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
     },
     /// The product ended a visit.
     Ended {

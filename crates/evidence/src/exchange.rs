@@ -43,6 +43,8 @@ pub struct Sent<'t> {
     pub from: &'t str,
     /// The party whose certificate was shown.
     pub tls_client: Option<&'t str>,
+    /// That certificate, if it is no party's: DER in base64.
+    pub tls_certificate: Option<&'t str>,
     /// The endpoint.
     pub url_role: &'t str,
     /// HTTP method.
@@ -240,20 +242,29 @@ impl<'t> Exchange<'t> {
     /// Requests of the suite.
     pub fn sent(&self) -> impl Iterator<Item = Sent<'t>> + use<'t> {
         self.events.iter().filter_map(|event| match &event.what {
-            What::Sent { exchange, from, tls_client, url_role, method, headers, body, deviates } => {
-                Some(Sent {
-                    seq: event.seq,
-                    at: event.at,
-                    exchange: *exchange,
-                    from,
-                    tls_client: tls_client.as_deref(),
-                    url_role,
-                    method,
-                    fields: Fields(headers),
-                    body,
-                    deviates: *deviates,
-                })
-            }
+            What::Sent {
+                exchange,
+                from,
+                tls_client,
+                tls_certificate,
+                url_role,
+                method,
+                headers,
+                body,
+                deviates,
+            } => Some(Sent {
+                seq: event.seq,
+                at: event.at,
+                exchange: *exchange,
+                from,
+                tls_client: tls_client.as_deref(),
+                tls_certificate: tls_certificate.as_deref(),
+                url_role,
+                method,
+                fields: Fields(headers),
+                body,
+                deviates: *deviates,
+            }),
             _ => None,
         })
     }

@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     control::Control,
     kit::{Kit, find, local},
-    message::{Draft, Finished},
+    message::{CardPresentation, Draft, Finished},
     record::{Broken, Record, lock},
     seed::Ids,
     setup::{Fix, Setup},
@@ -39,8 +39,23 @@ pub struct Target {
     pub control: Option<Endpoint>,
 }
 
+/// Role of the URL at which a relay takes cards over TLS; never where messages go.
+pub const CARD_DOOR: &str = "card";
+
+impl Target {
+    /// The endpoint of this role.
+    #[must_use]
+    pub fn endpoint(&self, role: &str) -> Option<&Endpoint> {
+        let any = || self.endpoints.iter().find(|(name, _)| *name != CARD_DOOR).map(|(_, url)| url);
+        self.endpoints.get(role).or_else(|| if role == CARD_DOOR { None } else { any() })
+    }
+}
+
 /// What a script does with a call: answers with a message of its own, or leaves it to the usual answer.
 pub type Script = Arc<dyn Fn(&Called<'_>, &mut Kit) -> Option<Scripted> + Send + Sync>;
+
+/// Something that is done beside an answer.
+pub type Act = Arc<dyn Fn() + Send + Sync>;
 
 /// An answer of a script.
 pub struct Scripted {
@@ -94,6 +109,7 @@ struct Scene {
     drafts: u32,
     calls: u32,
     scripts: Vec<Script>,
+    after: Vec<(&'static str, Act)>,
 }
 
 impl Face {
@@ -116,7 +132,12 @@ impl Face {
             .map_err(|error| Setup::new("setup.runtime", [error.to_string()]))?;
         // A second run with the same seed shall not look like a replay of the first.
         let seed = Ids::new(seed, &format!("epoch/{}", clock.now())).seed();
-        let product = target.endpoints.iter().map(|(role, url)| (role.clone(), url.url.clone())).collect();
+        let product = target
+            .endpoints
+            .iter()
+            .filter(|(role, _)| *role != CARD_DOOR)
+            .map(|(role, url)| (role.clone(), url.url.clone()))
+            .collect();
         let shared = Arc::new(Shared {
             world,
             record: Arc::new(Record::new(clock, recorder)),
@@ -212,6 +233,11 @@ impl Face {
         self.deliver(role, draft, true)
     }
 
+    /// Presents a card at the door of the product, as a person's client.
+    pub fn present(&self, shown: &CardPresentation, deviates: bool) -> Exchanged {
+        self.deliver_bytes(CARD_DOOR, "person", &shown.finish(self.world()), deviates)
+    }
+
     fn deliver(&self, role: &str, draft: Draft, deviates: bool) -> Exchanged {
         let from = draft.from.clone();
         self.deliver_bytes(role, &from, &draft.finish(), deviates)
@@ -227,6 +253,11 @@ impl Face {
                 .tls
                 .clone()
                 .map(|party| if message.old_tls { party + " (TLS 1.1)" } else { party }),
+            tls_certificate: message
+                .tls
+                .as_deref()
+                .and_then(|shown| self.shared.world.card_named(shown))
+                .map(|card| encode_base64(&card.certificate)),
             url_role: message.path.clone().unwrap_or_else(|| role.to_owned()),
             method: message.method.clone(),
             headers: message.headers.clone(),
@@ -236,8 +267,7 @@ impl Face {
         for (party, wrapped, content_key) in message.keys.iter().cloned() {
             self.shared.record.add(What::Unwrapped { party, wrapped, content_key });
         }
-        let endpoint = self.target.endpoints.get(role).or_else(|| self.target.endpoints.values().next());
-        let answer = match endpoint {
+        let answer = match self.target.endpoint(role) {
             Some(url) => self.runtime.block_on(client::send(&self.shared.world, url, message, self.limits)),
             None => Err(NoAnswer::Refused),
         };
@@ -286,6 +316,11 @@ impl Face {
         lock(&self.shared.scene).scripts.push(script);
     }
 
+    /// Does something when a message of this kind is answered: after that is recorded, and before the answer leaves.
+    pub fn after(&self, kind: &'static str, act: Act) {
+        lock(&self.shared.scene).after.push((kind, act));
+    }
+
     /// Bends the usual answer of `party` to messages of a kind.
     pub fn bend(
         &self,
@@ -303,7 +338,9 @@ impl Face {
 
     /// Forgets the scripts of the case: the usual answers again.
     pub fn unscript(&self) {
-        lock(&self.shared.scene).scripts.clear();
+        let mut scene = lock(&self.shared.scene);
+        scene.scripts.clear();
+        scene.after.clear();
     }
 
     /// A verb of the product's test-control API: status and JSON of the answer.
@@ -443,10 +480,10 @@ impl Shared {
 
     fn called(&self, call: listener::Call) -> Reply {
         let exchange = self.record.next_exchange();
-        let (scope, scripts) = {
+        let (scope, scripts, after) = {
             let mut scene = lock(&self.scene);
             scene.calls = scene.calls.wrapping_add(1);
-            (format!("{}/call/{}", scene.scope, scene.calls), scene.scripts.clone())
+            (format!("{}/call/{}", scene.scope, scene.calls), scene.scripts.clone(), scene.after.clone())
         };
         self.record.add(What::Called {
             exchange,
@@ -473,6 +510,7 @@ impl Shared {
             let (status, headers, body) = (*status, headers.clone(), Body::from(body.clone()));
             self.record.add(What::Replied { exchange, status, headers, body, deviates });
         }
+        after.iter().filter(|(when, _)| *when == kind).for_each(|(_, act)| act());
         reply
     }
 }

@@ -172,6 +172,7 @@ impl Kit {
                 let session = hex(self.ids.octets());
                 body::login_granted(self.now, &session, context(content.elements().next()?))
             }
+            "AccessHistoryQuery" => Element::declared(ns::CK, "AccessHistory"),
             "DisclosureNotice" => body::disclosure_receipt(content.value("envelope").unwrap_or_default()),
             "LinkageQuery" => self.answer_query(party, &content, call),
             // ※ As the insurer would have answered the relay.
@@ -308,6 +309,7 @@ fn context(way: &Element) -> &'static str {
     match (local(&way.name), has_signature()) {
         ("Application", _) => "application",
         ("Response", _) => "challenge",
+        ("Ticket", _) => "tls-client",
         (_, None) => "visible-number",
         (_, Some(false)) => "card-without-pin",
         (_, Some(true)) => "card-present",

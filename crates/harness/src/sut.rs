@@ -14,6 +14,7 @@ use toml::{
 };
 
 use crate::{
+    face::CARD_DOOR,
     setup::{Fix, Setup},
     wire::Endpoint,
 };
@@ -66,6 +67,8 @@ pub struct TerminalPlace {
 /// Features of a terminal that has a relay, and so a world; the second has a reader for tokens too.
 const PORTAL: &str = "portal";
 const RECEPTION: &str = "reception";
+/// Feature of a relay that has a card door.
+const TLS_LOGIN: &str = "tls-login";
 
 /// Tables with their keys. A name that is not here is a mistake.
 const KEYS: &[(&str, &[&str])] = &[
@@ -73,7 +76,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("card", &["image", "pins", "reader"]),
     ("terminal", &["client", "operator", "reader"]),
     ("product", &["build", "name", "vendor", "version"]),
-    ("endpoints", &["disclosure", "history", "linkage", "mapping"]),
+    ("endpoints", &["card", "disclosure", "history", "linkage", "mapping"]),
     ("world", &["dir", "party"]),
     ("control", &["url"]),
 ];
@@ -123,6 +126,10 @@ impl Sut {
                 (world.text("party")?.into_inner(), folder.join(world.text("dir")?.get_ref()))
             }
         };
+        let endpoints = endpoints(&root)?;
+        if claims.contains(&TLS_LOGIN) && !endpoints.contains_key(CARD_DOOR) {
+            return Err(file.lacking("endpoints", CARD_DOOR, 0..0));
+        }
         Ok(Self {
             profile,
             claims,
@@ -134,7 +141,7 @@ impl Sut {
                 party,
                 control: 0,
             },
-            endpoints: endpoints(&root)?,
+            endpoints,
             world: dir,
             card,
             terminal,
@@ -230,6 +237,7 @@ impl File<'_> {
             ("", "card") => "[card]\nreader = \"…\"".to_owned(),
             ("", "terminal") => "[terminal]\nclient = \"…\"\nreader = \"…\"".to_owned(),
             ("", "world") => "[world]\ndir = \"world\"\nparty = \"insurer-b\"".to_owned(),
+            ("endpoints", _) => format!("[endpoints]\n{key} = \"https://…\""),
             _ => format!("{key} = \"…\""),
         };
         self.at(Setup::new("setup.sut.lacking", [full]).fix(Fix::Write(write)), span)
@@ -370,6 +378,17 @@ party = "insurer-b"
             fault(&format!("{SOUND}[terminal]\nclient = \"c\"\n")).0,
             "setup.sut.key (terminal, world)"
         );
+    }
+
+    #[test]
+    fn a_relay_that_takes_cards_over_tls_says_where() {
+        let relay = SOUND.replace("responder@1.0", "relay@1.0").replace("insurer-b", "relay");
+        let claiming = format!("claims = [\"login\", \"tls-login\"]\n{relay}");
+        assert_eq!(fault(&claiming).0, "setup.sut.lacking (endpoints.card)");
+        let door = "https://127.0.0.1:9444/card";
+        let sut = Sut::parse(&format!("{claiming}[endpoints]\ncard = \"{door}\"\n"), Path::new("/x"));
+        assert_eq!(sut.unwrap().endpoints["card"].url, door);
+        assert!(Sut::parse(&relay, Path::new("/x")).is_ok());
     }
 
     #[test]

@@ -12,7 +12,8 @@ use chukei_evidence::{Body, NoAnswer, Pin, RecordError, Recorder, Transcript, Wh
 
 use crate::{
     clock::Clock,
-    face::{Face, Script, Scripted, answer},
+    face::{Act, Face, Script, Scripted, answer},
+    kit::USUAL_PERSON,
     record::{Broken, Record, hex, lock},
     seed::Ids,
 };
@@ -26,6 +27,8 @@ pub enum Task {
     Login,
     /// To read the certificate without a PIN, for a member of staff whose token signs.
     Reception,
+    /// The same for a patient whose visible number is typed in, without a card.
+    VisibleNumber,
 }
 
 impl Task {
@@ -36,7 +39,15 @@ impl Task {
             Self::Read => "read",
             Self::Login => "login",
             Self::Reception => "reception",
+            Self::VisibleNumber => "visible-number",
         }
+    }
+}
+
+impl Task {
+    /// Whether it takes the token of a member of staff.
+    const fn is_of_staff(self) -> bool {
+        matches!(self, Self::Reception | Self::VisibleNumber)
     }
 }
 
@@ -53,6 +64,8 @@ pub struct Visit {
     pub entries: &'static [Pin],
     /// The status with which the relay refuses a login in this visit; none where it grants it.
     pub refusal: Option<&'static str>,
+    /// Whether the card is taken out as soon as the relay has granted the login.
+    pub pulled: bool,
 }
 
 /// A card with which nothing is wrong.
@@ -64,7 +77,7 @@ impl Visit {
     /// A task with a sound card, for which nothing is entered.
     #[must_use]
     pub const fn to(task: Task) -> Self {
-        Self { task, card: SOUND, faults: &[], entries: &[], refusal: None }
+        Self { task, card: SOUND, faults: &[], entries: &[], refusal: None, pulled: false }
     }
 
     /// The same with another card.
@@ -89,6 +102,12 @@ impl Visit {
     #[must_use]
     pub const fn refused(self, code: &'static str) -> Self {
         Self { refusal: Some(code), ..self }
+    }
+
+    /// The same with a card that is taken out as soon as the relay has granted the login.
+    #[must_use]
+    pub const fn pulled(self) -> Self {
+        Self { pulled: true, ..self }
     }
 }
 
@@ -138,6 +157,9 @@ pub trait Counter: Send {
     /// # Errors
     /// The product cannot be started.
     fn run(&mut self, task: Task, entries: &[String]) -> Result<End, Broken>;
+
+    /// Takes the card out while the product is at work.
+    fn puller(&self) -> Act;
 
     /// Takes card and token out.
     fn remove(&mut self);
@@ -205,23 +227,39 @@ impl Visitor {
         if let (Some(face), Some(code)) = (&self.face, visit.refusal) {
             face.script(refusing(code));
         }
-        let pin = if visit.task == Task::Reception { &self.token_pin } else { &self.pin };
-        if visit.task == Task::Reception {
+        let pin = if visit.task.is_of_staff() { &self.token_pin } else { &self.pin };
+        if visit.task.is_of_staff() {
             counter.lay_token(pin, self.tell(Arc::default(), pin, true))?;
         }
-        let faults = visit.faults.iter().map(|&fault| fault.to_owned()).collect();
-        self.record.add(What::Inserted { card: visit.card.to_owned(), faults });
         let is_out = Arc::new(AtomicBool::new(false));
-        if let Err(broken) =
-            counter.insert(visit, &self.pin, self.tell(Arc::clone(&is_out), &self.pin, false))
-        {
-            counter.remove();
-            self.record.add(What::Removed);
-            return Err(broken);
+        let number = match visit.task {
+            Task::VisibleNumber => {
+                is_out.store(true, Ordering::SeqCst);
+                let face = self.face.as_ref().ok_or_else(|| Broken::Lacking("a relay".into()))?;
+                Some(face.world().visible_number(USUAL_PERSON).to_owned())
+            }
+            _ => {
+                self.insert(counter.as_mut(), visit, &is_out)?;
+                None
+            }
+        };
+        if let Some(face) = self.face.as_ref().filter(|_| visit.pulled) {
+            let (pull, record, is_out) = (counter.puller(), Arc::clone(&self.record), Arc::clone(&is_out));
+            let pull = move || {
+                pull();
+                if !is_out.swap(true, Ordering::SeqCst) {
+                    record.add(What::Removed);
+                }
+            };
+            face.after("LoginRequest", Arc::new(pull));
         }
-        self.record
-            .add(What::Started { task: visit.task.name().to_owned(), entries: visit.entries.to_vec() });
-        let entries: Vec<String> = visit.entries.iter().map(|&which| entry(pin, which)).collect();
+        self.record.add(What::Started {
+            task: visit.task.name().to_owned(),
+            entries: visit.entries.to_vec(),
+            number: number.clone(),
+        });
+        let pins = visit.entries.iter().map(|&which| entry(pin, which));
+        let entries: Vec<String> = number.into_iter().chain(pins).collect();
         let ended = counter.run(visit.task, &entries);
         if let Ok(end) = &ended {
             let (shown, shows_pin) = hidden(&end.shown, &[entry(pin, Pin::Right), entry(pin, Pin::Wrong)]);
@@ -233,6 +271,23 @@ impl Visitor {
         }
         self.face.iter().for_each(Face::unscript);
         ended
+    }
+
+    /// Puts the card of a visit in.
+    fn insert(
+        &self,
+        counter: &mut dyn Counter,
+        visit: &Visit,
+        is_out: &Arc<AtomicBool>,
+    ) -> Result<(), Broken> {
+        let faults = visit.faults.iter().map(|&fault| fault.to_owned()).collect();
+        self.record.add(What::Inserted { card: visit.card.to_owned(), faults });
+        let inserted = counter.insert(visit, &self.pin, self.tell(Arc::clone(is_out), &self.pin, false));
+        if inserted.is_err() {
+            counter.remove();
+            self.record.add(What::Removed);
+        }
+        inserted
     }
 
     /// Records what passes, until the card is out. A token stays in.
@@ -359,6 +414,10 @@ mod tests {
             tell(Told::Removed);
             tell(Told::Command(vec![0; 4], Err(NoAnswer::Closed)));
             Ok(End { exit: Some(1), shown: format!("x{0} {0}!", entries[0]).into_bytes() })
+        }
+
+        fn puller(&self) -> Act {
+            Arc::new(|| {})
         }
 
         fn remove(&mut self) {}

@@ -22,6 +22,9 @@ use crate::{
 /// A party that is in nobody's world: its certificate is signed by itself.
 pub const NOBODY: &str = "nobody";
 
+/// Before the name of a card whose certificate a TLS client shows, where else the name of a party stands.
+pub const CARD: &str = "card:";
+
 /// Parties, keys, agreements and people.
 pub struct World {
     /// What everybody may know.
@@ -322,6 +325,12 @@ impl World {
     #[must_use]
     pub fn card(&self, id: &str) -> &CardKey {
         required(self.cards.get(id), id)
+    }
+
+    /// The TEST card with this name of a TLS client.
+    #[must_use]
+    pub fn card_named(&self, tls_client: &str) -> Option<&CardKey> {
+        self.cards.get(tls_client.strip_prefix(CARD)?)
     }
 
     /// The visible number of a person.

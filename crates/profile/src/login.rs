@@ -16,8 +16,10 @@ use chukei_xml::{
 use crate::{Purpose, read};
 
 mod application;
+mod presentation;
 
 pub use application::{ACCESS_APPLICATION, AccessApplication, CONSENT, TITLE};
+pub use presentation::{CARD_PRESENTATION, CardPresentation, PRESENTED, Presented};
 
 /// `ck:ChallengeRequest`.
 pub const CHALLENGE_REQUEST: Name = ns::CK.name("ChallengeRequest");
@@ -33,6 +35,8 @@ pub const SESSION: &str = "urn:chukei:1.0:identifier:session";
 const APPLICATION: Name = ns::CK.name("Application");
 const RESPONSE: Name = ns::CK.name("Response");
 const RECEPTION: Name = ns::CK.name("Reception");
+const TICKET: Name = ns::CK.name("Ticket");
+const PORTAL: Name = ns::CK.name("Portal");
 const OPERATOR: Name = ns::CK.name("Operator");
 const CARD: Name = ns::CK.name("Card");
 const VISIBLE_NUMBER: Name = ns::CK.name("VisibleNumber");
@@ -53,6 +57,8 @@ pub struct Challenge {
     pub value: String,
     /// `notOnOrAfter`.
     pub until: DateTime,
+    /// `door`: where a card may be presented over TLS, if the relay takes cards so.
+    pub door: Option<String>,
 }
 
 /// `ck:LoginRequest`.
@@ -71,6 +77,13 @@ pub enum Login {
         challenge: String,
         /// The card.
         card: Shown,
+    },
+    /// `ck:Ticket`: the person's client has presented the card over TLS.
+    Ticket {
+        /// `challenge`.
+        challenge: String,
+        /// What that client was given.
+        ticket: Zeroizing<String>,
     },
     /// `ck:Reception`: a member of staff answers a challenge, for a patient who is there.
     Reception {
@@ -139,6 +152,8 @@ pub enum Context {
     Application,
     /// By a response to a challenge.
     Challenge,
+    /// By a card with which a TLS client has authenticated itself to the relay.
+    TlsClient,
     /// By a card at a reception that signed nothing.
     CardWithoutPin,
     /// By a card at a reception whose key has signed.
@@ -148,8 +163,14 @@ pub enum Context {
 }
 
 impl Context {
-    const ALL: [Self; 5] =
-        [Self::Application, Self::Challenge, Self::CardWithoutPin, Self::CardPresent, Self::VisibleNumber];
+    const ALL: [Self; 6] = [
+        Self::Application,
+        Self::Challenge,
+        Self::TlsClient,
+        Self::CardWithoutPin,
+        Self::CardPresent,
+        Self::VisibleNumber,
+    ];
 
     /// Its name in histories: the last part of its URI.
     #[must_use]
@@ -157,6 +178,7 @@ impl Context {
         match self {
             Self::Application => "application",
             Self::Challenge => "challenge",
+            Self::TlsClient => "tls-client",
             Self::CardWithoutPin => "card-without-pin",
             Self::CardPresent => "card-present",
             Self::VisibleNumber => "visible-number",
@@ -258,11 +280,12 @@ impl Payload for Challenge {
     const NAMES: &'static [Name] = &[CHALLENGE];
 
     fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
-        element.only_attributes(&["value", "notOnOrAfter"])?;
+        element.only_attributes(&["value", "notOnOrAfter", "door"])?;
         element.empty()?;
         Ok(Self {
             value: element.required_attribute("value")?.to_owned(),
             until: read::required_date_time(element, "notOnOrAfter")?,
+            door: element.attribute("door").map(str::to_owned),
         })
     }
 }
@@ -272,7 +295,11 @@ impl Content for Challenge {
 
     fn write(&self, w: &mut Writer<'_>) {
         w.open(CHALLENGE).attribute("value", &self.value);
-        w.attribute("notOnOrAfter", &self.until.format()).close();
+        w.attribute("notOnOrAfter", &self.until.format());
+        if let Some(door) = &self.door {
+            w.attribute("door", door);
+        }
+        w.close();
     }
 }
 
@@ -293,6 +320,10 @@ impl Payload for Login {
             response.only_attributes(&["challenge"])?;
             let challenge = response.required_attribute("challenge")?.to_owned();
             Self::Response { challenge, card: Shown::read(response, true)? }
+        } else if let Some(ticket) = children.optional(TICKET)? {
+            ticket.only_attributes(&["challenge"])?;
+            let challenge = ticket.required_attribute("challenge")?.to_owned();
+            Self::Ticket { challenge, ticket: Zeroizing::new(ticket.text()?.to_owned()) }
         } else {
             let reception = children.required(RECEPTION)?;
             reception.only_attributes(&["challenge"])?;
@@ -340,6 +371,9 @@ impl Content for Login {
                 w.open(RESPONSE).attribute("challenge", challenge);
                 card.write(w);
                 w.close();
+            }
+            Self::Ticket { challenge, ticket } => {
+                w.open(TICKET).attribute("challenge", challenge).text(ticket).close();
             }
             Self::Reception { challenge, operator, patient } => {
                 w.open(RECEPTION).attribute("challenge", challenge).open(OPERATOR);

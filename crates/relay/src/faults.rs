@@ -146,6 +146,13 @@ faults! {
     /// Does not record logins that it refuses.
     SkipsRefusedLogins => ["login.refused.logged"], "拒否したログインを記録しない";
 
+    /// Gives a ticket to a TLS client that has shown no card.
+    TicketsWithoutCard => ["login.presentation.proved"], "カードを示さない TLS クライアントにチケットを渡す";
+    /// Gives the same ticket every time.
+    SameTicket => ["login.presentation.ticket", "login.ticket.given"], "いつも同じチケットを渡す";
+    /// Tells a TLS client why its card is not accepted.
+    TellsPresentationsApart => ["login.presentation.coarse"], "カードの提示を拒否する理由を区別する";
+
     /// Gives no receipts.
     OmitsReceipts => ["ledger.receipt.given"], "受領証を渡さない";
     /// Gives receipts for entries that it does not have.

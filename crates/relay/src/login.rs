@@ -1,7 +1,7 @@
 //! Login with cards (chapter 34 of the standard; design.md §4.4): who is there is decided by a certificate's issuer and
 //! serial number, after its path, its revocation and a signature. What is given is a session, for one party and one purpose.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 use chukei_crypto::{Certificate, Purpose as Use, Revocation, TrustAnchors, UnixTime};
 use chukei_idwsf::{Checks, Refusal, Status, Unavailable, code, xml_id};
@@ -22,6 +22,8 @@ use crate::{
     numbers::{Level, Number, NumberKind},
     relay::Asker,
 };
+
+mod door;
 
 /// How long a challenge waits for its answer.
 const CHALLENGE: i64 = 120;
@@ -49,6 +51,8 @@ pub struct Cards {
     pub logins: Arc<dyn Logins>,
     /// Whether a card at a reception has to sign.
     pub possession: bool,
+    /// Where cards are presented over TLS ([`Relay::present`]), if anywhere.
+    pub door: Option<String>,
 }
 
 /// What a relay has given out and waits for.
@@ -59,11 +63,24 @@ pub trait Logins: Send + Sync {
     /// When the store does not answer.
     fn challenge(&self, party: &str, value: &str, until: UnixTime, now: UnixTime) -> Result<(), Unavailable>;
 
-    /// Takes a challenge of this party away; says whether it was there and had not ended.
+    /// Remembers which card was presented with a challenge of this party, and says until when that is good. Nothing is
+    /// done if the challenge is not there, has ended, or a card was presented with it before.
     ///
     /// # Errors
     /// When the store does not answer.
-    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<bool, Unavailable>;
+    fn present(
+        &self,
+        party: &str,
+        value: &str,
+        presented: Presented,
+        now: UnixTime,
+    ) -> Result<Option<UnixTime>, Unavailable>;
+
+    /// Takes a challenge of this party away; nothing if it was not there or had ended.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<Option<Taken>, Unavailable>;
 
     /// Remembers a session; may forget those that have ended.
     ///
@@ -76,6 +93,24 @@ pub trait Logins: Send + Sync {
     /// # Errors
     /// When the store does not answer.
     fn session(&self, id: &str) -> Result<Option<Session>, Unavailable>;
+}
+
+/// A challenge that was taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The card that was presented with it, if one was.
+    pub presented: Option<Presented>,
+}
+
+/// A card that a TLS client has presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presented {
+    /// SHA-256 of the ticket that the client was given.
+    pub ticket: [u8; 32],
+    /// Whose card it is; nobody's, if it is not registered.
+    pub person: Option<Person>,
+    /// What for.
+    pub purpose: Purpose,
 }
 
 /// A session.
@@ -124,17 +159,19 @@ impl Relay {
         let until = UnixTime(asker.now.0.saturating_add(CHALLENGE));
         desk.logins.challenge(asker.sender, &value, until, asker.now)?;
         let until = DateTime { seconds: until.0, nanoseconds: 0 };
-        self.party.answer(asker.message_id, &Challenge { value, until }, asker.now)
+        let door = desk.door.clone();
+        self.party.answer(asker.message_id, &Challenge { value, until, door }, asker.now)
     }
 
     /// Logs somebody in: recorded, then answered.
     pub(crate) fn login(&self, asker: &Asker<'_>, login: &Login) -> Result<Reply, Refusal> {
         let unstated = Refusal::new("message.usage-directive.purpose", Reason::Purpose, "a purpose");
         let purpose = asker.purpose.ok_or(unstated)?;
-        let desk = Desk { relay: self, cards: self.desk()?, asker, purpose };
+        let desk = Desk { relay: self, cards: self.desk()?, asker, purpose, presented: OnceCell::new() };
         let found = match login {
             Login::Application { certificate, document } => desk.application(certificate, document),
             Login::Response { challenge, card } => desk.response(challenge, card),
+            Login::Ticket { challenge, ticket } => desk.ticket(challenge, ticket),
             Login::Reception { challenge, operator, patient } => desk.reception(challenge, operator, patient),
         };
         let found = match found {
@@ -183,6 +220,8 @@ struct Desk<'a> {
     cards: &'a Cards,
     asker: &'a Asker<'a>,
     purpose: Purpose,
+    /// Whose card was presented over TLS for this login.
+    presented: OnceCell<Person>,
 }
 
 impl Desk<'_> {
@@ -208,8 +247,14 @@ impl Desk<'_> {
             Login::Response { card, .. } | Login::Reception { patient: Patient::Card(card), .. } => {
                 (&card.certificate, Use::TlsClient)
             }
+            Login::Ticket { .. } => return Ok(self.presented.get().copied()),
             Login::Reception { patient: Patient::VisibleNumber(_), .. } => return Ok(None),
         };
+        self.believed(der, purpose)
+    }
+
+    /// Whose certificate this is, if everything about it holds.
+    fn believed(&self, der: &[u8], purpose: Use) -> Result<Option<Person>, Refusal> {
         let Ok(certificate) = Certificate::from_der(der) else { return Ok(None) };
         let path =
             self.cards.cards.validate(&certificate, &[], self.asker.now, purpose, Revocation::Required);
@@ -283,6 +328,33 @@ impl Desk<'_> {
         self.holder(&certificate, Context::Challenge)
     }
 
+    /// Kamogawa at home: the person's client has shown the card to us, and was given the ticket for that.
+    fn ticket(&self, challenge: &str, ticket: &str) -> Result<Found, Refusal> {
+        self.portal_only()?;
+        let presented = self.take(challenge)?.and_then(|taken| taken.presented);
+        let unpresented =
+            || Refusal::new("login.ticket.given", Reason::Signature, "a card that was presented");
+        let Presented { ticket: given, person, purpose } = presented.ok_or_else(unpresented)?;
+        if let Some(person) = person {
+            // Set once: a login has one ticket.
+            let _ = self.presented.set(person);
+        }
+        // [login.ticket.given]
+        let is_given = chukei_crypto::sha256(ticket.as_bytes()) == given;
+        let expected = "the ticket that was given for the challenge";
+        self.checks().require("login.ticket.given", is_given, Reason::Signature, expected)?;
+        // [login.ticket.purpose]
+        let agrees = purpose == self.purpose;
+        self.checks().require(
+            "login.ticket.purpose",
+            agrees,
+            Reason::PurposeMismatch,
+            "the purpose that the card was presented for",
+        )?;
+        // [login.certificate.known]
+        Ok(person.map(|person| (person, Context::TlsClient)).ok_or(code::NOT_MEMBER))
+    }
+
     /// A member of staff, and a patient's card that nobody enters a PIN for, or the number on its face.
     fn reception(&self, challenge: &str, operator: &Shown, patient: &Patient) -> Result<Found, Refusal> {
         // [login.request.sender]
@@ -338,15 +410,16 @@ impl Desk<'_> {
         self.checks().require("login.request.sender", is_portal, Reason::NotAuthorised, "a portal as sender")
     }
 
-    /// [login.challenge.own] Each is good for one login, even for one that fails.
-    fn take(&self, challenge: &str) -> Result<(), Refusal> {
-        let is_own = self.cards.logins.take(self.asker.sender, challenge, self.asker.now)?;
+    /// [login.challenge.own] Each is good for one login, even for one that fails. Nothing where that is not checked.
+    fn take(&self, challenge: &str) -> Result<Option<Taken>, Refusal> {
+        let taken = self.cards.logins.take(self.asker.sender, challenge, self.asker.now)?;
         self.checks().require(
             "login.challenge.own",
-            is_own,
+            taken.is_some(),
             Reason::Replay,
             "a challenge that waits for an answer",
-        )
+        )?;
+        Ok(taken)
     }
 
     /// [login.certificate.path], [login.certificate.revoked], [login.certificate.usage]

@@ -17,7 +17,7 @@ use chukei_xml::lexical::DateTime;
 use crate::{
     AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Recorded, Recording, Records,
     changes::{Assigned, KeyStore, Standing},
-    login::{Logins, Session},
+    login::{Logins, Presented, Session, Taken},
 };
 
 fn locked<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, Unavailable> {
@@ -137,21 +137,37 @@ impl KeyStore for MemoryKeys {
 /// [`Logins`] in memory: who is logged in logs in again after a restart. What has ended is forgotten with the next one.
 #[derive(Debug, Default)]
 pub struct MemoryLogins {
-    challenges: Mutex<BTreeMap<(String, String), UnixTime>>,
+    challenges: Mutex<BTreeMap<(String, String), (UnixTime, Taken)>>,
     sessions: Mutex<BTreeMap<String, Session>>,
 }
 
 impl Logins for MemoryLogins {
     fn challenge(&self, party: &str, value: &str, until: UnixTime, now: UnixTime) -> Result<(), Unavailable> {
         let mut challenges = locked(&self.challenges)?;
-        challenges.retain(|_, until| now < *until);
-        challenges.insert((party.to_owned(), value.to_owned()), until);
+        challenges.retain(|_, (until, _)| now < *until);
+        challenges.insert((party.to_owned(), value.to_owned()), (until, Taken::default()));
         Ok(())
     }
 
-    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<bool, Unavailable> {
+    fn present(
+        &self,
+        party: &str,
+        value: &str,
+        presented: Presented,
+        now: UnixTime,
+    ) -> Result<Option<UnixTime>, Unavailable> {
+        let mut challenges = locked(&self.challenges)?;
+        let waiting = challenges.get_mut(&(party.to_owned(), value.to_owned()));
+        let waiting = waiting.filter(|(until, taken)| now < *until && taken.presented.is_none());
+        Ok(waiting.map(|(until, taken)| {
+            taken.presented = Some(presented);
+            *until
+        }))
+    }
+
+    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<Option<Taken>, Unavailable> {
         let taken = locked(&self.challenges)?.remove(&(party.to_owned(), value.to_owned()));
-        Ok(taken.is_some_and(|until| now < until))
+        Ok(taken.filter(|(until, _)| now < *until).map(|(_, taken)| taken))
     }
 
     fn open(&self, id: &str, session: Session, now: UnixTime) -> Result<(), Unavailable> {

@@ -184,7 +184,7 @@ impl Drawing<'_> {
                 self.note(event, self.words.t("label.inserted", &[card]), faults.join(", "))
             }
             What::Removed => self.note(event, self.words.t("label.removed", &[]), String::new()),
-            What::Started { task, entries } => {
+            What::Started { task, entries, .. } => {
                 let entered = |pin: &Pin| if *pin == Pin::Right { "✓" } else { "✗" };
                 let entries = entries.iter().map(entered).collect::<Vec<_>>().join(" ");
                 self.note(event, self.words.t("label.started", &[task]), entries)

@@ -11,7 +11,10 @@ use chukei_profile::{
     disclosure::{Notice, Outcome, Receipt},
     history::{Entry, History, HistoryQuery, Kind},
     linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity},
-    login::{Challenge, ChallengeRequest, Context, Given, Login, LoginAnswer, Patient, Shown},
+    login::{
+        CardPresentation, Challenge, ChallengeRequest, Context, Given, Login, LoginAnswer, Patient,
+        Presented, Shown,
+    },
     proof::{Proof, ProofQuery},
 };
 use chukei_saml::NameId;
@@ -112,9 +115,25 @@ fn what_we_write_is_valid() {
     };
     let given = Given { id: "_1".to_owned(), until: at, context: Context::CardWithoutPin };
     let logged_in = |code, session| written(&LoginAnswer { status: Status::new(code), session });
+    let presentation =
+        CardPresentation { challenge: "0".repeat(64), portal: B.to_owned(), purpose: Purpose::History };
     let documents = [
         ("challenge request", written(&ChallengeRequest)),
-        ("challenge", written(&Challenge { value: "0".repeat(64), until: at })),
+        ("challenge", written(&Challenge { value: "0".repeat(64), until: at, door: None })),
+        (
+            "challenge with a door",
+            written(&Challenge {
+                value: "0".repeat(64),
+                until: at,
+                door: Some("https://relay.example.test:8443/card".to_owned()),
+            }),
+        ),
+        ("presentation", presentation.write().unwrap()),
+        ("ticket", Presented { ticket: "_1".to_owned().into(), until: at }.write().unwrap()),
+        (
+            "login with a ticket",
+            written(&Login::Ticket { challenge: "0".repeat(64), ticket: "_1".to_owned().into() }),
+        ),
         ("application", written(&Login::Application { certificate: vec![1], document: b"<a/>".to_vec() })),
         ("response", written(&Login::Response { challenge: "0".repeat(64), card: shown(Some(b"s")) })),
         ("card that signs", written(&reception(Patient::Card(shown(Some(b"s")))))),
@@ -174,10 +193,13 @@ fn the_examples_are_valid() {
 
 #[test]
 fn what_is_wrong_is_not() {
+    let presentation =
+        CardPresentation { challenge: "0".repeat(64), portal: B.to_owned(), purpose: Purpose::History };
     let sound = [
         ("query", String::from_utf8(written(&Query::new(&Item::ALL, Some(day("2026-02-28"))))).unwrap()),
         ("answer", String::from_utf8(written(&answer())).unwrap()),
         ("receipts", RECEIPTS.to_owned()),
+        ("presentation", String::from_utf8(presentation.write().unwrap()).unwrap()),
     ];
     let wrong = [
         ("receipts", "30 octets", "AAAA=\"", "\""),
@@ -188,6 +210,9 @@ fn what_is_wrong_is_not() {
             "",
         ),
         ("receipts", "a receipt with more", " commitment=", " person=\"1\" commitment="),
+        ("presentation", "a challenge that is none", "\"000", "\"0"),
+        ("presentation", "another purpose", "purpose:history", "purpose:other"),
+        ("presentation", "no portal", "ck:Portal", "ck:Party"),
         ("query", "an unknown item", ">benefits<", ">names<"),
         ("query", "an item twice", ">benefits<", ">eligibility<"),
         ("query", "a date that is none", "2026-02-28", "2026-02-30"),
@@ -212,5 +237,5 @@ fn what_is_wrong_is_not() {
     let Some(valid) = validate(&documents) else { return };
     let accepted: Vec<_> =
         documents.iter().zip(valid).filter(|(_, valid)| *valid).map(|((name, _), _)| name).collect();
-    assert_eq!(accepted, ["query", "answer", "receipts"]);
+    assert_eq!(accepted, ["query", "answer", "receipts", "presentation"]);
 }

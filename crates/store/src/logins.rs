@@ -2,7 +2,7 @@
 
 use chukei_crypto::{UnixTime, sha256};
 use chukei_profile::Purpose;
-use chukei_relay::login::{Logins, Session};
+use chukei_relay::login::{Logins, Presented, Session, Taken};
 use chukei_relay::{Person, Unavailable};
 
 use crate::Store;
@@ -19,11 +19,53 @@ impl Logins for Store {
         })
     }
 
-    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<bool, Unavailable> {
+    fn present(
+        &self,
+        party: &str,
+        value: &str,
+        presented: Presented,
+        now: UnixTime,
+    ) -> Result<Option<UnixTime>, Unavailable> {
         let (party, value) = (party.to_owned(), value.to_owned());
         self.writer.write(move |connection| {
-            let sql = "DELETE FROM challenge WHERE party = ?1 AND value = ?2 AND until > ?3";
-            Ok(connection.execute(sql, values![&party, &value, now.0])? == 1)
+            let sql = "SELECT until FROM challenge
+                WHERE party = ?1 AND value = ?2 AND until > ?3 AND ticket IS NULL";
+            let until =
+                connection.row(sql, values![&party, &value, now.0], |row| row.get(0).map(UnixTime))?;
+            if until.is_some() {
+                let Presented { ticket, person, purpose } = &presented;
+                let person = person.map(|person| person.0);
+                let sql = "UPDATE challenge SET ticket = ?3, person = ?4, purpose = ?5
+                    WHERE party = ?1 AND value = ?2";
+                let values = values![&party, &value, ticket.as_slice(), person, purpose.uri()];
+                connection.execute(sql, values)?;
+            }
+            Ok(until)
+        })
+    }
+
+    fn take(&self, party: &str, value: &str, now: UnixTime) -> Result<Option<Taken>, Unavailable> {
+        let (party, value) = (party.to_owned(), value.to_owned());
+        self.writer.write(move |connection| {
+            let sql = "SELECT ticket, person, purpose FROM challenge
+                WHERE party = ?1 AND value = ?2 AND until > ?3";
+            let taken = connection.row(sql, values![&party, &value, now.0], |row| {
+                let (ticket, purpose): (Option<Vec<u8>>, Option<String>) = (row.get(0)?, row.get(2)?);
+                let Some((ticket, purpose)) = ticket.zip(purpose) else {
+                    return Ok(Taken { presented: None });
+                };
+                let unknown = || Error::Damaged(format!("{purpose} is no purpose"));
+                let ticket = ticket.as_slice().try_into();
+                let presented = Presented {
+                    ticket: ticket.map_err(|_| Error::Damaged("no digest of a ticket".to_owned()))?,
+                    person: row.get::<Option<i64>>(1)?.map(Person),
+                    purpose: Purpose::from_uri(&purpose).ok_or_else(unknown)?,
+                };
+                Ok(Taken { presented: Some(presented) })
+            })?;
+            connection
+                .execute("DELETE FROM challenge WHERE party = ?1 AND value = ?2", values![&party, &value])?;
+            Ok(taken)
         })
     }
 

@@ -154,6 +154,11 @@ const STEPS: &[&str] = &["
         until   INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX session_until ON session (until);
+", "
+    -- Whose card was presented over TLS with a challenge, if it is registered, what for, and the digest of the ticket.
+    ALTER TABLE challenge ADD COLUMN ticket BLOB CHECK (length(ticket) = 32);
+    ALTER TABLE challenge ADD COLUMN person INTEGER;
+    ALTER TABLE challenge ADD COLUMN purpose TEXT CHECK ((purpose IS NULL) = (ticket IS NULL));
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.

@@ -194,6 +194,11 @@ const STEPS: &[&str] = &["
         until   BIGINT NOT NULL
     );
     CREATE INDEX session_until ON session (until);
+", "
+    -- Whose card was presented over TLS with a challenge, if it is registered, what for, and the digest of the ticket.
+    ALTER TABLE challenge ADD COLUMN ticket BYTEA CHECK (length(ticket) = 32);
+    ALTER TABLE challenge ADD COLUMN person BIGINT;
+    ALTER TABLE challenge ADD COLUMN purpose TEXT CHECK ((purpose IS NULL) = (ticket IS NULL));
 "];
 
 /// Every table, each before those to which it refers.

@@ -473,7 +473,7 @@ mod agreements {
 }
 
 mod logins {
-    use chukei_relay::login::{Logins, Session};
+    use chukei_relay::login::{Logins, Presented, Session, Taken};
     use chukei_relay::memory::MemoryLogins;
 
     use super::*;
@@ -487,7 +487,7 @@ mod logins {
         store.challenge(A, "1", at(10), T).unwrap();
         store.challenge(B, "1", at(10), T).unwrap();
         store.challenge(A, "2", at(10), T).unwrap();
-        let take = |party, value, now| store.take(party, value, now).unwrap();
+        let take = |party, value, now| store.take(party, value, now).unwrap() == Some(Taken::default());
         assert!(!take(C, "1", T) && !take(A, "3", T), "another's, and nobody's");
         assert!(take(A, "1", at(9)) && !take(A, "1", at(9)), "once");
         assert!(!take(A, "2", at(10)), "too late");
@@ -508,12 +508,34 @@ mod logins {
         assert_eq!(store.session("_2").unwrap(), Some(session(700)));
     }
 
+    /// A card is presented once with a challenge, and is there when that is taken.
+    fn keeps_presented(store: &dyn Logins) {
+        let presented = |person: Option<i64>, octet| Presented {
+            ticket: [octet; 32],
+            person: person.map(Person),
+            purpose: Purpose::History,
+        };
+        let present =
+            |party, value, octet, now| store.present(party, value, presented(Some(7), octet), now).unwrap();
+        store.challenge(A, "p", at(10), T).unwrap();
+        store.challenge(A, "q", at(10), T).unwrap();
+        assert_eq!((present(B, "p", 1, T), present(A, "r", 1, T)), (None, None), "another's, and nobody's");
+        assert_eq!(present(A, "p", 1, at(10)), None, "too late");
+        assert_eq!(present(A, "p", 1, at(9)), Some(at(10)));
+        assert_eq!(present(A, "p", 2, at(9)), None, "once");
+        assert_eq!(store.present(A, "q", presented(None, 3), T).unwrap(), Some(at(10)));
+        let taken = |value| store.take(A, value, at(9)).unwrap();
+        assert_eq!(taken("p"), Some(Taken { presented: Some(presented(Some(7), 1)) }));
+        assert_eq!(taken("q"), Some(Taken { presented: Some(presented(None, 3)) }), "nobody's card");
+        assert_eq!((taken("p"), present(A, "p", 1, T)), (None, None), "it is gone");
+    }
+
     /// Of many who take one challenge, one has it.
     fn is_taken_once(store: &(dyn Logins + Sync)) {
         store.challenge(A, "rivals", at(10), T).unwrap();
         let taken = std::thread::scope(|scope| {
             let rivals: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| store.take(A, "rivals", T).unwrap())).collect();
+                (0..8).map(|_| scope.spawn(|| store.take(A, "rivals", T).unwrap().is_some())).collect();
             rivals.into_iter().map(|rival| rival.join().unwrap()).filter(|taken| *taken).count()
         });
         assert_eq!(taken, 1);
@@ -522,6 +544,7 @@ mod logins {
     #[test]
     fn in_memory() {
         keeps(&MemoryLogins::default());
+        keeps_presented(&MemoryLogins::default());
         is_taken_once(&MemoryLogins::default());
     }
 
@@ -529,6 +552,7 @@ mod logins {
     fn in_a_store() {
         on_both(|store| {
             keeps(store);
+            keeps_presented(store);
             is_taken_once(store);
         });
     }

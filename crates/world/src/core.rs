@@ -88,6 +88,7 @@ impl Core {
         world: &World,
         entry: PartyEntry,
         endpoint: String,
+        door: Option<String>,
         options: Options,
     ) -> Result<Self, WorldError> {
         let clock = options.clock.clone();
@@ -96,7 +97,7 @@ impl Core {
         let keys = world.keys(&entry.name)?;
         let ids = Arc::new(Ids::new(options.seed, &entry.name));
         let started = clock.stands();
-        let fixed = Fixed { world: world.clone(), entry, endpoint, keys, options, clock, started, ids };
+        let fixed = Fixed { world: world.clone(), entry, endpoint, door, keys, options, clock, started, ids };
         let peers = fixed.options.peers.clone();
         let provisioned = Provisioned { trust: Trust::of(world)?, people: world.people()?, peers };
         let state = State::new(&fixed, &provisioned.beliefs())?;
@@ -121,6 +122,14 @@ impl Core {
 
     pub(crate) fn endpoint(&self) -> &str {
         &self.fixed.endpoint
+    }
+
+    pub(crate) const fn world(&self) -> &World {
+        &self.fixed.world
+    }
+
+    pub(crate) fn door(&self) -> Option<&str> {
+        self.fixed.door.as_deref()
     }
 
     pub(crate) const fn entry(&self) -> &PartyEntry {
@@ -457,7 +466,7 @@ impl Service {
     }
 }
 
-fn request(received: &Received) -> Request<'_> {
+pub(crate) fn request(received: &Received) -> Request<'_> {
     Request {
         body: &received.body,
         soap_action: received.soap_action.as_deref(),
@@ -480,7 +489,7 @@ async fn recorded(recording: Recording) -> bool {
 }
 
 /// A mistake of ours.
-fn nothing() -> Reply {
+pub(crate) fn nothing() -> Reply {
     let refusal = Refusal::internal("an answer");
     let told = chukei_idwsf::Fault::from(&refusal);
     Reply { status: told.status, refusal: Some(refusal), ..Reply::message(told.body) }

@@ -28,6 +28,7 @@ pub mod client;
 mod clock;
 mod control;
 mod core;
+mod door;
 mod error;
 mod faults;
 pub mod folder;
@@ -53,6 +54,6 @@ pub use faults::{FaultName, Faults, fault_names};
 pub use folder::{Plan, World};
 pub use link::{Ending, Link, Outcome, Shown, ShownBenefit, ShownEligibility, Via};
 pub use party::{Handle, Options, Party};
-pub use tls::TlsIdentity;
+pub use tls::{Clients, TlsIdentity};
 
 pub use chukei_store::{Location, Pace};

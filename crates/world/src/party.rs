@@ -9,7 +9,7 @@ use std::time::Duration;
 use chukei_profile::{
     Purpose,
     history::History,
-    login::{Challenge, Login, LoginAnswer},
+    login::{CardPresentation, Challenge, Login, LoginAnswer, Presented},
     proof::Proof,
 };
 use chukei_store::{Location, Pace};
@@ -17,12 +17,13 @@ use tokio::runtime::Runtime;
 
 use crate::control::{self, ControlServer};
 use crate::core::{Core, Service};
+use crate::door;
 use crate::faults::Faults;
 use crate::folder::{Role, World, authority};
 use crate::link::{Link, Outcome};
 use crate::people::Number;
 use crate::server::{Limits, Serve, Server};
-use crate::tls::TlsIdentity;
+use crate::tls::{Clients, TlsIdentity};
 use crate::{Clock, WorldError};
 
 /// Threads that answer, of each party.
@@ -39,6 +40,9 @@ pub struct Options {
     pub faults: Faults,
     /// Where it offers test control, on the loopback interface; port 0 takes a free one.
     pub control: Option<SocketAddr>,
+    /// Where a relay takes cards over TLS (chapter 34), on the loopback interface; nowhere otherwise. Port 0 takes a free
+    /// one.
+    pub card_door: Option<SocketAddr>,
     /// What it takes for now.
     pub clock: Clock,
     /// Identifiers from this seed; from the operating system otherwise.
@@ -71,6 +75,7 @@ pub struct Party;
 pub struct Handle {
     core: Arc<Core>,
     server: Option<Arc<Server>>,
+    door: Option<Arc<Server>>,
     control: Option<ControlServer>,
     runtime: Option<Runtime>,
 }
@@ -97,11 +102,14 @@ impl Party {
             _ => entry.endpoint.clone(),
         };
         let control = options.control.map(control::bind).transpose()?;
-        let core = Arc::new(Core::new(world, entry, endpoint, options)?);
+        let door = options.card_door.filter(|_| entry.role == Role::Relay).map(door::bind).transpose()?;
+        let url = door.as_ref().map(|(_, url)| url.clone());
+        let core = Arc::new(Core::new(world, entry, endpoint, url, options)?);
         let server = match listener {
             Some(listener) => Some(Arc::new(serve(world, name, &core, listener)?)),
             None => None,
         };
+        let door = door.map(|door| door::open(world, &core, door)).transpose()?.map(Arc::new);
         let control = match control {
             Some(listener) => Some(ControlServer::start(listener, Arc::clone(&core), server.clone())?),
             None => None,
@@ -109,7 +117,7 @@ impl Party {
         core.keep_checkpoints();
         core.log.event("started");
         drop(_inside);
-        Ok(Handle { core, server, control, runtime: Some(runtime) })
+        Ok(Handle { core, server, door, control, runtime: Some(runtime) })
     }
 }
 
@@ -119,6 +127,7 @@ fn serve(world: &World, name: &str, core: &Arc<Core>, listener: TcpListener) -> 
     let path = endpoint.splitn(4, '/').nth(3).unwrap_or_default();
     let serve = Serve {
         limits: core.options().limits,
+        clients: Clients::Federation,
         authorities: own.unwrap_or_default(),
         paths: vec![format!("/{path}")],
         checks: core.options().faults.checks(),
@@ -153,6 +162,12 @@ impl Handle {
     #[must_use]
     pub fn endpoint(&self) -> Option<&str> {
         self.server.is_some().then(|| self.core.endpoint())
+    }
+
+    /// Where it takes cards over TLS.
+    #[must_use]
+    pub fn card_door(&self) -> Option<&str> {
+        self.core.door()
     }
 
     /// Base URL of its test control.
@@ -216,6 +231,21 @@ impl Handle {
         asked.unwrap_or_else(|| Err("stopped".to_owned()))
     }
 
+    /// Lets a person's client present a card, by key and certificate as PEM, at the door of the relay.
+    ///
+    /// # Errors
+    /// The client's own word for what went wrong.
+    pub fn present(
+        &self,
+        door: &str,
+        card: (String, String),
+        presentation: CardPresentation,
+    ) -> Result<Presented, String> {
+        let (core, door) = (Arc::clone(&self.core), door.to_owned());
+        let presented = self.run(door::present(core, door, card, presentation));
+        presented.unwrap_or_else(|| Err("stopped".to_owned()))
+    }
+
     /// Lets a portal ask for the history of the person of a session.
     ///
     /// # Errors
@@ -239,9 +269,10 @@ impl Handle {
     /// Takes no more connections, and finishes what was begun.
     pub fn drain(&self) {
         self.core.log.event("stopping");
-        let (core, server) = (Arc::clone(&self.core), self.server.clone());
+        let core = Arc::clone(&self.core);
+        let servers = [self.server.clone(), self.door.clone()];
         let ended = self.run(async move {
-            if let Some(server) = server {
+            for server in servers.into_iter().flatten() {
                 server.stop().await;
             }
             core.finish().await;

@@ -13,23 +13,29 @@ use crate::link::{Ending, Link, Outcome};
 use crate::{Handle, Options, Party, World, WorldError};
 
 /// What a process prints on one line when its parties take messages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ready {
     /// Where messages go, by party.
     pub endpoints: BTreeMap<String, String>,
     /// Base URL of test control, by party.
     pub control: BTreeMap<String, String>,
+    /// Where cards are taken over TLS, by party.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub card_doors: BTreeMap<String, String>,
 }
 
 impl Ready {
     fn of<'h>(parties: impl IntoIterator<Item = &'h Handle>) -> Self {
-        let mut ready = Self { endpoints: BTreeMap::new(), control: BTreeMap::new() };
+        let mut ready = Self::default();
         for party in parties {
             if let Some(endpoint) = party.endpoint() {
                 ready.endpoints.insert(party.name().to_owned(), endpoint.to_owned());
             }
             if let Some(control) = party.control() {
                 ready.control.insert(party.name().to_owned(), control);
+            }
+            if let Some(door) = party.card_door() {
+                ready.card_doors.insert(party.name().to_owned(), door.to_owned());
             }
         }
         ready
@@ -147,8 +153,11 @@ pub fn mock_world(world: &World, options: impl Fn(&PartyEntry) -> Options) -> Re
     })?;
     let smoke = running.smoke(world);
     if let Ok(outcome) = &smoke {
-        let Ready { endpoints, control } = running.ready();
-        print(&json!({ "endpoints": endpoints, "control": control, "smoke": outcome.code }))?;
+        let mut ready = json!(running.ready());
+        if let Some(fields) = ready.as_object_mut() {
+            fields.insert("smoke".to_owned(), json!(outcome.code));
+        }
+        print(&ready)?;
         stop.wait();
     }
     running.stop();

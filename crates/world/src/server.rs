@@ -29,7 +29,7 @@ use tokio_openssl::SslStream;
 
 use crate::WorldError;
 use crate::stall::Stalling;
-use crate::tls::TlsIdentity;
+use crate::tls::{Clients, TlsIdentity};
 
 /// What a peer may take of us. The defaults are those of the standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,8 @@ impl std::fmt::Debug for Server {
 pub struct Serve {
     /// Sizes and times.
     pub limits: Limits,
+    /// Who may connect.
+    pub clients: Clients,
     /// What `Host` may say, and an absolute request target.
     pub authorities: Vec<String>,
     /// The paths that there are.
@@ -138,6 +140,7 @@ pub struct Serve {
 pub struct Server {
     address: SocketAddr,
     acceptor: Arc<RwLock<SslAcceptor>>,
+    clients: Clients,
     checks: Checks,
     stop: watch::Sender<bool>,
     task: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -158,8 +161,9 @@ impl Server {
             address: "the listener".to_owned(),
             error: error.to_string(),
         };
-        let checks = serve.checks.clone();
-        let acceptor = identity.acceptor(&checks).map_err(|error| WorldError::Made(error.to_string()))?;
+        let (clients, checks) = (serve.clients, serve.checks.clone());
+        let acceptor =
+            identity.acceptor(clients, &checks).map_err(|error| WorldError::Made(error.to_string()))?;
         listener.set_nonblocking(true).map_err(bind)?;
         let listener = TcpListener::from_std(listener).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -167,7 +171,7 @@ impl Server {
         let acceptor = Arc::new(RwLock::new(acceptor));
         let shared = Arc::new(Shared { acceptor: Arc::clone(&acceptor), serve, handler });
         let task = tokio::spawn(accept(listener, shared, stopped));
-        Ok(Self { address, acceptor, checks, stop, task: Mutex::new(Some(task)) })
+        Ok(Self { address, acceptor, clients, checks, stop, task: Mutex::new(Some(task)) })
     }
 
     /// New connections are shaken with this identity and authority from now on.
@@ -175,8 +179,8 @@ impl Server {
     /// # Errors
     /// [`WorldError::Made`] when the identity is of no use; the former one stays.
     pub fn replace_identity(&self, identity: &TlsIdentity) -> Result<(), WorldError> {
-        let acceptor =
-            identity.acceptor(&self.checks).map_err(|error| WorldError::Made(error.to_string()))?;
+        let acceptor = identity.acceptor(self.clients, &self.checks);
+        let acceptor = acceptor.map_err(|error| WorldError::Made(error.to_string()))?;
         *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
         Ok(())
     }

@@ -57,6 +57,8 @@ pub(crate) struct Fixed {
     pub(crate) world: World,
     pub(crate) entry: PartyEntry,
     pub(crate) endpoint: String,
+    /// Where a relay takes cards over TLS.
+    pub(crate) door: Option<String>,
     pub(crate) keys: PartyKeys,
     pub(crate) options: Options,
     pub(crate) clock: Clock,
@@ -340,6 +342,7 @@ fn cards(fixed: &Fixed, people: &People, logins: Arc<dyn Logins>) -> Result<Opti
         visible: VISIBLE.to_owned(),
         logins,
         possession: fixed.options.possession,
+        door: fixed.door.clone(),
     })))
 }
 

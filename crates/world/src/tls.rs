@@ -18,6 +18,16 @@ const SUITES: &str = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384";
 /// Key exchange.
 const GROUPS: &str = "X25519:P-256:P-384";
 
+/// Who may connect to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clients {
+    /// Whoever has a certificate of the authority.
+    Federation,
+    /// Anybody. Whoever shows a certificate proves its key; what it is worth, and whether none will do, is the handler's
+    /// matter.
+    Cards,
+}
+
 /// Key, certificate and the one authority that is believed, as PEM.
 #[derive(Clone)]
 pub struct TlsIdentity {
@@ -39,15 +49,19 @@ impl TlsIdentity {
         Ok(Self { key, certificate, authority: world.ca_pem()? })
     }
 
-    /// A server that demands a client certificate from the authority; a mock party may skip that.
-    pub(crate) fn acceptor(&self, checks: &Checks) -> Result<SslAcceptor, ErrorStack> {
+    /// A server for these clients. A mock party may skip asking the federation's for a certificate.
+    pub(crate) fn acceptor(&self, clients: Clients, checks: &Checks) -> Result<SslAcceptor, ErrorStack> {
         let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
         self.configure(&mut builder)?;
-        // [transport.tls.client]
-        if checks.skips("transport.tls.client") {
-            builder.set_verify(SslVerifyMode::NONE);
-        } else {
-            builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        match clients {
+            Clients::Cards => builder.set_verify_callback(SslVerifyMode::PEER, |_, _| true),
+            // [transport.tls.client]
+            Clients::Federation if checks.skips("transport.tls.client") => {
+                builder.set_verify(SslVerifyMode::NONE);
+            }
+            Clients::Federation => {
+                builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+            }
         }
         // [transport.tls.version]
         if checks.skips("transport.tls.version") {

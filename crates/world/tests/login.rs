@@ -7,7 +7,10 @@ mod support;
 use chukei_crypto::{Certificate, PrivateKey, SignatureAlgorithm, Signer, UnixTime, sha256};
 use chukei_profile::{
     Purpose, Scheme,
-    login::{AccessApplication, By, Challenged, Context, Given, Login, Patient, SESSION, Shown},
+    login::{
+        AccessApplication, By, CardPresentation, Challenged, Context, Given, Login, Patient, Presented,
+        SESSION, Shown,
+    },
 };
 use chukei_world::{
     Ending, Link, Options, Via,
@@ -129,5 +132,69 @@ fn a_relay_that_demands_possession_takes_no_copy() {
     hospital.login(copied, Purpose::EligibilityCheck).unwrap_err();
     let session = given(&running, "hospital", reception(&running, true), Purpose::EligibilityCheck);
     assert_eq!(session.context, Context::CardPresent);
+    running.stop();
+}
+
+/// What a client gets that presents a card, or none, at the door of this URL.
+fn present(url: &str, card: Option<&str>, presentation: &CardPresentation) -> (String, String) {
+    let cards = world().cards().unwrap().unwrap();
+    let entry = card.map(|id| cards.cards.iter().find(|card| card.id == id).unwrap());
+    let identity = entry.map(|entry| (entry.key.as_deref().unwrap(), entry.certificate.as_str()));
+    let (authority, _) = folder::authority(url).unwrap();
+    let mut stream = support::connect(authority.parse().unwrap(), identity).unwrap();
+    let body = String::from_utf8(presentation.write().unwrap()).unwrap();
+    let head = format!(
+        "POST /card HTTP/1.1\r\nHost: {authority}\r\nContent-Type: text/xml\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let told = support::talk(&mut stream, (head + &body).as_bytes(), 1);
+    let (head, body) = told.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+}
+
+#[test]
+fn a_person_presents_a_card_over_tls_and_the_portal_logs_in_with_the_ticket() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().to_owned();
+    let card_door = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    let options = move |_: &PartyEntry| Options { state: Some(folder.clone()), card_door, ..anywhere() };
+    let running = Running::start(world(), options).unwrap();
+    let portal = running.party("portal").unwrap();
+    let doors = running.ready().card_doors;
+    assert_eq!(doors.keys().collect::<Vec<_>>(), ["relay"]);
+    let fresh = || {
+        let challenge = portal.challenge().unwrap();
+        assert_eq!(challenge.door.as_ref(), doors.get("relay"));
+        let presentation = CardPresentation {
+            challenge: challenge.value,
+            portal: folder::entity("portal"),
+            purpose: Purpose::History,
+        };
+        (challenge.door.unwrap(), presentation)
+    };
+    // The handshake takes any certificate and none; the relay does not, and tells nobody why.
+    let (door, presentation) = fresh();
+    let mut told: Vec<_> = ["expired", "revoked", "forged", "unknown-issuer", "signature-only", "reception"]
+        .map(|card| present(&door, Some(card), &presentation))
+        .into();
+    told.push(present(&door, None, &presentation));
+    assert!(told.iter().all(|one| one.0 == "500" && *one == told[0]), "{told:?}");
+
+    let (status, body) = present(&door, Some("usual"), &presentation);
+    assert_eq!(status, "200", "{body}");
+    let ticket = Presented::read(body.as_bytes()).unwrap().ticket;
+    let login = Login::Ticket { challenge: presentation.challenge, ticket };
+    let session = given(&running, "portal", login.clone(), Purpose::History);
+    assert_eq!(session.context, Context::TlsClient);
+    let history = portal.history_of(&session.id).unwrap();
+    let told: Vec<_> =
+        history.entries.iter().map(|entry| (entry.kind.name(), entry.outcome.as_str())).collect();
+    assert_eq!(told, [("login", "tls-client"), ("history", "shown")]);
+    portal.login(login, Purpose::History).unwrap_err();
+    let logs = running.party("relay").unwrap().logs();
+    assert!(
+        logs.iter()
+            .any(|line| line.contains("CardPresentation") && line.contains("login.certificate.revoked"))
+    );
     running.stop();
 }

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chukei_idwsf::{Checks, Refusal};
-use chukei_world::TlsIdentity;
 use chukei_world::client::{Client, ClientError};
 use chukei_world::server::{Answer, Handler, Limits, Reaction, Received, Serve, Server};
+use chukei_world::{Clients, TlsIdentity};
 use support::*;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -68,6 +68,7 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let serve = Serve {
             limits,
+            clients: Clients::Federation,
             authorities: vec![address.to_string(), format!("localhost:{}", address.port())],
             paths: vec!["/relay".to_owned()],
             checks,

@@ -11,7 +11,7 @@ use chukei_evidence::{NoAnswer, Transcript};
 use chukei_harness::{Broken, Contacts, Counter, Task, visitor::End};
 use chukei_profile::{
     Purpose,
-    login::{Given, Login, Shown},
+    login::{Given, Login, Patient, Shown},
 };
 use chukei_world::{Clock, Handle, Options, Party, Plan};
 
@@ -242,10 +242,25 @@ const SWITCHES: &[Switch] = &[
         }),
     ),
     lie(
+        "asks-without-the-card",
+        &["terminal.relay.session"],
+        Lie::Command(|liar, command| (!liar.pin.is_empty() && command == SELECT).then(|| vec![0x90, 0x00])),
+    ),
+    lie(
         "sends-the-patient-first",
         &["terminal.reception.staff-first", "terminal.reception.operator"],
         Lie::Login(|party, login, _| {
-            if matches!(login, Login::Reception { .. }) {
+            if matches!(login, Login::Reception { patient: Patient::Card(_), .. }) {
+                ask(party, of_staff(login.clone(), |staff| staff.signature = Some(vec![0; 256])));
+            }
+            ask(party, login)
+        }),
+    ),
+    lie(
+        "sends-the-number-first",
+        &["terminal.reception.number", "terminal.reception.operator"],
+        Lie::Login(|party, login, _| {
+            if matches!(login, Login::Reception { patient: Patient::VisibleNumber(_), .. }) {
                 ask(party, of_staff(login.clone(), |staff| staff.signature = Some(vec![0; 256])));
             }
             ask(party, login)
@@ -253,7 +268,7 @@ const SWITCHES: &[Switch] = &[
     ),
     lie(
         "shows-another-operator",
-        &["terminal.reception.operator"],
+        &["terminal.reception.operator", "terminal.reception.number"],
         Lie::Login(|party, login, _| ask(party, of_staff(login, |staff| staff.certificate.reverse()))),
     ),
     lie(
@@ -349,13 +364,17 @@ impl Relay for Desk<'_> {
         Relay::challenge(self.party)
     }
 
-    fn log_in(&mut self, login: Login) -> bool {
+    fn log_in(&mut self, login: Login) -> Option<String> {
         let given = match self.lie {
             Some(Lie::Login(lie)) => lie(self.party, login, self.session.as_deref()),
             _ => ask(self.party, login),
         };
         *self.session = given.map(|given| given.id);
-        self.session.is_some()
+        self.session.clone()
+    }
+
+    fn look(&mut self, session: &str) {
+        self.party.look(session);
     }
 }
 
@@ -424,6 +443,10 @@ impl Product for Faker {
             Task::Login => {
                 let mut desk = Desk { party: &mut self.portal, lie, session: &mut self.session };
                 client::log_in(&mut liar, authority, UnixTime(EPOCH), &mut entered, &mut desk)
+            }
+            Task::VisibleNumber => {
+                let mut desk = Desk { party: &mut self.hospital, lie, session: &mut self.session };
+                client::receive_number(&mut Near(&readers.token), &mut entered, &mut desk)
             }
             Task::Reception => {
                 let mut desk = Desk { party: &mut self.hospital, lie, session: &mut self.session };

@@ -119,6 +119,7 @@ pub fn sent(exchange: u32, deviates: bool) -> What {
         exchange,
         from: "insurer-a".into(),
         tls_client: Some("insurer-a".into()),
+        tls_certificate: None,
         url_role: "linkage".into(),
         method: "POST".into(),
         headers: fields(),
@@ -199,7 +200,7 @@ pub fn terminal_case() -> Vec<What> {
     vec![
         start("terminal/x", None, ""),
         What::Inserted { card: "sound".into(), faults: Vec::new() },
-        What::Started { task: "read".into(), entries: Vec::new() },
+        What::Started { task: "read".into(), entries: Vec::new(), number: None },
         What::Ended { exit: Some(0), shown: "done".into(), shows_pin: false },
         What::Removed,
         end("terminal/x"),

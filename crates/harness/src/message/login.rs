@@ -8,8 +8,8 @@ use chukei_forge::{
 };
 use chukei_xml::{lexical::encode_base64, ns};
 
-use super::{PURPOSE, assemble::apply, time};
-use crate::world::World;
+use super::{Finished, PURPOSE, assemble::apply, time};
+use crate::world::{CARD, World};
 
 /// Title of an access application.
 pub const TITLE: &str = "アクセス申請書";
@@ -25,6 +25,8 @@ pub enum Way {
     Application,
     /// A response to a challenge.
     Response,
+    /// A ticket, for a card that was presented over TLS.
+    Ticket,
     /// A reception.
     Reception,
 }
@@ -58,6 +60,8 @@ pub struct Login {
     pub challenge: String,
     /// The challenge in what is signed, if it is another.
     pub signed_challenge: Option<String>,
+    /// The content of `ck:Ticket`.
+    pub ticket: String,
     /// The member of staff whose certificate is shown.
     pub operator: String,
     /// The party whose key signs in the place of the operator's.
@@ -89,6 +93,7 @@ impl Login {
             tampered: None,
             challenge: challenge.into(),
             signed_challenge: None,
+            ticket: String::new(),
             operator: "reception".into(),
             operator_key: None,
             about: None,
@@ -114,6 +119,9 @@ impl Login {
                 .attribute("challenge", &self.challenge)
                 .child(certificate(&self.card))
                 .child(self.signature(world, "response", &own(), self.subject(world))),
+            Way::Ticket => {
+                Element::new("ck:Ticket").attribute("challenge", &self.challenge).text(&self.ticket)
+            }
             Way::Reception => {
                 let about = self.about.as_ref().map(|card| sha256(&world.card(card).certificate));
                 let about = about.unwrap_or_else(|| self.subject(world));
@@ -185,6 +193,51 @@ impl Login {
         let signer = key.signer(SignatureAlgorithm::RsaSha256).expect("an RSA key");
         let value = chukei_crypto::Signer::sign(&signer, &sha256(lines.as_bytes())).expect("a signature");
         Element::new("ck:Signature").text(&encode_base64(&value))
+    }
+}
+
+/// `ck:CardPresentation`, by a client with a card.
+#[derive(Clone, Debug)]
+pub struct CardPresentation {
+    /// The card whose certificate the TLS client shows; none for no certificate.
+    pub card: Option<String>,
+    /// `challenge`.
+    pub challenge: String,
+    /// `ck:Portal`: a party.
+    pub portal: String,
+    /// `ck:Purpose`.
+    pub purpose: String,
+}
+
+impl CardPresentation {
+    /// The usual presentation of the card `usual`, for the portal.
+    #[must_use]
+    pub fn new(challenge: &str) -> Self {
+        Self {
+            card: Some("usual".into()),
+            challenge: challenge.into(),
+            portal: "portal".into(),
+            purpose: format!("{PURPOSE}history"),
+        }
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn finish(&self, world: &World) -> Finished {
+        let root = Element::declared(ns::CK, "CardPresentation")
+            .attribute("challenge", &self.challenge)
+            .child(Element::new("ck:Portal").text(&world.entity(&self.portal)))
+            .child(Element::new("ck:Purpose").text(&self.purpose));
+        Finished {
+            tls: self.card.as_ref().map(|card| format!("{CARD}{card}")),
+            old_tls: false,
+            method: "POST".into(),
+            path: None,
+            status: 200,
+            headers: vec![("content-type".into(), "text/xml; charset=utf-8".into())],
+            body: root.write().into_bytes(),
+            keys: Vec::new(),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use chukei_xml::lexical::DateTime;
 
 pub use body::Input;
 pub use envelope::{Confirmation, Envelope, NameId};
-pub use login::{CONSENT, Login, SESSION, TITLE, Way, lines};
+pub use login::{CONSENT, CardPresentation, Login, SESSION, TITLE, Way, lines};
 
 use crate::{seed::Ids, world::World};
 

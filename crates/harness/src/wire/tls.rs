@@ -70,9 +70,12 @@ fn trust(builder: &mut SslContextBuilder, world: &World) -> Result<(), ErrorStac
 }
 
 fn identify(builder: &mut SslContextBuilder, world: &World, party: &str) -> Result<(), ErrorStack> {
-    let certificate = X509::from_der(&world.certificate(party))?;
-    builder.set_certificate(&certificate)?;
-    let key = PKey::private_key_from_pem(world.key_pem(party).unwrap_or_default().as_bytes())?;
+    let (certificate, key) = match world.card_named(party) {
+        Some(card) => (card.certificate.clone(), card.key.to_pkcs8_pem().unwrap_or_default().to_string()),
+        None => (world.certificate(party), world.key_pem(party).unwrap_or_default().to_owned()),
+    };
+    builder.set_certificate(&*X509::from_der(&certificate)?)?;
+    let key = PKey::private_key_from_pem(key.as_bytes())?;
     builder.set_private_key(&key)?;
     builder.check_private_key()
 }

@@ -5,6 +5,7 @@ use chukei_reason::Reason;
 use chukei_xml::{Budget, Children, Document, Element, Name, XmlError, lexical::DateTime, ns};
 use chukei_xml_security::{FromSigned, Shape, Signed, Signing, TrustStore, TrustedKey, Unverified};
 
+use super::PORTAL;
 use crate::{Purpose, read};
 
 /// What the person consents to.
@@ -17,7 +18,6 @@ const TITLE_NAME: Name = ns::CK.name("Title");
 const APPLIED_AT: Name = ns::CK.name("AppliedAt");
 const CONSENT_NAME: Name = ns::CK.name("Consent");
 const RELAY: Name = ns::CK.name("Relay");
-const PORTAL: Name = ns::CK.name("Portal");
 /// The holder's key signs, and nothing names it: the relay has found it by its certificate.
 const HOLDER: &str = "holder";
 

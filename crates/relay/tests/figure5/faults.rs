@@ -251,6 +251,11 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::HidesContext
         | Fault::SkipsLoginLog
         | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
+        Fault::TicketsWithoutCard | Fault::SameTicket | Fault::TellsPresentationsApart => {
+            let mut desk = Desk::new();
+            desk.world.relay.party.faults = world.relay.party.faults.clone();
+            crate::door::presents_wrongly(fault, &desk)
+        }
         Fault::OmitsReceipts => receipts(world).is_empty(),
         Fault::PromisesAnother => receipts(world) != receipts(&World::new()),
         Fault::SameReceipt => receipts(world) == [Commitment([0; 32])],

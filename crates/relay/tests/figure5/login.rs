@@ -41,7 +41,7 @@ fn signer(number: usize) -> impl chukei_crypto::Signer {
 const CARD: usize = 1;
 const STAFF: usize = 2;
 
-fn card(name: &str) -> LeafSpec {
+pub fn card(name: &str) -> LeafSpec {
     LeafSpec::new(name, keys::p256(CARD).public_key())
 }
 
@@ -83,6 +83,7 @@ impl Desk {
             visible: "visible".to_owned(),
             logins: Arc::new(MemoryLogins::default()),
             possession: false,
+            door: None,
         }));
         let desk = Self { world, cards, staff, keys, usual, clerk };
         desk.register(&desk.usual, Standing::Current(Person(1)));
@@ -95,7 +96,7 @@ impl Desk {
     }
 
     /// A card of the first person, with this certificate.
-    fn own(&self, spec: LeafSpec) -> Certificate {
+    pub fn own(&self, spec: LeafSpec) -> Certificate {
         let certificate = self.cards.issue(spec);
         self.register(&certificate, Standing::Current(Person(1)));
         certificate
@@ -224,7 +225,7 @@ pub struct Reception<'a> {
 }
 
 /// The sentence that this login breaks.
-fn broken(told: Result<LoginAnswer, Refusal>) -> &'static str {
+pub fn broken(told: Result<LoginAnswer, Refusal>) -> &'static str {
     match told {
         Ok(answer) => panic!("{:?}", answer.status),
         Err(refusal) => refusal.sentence(),

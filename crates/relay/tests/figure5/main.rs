@@ -11,6 +11,7 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod door;
 mod envelopes;
 #[cfg(feature = "danger-faults")]
 mod faults;

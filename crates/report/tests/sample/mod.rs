@@ -264,6 +264,7 @@ impl Tape {
             exchange: self.exchange,
             from: "insurer-a".into(),
             tls_client: Some("insurer-a".into()),
+            tls_certificate: None,
             url_role: "linkage".into(),
             method: "POST".into(),
             headers: fields(),
