@@ -13,6 +13,7 @@ pub(crate) mod relay;
 pub(crate) mod requester;
 pub(crate) mod terminal;
 pub(crate) mod transport;
+pub(crate) mod withholding;
 
 use crate::case::Case;
 
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Case> {
     relay::add(&mut cases);
     login::add(&mut cases);
     ledger::add(&mut cases);
+    withholding::add(&mut cases);
     requester::add(&mut cases);
     layers::add(&mut cases);
     forged::add(&mut cases);

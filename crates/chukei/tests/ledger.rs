@@ -60,6 +60,7 @@ impl Desk {
             envelope: None,
             target: None,
             asked: None,
+            withheld_until: None,
         };
         store.append(&(0..entries * 2).map(entry).collect::<Vec<_>>()).unwrap();
     }
@@ -205,6 +206,7 @@ fn what_was_issued_is_held_against_a_responders_own_list() {
         envelope: Some("_e1".to_owned()),
         target: target.map(str::to_owned),
         asked: None,
+        withheld_until: None,
     };
     desk.store().append(&[entry(Kind::Mapping, A, Some(b))]).unwrap();
     let reconcile =

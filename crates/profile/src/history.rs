@@ -17,6 +17,7 @@ pub const GRANTED: &str = "granted";
 pub const SHOWN: &str = "shown";
 
 const ENTRY: Name = ns::CK.name("Entry");
+const WITHHELD_ENTRY: Name = ns::CK.name("WithheldEntry");
 
 /// `ck:AccessHistoryQuery`: a portal asks for the person with this number.
 #[derive(Clone, Debug)]
@@ -26,10 +27,12 @@ pub struct HistoryQuery {
 }
 
 /// `ck:AccessHistory`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// `ck:Entry`, oldest first.
     pub entries: Vec<Entry>,
+    /// `ck:WithheldEntry`, oldest first; each stands where its number belongs.
+    pub withheld: Vec<Withheld>,
 }
 
 /// What was done.
@@ -66,6 +69,15 @@ impl Kind {
     }
 }
 
+/// `ck:WithheldEntry`: shows nothing for now but that there is an entry (chapter 35).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// `number`, as of any entry.
+    pub number: u64,
+    /// `until`: when its content is shown.
+    pub until: DateTime,
+}
+
 /// `ck:Entry`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -83,6 +95,8 @@ pub struct Entry {
     pub purpose: Purpose,
     /// `envelope`: `ID` of the envelope, if there is one.
     pub envelope: Option<String>,
+    /// `withheldUntil`: until when it was withheld from the person, if at all.
+    pub withheld_until: Option<DateTime>,
 }
 
 impl Payload for HistoryQuery {
@@ -113,13 +127,19 @@ impl Payload for History {
 
     fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
         element.only_attributes(&[])?;
-        let mut entries = Vec::new();
+        let (mut entries, mut withheld) = (Vec::new(), Vec::new());
         let mut children = element.children();
-        while let Some(entry) = children.optional(ENTRY)? {
-            entries.push(Entry::read(entry)?);
+        loop {
+            if let Some(entry) = children.optional(ENTRY)? {
+                entries.push(Entry::read(entry)?);
+            } else if let Some(entry) = children.optional(WITHHELD_ENTRY)? {
+                withheld.push(Withheld::read(entry)?);
+            } else {
+                break;
+            }
         }
         children.finish()?;
-        Ok(Self { entries })
+        Ok(Self { entries, withheld })
     }
 }
 
@@ -128,28 +148,35 @@ impl Content for History {
 
     fn write(&self, w: &mut Writer<'_>) {
         w.open(HISTORY);
+        let mut withheld = self.withheld.iter().peekable();
         for entry in &self.entries {
+            while let Some(before) = withheld.next_if(|withheld| withheld.number < entry.number) {
+                before.write(w);
+            }
             entry.write(w);
         }
+        withheld.for_each(|withheld| withheld.write(w));
         w.close();
     }
 }
 
 impl Entry {
     fn read(element: Element<'_>) -> Result<Self, XmlError> {
-        element.only_attributes(&["number", "at", "actor", "kind", "outcome", "purpose", "envelope"])?;
+        const ATTRIBUTES: [&str; 8] =
+            ["number", "at", "actor", "kind", "outcome", "purpose", "envelope", "withheldUntil"];
+        element.only_attributes(&ATTRIBUTES)?;
         element.empty()?;
         let wrong = |expected: &'static str| move || element.error(Reason::Schema, expected);
         let text = |name| element.required_attribute(name).map(str::to_owned);
-        let number = text("number")?.parse().ok().filter(|number| *number > 0);
         Ok(Self {
-            number: number.ok_or_else(wrong("a number from 1"))?,
+            number: number(element)?,
             at: read::required_date_time(element, "at")?,
             actor: text("actor")?,
             kind: Kind::from_name(&text("kind")?).ok_or_else(wrong("a kind of access"))?,
             outcome: text("outcome")?,
             purpose: Purpose::from_uri(&text("purpose")?).ok_or_else(wrong("a purpose"))?,
             envelope: element.attribute("envelope").map(str::to_owned),
+            withheld_until: chukei_saml::date_time(element, "withheldUntil")?,
         })
     }
 
@@ -160,6 +187,27 @@ impl Entry {
         if let Some(envelope) = &self.envelope {
             w.attribute("envelope", envelope);
         }
+        if let Some(until) = self.withheld_until {
+            w.attribute("withheldUntil", &until.format());
+        }
         w.close();
     }
+}
+
+impl Withheld {
+    fn read(element: Element<'_>) -> Result<Self, XmlError> {
+        element.only_attributes(&["number", "until"])?;
+        element.empty()?;
+        Ok(Self { number: number(element)?, until: read::required_date_time(element, "until")? })
+    }
+
+    fn write(self, w: &mut Writer<'_>) {
+        w.open(WITHHELD_ENTRY).attribute("number", &self.number.to_string());
+        w.attribute("until", &self.until.format()).close();
+    }
+}
+
+fn number(element: Element<'_>) -> Result<u64, XmlError> {
+    let number = element.required_attribute("number")?.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| element.error(Reason::Schema, "a number from 1"))
 }

@@ -167,6 +167,13 @@ faults! {
     /// Signs each proof with a key of its own.
     ManyLogs => ["ledger.checkpoint.one-log", "ledger.proof.holds", "ledger.proof.since"], "証明ごとに別の鍵で署名する";
 
+    /// Withholds nothing from the person, whoever wants it.
+    IgnoresWithholding => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "不開示を求められても何も伏せない";
+    /// Withholds entries a year longer than it was asked to.
+    WithholdsLonger => ["ledger.withhold.opened"], "求められたより1年長く伏せる";
+    /// Shows what is recorded about the envelope of a withheld mapping.
+    ShowsWithheldEnvelope => ["ledger.withhold.envelope"], "伏せた対応付けの封筒についての項目を示す";
+
     /// Folds full-width characters of a number to half width.
     FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
     /// Answers about somebody else.
@@ -313,6 +320,14 @@ impl Faults {
     pub(crate) fn book(&self, mut entries: Vec<NewEntry>) -> Vec<NewEntry> {
         if self.has(Fault::MisstatesPurpose) {
             entries.iter_mut().for_each(|entry| entry.purpose = Purpose::EligibilityCheck);
+        }
+        for until in entries.iter_mut().filter_map(|entry| entry.withheld_until.as_mut()) {
+            if self.has(Fault::WithholdsLonger) {
+                until.0 = until.0.saturating_add(365 * 86_400);
+            }
+        }
+        if self.has(Fault::IgnoresWithholding) {
+            entries.iter_mut().for_each(|entry| entry.withheld_until = None);
         }
         entries
     }

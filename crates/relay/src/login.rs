@@ -198,6 +198,7 @@ impl Desk<'_> {
             envelope: None,
             target: None,
             asked: None,
+            withheld_until: None,
         }
     }
 

@@ -53,6 +53,7 @@ impl Relay {
                 envelope: None,
                 target: None,
                 asked: None,
+                withheld_until: asker.withheld_until,
             };
             if faulty!(self.party, TellsNumberInLedger) {
                 entry.items.push(input.name_id.value.to_string());

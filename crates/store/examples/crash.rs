@@ -131,6 +131,7 @@ fn entry(person: i64, at: UnixTime, envelope: Option<&str>) -> NewEntry {
         envelope: envelope.map(str::to_owned),
         target: envelope.map(|_| "https://insurer-b.example.test/".to_owned()),
         asked: None,
+        withheld_until: None,
     }
 }
 

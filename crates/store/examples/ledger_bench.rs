@@ -119,6 +119,7 @@ fn entry(person: i64) -> NewEntry {
         envelope: None,
         target: None,
         asked: None,
+        withheld_until: None,
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Access<'a> {
     pub(crate) target: Option<&'a str>,
     /// Who had asked for what is disclosed, and when.
     pub(crate) asked: Option<(&'a str, i64)>,
+    /// Until when the content is withheld from the person; 0 where it is not.
+    pub(crate) withheld_until: i64,
 }
 
 /// What is committed to, before it has its place.
@@ -101,8 +103,9 @@ pub(crate) fn book(connection: &Connection, access: &Access<'_>, sealed: &Sealed
         label: label(&key),
         number: number.unsigned_abs(),
         previous,
-        keep_until: access.at.saturating_add(KEPT),
-        withheld_until: 0,
+        // Counted from the access it would tell the person when that was.
+        keep_until: access.at.max(access.withheld_until).saturating_add(KEPT),
+        withheld_until: access.withheld_until,
         commitment: sealed.commitment,
     };
     let sql = "INSERT INTO leaf VALUES (
@@ -143,6 +146,7 @@ pub(crate) fn adopt(connection: &Connection) -> sql::Result<()> {
             envelope: row.get(7)?,
             target: row.get(8)?,
             asked: row.get::<Option<&str>>(9)?.zip(row.get(10)?),
+            withheld_until: 0,
         };
         let place = book(connection, &access, &access.seal()?)?;
         let values = values![row.get::<i64>(0)?, place.leaf];

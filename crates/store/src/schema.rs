@@ -154,6 +154,9 @@ const STEPS: &[&str] = &["
         until   INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX session_until ON session (until);
+", "
+    -- Who may have entries withheld from the person.
+    CREATE TABLE withholder (party TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.

@@ -194,11 +194,14 @@ const STEPS: &[&str] = &["
         until   BIGINT NOT NULL
     );
     CREATE INDEX session_until ON session (until);
+", "
+    -- Who may have entries withheld from the person.
+    CREATE TABLE withholder (party TEXT PRIMARY KEY);
 "];
 
 /// Every table, each before those to which it refers.
 const DROP: &str =
-    "DROP TABLE IF EXISTS access, leaf, chain, agreement, portal, out_of_service, used, tile, heads_page,
+    "DROP TABLE IF EXISTS access, leaf, chain, agreement, portal, withholder, out_of_service, used, tile, heads_page,
     ledger, making, checkpoint, challenge, session, mapping, past, version, numbering, party, file, source, chukei";
 /// The version of the schema.
 const VERSION: &str =

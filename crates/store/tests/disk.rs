@@ -147,6 +147,7 @@ fn entry(id: &str) -> NewEntry {
         envelope: Some(id.to_owned()),
         target: Some("https://insurer-b.example.test/".to_owned()),
         asked: None,
+        withheld_until: None,
     }
 }
 

@@ -418,6 +418,7 @@ fn an_import_holds_up_neither_an_entry_nor_a_lookup(place: &Place) {
             envelope: None,
             target: None,
             asked: None,
+            withheld_until: None,
         };
         desk.store.append(&[entry]).unwrap();
         assert!(person(&desk, &resident("1"), 0).is_some());

@@ -155,6 +155,8 @@ const SKIPPABLE: &[&str] = &[
     "disclosure.notice.foreign",
     "history.query.portal-only",
     "ledger.proof.portal-only",
+    "ledger.withhold.right",
+    "ledger.withhold.until",
     "login.application.addressed",
     "login.application.content",
     "login.application.fresh",

@@ -264,6 +264,9 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::AltersEntry
         | Fault::ForgetsCheckpoints
         | Fault::ManyLogs => panic!("{fault:?} is shown by who proves"),
+        Fault::IgnoresWithholding | Fault::WithholdsLonger | Fault::ShowsWithheldEnvelope => {
+            crate::withholding::shows(fault, world)
+        }
         Fault::LogsNumber => {
             let log = answered(world, &Item::ALL, 0).0.danger_log;
             log.is_some_and(|log| log.contains(MEDICAL[0]))

@@ -20,4 +20,5 @@ mod login;
 mod messages;
 mod requester;
 mod sequences;
+mod withholding;
 mod world;
