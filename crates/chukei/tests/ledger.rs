@@ -59,6 +59,7 @@ impl Desk {
             items: vec![],
             envelope: None,
             target: None,
+            carried_to: None,
             asked: None,
             withheld_until: None,
         };
@@ -205,6 +206,7 @@ fn what_was_issued_is_held_against_a_responders_own_list() {
         items: vec![],
         envelope: Some("_e1".to_owned()),
         target: target.map(str::to_owned),
+        carried_to: None,
         asked: None,
         withheld_until: None,
     };

@@ -16,6 +16,15 @@ pub const GRANTED: &str = "granted";
 /// Outcome of a history query.
 pub const SHOWN: &str = "shown";
 
+/// Outcome of a carried query that was answered.
+pub const ANSWERED: &str = "answered";
+/// Outcome of a carried query that the responder refused.
+pub const REFUSED: &str = "refused";
+/// Outcome of a carried query that nobody answered in time.
+pub const NO_ANSWER: &str = "no-answer";
+/// Outcome of a carried query whose answer the relay did not accept.
+pub const UNSOUND: &str = "unsound";
+
 const ENTRY: Name = ns::CK.name("Entry");
 const WITHHELD_ENTRY: Name = ns::CK.name("WithheldEntry");
 
@@ -46,10 +55,12 @@ pub enum Kind {
     History,
     /// Somebody logged in, or was logged in, with a card.
     Login,
+    /// The relay carried a query to a responder.
+    Relayed,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Mapping, Self::Disclosure, Self::History, Self::Login];
+    const ALL: [Self; 5] = [Self::Mapping, Self::Disclosure, Self::History, Self::Login, Self::Relayed];
 
     /// Its name on the wire.
     #[must_use]
@@ -59,6 +70,7 @@ impl Kind {
             Self::Disclosure => "disclosure",
             Self::History => "history",
             Self::Login => "login",
+            Self::Relayed => "relayed",
         }
     }
 
@@ -89,7 +101,7 @@ pub struct Entry {
     pub actor: String,
     /// `kind`.
     pub kind: Kind,
-    /// `outcome`: [`GRANTED`] or a status code, what was disclosed, [`SHOWN`], or the way of a login.
+    /// `outcome`: [`GRANTED`] or a status code, what was disclosed, [`SHOWN`], the way of a login, or what became of a carried query.
     pub outcome: String,
     /// `purpose`.
     pub purpose: Purpose,

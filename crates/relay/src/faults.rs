@@ -127,9 +127,11 @@ faults! {
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
     /// Puts the number into histories.
-    TellsNumberInHistory => ["history.no-number", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
+    TellsNumberInHistory => ["history.no-number", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
     /// Changes the date of a query that it forwards.
     AltersRelayedQuery => ["relayed.forward.unchanged"], "転送する照会の基準日を変える";
+    /// Does not record queries that it carries.
+    SkipsRelayedLog => ["relayed.recorded"], "転送した照会を記録しない";
     /// Leaves the benefits out of an answer that it returns.
     AltersRelayedAnswer => ["relayed.answer.unchanged"], "返す応答から給付を落とす";
 

@@ -197,6 +197,7 @@ impl Desk<'_> {
             items: Vec::new(),
             envelope: None,
             target: None,
+            carried_to: None,
             asked: None,
             withheld_until: None,
         }

@@ -52,6 +52,7 @@ impl Relay {
                     .collect(),
                 envelope: None,
                 target: None,
+                carried_to: None,
                 asked: None,
                 withheld_until: asker.withheld_until,
             };

@@ -66,7 +66,9 @@ pub struct NewEntry {
     pub envelope: Option<String>,
     /// Whom a new envelope was issued for; `None` for everything else.
     pub target: Option<String>,
-    /// Who had asked for what is disclosed, and when; `None` for everything else.
+    /// Whom a query was carried to; `None` for everything else.
+    pub carried_to: Option<String>,
+    /// Who had asked for what is disclosed or carried, and when; `None` for everything else.
     pub asked: Option<(String, UnixTime)>,
     /// Until when its content is withheld from the person; `None` where it is not.
     pub withheld_until: Option<UnixTime>,

@@ -117,8 +117,7 @@ impl Relay {
     /// Answers the requester with what the responder has answered; `None` when there was no answer at all.
     pub fn resume(&self, relaying: Relaying, answer: Option<&PeerAnswer<'_>>, now: UnixTime) -> Reply {
         let nothing = Request { body: &[], soap_action: None, tls_client: None };
-        self.relay_answer(relaying, answer, now)
-            .unwrap_or_else(|refusal| self.party.refuse(refusal, &nothing))
+        self.relay_answer(relaying, answer, now, |refusal| self.party.refuse(refusal, &nothing))
     }
 
     /// What is answered in place of a reply whose recording has failed: no ledger, no answer.
@@ -187,6 +186,10 @@ impl Relay {
         let ours = issued.as_ref().is_some_and(|issued| issued.target == asker.sender);
         let expected = "an envelope that was issued for the sender";
         checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
+        // [disclosure.notice.requester]
+        let agrees = issued.as_ref().is_none_or(|issued| issued.requester == notice.requester);
+        let expected = "the party that the envelope was issued to";
+        checks.require("disclosure.notice.requester", agrees, Reason::NotAuthorised, expected)?;
 
         // [disclosure.notice.recorded]
         let mut recorded = None;
@@ -202,6 +205,7 @@ impl Relay {
                 envelope: Some(notice.envelope.clone()),
                 target: None,
                 withheld_until: asker.withheld_until.max(self.withheld(issued.as_ref(), asker.now)),
+                carried_to: None,
                 asked: issued.map(|issued| (issued.requester, issued.at)),
             }])?);
         }
@@ -273,6 +277,7 @@ impl Relay {
             items: Vec::new(),
             envelope: None,
             target: None,
+            carried_to: None,
             asked: None,
             withheld_until: asker.withheld_until,
         }])?;
@@ -294,13 +299,24 @@ impl Relay {
         content: &C,
         recorded: Option<Recorded>,
     ) -> Result<Reply, Refusal> {
+        self.tell_about(asker.message_id, content, recorded, asker.now)
+    }
+
+    /// The same to the request with this MessageID.
+    pub(crate) fn tell_about<C: Content>(
+        &self,
+        request: &str,
+        content: &C,
+        recorded: Option<Recorded>,
+        now: UnixTime,
+    ) -> Result<Reply, Refusal> {
         let (recording, receipts) =
             recorded.map(|Recorded { recording, receipts }| (recording, receipts)).unzip();
         // [ledger.receipt.given]
         let receipts = receipts.unwrap_or_default();
         #[cfg(feature = "danger-faults")]
         let receipts = self.party.faults.promise(receipts);
-        let reply = self.party.answer_with(&receipts, asker.message_id, content, asker.now)?;
+        let reply = self.party.answer_with(&receipts, request, content, now)?;
         Ok(Reply { recording, ..reply })
     }
 

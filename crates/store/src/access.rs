@@ -105,6 +105,7 @@ fn access(entry: &NewEntry) -> Access<'_> {
         items: &entry.items,
         envelope: entry.envelope.as_deref(),
         target: entry.target.as_deref(),
+        carried_to: entry.carried_to.as_deref(),
         asked: entry.asked.as_ref().map(|(requester, at)| (requester.as_str(), at.0)),
         withheld_until: entry.withheld_until.map_or(0, |until| until.0),
     }

@@ -21,7 +21,8 @@ pub(crate) struct Access<'a> {
     pub(crate) items: &'a [String],
     pub(crate) envelope: Option<&'a str>,
     pub(crate) target: Option<&'a str>,
-    /// Who had asked for what is disclosed, and when.
+    pub(crate) carried_to: Option<&'a str>,
+    /// Who had asked for what is disclosed or carried, and when.
     pub(crate) asked: Option<(&'a str, i64)>,
     /// Until when the content is withheld from the person; 0 where it is not.
     pub(crate) withheld_until: i64,
@@ -42,7 +43,7 @@ pub(crate) struct Place {
 }
 
 impl Access<'_> {
-    /// The record of 番号法23条: the requester of a disclosure is who got the envelope.
+    /// The record of 番号法23条: the requester of a disclosure is who got the envelope, and that of a carried query its sender.
     fn content(&self) -> Content {
         let owned = |text: &str| text.to_owned();
         let mut content = Content {
@@ -56,12 +57,16 @@ impl Access<'_> {
             envelope: self.envelope.map(owned),
             ..Content::default()
         };
-        if self.kind == Kind::Disclosure {
-            content.provider = Some(owned(self.actor));
+        match self.kind {
+            Kind::Disclosure => content.provider = Some(owned(self.actor)),
+            Kind::Relayed => content.provider = self.carried_to.map(owned),
+            _ => {}
+        }
+        if let Kind::Disclosure | Kind::Relayed = self.kind {
             content.answered_at = Some(self.at);
-            if let Some((requester, at)) = self.asked {
-                (content.requester, content.requested_at) = (owned(requester), at);
-            }
+        }
+        if let Some((requester, at)) = self.asked {
+            (content.requester, content.requested_at) = (owned(requester), at);
         }
         content
     }
@@ -145,6 +150,7 @@ pub(crate) fn adopt(connection: &Connection) -> sql::Result<()> {
             items: &[],
             envelope: row.get(7)?,
             target: row.get(8)?,
+            carried_to: None,
             asked: row.get::<Option<&str>>(9)?.zip(row.get(10)?),
             withheld_until: 0,
         };

@@ -53,6 +53,7 @@ fn entry(person: i64, kind: Kind) -> NewEntry {
         items: vec!["eligibility".to_owned()],
         envelope: None,
         target: None,
+        carried_to: None,
         asked: None,
         withheld_until: None,
     }

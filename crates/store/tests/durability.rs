@@ -50,6 +50,7 @@ fn entry(envelope: &str) -> NewEntry {
         items: vec!["eligibility".to_owned()],
         envelope: Some(envelope.to_owned()),
         target: Some("https://insurer-b.example.test/".to_owned()),
+        carried_to: None,
         asked: None,
         withheld_until: None,
     }

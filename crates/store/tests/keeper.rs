@@ -31,6 +31,7 @@ fn entry(person: i64) -> NewEntry {
         items: vec![],
         envelope: None,
         target: None,
+        carried_to: None,
         asked: None,
         withheld_until: None,
     }

@@ -56,6 +56,7 @@ fn entry(person: i64, at: UnixTime) -> NewEntry {
         items: vec!["urn:chukei:1.0:scheme:medical-insured".to_owned()],
         envelope: None,
         target: None,
+        carried_to: None,
         asked: None,
         withheld_until: None,
     }
@@ -137,6 +138,7 @@ fn the_record_names_who_asked_and_who_provided(place: &Place) {
         outcome: "answered".to_owned(),
         items: vec!["eligibility".to_owned(), "benefits".to_owned()],
         envelope: Some("_e1".to_owned()),
+        carried_to: None,
         asked: Some((A.to_owned(), T)),
         ..entry(1, T)
     };
@@ -145,16 +147,29 @@ fn the_record_names_who_asked_and_who_provided(place: &Place) {
     receipts.extend(scratch.store.append(&told).unwrap());
     // Who tells it again gets the receipt of the first time.
     assert_eq!(scratch.store.append(&told).unwrap(), receipts[1..]);
+    // The same query as the relay carried it, and once more, without an answer.
+    let carried = |outcome: &str| NewEntry {
+        at: UnixTime(T.0 + 7),
+        kind: Kind::Relayed,
+        outcome: outcome.to_owned(),
+        envelope: Some("_e1".to_owned()),
+        carried_to: Some(B.to_owned()),
+        asked: Some((A.to_owned(), UnixTime(T.0 + 2))),
+        ..entry(1, T)
+    };
+    receipts.extend(scratch.store.append(&[carried("answered"), carried("no-answer")]).unwrap());
     scratch.checkpoint().unwrap();
     let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
     let contents: Vec<_> = bundle.chain.entries.iter().map(|entry| entry.content.clone().unwrap()).collect();
-    assert_eq!(contents.len(), 2, "a second notice is no second disclosure");
+    assert_eq!(contents.len(), 4, "a second notice is no second disclosure");
     let kept = bundle.chain.entries.iter().map(|entry| Commitment(entry.commitment.0));
     assert_eq!(kept.collect::<Vec<_>>(), receipts, "what was promised is in the ledger");
     let both = (A, Some(B));
     assert!(contents.iter().all(|content| (content.requester.as_str(), content.provider.as_deref()) == both));
     assert_eq!((contents[0].requested_at, contents[0].answered_at), (T.0, None));
     assert_eq!((contents[1].requested_at, contents[1].answered_at), (T.0, Some(T.0 + 5)));
+    assert_eq!((contents[2].requested_at, contents[2].answered_at), (T.0 + 2, Some(T.0 + 7)));
+    assert_eq!((contents[3].requested_at, contents[3].answered_at), (T.0 + 2, Some(T.0 + 7)));
     assert_eq!(contents[1].items, ["eligibility", "benefits"]);
     assert!(scratch.store.fsck(None).unwrap().is_ok());
 }

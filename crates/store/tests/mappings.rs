@@ -417,6 +417,7 @@ fn an_import_holds_up_neither_an_entry_nor_a_lookup(place: &Place) {
             items: vec![],
             envelope: None,
             target: None,
+            carried_to: None,
             asked: None,
             withheld_until: None,
         };

@@ -41,6 +41,7 @@ fn entry(person: i64, envelope: Option<String>) -> NewEntry {
         items: vec!["eligibility".to_owned()],
         target: envelope.as_ref().map(|_| "https://insurer-b.example.test/".to_owned()),
         envelope,
+        carried_to: None,
         asked: None,
         withheld_until: None,
     }

@@ -153,6 +153,7 @@ const SKIPPABLE: &[&str] = &[
     "relayed.present.listed",
     // The relay.
     "disclosure.notice.foreign",
+    "disclosure.notice.requester",
     "history.query.portal-only",
     "ledger.proof.portal-only",
     "ledger.withhold.right",
