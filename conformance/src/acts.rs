@@ -11,7 +11,10 @@ use chukei_harness::{
 };
 use serde_json::{Value, json};
 
-use crate::case::{Bend, Kind};
+use crate::{
+    case::{Bend, Kind},
+    cases::withholding,
+};
 
 /// The items of queries that say nothing else.
 pub(crate) const ITEMS: [&str; 2] = ["eligibility", "benefits"];
@@ -91,6 +94,11 @@ pub(crate) fn draft(face: &Face, kind: Kind) -> Result<Draft, Broken> {
         Kind::Query => face.kit().query(USUAL_PERSON, &ITEMS),
         Kind::RelayedIn => relayed_in(face),
         Kind::Mapping => face.kit().mapping(&[USUAL_PERSON], "insurer-b"),
+        Kind::Withheld => {
+            let mut draft = face.kit().mapping(&[USUAL_PERSON], "insurer-b");
+            withholding::withhold(&mut draft, 1);
+            draft
+        }
         Kind::Notice => {
             let id = envelope_id(&mapped(face)?);
             face.kit().notice("insurer-b", &id)

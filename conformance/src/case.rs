@@ -8,7 +8,7 @@ use chukei_forge::mutation::Mutation;
 use chukei_harness::{Broken, Draft, Face, Terminal, Visit};
 use chukei_spec::{Role, Sentence};
 
-use crate::{acts, run::Stage};
+use crate::{acts, cases::withholding, run::Stage};
 
 /// A case: what is known of it, and what it does.
 pub struct Case {
@@ -64,6 +64,8 @@ pub enum Kind {
     Reception,
     /// A question for the proof of a history to a relay.
     Proof,
+    /// ① to a relay that shall withhold it from the person.
+    Withheld,
     /// ③ to a requester.
     MappingAnswer,
     /// ⑥ to a requester.
@@ -112,7 +114,7 @@ impl Kind {
             Self::Query | Self::RelayedIn => Role::Responder,
             Self::Mapping | Self::Notice | Self::History | Self::Relayed | Self::RelayedAnswer => Role::Relay,
             Self::Application | Self::Response | Self::Ticket | Self::Reception => Role::Relay,
-            Self::Proof => Role::Ledger,
+            Self::Proof | Self::Withheld => Role::Ledger,
             Self::MappingAnswer | Self::LinkageAnswer => Role::Requester,
         }
     }
@@ -133,6 +135,7 @@ impl Kind {
             Self::Ticket => "login-tls",
             Self::Reception => "login-reception",
             Self::Proof => "proof",
+            Self::Withheld => "withheld-mapping",
             Self::MappingAnswer => "mapping-answer",
             Self::LinkageAnswer => "linkage-answer",
         }
@@ -143,6 +146,7 @@ impl Kind {
             Self::RelayedIn | Self::Relayed | Self::RelayedAnswer => Some("relayed"),
             Self::Application | Self::Response | Self::Reception => Some("login"),
             Self::Ticket => Some("tls-login"),
+            Self::Withheld => Some(withholding::FEATURE),
             _ => None,
         }
     }

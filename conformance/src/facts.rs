@@ -12,6 +12,7 @@ use chukei_harness::message::SESSION;
 use chukei_xml::{Document, Element, Node, ns};
 
 use crate::{
+    cases::withholding,
     login,
     read::{self, ASSERTION, attribute, text},
     refuse, trust,
@@ -277,6 +278,7 @@ impl Reader<'_, '_> {
         self.order(element, &place);
         for attribute in element.attributes() {
             let value = match attribute.qualified() {
+                "until" if element.is(ns::CK.name("Withholding")) => self.days(attribute.value()),
                 "challenge" => login::given(self.exchange, attribute.value(), self.seq, "Challenge", "value"),
                 _ => self.value(attribute.value()),
             };
@@ -350,6 +352,16 @@ impl Reader<'_, '_> {
                 self.facts.insert(format!("{place}.number"), plaintext.trim_end().into());
             }
             (None, None) => {}
+        }
+    }
+
+    /// A day, counted from today in Japan.
+    fn days(&self, day: &str) -> String {
+        const DAY: i64 = 86_400;
+        let today = self.at.saturating_add(withholding::JAPAN).div_euclid(DAY);
+        match read::seconds(&format!("{day}T00:00:00Z")) {
+            Some(seconds) => format!("d{:+}", seconds.div_euclid(DAY).saturating_sub(today)),
+            None => day.to_owned(),
         }
     }
 

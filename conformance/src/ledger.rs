@@ -76,6 +76,9 @@ pub(crate) fn recorded(
             inputs.map(|input| mapping(&actor, &purpose, input, answer)).collect()
         }
         "DisclosureReceipt" if answer.status() == Some("OK") => vec![disclosure(&actor, content)],
+        "LinkageAnswer" if asked.kind() == "RelayedQuery" => {
+            vec![carried(&actor, &purpose, asked, content)]
+        }
         "AccessHistory" => look(answer.content().is_some_and(|history| history.elements().next().is_some())),
         "AccessProof" => look(octets(answer).is_some()),
         "LoginAnswer" => {
@@ -101,6 +104,22 @@ fn mapping(actor: &str, purpose: &str, input: Element<'_>, answer: &Message) -> 
         purpose: purpose.to_owned(),
         outcome: if envelope.is_some() { "granted" } else { refused }.to_owned(),
         envelope: envelope.map(|envelope| attribute(envelope, "ID").to_owned()),
+        ..Content::default()
+    }
+}
+
+/// What the relay carried, and brought an answer to.
+fn carried(actor: &str, purpose: &str, asked: &Message, content: Element<'_>) -> Content {
+    let query = content.elements().next();
+    let items = query.into_iter().flat_map(Element::elements).filter(|item| item.local() == "Item");
+    Content {
+        kind: "relayed".into(),
+        requester: actor.to_owned(),
+        provider: Some(attribute(content, "to").to_owned()),
+        items: items.filter_map(text).map(str::to_owned).collect(),
+        purpose: purpose.to_owned(),
+        outcome: "answered".into(),
+        envelope: asked.envelopes().first().map(|envelope| attribute(*envelope, "ID").to_owned()),
         ..Content::default()
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod relay;
 pub(crate) mod requester;
 pub(crate) mod terminal;
 pub(crate) mod transport;
+pub(crate) mod withholding;
 
 use crate::case::Case;
 
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Case> {
     login::add(&mut cases);
     door::add(&mut cases);
     ledger::add(&mut cases);
+    withholding::add(&mut cases);
     requester::add(&mut cases);
     layers::add(&mut cases);
     forged::add(&mut cases);

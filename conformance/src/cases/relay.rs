@@ -1,7 +1,9 @@
 //! Chapters 30, 31 and 33 as the relay lives them.
 
+use std::sync::Arc;
+
 use chukei_harness::{
-    Broken, Face, Input,
+    Broken, Face, Input, Reply, Scripted,
     kit::USUAL_PERSON,
     message::{PURPOSE, SCHEME, body},
 };
@@ -24,6 +26,10 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.extend(CARRIED.iter().map(|row| Case::row(Kind::RelayedAnswer, row)));
     for (id, sentences, scene) in SCENES {
         cases.push(Case::scene(Role::Relay, id, (None, ""), sentences(), *scene));
+    }
+    for (id, fate) in FATES {
+        let recorded = &[req!("relayed.recorded")];
+        cases.push(Case::scene(Role::Relay, id, (None, ""), recorded, *fate).of_feature("relayed"));
     }
     let foreign = &[req!("disclosure.notice.foreign")];
     let case =
@@ -102,6 +108,11 @@ const INPUTS: &[Row] = bends![
 const NOTICES: &[Row] = bends![
     "disclosure/notice/unknown-envelope" "disclosure.notice.foreign" "Body/DisclosureNotice@envelope=unknown" []
         |d| d.body.set("envelope", "_unknown");
+    "disclosure/notice/other-requester" "disclosure.notice.requester" "Body/DisclosureNotice@requester=insurer-d" []
+        |d| {
+            let other = d.entity("insurer-d");
+            d.body.set("requester", &other);
+        };
     "disclosure/notice/body-not-covered" "message.signature.covers" "Header/Security/Signature+signer=body-not-covered" ["SOAP-09"]
         |d| d.uncovered.push("Body");
     "disclosure/notice/other-client" "message.sender.is-tls-client" "tls=insurer-c" ["TLS-04"]
@@ -290,6 +301,40 @@ const SCENES: &[Scene] = &[
         },
     ),
 ];
+
+/// What may become of a query that the relay carries.
+const FATES: &[(&str, fn(&Face) -> Result<(), Broken>)] = &[
+    ("relayed/recorded/answered", |face| carried(face, |draft| acts::scripted(draft, false))),
+    ("relayed/recorded/refused", |face| carried(face, |_| Scripted { reply: fault(), deviates: false })),
+    ("relayed/recorded/no-answer", |face| {
+        carried(face, |_| Scripted { reply: Reply::Close, deviates: false })
+    }),
+    ("relayed/recorded/unsound", |face| {
+        carried(face, |mut draft| {
+            draft.relates_to = Some("urn:example:test:another-request".into());
+            acts::scripted(draft, false)
+        })
+    }),
+];
+
+/// A carried query between two looks at the history, and what the responder does about it.
+fn carried(face: &Face, reply: fn(chukei_harness::Draft) -> Scripted) -> Result<(), Broken> {
+    ask_history(face);
+    let draft = acts::draft(face, Kind::Relayed)?;
+    face.script(Arc::new(move |call, kit| {
+        let usual = (call.to == "insurer-b").then(|| kit.reply(call.to, call.message?)).flatten();
+        usual.map(reply)
+    }));
+    face.send("mapping", draft);
+    face.unscript();
+    ask_history(face);
+    Ok(())
+}
+
+fn fault() -> Reply {
+    let headers = vec![("content-type".into(), "text/xml; charset=utf-8".into())];
+    Reply::Answer { status: 500, headers, body: body::fault("soap:Client", "refused") }
+}
 
 fn leak(sentences: &[&'static Sentence]) -> &'static [&'static Sentence] {
     Box::leak(sentences.to_vec().into_boxed_slice())

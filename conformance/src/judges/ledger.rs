@@ -31,7 +31,7 @@ pub(super) const JUDGES: &[Judge] = &[
 ];
 
 /// What was asked and answered, as messages.
-fn talks<'t>(exchange: &Exchange<'t>) -> Vec<(Sent<'t>, Answer<'t>, Message, Message)> {
+pub(super) fn talks<'t>(exchange: &Exchange<'t>) -> Vec<(Sent<'t>, Answer<'t>, Message, Message)> {
     let answered = exchange.answered();
     let read = answered.filter_map(|(sent, answer)| {
         Some((sent, answer, Message::of(sent.body)?, Message::of(answer.body)?))

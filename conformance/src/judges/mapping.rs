@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
+use chukei_evidence::{Answer, Call, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
 use chukei_spec::req;
 use chukei_xml::{Element, ns};
 
@@ -28,6 +28,8 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("history.no-number"), no_number),
     declared(req!("relayed.forward.unchanged"), forwarded),
     declared(req!("relayed.answer.unchanged"), returned),
+    declared(req!("relayed.recorded"), relayed),
+    declared(req!("disclosure.notice.requester"), refuse::refused),
 ];
 
 /// Mapping requests with their answers.
@@ -226,6 +228,54 @@ fn foreign(exchange: &Exchange<'_>) -> Verdict {
     }
 }
 
+/// After a carried query the history has one entry more, about that and what became of it.
+fn relayed(exchange: &Exchange<'_>) -> Verdict {
+    let histories = histories(exchange);
+    let ([(_, before), .., (seq, after)], Some(call)) =
+        (histories.as_slice(), exchange.calls().filter(|call| call.to == "insurer-b").last())
+    else {
+        return Verdict::unreached(Phrase::plain("missing.a-forwarded-query"));
+    };
+    let asked = exchange.sent().filter_map(|sent| Some((sent, Message::of(sent.body)?)));
+    let Some((sent, asked)) = asked.filter(|(_, asked)| asked.kind() == "RelayedQuery").last() else {
+        return Verdict::unreached(Phrase::plain("missing.a-query"));
+    };
+    let wanted = Entry {
+        number: String::new(),
+        kind: "relayed".into(),
+        actor: entity(exchange, sent.from),
+        outcome: became(exchange, &call).into(),
+        envelope: asked
+            .envelopes()
+            .first()
+            .map(|envelope| attribute(*envelope, "ID"))
+            .unwrap_or_default()
+            .into(),
+    };
+    let fresh = added(before, after);
+    let carried: Vec<Entry> = fresh.iter().filter(|entry| entry.kind == "relayed").cloned().collect();
+    match carried.as_slice() {
+        [entry] if Entry { number: String::new(), ..entry.clone() } == wanted => Verdict::Pass,
+        _ => Finding::new("history.relayed-missing", described(&[wanted]), described(&fresh)).at([*seq]),
+    }
+}
+
+/// What became of a query that the relay carried to the suite's responder.
+fn became(exchange: &Exchange<'_>, call: &Call<'_>) -> &'static str {
+    let Some(reply) = exchange.reply(call.exchange) else { return "no-answer" };
+    let (Some(asked), Some(told)) = (Message::of(call.body), Message::of(reply.body)) else {
+        return "unsound";
+    };
+    let id = |message: &Message, local| message.header_text(ns::WSA.name(local)).map(str::to_owned);
+    if told.fault().is_some() {
+        "refused"
+    } else if id(&told, "RelatesTo") == id(&asked, "MessageID") {
+        "answered"
+    } else {
+        "unsound"
+    }
+}
+
 /// Numbered from 1 without a gap, with everything that happened in the case, in order.
 fn complete(exchange: &Exchange<'_>) -> Verdict {
     let histories = histories(exchange);
@@ -274,6 +324,7 @@ fn happened(exchange: &Exchange<'_>) -> Vec<(String, String)> {
                 let context = context.and_then(|context| context.rsplit(':').next()).unwrap_or_default();
                 happened.push(("login".to_owned(), context.to_owned()));
             }
+            "LinkageAnswer" => happened.push(("relayed".to_owned(), "answered".to_owned())),
             "DisclosureReceipt" => happened.push(("disclosure".to_owned(), "answered".to_owned())),
             _ => {}
         }

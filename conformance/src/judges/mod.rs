@@ -13,6 +13,7 @@ mod negative;
 mod requester;
 mod terminal;
 mod terminal_login;
+mod withholding;
 
 use chukei_evidence::{Cases, Exchange, Judge, Phrase, Verdict};
 use chukei_spec::Sentence;
@@ -36,6 +37,7 @@ pub(crate) fn all() -> Vec<Judge> {
         terminal::JUDGES,
         ledger::JUDGES,
         terminal_login::JUDGES,
+        withholding::JUDGES,
     ];
     tables.into_iter().flatten().copied().collect()
 }

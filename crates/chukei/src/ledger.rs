@@ -64,6 +64,11 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
     let until = DateTime { seconds: shown.complete_until, nanoseconds: 0 }.format();
     let (size, entries) = (checkpoint.size.to_string(), shown.entries.to_string());
     say.result(say.text("ledger.holds", [checkpoint.origin.clone(), size, entries, until]));
+    let hidden = bundle.chain.entries.iter().filter(|entry| entry.content.is_none());
+    for entry in hidden.filter(|entry| entry.withheld_until > shown.complete_until) {
+        let until = DateTime { seconds: entry.withheld_until, nanoseconds: 0 }.format();
+        say.result(say.text("login.withheld", [entry.number.to_string(), until]));
+    }
     for (key, count) in [("ledger.withheld", shown.withheld), ("ledger.destroyed", shown.destroyed)] {
         if count > 0 {
             say.result(say.text(key, [count.to_string()]));

@@ -101,12 +101,19 @@ fn shown(
     let given = granted(handle, login, Purpose::History)?;
     say.result(say.text("login.portal", [say.word("history-outcome", given.context.name())]));
     let history = handle.history_of(&given.id).map_err(|code| refused(&code))?;
+    let mut lines = Vec::new();
     for entry in history.entries {
         let (number, at) = (entry.number.to_string(), entry.at.format());
         let (kind, outcome) =
             (say.word("history-kind", entry.kind.name()), say.word("history-outcome", &entry.outcome));
-        say.result(say.text("login.entry", [number, at, entry.actor, kind, outcome]));
+        lines.push((entry.number, say.text("login.entry", [number, at, entry.actor, kind, outcome])));
     }
+    for entry in history.withheld {
+        let withheld = say.text("login.withheld", [entry.number.to_string(), entry.until.format()]);
+        lines.push((entry.number, withheld));
+    }
+    lines.sort_by_key(|(number, _)| *number);
+    lines.iter().for_each(|(_, line)| say.result(line));
     if let Some(path) = proof {
         let unproved = |code| {
             Failure::new(Exit::Nonconformant, "login.unproved", [code]).fix("login.unproved-fix", [""; 0])

@@ -59,7 +59,9 @@ impl Desk {
             items: vec![],
             envelope: None,
             target: None,
+            carried_to: None,
             asked: None,
+            withheld_until: None,
         };
         store.append(&(0..entries * 2).map(entry).collect::<Vec<_>>()).unwrap();
     }
@@ -204,7 +206,9 @@ fn what_was_issued_is_held_against_a_responders_own_list() {
         items: vec![],
         envelope: Some("_e1".to_owned()),
         target: target.map(str::to_owned),
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     };
     desk.store().append(&[entry(Kind::Mapping, A, Some(b))]).unwrap();
     let reconcile =

@@ -46,6 +46,8 @@ pub struct Compose<'a> {
     pub target: Option<&'a Document>,
     /// What stands in `ck:Receipts`, of an answer.
     pub receipts: &'a [Commitment],
+    /// `until` of `ck:Withholding`, of a request: a day.
+    pub withheld_until: Option<&'a str>,
     /// A header block that the signature leaves out: a fault of a mock party.
     #[cfg(feature = "danger-faults")]
     pub danger_unsigned: Option<Name>,
@@ -65,6 +67,7 @@ impl<'a> Compose<'a> {
             purpose: None,
             target: None,
             receipts: &[],
+            withheld_until: None,
             #[cfg(feature = "danger-faults")]
             danger_unsigned: None,
         }
@@ -138,6 +141,10 @@ impl<'a> Compose<'a> {
                 for Commitment(octets) in self.receipts {
                     w.open(RECEIPT).attribute("commitment", &encode_base64(octets)).close();
                 }
+                w.close();
+            }
+            if let Some(day) = self.withheld_until {
+                block(w, WITHHOLDING, "_withholding", &[("until", day)]);
                 w.close();
             }
             w.open(SECURITY).attribute_in(MUST_UNDERSTAND, "1");

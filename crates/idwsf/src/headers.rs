@@ -8,6 +8,9 @@ use chukei_xml_security::{FromSigned, Signed};
 
 use crate::names::*;
 
+/// Seconds that Japan is ahead of UTC: a day begins so much earlier there.
+const JAPAN: i64 = 9 * 3600;
+
 /// A kind of content that an endpoint takes.
 pub trait Payload: Sized {
     /// Names of the elements that it is read from.
@@ -65,6 +68,8 @@ pub struct Headers {
     pub target: Option<TargetIdentity>,
     /// `ck:Receipts`: what the relay promises to have in its ledger.
     pub receipts: Vec<Commitment>,
+    /// `ck:Withholding`: until when the sender wants what is recorded of the request withheld from the person.
+    pub withheld_until: Option<UnixTime>,
     /// What `wsa:Action` has to be for this Body.
     pub body_action: String,
 }
@@ -199,6 +204,7 @@ impl Headers {
             purpose: parts.header(USAGE_DIRECTIVE)?.and_then(|directive| purpose(directive, body)),
             target: parts.header(TARGET_IDENTITY)?.map(|block| target(block, parts)).transpose()?,
             receipts: parts.header(RECEIPTS)?.map(receipts).transpose()?.unwrap_or_default(),
+            withheld_until: parts.header(WITHHOLDING)?.map(withheld_until).transpose()?,
             body_action: child
                 .map(|child| format!("{}:{}", child.namespace(), child.local()))
                 .unwrap_or_default(),
@@ -232,6 +238,15 @@ fn receipts(block: Element<'_>) -> Result<Vec<Commitment>, XmlError> {
     }
     children.finish()?;
     Ok(receipts)
+}
+
+/// `ck:Withholding`: the first second of its day, which begins in Japan.
+fn withheld_until(block: Element<'_>) -> Result<UnixTime, XmlError> {
+    block.empty()?;
+    let day = block.required_attribute("until")?;
+    let midnight = DateTime::parse(&format!("{day}T00:00:00Z"));
+    let midnight = midnight.ok_or_else(|| block.error(Reason::DateTime, "a day as until"))?;
+    Ok(UnixTime(midnight.seconds.saturating_sub(JAPAN)))
 }
 
 /// `wsu:Timestamp` (WSS SOAP Message Security 1.1 §10); of another form it is as good as missing.

@@ -35,9 +35,10 @@ pub(crate) const SIGNATURE: Name = ns::DS.name("Signature");
 pub(crate) const PURPOSE: Name = ns::CK.name("Purpose");
 pub(crate) const RECEIPTS: Name = ns::CK.name("Receipts");
 pub(crate) const RECEIPT: Name = ns::CK.name("Receipt");
+pub(crate) const WITHHOLDING: Name = ns::CK.name("Withholding");
 
 /// Header blocks that the standard knows; each stands at most once.
-pub(crate) const PROFILED: [Name; 13] = [
+pub(crate) const PROFILED: [Name; 14] = [
     FRAMEWORK,
     SENDER,
     MESSAGE_ID,
@@ -50,6 +51,7 @@ pub(crate) const PROFILED: [Name; 13] = [
     USAGE_DIRECTIVE,
     PROCESSING_CONTEXT,
     RECEIPTS,
+    WITHHOLDING,
     SECURITY,
 ];
 

@@ -30,7 +30,7 @@ mod tag {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Content {
-    /// What was done: `mapping`, `disclosure`, `history`.
+    /// What was done: `mapping`, `disclosure`, `relayed`, `history`, `login`.
     pub kind: String,
     /// 照会者: entityID of the party that asked.
     pub requester: String,
@@ -42,7 +42,7 @@ pub struct Content {
     pub operator: Option<String>,
     /// 照会の日時.
     pub requested_at: i64,
-    /// 提供の日時.
+    /// 提供の日時; of a carried query, when its outcome was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<i64>,
     /// 特定個人情報の項目: codes of what was asked for or provided.

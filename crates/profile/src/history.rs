@@ -16,7 +16,17 @@ pub const GRANTED: &str = "granted";
 /// Outcome of a history query.
 pub const SHOWN: &str = "shown";
 
+/// Outcome of a carried query that was answered.
+pub const ANSWERED: &str = "answered";
+/// Outcome of a carried query that the responder refused.
+pub const REFUSED: &str = "refused";
+/// Outcome of a carried query that nobody answered in time.
+pub const NO_ANSWER: &str = "no-answer";
+/// Outcome of a carried query whose answer the relay did not accept.
+pub const UNSOUND: &str = "unsound";
+
 const ENTRY: Name = ns::CK.name("Entry");
+const WITHHELD_ENTRY: Name = ns::CK.name("WithheldEntry");
 
 /// `ck:AccessHistoryQuery`: a portal asks for the person with this number.
 #[derive(Clone, Debug)]
@@ -26,10 +36,12 @@ pub struct HistoryQuery {
 }
 
 /// `ck:AccessHistory`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// `ck:Entry`, oldest first.
     pub entries: Vec<Entry>,
+    /// `ck:WithheldEntry`, oldest first; each stands where its number belongs.
+    pub withheld: Vec<Withheld>,
 }
 
 /// What was done.
@@ -43,10 +55,12 @@ pub enum Kind {
     History,
     /// Somebody logged in, or was logged in, with a card.
     Login,
+    /// The relay carried a query to a responder.
+    Relayed,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Mapping, Self::Disclosure, Self::History, Self::Login];
+    const ALL: [Self; 5] = [Self::Mapping, Self::Disclosure, Self::History, Self::Login, Self::Relayed];
 
     /// Its name on the wire.
     #[must_use]
@@ -56,6 +70,7 @@ impl Kind {
             Self::Disclosure => "disclosure",
             Self::History => "history",
             Self::Login => "login",
+            Self::Relayed => "relayed",
         }
     }
 
@@ -64,6 +79,15 @@ impl Kind {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+}
+
+/// `ck:WithheldEntry`: shows nothing for now but that there is an entry (chapter 35).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// `number`, as of any entry.
+    pub number: u64,
+    /// `until`: when its content is shown.
+    pub until: DateTime,
 }
 
 /// `ck:Entry`.
@@ -77,12 +101,14 @@ pub struct Entry {
     pub actor: String,
     /// `kind`.
     pub kind: Kind,
-    /// `outcome`: [`GRANTED`] or a status code, what was disclosed, [`SHOWN`], or the way of a login.
+    /// `outcome`: [`GRANTED`] or a status code, what was disclosed, [`SHOWN`], the way of a login, or what became of a carried query.
     pub outcome: String,
     /// `purpose`.
     pub purpose: Purpose,
     /// `envelope`: `ID` of the envelope, if there is one.
     pub envelope: Option<String>,
+    /// `withheldUntil`: until when it was withheld from the person, if at all.
+    pub withheld_until: Option<DateTime>,
 }
 
 impl Payload for HistoryQuery {
@@ -113,13 +139,19 @@ impl Payload for History {
 
     fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
         element.only_attributes(&[])?;
-        let mut entries = Vec::new();
+        let (mut entries, mut withheld) = (Vec::new(), Vec::new());
         let mut children = element.children();
-        while let Some(entry) = children.optional(ENTRY)? {
-            entries.push(Entry::read(entry)?);
+        loop {
+            if let Some(entry) = children.optional(ENTRY)? {
+                entries.push(Entry::read(entry)?);
+            } else if let Some(entry) = children.optional(WITHHELD_ENTRY)? {
+                withheld.push(Withheld::read(entry)?);
+            } else {
+                break;
+            }
         }
         children.finish()?;
-        Ok(Self { entries })
+        Ok(Self { entries, withheld })
     }
 }
 
@@ -128,28 +160,35 @@ impl Content for History {
 
     fn write(&self, w: &mut Writer<'_>) {
         w.open(HISTORY);
+        let mut withheld = self.withheld.iter().peekable();
         for entry in &self.entries {
+            while let Some(before) = withheld.next_if(|withheld| withheld.number < entry.number) {
+                before.write(w);
+            }
             entry.write(w);
         }
+        withheld.for_each(|withheld| withheld.write(w));
         w.close();
     }
 }
 
 impl Entry {
     fn read(element: Element<'_>) -> Result<Self, XmlError> {
-        element.only_attributes(&["number", "at", "actor", "kind", "outcome", "purpose", "envelope"])?;
+        const ATTRIBUTES: [&str; 8] =
+            ["number", "at", "actor", "kind", "outcome", "purpose", "envelope", "withheldUntil"];
+        element.only_attributes(&ATTRIBUTES)?;
         element.empty()?;
         let wrong = |expected: &'static str| move || element.error(Reason::Schema, expected);
         let text = |name| element.required_attribute(name).map(str::to_owned);
-        let number = text("number")?.parse().ok().filter(|number| *number > 0);
         Ok(Self {
-            number: number.ok_or_else(wrong("a number from 1"))?,
+            number: number(element)?,
             at: read::required_date_time(element, "at")?,
             actor: text("actor")?,
             kind: Kind::from_name(&text("kind")?).ok_or_else(wrong("a kind of access"))?,
             outcome: text("outcome")?,
             purpose: Purpose::from_uri(&text("purpose")?).ok_or_else(wrong("a purpose"))?,
             envelope: element.attribute("envelope").map(str::to_owned),
+            withheld_until: chukei_saml::date_time(element, "withheldUntil")?,
         })
     }
 
@@ -160,6 +199,27 @@ impl Entry {
         if let Some(envelope) = &self.envelope {
             w.attribute("envelope", envelope);
         }
+        if let Some(until) = self.withheld_until {
+            w.attribute("withheldUntil", &until.format());
+        }
         w.close();
     }
+}
+
+impl Withheld {
+    fn read(element: Element<'_>) -> Result<Self, XmlError> {
+        element.only_attributes(&["number", "until"])?;
+        element.empty()?;
+        Ok(Self { number: number(element)?, until: read::required_date_time(element, "until")? })
+    }
+
+    fn write(self, w: &mut Writer<'_>) {
+        w.open(WITHHELD_ENTRY).attribute("number", &self.number.to_string());
+        w.attribute("until", &self.until.format()).close();
+    }
+}
+
+fn number(element: Element<'_>) -> Result<u64, XmlError> {
+    let number = element.required_attribute("number")?.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| element.error(Reason::Schema, "a number from 1"))
 }

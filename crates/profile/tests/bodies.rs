@@ -8,7 +8,7 @@ use chukei_idwsf::{Checks, Content, Parts, Payload, Status};
 use chukei_profile::{
     Date, Purpose, Scheme,
     disclosure::{Notice, Outcome, Receipt},
-    history::{Entry, History, HistoryQuery, Kind},
+    history::{Entry, History, HistoryQuery, Kind, Withheld},
     linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity, eligibility_on},
     proof::{Proof, ProofQuery},
 };
@@ -202,10 +202,11 @@ fn disclosures_and_histories() {
         outcome: "granted".to_owned(),
         purpose: Purpose::CombinedHighCost,
         envelope: Some("_e".to_owned()),
+        withheld_until: None,
     };
     let second = Entry { number: 2, kind: Kind::Disclosure, envelope: None, ..entry.clone() };
     holds(
-        &History { entries: vec![entry, second] },
+        &History { entries: vec![entry.clone(), second], withheld: Vec::new() },
         &[
             ("number=\"1\"", "number=\"0\"", Reason::Schema),
             ("number=\"1\"", "number=\"one\"", Reason::Schema),
@@ -214,10 +215,18 @@ fn disclosures_and_histories() {
             ("purpose:combined-high-cost", "purpose:other", Reason::Schema),
         ],
     );
+    let withheld = |number| Withheld { number, until: AT };
+    let third = Entry { number: 3, withheld_until: Some(AT), ..entry.clone() };
     holds(
-        &History { entries: Vec::new() },
-        &[("></ck:AccessHistory>", ">x</ck:AccessHistory>", Reason::Schema)],
+        &History { entries: vec![entry, third], withheld: vec![withheld(2), withheld(4)] },
+        &[
+            ("WithheldEntry number=\"2\"", "WithheldEntry number=\"0\"", Reason::Schema),
+            ("WithheldEntry number=\"2\"", "WithheldEntry actor=\"x\" number=\"2\"", Reason::Schema),
+            (" until=", " at=", Reason::Schema),
+            (" withheldUntil=\"2", " withheldUntil=\"x", Reason::DateTime),
+        ],
     );
+    holds(&History::default(), &[("></ck:AccessHistory>", ">x</ck:AccessHistory>", Reason::Schema)]);
     let bundle: Vec<u8> = (0..600_000_u32).map(|at| at.to_le_bytes()[1]).collect();
     let proof = Proof { bundle };
     // Texts of a message have a limit.

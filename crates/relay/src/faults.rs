@@ -127,9 +127,11 @@ faults! {
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
     /// Puts the number into histories.
-    TellsNumberInHistory => ["history.no-number", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
+    TellsNumberInHistory => ["history.no-number", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
     /// Changes the date of a query that it forwards.
     AltersRelayedQuery => ["relayed.forward.unchanged"], "転送する照会の基準日を変える";
+    /// Does not record queries that it carries.
+    SkipsRelayedLog => ["relayed.recorded"], "転送した照会を記録しない";
     /// Leaves the benefits out of an answer that it returns.
     AltersRelayedAnswer => ["relayed.answer.unchanged"], "返す応答から給付を落とす";
 
@@ -173,6 +175,13 @@ faults! {
     ForgetsCheckpoints => ["ledger.proof.since"], "前に示したチェックポイントを証明に含めない";
     /// Signs each proof with a key of its own.
     ManyLogs => ["ledger.checkpoint.one-log", "ledger.proof.holds", "ledger.proof.since"], "証明ごとに別の鍵で署名する";
+
+    /// Withholds nothing from the person, whoever wants it.
+    IgnoresWithholding => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "不開示を求められても何も伏せない";
+    /// Withholds entries a year longer than it was asked to.
+    WithholdsLonger => ["ledger.withhold.opened"], "求められたより1年長く伏せる";
+    /// Shows what is recorded about the envelope of a withheld mapping.
+    ShowsWithheldEnvelope => ["ledger.withhold.envelope"], "伏せた対応付けの封筒についての項目を示す";
 
     /// Folds full-width characters of a number to half width.
     FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
@@ -320,6 +329,14 @@ impl Faults {
     pub(crate) fn book(&self, mut entries: Vec<NewEntry>) -> Vec<NewEntry> {
         if self.has(Fault::MisstatesPurpose) {
             entries.iter_mut().for_each(|entry| entry.purpose = Purpose::EligibilityCheck);
+        }
+        for until in entries.iter_mut().filter_map(|entry| entry.withheld_until.as_mut()) {
+            if self.has(Fault::WithholdsLonger) {
+                until.0 = until.0.saturating_add(365 * 86_400);
+            }
+        }
+        if self.has(Fault::IgnoresWithholding) {
+            entries.iter_mut().for_each(|entry| entry.withheld_until = None);
         }
         entries
     }

@@ -236,7 +236,9 @@ impl Desk<'_> {
             items: Vec::new(),
             envelope: None,
             target: None,
+            carried_to: None,
             asked: None,
+            withheld_until: None,
         }
     }
 

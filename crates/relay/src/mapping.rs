@@ -52,7 +52,9 @@ impl Relay {
                     .collect(),
                 envelope: None,
                 target: None,
+                carried_to: None,
                 asked: None,
+                withheld_until: asker.withheld_until,
             };
             if faulty!(self.party, TellsNumberInLedger) {
                 entry.items.push(input.name_id.value.to_string());

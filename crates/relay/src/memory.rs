@@ -236,6 +236,7 @@ impl NewEntry {
             outcome: self.outcome.clone(),
             purpose: self.purpose,
             envelope: self.envelope.clone(),
+            withheld_until: self.withheld_until.map(|until| DateTime { seconds: until.0, nanoseconds: 0 }),
         }
     }
 
@@ -248,6 +249,7 @@ impl NewEntry {
             requester: self.actor.clone(),
             purpose: self.purpose,
             at: self.at,
+            withheld_until: self.withheld_until,
         })
     }
 }
@@ -261,6 +263,8 @@ pub struct MemoryAgreements {
     pub relayed: BTreeSet<(String, String)>,
     /// Parties that may ask for access histories.
     pub portals: BTreeSet<String>,
+    /// Parties that may have entries withheld.
+    pub withholders: BTreeSet<String>,
     out_of_service: Mutex<BTreeSet<String>>,
 }
 
@@ -293,6 +297,10 @@ impl Agreements for MemoryAgreements {
 
     fn is_portal(&self, party: &str) -> bool {
         self.portals.contains(party)
+    }
+
+    fn may_withhold(&self, party: &str) -> bool {
+        self.withholders.contains(party)
     }
 
     fn in_service(&self, party: &str) -> bool {

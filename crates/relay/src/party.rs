@@ -203,11 +203,25 @@ impl Party {
         purpose: Option<Purpose>,
         now: UnixTime,
     ) -> Result<Outgoing<Awaited>, Refusal> {
+        self.ask_until(to, content, target, purpose, None, now)
+    }
+
+    /// The same, with what is recorded of it withheld until this day.
+    pub(crate) fn ask_until<C: Content>(
+        &self,
+        to: &str,
+        content: &C,
+        target: Option<&Document>,
+        purpose: Option<Purpose>,
+        withheld_until: Option<&str>,
+        now: UnixTime,
+    ) -> Result<Outgoing<Awaited>, Refusal> {
         let peer = self.peer(to)?;
         let message_id = self.message_id()?;
         let mut compose = Compose::request(&self.entity, &peer.endpoint, &message_id, now);
         compose.target = target;
         compose.purpose = purpose.map(Purpose::uri);
+        compose.withheld_until = withheld_until;
         #[cfg(feature = "danger-faults")]
         let compose = self.faults.deviate(compose);
         let body = compose.sign(content, &self.signing())?;

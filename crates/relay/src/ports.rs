@@ -66,8 +66,12 @@ pub struct NewEntry {
     pub envelope: Option<String>,
     /// Whom a new envelope was issued for; `None` for everything else.
     pub target: Option<String>,
-    /// Who had asked for what is disclosed, and when; `None` for everything else.
+    /// Whom a query was carried to; `None` for everything else.
+    pub carried_to: Option<String>,
+    /// Who had asked for what is disclosed or carried, and when; `None` for everything else.
     pub asked: Option<(String, UnixTime)>,
+    /// Until when its content is withheld from the person; `None` where it is not.
+    pub withheld_until: Option<UnixTime>,
 }
 
 /// Entries on their way to the disk, and what stands for each of them in the ledger.
@@ -92,6 +96,8 @@ pub struct Issuance {
     pub purpose: Purpose,
     /// When.
     pub at: UnixTime,
+    /// Until when that is withheld from the person, and with it whatever is recorded about the envelope.
+    pub withheld_until: Option<UnixTime>,
 }
 
 /// The access history.
@@ -112,7 +118,7 @@ pub trait AccessLog: Send + Sync {
         recording.wait().map(|()| receipts)
     }
 
-    /// Everything about the person, oldest first.
+    /// Everything about the person, oldest first, withheld or not.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -145,6 +151,9 @@ pub trait Agreements: Send + Sync {
 
     /// Whether the party may ask for access histories.
     fn is_portal(&self, party: &str) -> bool;
+
+    /// Whether the party may have entries withheld from the person.
+    fn may_withhold(&self, party: &str) -> bool;
 
     /// Whether the party takes queries at present.
     fn in_service(&self, party: &str) -> bool;

@@ -10,7 +10,7 @@ use chukei_idwsf::{
 use chukei_profile::{
     Identifier, Purpose, Scheme,
     disclosure::{Notice, Receipt},
-    history::{GRANTED, History, HistoryQuery, Kind, SHOWN},
+    history::{Entry, GRANTED, History, HistoryQuery, Kind, SHOWN, Withheld},
     linkage::RelayedQuery,
     login::{ChallengeRequest, Login, SESSION},
     proof::{Proof, ProofQuery},
@@ -20,9 +20,13 @@ use chukei_saml::NameId;
 use chukei_xml::{Budget, Element, Name, XmlError};
 
 use crate::{
-    AccessLog, Agreements, MappingStore, NewEntry, Party, Person, Proofs, Recorded, Relaying, Reply, Step,
+    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Party, Person, Proofs, Recorded, Relaying,
+    Reply, Step,
     login::{Cards, Session},
 };
+
+/// Seconds after an access for which it may be withheld from the person: three years (interpretation 0028).
+const LONGEST_WITHHOLDING: i64 = (3 * 365 + 1) * 86_400;
 
 /// A relay and its stores.
 #[derive(Clone)]
@@ -96,6 +100,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) message_id: &'a str,
     pub(crate) certificate: &'a [u8],
     pub(crate) purpose: Option<Purpose>,
+    /// Until when the sender wants the entries withheld from the person.
+    pub(crate) withheld_until: Option<UnixTime>,
     pub(crate) now: UnixTime,
 }
 
@@ -111,8 +117,7 @@ impl Relay {
     /// Answers the requester with what the responder has answered; `None` when there was no answer at all.
     pub fn resume(&self, relaying: Relaying, answer: Option<&PeerAnswer<'_>>, now: UnixTime) -> Reply {
         let nothing = Request { body: &[], soap_action: None, tls_client: None };
-        self.relay_answer(relaying, answer, now)
-            .unwrap_or_else(|refusal| self.party.refuse(refusal, &nothing))
+        self.relay_answer(relaying, answer, now, |refusal| self.party.refuse(refusal, &nothing))
     }
 
     /// What is answered in place of a reply whose recording has failed: no ledger, no answer.
@@ -128,8 +133,10 @@ impl Relay {
             message_id: accepted.message_id(),
             certificate: accepted.certificate(),
             purpose: accepted.headers().purpose.as_deref().and_then(Purpose::from_uri),
+            withheld_until: accepted.headers().withheld_until,
             now,
         };
+        self.may_withhold(&asker, &accepted)?;
         match &*accepted {
             Asked::Mapping(mapping) => self.map(&asker, mapping).map(Step::Reply),
             Asked::Notice(notice) => self.receipt(&asker, notice).map(Step::Reply),
@@ -143,6 +150,34 @@ impl Relay {
         }
     }
 
+    /// Whether what is recorded may be withheld as the sender wants it.
+    fn may_withhold(&self, asker: &Asker<'_>, asked: &Asked) -> Result<(), Refusal> {
+        let checks = &self.party.checks;
+        let Some(until) = asker.withheld_until else { return Ok(()) };
+        // [ledger.withhold.right]
+        let is_known = self.agreements.may_withhold(asker.sender);
+        let expected = "a party that may withhold";
+        checks.require("ledger.withhold.right", is_known, Reason::NotAuthorised, expected)?;
+        // [ledger.withhold.right]: who logs in, or has a query carried, asks for nothing on his own account.
+        let is_own =
+            matches!(asked, Asked::Mapping(_) | Asked::Notice(_) | Asked::History(_) | Asked::Proof(_));
+        let expected = "an access of the sender's own";
+        checks.require("ledger.withhold.right", is_own, Reason::NotAuthorised, expected)?;
+        // [ledger.withhold.until]
+        let longest = asker.now.0.saturating_add(LONGEST_WITHHOLDING);
+        let is_ahead = asker.now < until && until.0 <= longest;
+        let expected = "a day ahead, within three years";
+        checks.require("ledger.withhold.until", is_ahead, Reason::DateTime, expected)
+    }
+
+    /// Until when what is recorded about an envelope is withheld; [ledger.withhold.envelope]
+    pub(crate) fn withheld(&self, issued: Option<&Issuance>, now: UnixTime) -> Option<UnixTime> {
+        if faulty!(self.party, ShowsWithheldEnvelope) {
+            return None;
+        }
+        issued?.withheld_until.filter(|until| now < *until)
+    }
+
     /// Records a disclosure before it receipts it.
     fn receipt(&self, asker: &Asker<'_>, notice: &Notice) -> Result<Reply, Refusal> {
         let checks = &self.party.checks;
@@ -151,6 +186,10 @@ impl Relay {
         let ours = issued.as_ref().is_some_and(|issued| issued.target == asker.sender);
         let expected = "an envelope that was issued for the sender";
         checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
+        // [disclosure.notice.requester]
+        let agrees = issued.as_ref().is_none_or(|issued| issued.requester == notice.requester);
+        let expected = "the party that the envelope was issued to";
+        checks.require("disclosure.notice.requester", agrees, Reason::NotAuthorised, expected)?;
 
         // [disclosure.notice.recorded]
         let mut recorded = None;
@@ -165,6 +204,8 @@ impl Relay {
                 items: notice.items.iter().map(|item| item.name().to_owned()).collect(),
                 envelope: Some(notice.envelope.clone()),
                 target: None,
+                withheld_until: asker.withheld_until.max(self.withheld(issued.as_ref(), asker.now)),
+                carried_to: None,
                 asked: issued.map(|issued| (issued.requester, issued.at)),
             }])?);
         }
@@ -178,7 +219,7 @@ impl Relay {
         self.portals_only("history.query.portal-only", asker)?;
         let persons = self.looked_at(asker, &query.name_id)?;
         let [person] = persons.as_slice() else {
-            return self.party.answer(asker.message_id, &History { entries: Vec::new() }, asker.now);
+            return self.party.answer(asker.message_id, &History::default(), asker.now);
         };
         let recorded = self.look(asker, *person)?;
         // [history.complete]
@@ -189,7 +230,14 @@ impl Relay {
         if faulty!(self.party, TellsNumberInHistory) {
             entries.iter_mut().for_each(|entry| entry.outcome.push_str(&query.name_id.value));
         }
-        self.tell(asker, &History { entries }, Some(recorded))
+        // [ledger.withhold.hidden], [ledger.withhold.opened]
+        let hidden =
+            |entry: &mut Entry| entry.withheld_until.is_some_and(|until| asker.now.0 < until.seconds);
+        let withheld = entries.extract_if(.., hidden);
+        let withheld = withheld
+            .filter_map(|entry| Some(Withheld { number: entry.number, until: entry.withheld_until? }));
+        let withheld = withheld.collect();
+        self.tell(asker, &History { entries, withheld }, Some(recorded))
     }
 
     /// Proves a person's history to a portal; that it was shown is recorded first, and proved with it.
@@ -229,7 +277,9 @@ impl Relay {
             items: Vec::new(),
             envelope: None,
             target: None,
+            carried_to: None,
             asked: None,
+            withheld_until: asker.withheld_until,
         }])?;
         recorded.recording.clone().wait()?;
         Ok(recorded)
@@ -249,13 +299,24 @@ impl Relay {
         content: &C,
         recorded: Option<Recorded>,
     ) -> Result<Reply, Refusal> {
+        self.tell_about(asker.message_id, content, recorded, asker.now)
+    }
+
+    /// The same to the request with this MessageID.
+    pub(crate) fn tell_about<C: Content>(
+        &self,
+        request: &str,
+        content: &C,
+        recorded: Option<Recorded>,
+        now: UnixTime,
+    ) -> Result<Reply, Refusal> {
         let (recording, receipts) =
             recorded.map(|Recorded { recording, receipts }| (recording, receipts)).unzip();
         // [ledger.receipt.given]
         let receipts = receipts.unwrap_or_default();
         #[cfg(feature = "danger-faults")]
         let receipts = self.party.faults.promise(receipts);
-        let reply = self.party.answer_with(&receipts, asker.message_id, content, asker.now)?;
+        let reply = self.party.answer_with(&receipts, request, content, now)?;
         Ok(Reply { recording, ..reply })
     }
 

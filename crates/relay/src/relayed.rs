@@ -1,12 +1,14 @@
 //! Linkage via the relay (figure 5, ※): the same envelope, presented by the relay on behalf of the requester.
 
+use chukei_crypto::UnixTime;
 use chukei_idwsf::{Awaited, PeerAnswer, Refusal, TargetIdentity};
-use chukei_profile::linkage::{Answer, Query, RelayedQuery};
+use chukei_profile::history::{ANSWERED, Kind, NO_ANSWER, REFUSED, UNSOUND};
+use chukei_profile::linkage::{Answer, Item, Query, RelayedQuery};
 use chukei_reason::Reason;
 use chukei_saml::{Assertion, ENTITY, HOLDER_OF_KEY, SubjectConfirmation};
 use chukei_xml::Budget;
 
-use crate::{Outgoing, Relay, Reply, relay::Asker};
+use crate::{NewEntry, Outgoing, Relay, Reply, relay::Asker};
 
 /// A query that the relay has forwarded.
 #[must_use]
@@ -15,6 +17,8 @@ pub struct Relaying {
     awaited: Awaited,
     /// MessageID of the requester's request.
     request: String,
+    /// What is recorded when it has an outcome.
+    entry: NewEntry,
 }
 
 impl Relay {
@@ -56,6 +60,8 @@ impl Relay {
         let expected = "an envelope of the sender's that lists the relay";
         checks.require("relayed.forward.holder", holds, Reason::HolderOfKey, expected)?;
 
+        let entry = self.carried(asker, envelope, relayed)?;
+
         // [relayed.forward.unchanged]
         let mut query = Query { on_behalf_of: Some(asker.sender.to_owned()), ..relayed.query.clone() };
         if faulty!(self.party, AltersRelayedQuery) {
@@ -63,15 +69,79 @@ impl Relay {
         }
         let sent = self.party.ask(&relayed.to, &query, Some(envelope.form()), asker.purpose, asker.now)?;
         let request = asker.message_id.to_owned();
-        Ok(sent.map(|awaited| Relaying { awaited, request }))
+        Ok(sent.map(|awaited| Relaying { awaited, request, entry }))
     }
 
+    /// What is recorded about a query that is carried to the audience of this envelope.
+    fn carried(
+        &self,
+        asker: &Asker<'_>,
+        envelope: &Assertion,
+        relayed: &RelayedQuery,
+    ) -> Result<NewEntry, Refusal> {
+        let unstated = || Refusal::new("message.usage-directive.purpose", Reason::Purpose, "a purpose");
+        let issued = self.log.issuance(&envelope.id)?;
+        Ok(NewEntry {
+            person: issued.as_ref().map(|issued| issued.person),
+            at: asker.now,
+            actor: asker.sender.to_owned(),
+            kind: Kind::Relayed,
+            outcome: NO_ANSWER.to_owned(),
+            purpose: asker.purpose.ok_or_else(unstated)?,
+            // Words that the standard does not have stay with who sent them.
+            items: relayed
+                .query
+                .items
+                .iter()
+                .filter_map(|item| Item::from_name(item))
+                .map(|item| item.name().to_owned())
+                .collect(),
+            envelope: Some(envelope.id.clone()),
+            target: None,
+            carried_to: Some(relayed.to.clone()),
+            asked: Some((asker.sender.to_owned(), asker.now)),
+            withheld_until: self.withheld(issued.as_ref(), asker.now),
+        })
+    }
+
+    /// Records what became of a carried query, and tells the requester.
     pub(crate) fn relay_answer(
         &self,
         relaying: Relaying,
         answer: Option<&PeerAnswer<'_>>,
-        now: chukei_crypto::UnixTime,
-    ) -> Result<Reply, Refusal> {
+        now: UnixTime,
+        refuse: impl Fn(Refusal) -> Reply,
+    ) -> Reply {
+        let Relaying { awaited, request, entry } = relaying;
+        let told = self.take(awaited, answer, now);
+        let outcome = match (answer, &told) {
+            (None, _) => NO_ANSWER,
+            (_, Ok(_)) => ANSWERED,
+            (_, Err(refusal)) if refusal.reason() == Reason::PeerFault => REFUSED,
+            _ => UNSOUND,
+        };
+        // [relayed.recorded]
+        let entry = NewEntry { at: now, outcome: outcome.to_owned(), ..entry };
+        let recorded = match faulty!(self.party, SkipsRelayedLog) {
+            false => self.record(vec![entry]).map(Some),
+            true => Ok(None),
+        };
+        let recorded = match recorded {
+            Ok(recorded) => recorded,
+            Err(error) => return refuse(error.into()),
+        };
+        // A refusal too leaves when it is recorded.
+        let recording = recorded.as_ref().map(|recorded| recorded.recording.clone());
+        let reply = told.and_then(|content| self.tell_about(&request, &content, recorded, now));
+        Reply { recording, ..reply.unwrap_or_else(refuse) }
+    }
+
+    fn take(
+        &self,
+        awaited: Awaited,
+        answer: Option<&PeerAnswer<'_>>,
+        now: UnixTime,
+    ) -> Result<Answer, Refusal> {
         // That the responder refused is told; that it did not answer, or not soundly, is a failure behind the relay.
         let behind = |refusal: Refusal| match refusal.reason() {
             Reason::PeerFault => refusal,
@@ -79,13 +149,13 @@ impl Relay {
         };
         let answer = answer.ok_or(Refusal::internal("an answer of the responder"))?;
         let receiver = self.party.receiver(now);
-        let accepted = receiver.answer::<Answer>(relaying.awaited, answer, &mut Budget::default());
+        let accepted = receiver.answer::<Answer>(awaited, answer, &mut Budget::default());
         // [relayed.answer.unchanged]
         let mut content = accepted.map_err(behind)?.into_body();
         if faulty!(self.party, AltersRelayedAnswer) {
             content.benefits.clear();
         }
-        self.party.answer(&relaying.request, &content, now)
+        Ok(content)
     }
 }
 

@@ -113,6 +113,30 @@ impl Requester {
     /// # Errors
     /// `Key` when the relay is not in the federation, `Internal` when our own key or randomness fails.
     pub fn map(&self, asks: &[Ask], purpose: Purpose, now: UnixTime) -> Result<Outgoing<Mapping>, Refusal> {
+        self.map_until(asks, purpose, None, now)
+    }
+
+    /// ① The same, and wants what is recorded of it withheld from the persons until this day (chapter 35).
+    ///
+    /// # Errors
+    /// As [`Self::map`].
+    pub fn map_withheld(
+        &self,
+        asks: &[Ask],
+        purpose: Purpose,
+        until: &Date,
+        now: UnixTime,
+    ) -> Result<Outgoing<Mapping>, Refusal> {
+        self.map_until(asks, purpose, Some(until), now)
+    }
+
+    fn map_until(
+        &self,
+        asks: &[Ask],
+        purpose: Purpose,
+        until: Option<&Date>,
+        now: UnixTime,
+    ) -> Result<Outgoing<Mapping>, Refusal> {
         let inputs = asks.iter().map(|ask| MappingInput {
             req_id: ask.req_id.clone(),
             wanted: ask.wanted.uri().to_owned(),
@@ -125,7 +149,8 @@ impl Requester {
         let request = self.party.faults.add_foreign(request);
         let inputs =
             request.inputs.iter().map(|input| (input.req_id.clone(), input.target.clone())).collect();
-        let sent = self.party.ask(&self.party.relay, &request, None, Some(purpose), now)?;
+        let to = self.party.relay.as_str();
+        let sent = self.party.ask_until(to, &request, None, Some(purpose), until.map(Date::as_str), now)?;
         Ok(sent.map(|awaited| Mapping { awaited, inputs, purpose }))
     }
 

@@ -9,7 +9,7 @@ use chukei_idwsf::{Content, Status};
 use chukei_profile::{
     Date, Purpose, Scheme,
     disclosure::{Notice, Outcome, Receipt},
-    history::{Entry, History, HistoryQuery, Kind},
+    history::{Entry, History, HistoryQuery, Kind, Withheld},
     linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity},
     login::{
         CardPresentation, Challenge, ChallengeRequest, Context, Given, Login, LoginAnswer, Patient,
@@ -26,6 +26,9 @@ const B: &str = "https://insurer-b.example.test/";
 /// As `chukei-idwsf` writes it into a header.
 const RECEIPTS: &str = "<ck:Receipts xmlns:ck=\"urn:chukei:1.0\" xmlns:wsu=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd\" \
     wsu:Id=\"_receipts\"><ck:Receipt commitment=\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"></ck:Receipt></ck:Receipts>";
+
+const WITHHOLDING: &str = "<ck:Withholding xmlns:ck=\"urn:chukei:1.0\" xmlns:wsu=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd\" \
+    until=\"2026-12-31\" wsu:Id=\"_withholding\"></ck:Withholding>";
 
 /// Whether each document validates; `None` without xmllint.
 fn validate(documents: &[(String, Vec<u8>)]) -> Option<Vec<bool>> {
@@ -87,12 +90,13 @@ fn what_we_write_is_valid() {
         outcome: "granted".to_owned(),
         purpose,
         envelope: Some("_1".to_owned()),
+        withheld_until: None,
     };
     let entries = vec![
         entry(1, Kind::Mapping, Purpose::ALL[0]),
         entry(2, Kind::Disclosure, Purpose::ALL[1]),
         Entry { envelope: None, ..entry(3, Kind::History, Purpose::ALL[2]) },
-        entry(4, Kind::Mapping, Purpose::ALL[3]),
+        Entry { withheld_until: Some(at), ..entry(4, Kind::Mapping, Purpose::ALL[3]) },
         Entry { envelope: None, ..entry(5, Kind::Login, Purpose::ALL[3]) },
     ];
     let notice = |outcome| Notice {
@@ -156,9 +160,10 @@ fn what_we_write_is_valid() {
         ("proof", written(&Proof { bundle: b"{}".to_vec() })),
         ("proof about nobody", written(&Proof { bundle: Vec::new() })),
         ("receipts", RECEIPTS.as_bytes().to_vec()),
+        ("withholding", WITHHOLDING.as_bytes().to_vec()),
         ("history query", written(&HistoryQuery { name_id })),
-        ("history", written(&History { entries })),
-        ("empty history", written(&History { entries: Vec::new() })),
+        ("history", written(&History { entries, withheld: vec![Withheld { number: 6, until: at }] })),
+        ("empty history", written(&History::default())),
     ];
     let documents = documents.map(|(name, document)| (name.to_owned(), document));
     let Some(valid) = validate(&documents) else { return };
@@ -200,8 +205,10 @@ fn what_is_wrong_is_not() {
         ("answer", String::from_utf8(written(&answer())).unwrap()),
         ("receipts", RECEIPTS.to_owned()),
         ("presentation", String::from_utf8(presentation.write().unwrap()).unwrap()),
+        ("withholding", WITHHOLDING.to_owned()),
     ];
     let wrong = [
+        ("withholding", "a time", "2026-12-31", "2026-12-31T00:00:00Z"),
         ("receipts", "30 octets", "AAAA=\"", "\""),
         (
             "receipts",
@@ -237,5 +244,5 @@ fn what_is_wrong_is_not() {
     let Some(valid) = validate(&documents) else { return };
     let accepted: Vec<_> =
         documents.iter().zip(valid).filter(|(_, valid)| *valid).map(|((name, _), _)| name).collect();
-    assert_eq!(accepted, ["query", "answer", "receipts", "presentation"]);
+    assert_eq!(accepted, ["query", "answer", "receipts", "presentation", "withholding"]);
 }

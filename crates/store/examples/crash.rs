@@ -130,7 +130,9 @@ fn entry(person: i64, at: UnixTime, envelope: Option<&str>) -> NewEntry {
         items: vec![],
         envelope: envelope.map(str::to_owned),
         target: envelope.map(|_| "https://insurer-b.example.test/".to_owned()),
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     }
 }
 

@@ -118,7 +118,9 @@ fn entry(person: i64) -> NewEntry {
         items: vec!["urn:chukei:1.0:identifier:medical-insured".to_owned()],
         envelope: None,
         target: None,
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     }
 }
 

@@ -69,8 +69,8 @@ impl AccessLog for Store {
 
     fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {
         let rows = self.read(|connection| {
-            let sql = "SELECT number, at, actor, kind, outcome, purpose, envelope FROM access
-                 WHERE person = ?1 ORDER BY number";
+            let sql = "SELECT access.number, at, actor, kind, outcome, purpose, envelope, withheld_until
+                 FROM access JOIN leaf ON leaf.leaf = access.leaf WHERE person = ?1 ORDER BY access.number";
             connection.rows(sql, values![person.0], entry)
         })?;
         // A kind or purpose that we do not know is a damaged store; nothing of a history is left out.
@@ -79,13 +79,14 @@ impl AccessLog for Store {
 
     fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
         let row = self.read(|connection| {
-            let sql = "SELECT person, target, actor, purpose, at FROM access
-                 WHERE envelope = ?1 AND target IS NOT NULL";
+            let sql = "SELECT person, target, actor, purpose, at, withheld_until
+                 FROM access JOIN leaf ON leaf.leaf = access.leaf WHERE envelope = ?1 AND target IS NOT NULL";
             let issuance = |row: &Row<'_>| {
                 let (person, target, requester) = (Person(row.get(0)?), row.get(1)?, row.get(2)?);
                 let purpose = Purpose::from_uri(row.get(3)?);
                 let at = UnixTime(row.get(4)?);
-                Ok(purpose.map(|purpose| Issuance { person, target, requester, purpose, at }))
+                let withheld_until = withheld(row.get(5)?).map(UnixTime);
+                Ok(purpose.map(|purpose| Issuance { person, target, requester, purpose, at, withheld_until }))
             };
             connection.row(sql, values![envelope], issuance)
         })?;
@@ -104,8 +105,15 @@ fn access(entry: &NewEntry) -> Access<'_> {
         items: &entry.items,
         envelope: entry.envelope.as_deref(),
         target: entry.target.as_deref(),
+        carried_to: entry.carried_to.as_deref(),
         asked: entry.asked.as_ref().map(|(requester, at)| (requester.as_str(), at.0)),
+        withheld_until: entry.withheld_until.map_or(0, |until| until.0),
     }
+}
+
+/// As links have it, 0 is no time at all.
+const fn withheld(until: i64) -> Option<i64> {
+    if until == 0 { None } else { Some(until) }
 }
 
 fn entry(row: &Row<'_>) -> sql::Result<Option<Entry>> {
@@ -120,6 +128,7 @@ fn entry(row: &Row<'_>) -> sql::Result<Option<Entry>> {
         outcome: row.get(4)?,
         purpose,
         envelope: row.get(6)?,
+        withheld_until: withheld(row.get(7)?).map(|seconds| DateTime { seconds, nanoseconds: 0 }),
     }))
 }
 

@@ -20,7 +20,7 @@ pub struct Agreement {
 }
 
 impl Store {
-    /// Replaces all agreements and portals.
+    /// Replaces all agreements, portals, and parties that may have entries withheld.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -28,15 +28,19 @@ impl Store {
         &self,
         agreements: Vec<Agreement>,
         portals: Vec<String>,
+        withholders: Vec<String>,
     ) -> Result<(), Unavailable> {
         self.writer.write(move |connection| {
-            connection.batch("DELETE FROM agreement; DELETE FROM portal;")?;
+            connection.batch("DELETE FROM agreement; DELETE FROM portal; DELETE FROM withholder;")?;
             for one in &agreements {
                 let values = values![&one.requester, &one.target, one.purpose.uri(), one.via_relay];
                 connection.execute("INSERT INTO agreement VALUES (?1, ?2, ?3, ?4)", values)?;
             }
             for portal in &portals {
                 connection.execute("INSERT INTO portal VALUES (?1)", values![portal])?;
+            }
+            for party in &withholders {
+                connection.execute("INSERT INTO withholder VALUES (?1)", values![party])?;
             }
             Ok(())
         })
@@ -84,6 +88,10 @@ impl Agreements for Store {
 
     fn is_portal(&self, party: &str) -> bool {
         self.is_there("SELECT 1 FROM portal WHERE party = ?1", values![party]) == Ok(true)
+    }
+
+    fn may_withhold(&self, party: &str) -> bool {
+        self.is_there("SELECT 1 FROM withholder WHERE party = ?1", values![party]) == Ok(true)
     }
 
     fn in_service(&self, party: &str) -> bool {

@@ -6,6 +6,7 @@ use chukei_ledger::chain::{commitment, label};
 use chukei_ledger::heads::{self, Page, Pages};
 use chukei_ledger::tiles::{Edge, Tile};
 use chukei_ledger::{Checkpoint, Content, Hash, Head, HeadsLeaf, Link, Note, Part, Policy};
+use chukei_profile::history::Kind;
 
 use crate::Store;
 use crate::checkpoint::{LedgerError, state};
@@ -330,11 +331,11 @@ fn agrees(row: &Row<'_>, content: &Content, number: u64) -> sql::Result<bool> {
     let (person, own_number): (Option<i64>, Option<i64>) = (row.get(10)?, row.get(11)?);
     let at: i64 = row.get(12)?;
     let text = |at| row.get::<&str>(at);
-    let is_disclosure = text(14)? == "disclosure";
-    let (actor, when) = if is_disclosure {
-        (content.provider.as_deref(), content.answered_at)
-    } else {
-        (Some(content.requester.as_str()), Some(content.requested_at))
+    let requester = Some(content.requester.as_str());
+    let (actor, when) = match Kind::from_name(text(14)?) {
+        Some(Kind::Disclosure) => (content.provider.as_deref(), content.answered_at),
+        Some(Kind::Relayed) => (requester, content.answered_at),
+        _ => (requester, Some(content.requested_at)),
     };
     Ok(own_number.map(i64::unsigned_abs) == person.map(|_| number)
         && when == Some(at)

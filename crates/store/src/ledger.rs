@@ -21,8 +21,11 @@ pub(crate) struct Access<'a> {
     pub(crate) items: &'a [String],
     pub(crate) envelope: Option<&'a str>,
     pub(crate) target: Option<&'a str>,
-    /// Who had asked for what is disclosed, and when.
+    pub(crate) carried_to: Option<&'a str>,
+    /// Who had asked for what is disclosed or carried, and when.
     pub(crate) asked: Option<(&'a str, i64)>,
+    /// Until when the content is withheld from the person; 0 where it is not.
+    pub(crate) withheld_until: i64,
 }
 
 /// What is committed to, before it has its place.
@@ -40,7 +43,7 @@ pub(crate) struct Place {
 }
 
 impl Access<'_> {
-    /// The record of 番号法23条: the requester of a disclosure is who got the envelope.
+    /// The record of 番号法23条: the requester of a disclosure is who got the envelope, and that of a carried query its sender.
     fn content(&self) -> Content {
         let owned = |text: &str| text.to_owned();
         let mut content = Content {
@@ -54,12 +57,16 @@ impl Access<'_> {
             envelope: self.envelope.map(owned),
             ..Content::default()
         };
-        if self.kind == Kind::Disclosure {
-            content.provider = Some(owned(self.actor));
+        match self.kind {
+            Kind::Disclosure => content.provider = Some(owned(self.actor)),
+            Kind::Relayed => content.provider = self.carried_to.map(owned),
+            _ => {}
+        }
+        if let Kind::Disclosure | Kind::Relayed = self.kind {
             content.answered_at = Some(self.at);
-            if let Some((requester, at)) = self.asked {
-                (content.requester, content.requested_at) = (owned(requester), at);
-            }
+        }
+        if let Some((requester, at)) = self.asked {
+            (content.requester, content.requested_at) = (owned(requester), at);
         }
         content
     }
@@ -101,8 +108,9 @@ pub(crate) fn book(connection: &Connection, access: &Access<'_>, sealed: &Sealed
         label: label(&key),
         number: number.unsigned_abs(),
         previous,
-        keep_until: access.at.saturating_add(KEPT),
-        withheld_until: 0,
+        // Counted from the access it would tell the person when that was.
+        keep_until: access.at.max(access.withheld_until).saturating_add(KEPT),
+        withheld_until: access.withheld_until,
         commitment: sealed.commitment,
     };
     let sql = "INSERT INTO leaf VALUES (
@@ -142,7 +150,9 @@ pub(crate) fn adopt(connection: &Connection) -> sql::Result<()> {
             items: &[],
             envelope: row.get(7)?,
             target: row.get(8)?,
+            carried_to: None,
             asked: row.get::<Option<&str>>(9)?.zip(row.get(10)?),
+            withheld_until: 0,
         };
         let place = book(connection, &access, &access.seal()?)?;
         let values = values![row.get::<i64>(0)?, place.leaf];

@@ -159,6 +159,9 @@ const STEPS: &[&str] = &["
     ALTER TABLE challenge ADD COLUMN ticket BLOB CHECK (length(ticket) = 32);
     ALTER TABLE challenge ADD COLUMN person INTEGER;
     ALTER TABLE challenge ADD COLUMN purpose TEXT CHECK ((purpose IS NULL) = (ticket IS NULL));
+", "
+    -- Who may have entries withheld from the person.
+    CREATE TABLE withholder (party TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.

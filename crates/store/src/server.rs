@@ -199,11 +199,14 @@ const STEPS: &[&str] = &["
     ALTER TABLE challenge ADD COLUMN ticket BYTEA CHECK (length(ticket) = 32);
     ALTER TABLE challenge ADD COLUMN person BIGINT;
     ALTER TABLE challenge ADD COLUMN purpose TEXT CHECK ((purpose IS NULL) = (ticket IS NULL));
+", "
+    -- Who may have entries withheld from the person.
+    CREATE TABLE withholder (party TEXT PRIMARY KEY);
 "];
 
 /// Every table, each before those to which it refers.
 const DROP: &str =
-    "DROP TABLE IF EXISTS access, leaf, chain, agreement, portal, out_of_service, used, tile, heads_page,
+    "DROP TABLE IF EXISTS access, leaf, chain, agreement, portal, withholder, out_of_service, used, tile, heads_page,
     ledger, making, checkpoint, challenge, session, mapping, past, version, numbering, party, file, source, chukei";
 /// The version of the schema.
 const VERSION: &str =

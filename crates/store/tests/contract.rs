@@ -6,7 +6,7 @@ mod support;
 use std::sync::{Arc, Barrier};
 
 use chukei_crypto::UnixTime;
-use chukei_profile::history::Kind;
+use chukei_profile::history::{Entry, Kind};
 use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
 use chukei_relay::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, ReplayStore};
@@ -53,7 +53,9 @@ fn entry(person: i64, kind: Kind) -> NewEntry {
         items: vec!["eligibility".to_owned()],
         envelope: None,
         target: None,
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     }
 }
 
@@ -272,9 +274,19 @@ mod access {
             requester: A.to_owned(),
             purpose: Purpose::CombinedHighCost,
             at: T,
+            withheld_until: None,
         };
-        assert_eq!(log.issuance("_e1"), Ok(Some(issuance)));
+        assert_eq!(log.issuance("_e1"), Ok(Some(issuance.clone())));
         assert_eq!(log.issuance("_e2"), Ok(None));
+
+        // What is withheld is there, with its time, for the relay to decide what it shows.
+        let withheld_until = Some(UnixTime(T.0 + 86_400));
+        log.append(&[NewEntry { withheld_until, ..issued(9, "_e3") }, entry(9, Kind::Mapping)]).unwrap();
+        let until = |entry: &Entry| entry.withheld_until.map(|until| until.seconds);
+        let untils: Vec<_> = log.history(Person(9)).unwrap().iter().map(until).collect();
+        assert_eq!(untils, [Some(T.0 + 86_400), None]);
+        let withheld = Issuance { person: Person(9), withheld_until, ..issuance };
+        assert_eq!(log.issuance("_e3"), Ok(Some(withheld)));
 
         const WRITERS: usize = 8;
         const EACH: usize = 25;
@@ -431,6 +443,7 @@ mod agreements {
         assert!(!store.allow(B, Some(A), purpose), "the other way round");
         assert!(!store.allow(A, Some(B), Purpose::EligibilityCheck), "another purpose");
         assert!(store.allow(A, Some(C), Purpose::EligibilityCheck));
+        assert!(store.may_withhold(C) && !store.may_withhold(A));
         assert!(!store.allow(C, None, purpose));
         assert!(store.via_relay(A, B) && !store.via_relay(A, C) && !store.via_relay(B, A));
         assert!(store.is_portal("https://portal.example.test/") && !store.is_portal(A));
@@ -448,6 +461,7 @@ mod agreements {
         store.pairs.extend([pair(B, Purpose::CombinedHighCost), pair(C, Purpose::EligibilityCheck)]);
         store.relayed.insert((A.to_owned(), B.to_owned()));
         store.portals.insert("https://portal.example.test/".to_owned());
+        store.withholders.insert(C.to_owned());
         keeps(&store, &|party, in_service| store.set_in_service(party, in_service).unwrap());
     }
 
@@ -464,10 +478,13 @@ mod agreements {
                 agreement(B, Purpose::CombinedHighCost, true),
                 agreement(C, Purpose::EligibilityCheck, false),
             ];
-            store.set_agreements(agreed, vec!["https://portal.example.test/".to_owned()]).unwrap();
+            store
+                .set_agreements(agreed, vec!["https://portal.example.test/".to_owned()], vec![C.to_owned()])
+                .unwrap();
             keeps(store, &|party, in_service| store.set_in_service(party, in_service).unwrap());
-            store.set_agreements(vec![], vec![]).unwrap();
+            store.set_agreements(vec![], vec![], vec![]).unwrap();
             assert!(!store.allow(A, Some(B), Purpose::CombinedHighCost));
+            assert!(!store.may_withhold(C));
         });
     }
 }

@@ -146,7 +146,9 @@ fn entry(id: &str) -> NewEntry {
         items: Vec::new(),
         envelope: Some(id.to_owned()),
         target: Some("https://insurer-b.example.test/".to_owned()),
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     }
 }
 

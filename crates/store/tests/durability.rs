@@ -50,7 +50,9 @@ fn entry(envelope: &str) -> NewEntry {
         items: vec!["eligibility".to_owned()],
         envelope: Some(envelope.to_owned()),
         target: Some("https://insurer-b.example.test/".to_owned()),
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     }
 }
 
@@ -437,6 +439,7 @@ fn there_is_no_column_for_what_a_relay_must_not_know(place: &Place) {
             "version.source",
             "version.version",
             "version.what",
+            "withholder.party",
         ]
     );
 }

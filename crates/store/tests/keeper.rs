@@ -31,7 +31,9 @@ fn entry(person: i64) -> NewEntry {
         items: vec![],
         envelope: None,
         target: None,
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     }
 }
 

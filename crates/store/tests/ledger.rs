@@ -20,6 +20,7 @@ use support::{Place, on_both};
 on_both!(
     everybody_gets_a_bundle_that_verifies,
     the_record_names_who_asked_and_who_provided,
+    withheld_entries_are_proved_and_tell_nothing_before_their_time,
     old_entries_are_destroyed_and_the_proofs_of_the_others_hold,
     without_its_leaf_no_entry_is_recorded,
     fsck_finds_what_a_hand_has_changed,
@@ -55,7 +56,9 @@ fn entry(person: i64, at: UnixTime) -> NewEntry {
         items: vec!["urn:chukei:1.0:scheme:medical-insured".to_owned()],
         envelope: None,
         target: None,
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     }
 }
 
@@ -135,6 +138,7 @@ fn the_record_names_who_asked_and_who_provided(place: &Place) {
         outcome: "answered".to_owned(),
         items: vec!["eligibility".to_owned(), "benefits".to_owned()],
         envelope: Some("_e1".to_owned()),
+        carried_to: None,
         asked: Some((A.to_owned(), T)),
         ..entry(1, T)
     };
@@ -143,18 +147,60 @@ fn the_record_names_who_asked_and_who_provided(place: &Place) {
     receipts.extend(scratch.store.append(&told).unwrap());
     // Who tells it again gets the receipt of the first time.
     assert_eq!(scratch.store.append(&told).unwrap(), receipts[1..]);
+    // The same query as the relay carried it, and once more, without an answer.
+    let carried = |outcome: &str| NewEntry {
+        at: UnixTime(T.0 + 7),
+        kind: Kind::Relayed,
+        outcome: outcome.to_owned(),
+        envelope: Some("_e1".to_owned()),
+        carried_to: Some(B.to_owned()),
+        asked: Some((A.to_owned(), UnixTime(T.0 + 2))),
+        ..entry(1, T)
+    };
+    receipts.extend(scratch.store.append(&[carried("answered"), carried("no-answer")]).unwrap());
     scratch.checkpoint().unwrap();
     let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
     let contents: Vec<_> = bundle.chain.entries.iter().map(|entry| entry.content.clone().unwrap()).collect();
-    assert_eq!(contents.len(), 2, "a second notice is no second disclosure");
+    assert_eq!(contents.len(), 4, "a second notice is no second disclosure");
     let kept = bundle.chain.entries.iter().map(|entry| Commitment(entry.commitment.0));
     assert_eq!(kept.collect::<Vec<_>>(), receipts, "what was promised is in the ledger");
     let both = (A, Some(B));
     assert!(contents.iter().all(|content| (content.requester.as_str(), content.provider.as_deref()) == both));
     assert_eq!((contents[0].requested_at, contents[0].answered_at), (T.0, None));
     assert_eq!((contents[1].requested_at, contents[1].answered_at), (T.0, Some(T.0 + 5)));
+    assert_eq!((contents[2].requested_at, contents[2].answered_at), (T.0 + 2, Some(T.0 + 7)));
+    assert_eq!((contents[3].requested_at, contents[3].answered_at), (T.0 + 2, Some(T.0 + 7)));
     assert_eq!(contents[1].items, ["eligibility", "benefits"]);
     assert!(scratch.store.fsck(None).unwrap().is_ok());
+}
+
+fn withheld_entries_are_proved_and_tell_nothing_before_their_time(place: &Place) {
+    let scratch = scratch(place);
+    let until = UnixTime(T.0 + 86_400);
+    let withheld = |at| NewEntry { withheld_until: Some(until), ..entry(1, at) };
+    let all = [entry(1, T), withheld(T), withheld(UnixTime(T.0 + 30)), entry(1, UnixTime(T.0 + 40))];
+    let receipts = scratch.store.append(&all).unwrap();
+    scratch.checkpoint().unwrap();
+    let shown = || {
+        let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
+        let shown = verify(&bundle, Trust::Policy(&policy()), &[]).unwrap();
+        (bundle.chain.entries, shown.withheld)
+    };
+    let (entries, count) = shown();
+    assert_eq!((entries.len(), count), (4, 2));
+    let open: Vec<_> = entries.iter().map(|entry| entry.content.is_some() && entry.salt.is_some()).collect();
+    assert_eq!(open, [true, false, false, true]);
+    let kept: Vec<_> = entries.iter().map(|entry| Commitment(entry.commitment.0)).collect();
+    assert_eq!(kept, receipts, "they are committed to like any other");
+    // The time for which it is kept does not tell when it was recorded.
+    assert_eq!(entries[1].keep_until, entries[2].keep_until);
+    assert_eq!(entries[1].keep_until - entries[0].keep_until, 86_400);
+    scratch.store.append(&[entry(2, until)]).unwrap();
+    scratch.store.checkpoint(&[key(1)], until).unwrap();
+    let (entries, count) = shown();
+    assert_eq!((entries.iter().filter(|entry| entry.content.is_some()).count(), count), (4, 0));
+    assert_eq!(entries[2].content.as_ref().unwrap().requested_at, T.0 + 30);
+    assert!(scratch.store.fsck(Some(&policy())).unwrap().is_ok());
 }
 
 fn old_entries_are_destroyed_and_the_proofs_of_the_others_hold(place: &Place) {

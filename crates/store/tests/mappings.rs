@@ -417,7 +417,9 @@ fn an_import_holds_up_neither_an_entry_nor_a_lookup(place: &Place) {
             items: vec![],
             envelope: None,
             target: None,
+            carried_to: None,
             asked: None,
+            withheld_until: None,
         };
         desk.store.append(&[entry]).unwrap();
         assert!(person(&desk, &resident("1"), 0).is_some());

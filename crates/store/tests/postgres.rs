@@ -41,7 +41,9 @@ fn entry(person: i64, envelope: Option<String>) -> NewEntry {
         items: vec!["eligibility".to_owned()],
         target: envelope.as_ref().map(|_| "https://insurer-b.example.test/".to_owned()),
         envelope,
+        carried_to: None,
         asked: None,
+        withheld_until: None,
     }
 }
 
@@ -183,7 +185,7 @@ fn a_killed_database_refuses_and_is_found_again() {
         let store = place.store();
         let number = mapping(1, "1234567890").number;
         store.add_mappings(vec![mapping(1, "1234567890")]).unwrap();
-        store.set_agreements(vec![], vec![A.to_owned()]).unwrap();
+        store.set_agreements(vec![], vec![A.to_owned()], vec![]).unwrap();
         store.append(&[entry(1, None)]).unwrap();
         assert!(store.first_use(A, "before", T).unwrap());
         store.checkpoint(&[key()], T).unwrap();

@@ -308,17 +308,8 @@ impl Core {
         };
         match step {
             None => nothing(),
-            Some(Step::Reply(mut reply) | Step::DangerReplyThenSend(mut reply, _)) => {
-                match reply.recording.take() {
-                    Some(recording) => {
-                        if recorded(recording).await {
-                            reply
-                        } else {
-                            unrecorded()
-                        }
-                    }
-                    None => reply,
-                }
+            Some(Step::Reply(reply) | Step::DangerReplyThenSend(reply, _)) => {
+                once_recorded(reply).await.unwrap_or_else(unrecorded)
             }
             Some(Step::Send(outgoing)) => {
                 // What was used is on the disk before anybody hears of it.
@@ -340,7 +331,8 @@ impl Core {
                         Kind::Responder(_) | Kind::Requester(_) => None,
                     }
                 });
-                resumed.await.flatten().unwrap_or_else(nothing)
+                let reply = resumed.await.flatten().unwrap_or_else(nothing);
+                once_recorded(reply).await.unwrap_or_else(unrecorded)
             }
         }
     }
@@ -477,6 +469,14 @@ pub(crate) fn request(received: &Received) -> Request<'_> {
 /// Cryptography and the store's commits take time, and must not keep others from being read.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// The reply, when what has to be recorded before it leaves is; nothing if it could not be.
+async fn once_recorded(mut reply: Reply) -> Option<Reply> {
+    match reply.recording.take() {
+        Some(recording) => recorded(recording).await.then_some(reply),
+        None => Some(reply),
+    }
 }
 
 /// Waits until entries are on the disk; whether they are.

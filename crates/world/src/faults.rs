@@ -153,8 +153,11 @@ const SKIPPABLE: &[&str] = &[
     "relayed.present.listed",
     // The relay.
     "disclosure.notice.foreign",
+    "disclosure.notice.requester",
     "history.query.portal-only",
     "ledger.proof.portal-only",
+    "ledger.withhold.right",
+    "ledger.withhold.until",
     "login.application.addressed",
     "login.application.content",
     "login.application.fresh",

@@ -88,6 +88,9 @@ pub struct PartyEntry {
     /// A member of the federation whose numbers the relay maps, but that takes no queries at present.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub out_of_service: bool,
+    /// Whether the relay lets it have entries withheld from the person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_withhold: bool,
 }
 
 /// `[[agreement]]` of `world.toml`: who may ask for the numbers of whom, for what.

@@ -32,6 +32,9 @@ pub(crate) const PARTIES: [(&str, Role, bool); 9] = [
 /// They also sign with P-256, so that both algorithms run in one world.
 pub(crate) const WITH_P256: [&str; 2] = ["insurer-c", "insurer-d"];
 
+/// The relay lets them have entries withheld from the person.
+const MAY_WITHHOLD: [&str; 2] = ["insurer-a", "insurer-b"];
+
 /// Requester, target and purposes. No agreement lets `insurer-d` ask for numbers of `insurer-b`.
 const AGREEMENTS: [(&str, &str, &[&str]); 5] = [
     ("insurer-a", "insurer-b", &["combined-high-cost", "eligibility-check", "benefit-adjustment"]),
@@ -74,6 +77,7 @@ fn fill(dir: &Path, plan: Plan) -> Result<(), WorldError> {
             if role == Role::Relay { "relay" } else { "linkage" }
         ),
         out_of_service,
+        may_withhold: MAY_WITHHOLD.contains(&name),
     };
     let parties: Vec<PartyEntry> = PARTIES.into_iter().zip(ports).map(|entry| party(&entry)).collect();
     let agreement = |&(requester, target, purposes): &(&str, &str, &[&str])| AgreementEntry {

@@ -233,6 +233,8 @@ impl Keeping {
         let parties = fixed.world.parties();
         let portals = parties.iter().filter(|party| party.role == Role::Portal);
         let portals: Vec<String> = portals.map(|party| party.entity.clone()).collect();
+        let withholders = parties.iter().filter(|party| party.may_withhold);
+        let withholders: Vec<String> = withholders.map(|party| party.entity.clone()).collect();
         let silent = |_| WorldError::Store("it does not answer".to_owned());
         match self {
             Self::Memory { .. } => {
@@ -246,6 +248,7 @@ impl Keeping {
                     agreements.pairs.insert((requester, target, purpose));
                 }
                 agreements.portals = portals.into_iter().collect();
+                agreements.withholders = withholders.into_iter().collect();
                 for party in parties {
                     agreements.set_in_service(&party.entity, !party.out_of_service).map_err(silent)?;
                 }
@@ -253,7 +256,7 @@ impl Keeping {
             }
             Self::Store { store, .. } => {
                 store.replace_mappings(rows).map_err(silent)?;
-                store.set_agreements(agreed, portals).map_err(silent)?;
+                store.set_agreements(agreed, portals, withholders).map_err(silent)?;
                 for party in parties {
                     store.set_in_service(&party.entity, !party.out_of_service).map_err(silent)?;
                 }

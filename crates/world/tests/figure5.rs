@@ -96,7 +96,8 @@ fn figure_5_from_end_to_end() {
             (3, "history", portal.as_str(), "shown"),
             (4, "mapping", a.as_str(), "granted"),
             (5, "disclosure", b.as_str(), "answered"),
-            (6, "history", portal.as_str(), "shown"),
+            (6, "relayed", a.as_str(), "answered"),
+            (7, "history", portal.as_str(), "shown"),
         ]
     );
     running.stop();

@@ -36,6 +36,7 @@ impl Relay {
             message_id: "",
             certificate: &[],
             purpose: Some(purpose),
+            withheld_until: None,
             now,
         };
         let desk =

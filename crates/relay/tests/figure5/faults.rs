@@ -193,6 +193,15 @@ fn shows(fault: Fault, world: &World) -> bool {
             let back = world.relay.resume(forwarded.pending, Some(&answer(&told)), NOW);
             !text(&back.body).contains("ck:Benefit")
         }
+        Fault::SkipsRelayedLog => {
+            let via = Ask { via_relay: true, ..ask(0) };
+            let sent = world.a.query_via_relay(world.envelope(&via), &Item::ALL, None, NOW).unwrap();
+            let Step::Send(forwarded) = world.relay.handle(&request(&sent, A), NOW) else {
+                panic!("forwarded")
+            };
+            world.relay.resume(forwarded.pending, None, NOW);
+            world.log.all().unwrap().len() == 1
+        }
         Fault::FoldsNumber => told(world, &Item::ALL, 0).contains("12000"),
         Fault::AnswersForAnotherPerson => told(world, &Item::ALL, 0).contains("12000"),
         Fault::EchoesNumber => told(world, &Item::ALL, 0).contains(MEDICAL[0]),
@@ -269,6 +278,9 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::AltersEntry
         | Fault::ForgetsCheckpoints
         | Fault::ManyLogs => panic!("{fault:?} is shown by who proves"),
+        Fault::IgnoresWithholding | Fault::WithholdsLonger | Fault::ShowsWithheldEnvelope => {
+            crate::withholding::shows(fault, world)
+        }
         Fault::LogsNumber => {
             let log = answered(world, &Item::ALL, 0).0.danger_log;
             log.is_some_and(|log| log.contains(MEDICAL[0]))

@@ -6,7 +6,7 @@ use chukei_profile::{
     linkage::{Item, Validity},
 };
 use chukei_reason::Reason;
-use chukei_relay::{Ask, PeerAnswer, Step};
+use chukei_relay::{Ask, PeerAnswer, Person, Step};
 
 use crate::world::*;
 
@@ -189,9 +189,16 @@ fn a_query_may_go_through_the_relay() {
     let back = world.relay.resume(forwarded.pending, Some(&answer(&told)), NOW);
     let got = world.a.take_answer(sent.pending, &answer(&back), NOW).unwrap();
     assert_eq!(got.benefits[0].amount, Some(90_000));
-    // The disclosure names A, who asked.
-    let last = world.log.all().unwrap().pop().unwrap();
-    assert_eq!((last.kind, last.actor.as_str()), (Kind::Disclosure, B));
+    // The disclosure is told by B; that it was asked through the relay is A's doing.
+    let all = world.log.all().unwrap();
+    let brief: Vec<_> =
+        all.iter().map(|entry| (entry.kind, entry.actor.as_str(), entry.outcome.as_str())).collect();
+    let expected =
+        [(Kind::Mapping, A, "granted"), (Kind::Disclosure, B, "answered"), (Kind::Relayed, A, "answered")];
+    assert_eq!(brief, expected);
+    assert!(all.iter().all(|entry| entry.person == Some(Person(1))));
+    assert_eq!(all[2].carried_to.as_deref(), Some(B));
+    let last = || world.log.all().unwrap().pop().map(|last| (last.kind, last.outcome));
 
     // An envelope that does not list the relay is not forwarded, nor accepted from it.
     let plain = world.envelope(&ask(0));
@@ -206,10 +213,14 @@ fn a_query_may_go_through_the_relay() {
         let Step::Send(forwarded) = world.relay.handle(&request(&sent, A), NOW) else { panic!("forwarded") };
         let back = world.relay.resume(forwarded.pending, Some(&PeerAnswer { status, body }), NOW);
         assert_eq!(back.refusal.unwrap().reason(), expected);
+        assert!(back.recording.is_some(), "a refusal too leaves when it is recorded");
+        let outcome = if status == 500 { "refused" } else { "unsound" };
+        assert_eq!(last(), Some((Kind::Relayed, outcome.to_owned())));
     }
     let sent = world.a.query_via_relay(world.envelope(&via), &Item::ALL, None, NOW).unwrap();
     let Step::Send(forwarded) = world.relay.handle(&request(&sent, A), NOW) else { panic!("forwarded") };
     assert_eq!(world.relay.resume(forwarded.pending, None, NOW).status, 500);
+    assert_eq!(last(), Some((Kind::Relayed, "no-answer".to_owned())));
     // Somebody else's envelope.
     let sent = world.a.query_via_relay(world.envelope(&via), &Item::ALL, None, NOW).unwrap();
     let stolen = resigned(&sent.body, D, |root| {

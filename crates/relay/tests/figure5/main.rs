@@ -22,4 +22,5 @@ mod messages;
 mod requester;
 mod rotation;
 mod sequences;
+mod withholding;
 mod world;

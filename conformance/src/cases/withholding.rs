@@ -1,0 +1,96 @@
+//! Chapter 35: entries that are withheld from the person for a while.
+
+use chukei_harness::{
+    Broken, Draft, Face,
+    kit::{USUAL_PERSON, ck},
+    message,
+};
+use chukei_spec::{Role, Sentence, req};
+
+use crate::{
+    acts,
+    case::{Case, Kind, Row, bends},
+};
+
+/// The feature of `ledger@1.0`.
+pub(crate) const FEATURE: &str = "withholding";
+/// Seconds that Japan is ahead of UTC.
+pub(crate) const JAPAN: i64 = 9 * 3600;
+const DAY: i64 = 86_400;
+
+pub(crate) fn add(cases: &mut Vec<Case>) {
+    cases.push(Case::usual(Kind::Withheld, &[req!("ledger.receipt.given")]));
+    cases.extend(PROOFS.iter().map(|row| Case::row(Kind::Proof, row)));
+    cases.extend(MAPPINGS.iter().map(|row| Case::row(Kind::Withheld, row)));
+    for (id, sentences, scene) in SCENES {
+        let sentences: Vec<&'static Sentence> = sentences();
+        cases.push(Case::scene(Role::Ledger, id, (None, ""), &sentences, *scene).of_feature(FEATURE));
+    }
+}
+
+/// Has what is recorded withheld for so many days.
+pub(crate) fn withhold(draft: &mut Draft, days: i64) {
+    draft.more.retain(|block| block.name != "ck:Withholding");
+    draft.more.push(ck("Withholding").attribute("until", &day(draft.now, days)));
+}
+
+/// The day in Japan, so many days from now.
+fn day(now: i64, days: i64) -> String {
+    let time = message::time(now.saturating_add(JAPAN), days.saturating_mul(DAY));
+    time.split('T').next().unwrap_or_default().to_owned()
+}
+
+const PROOFS: &[Row] = bends![
+    "withholding/right/portal" "ledger.withhold.right" "Header/Withholding+Header/Security/Signature=by-portal" []
+        |d| withhold(d, 1);
+];
+
+const MAPPINGS: &[Row] = bends![
+    "withholding/right/requester" "ledger.withhold.right" "speaker=insurer-d" []
+        |d| d.speak_as("insurer-d");
+    "withholding/until/today" "ledger.withhold.until" "Header/Withholding@until=today" []
+        |d| withhold(d, 0);
+    "withholding/until/past" "ledger.withhold.until" "Header/Withholding@until=1000-days-ago" []
+        |d| withhold(d, -1000);
+    "withholding/until/too-far" "ledger.withhold.until" "Header/Withholding@until=in-1098-days" []
+        |d| withhold(d, 1098);
+];
+
+type Scene = (&'static str, fn() -> Vec<&'static Sentence>, fn(&Face) -> Result<(), Broken>);
+
+const SCENES: &[Scene] = &[
+    (
+        "withholding/shown/before",
+        || vec![req!("ledger.withhold.hidden"), req!("ledger.withhold.envelope")],
+        |face| withheld(face).map(|_| look(face)),
+    ),
+    (
+        "withholding/shown/after",
+        || vec![req!("ledger.withhold.hidden"), req!("ledger.withhold.opened")],
+        |face| {
+            let draft = withheld(face)?;
+            look(face);
+            face.advance(draft.now.div_euclid(DAY).saturating_add(2).saturating_mul(DAY) - draft.now)?;
+            look(face);
+            Ok(())
+        },
+    ),
+];
+
+/// A mapping that is withheld, and a notice about its envelope that says nothing of that.
+fn withheld(face: &Face) -> Result<chukei_harness::Kit, Broken> {
+    let draft = acts::draft(face, Kind::Withheld)?;
+    let id = acts::envelope_id(&acts::answered(face.send("mapping", draft))?);
+    let mut kit = face.kit();
+    let notice = kit.notice("insurer-b", &id);
+    face.send("disclosure", notice);
+    Ok(kit)
+}
+
+/// What the person is shown.
+fn look(face: &Face) {
+    let history = face.kit().history("portal", USUAL_PERSON, "portal");
+    face.send("history", history);
+    let proof = face.kit().proof("portal", USUAL_PERSON, "portal", None);
+    face.send("history", proof);
+}

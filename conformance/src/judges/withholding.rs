@@ -1,0 +1,177 @@
+//! Chapter 35: entries that are withheld from the person for a while.
+
+use std::collections::BTreeSet;
+
+use chukei_evidence::{Exchange, Finding, Judge, Phrase, Verdict};
+use chukei_ledger::Bundle;
+use chukei_spec::req;
+use chukei_xml::{Element, lexical::decode_base64, ns};
+
+use super::{declared, each, ledger::talks};
+use crate::{
+    cases::withholding::JAPAN,
+    ledger,
+    read::{self, Message, attribute},
+    refuse,
+};
+
+pub(super) const JUDGES: &[Judge] = &[
+    declared(req!("ledger.withhold.right"), refuse::refused),
+    declared(req!("ledger.withhold.until"), refuse::refused),
+    declared(req!("ledger.withhold.hidden"), hidden),
+    declared(req!("ledger.withhold.opened"), opened),
+    declared(req!("ledger.withhold.envelope"), envelope),
+];
+
+/// An access whose entries are withheld.
+struct Withheld {
+    seq: u32,
+    until: i64,
+    /// What stands for them in the ledger.
+    commitments: Vec<Vec<u8>>,
+    /// Envelopes that were issued.
+    envelopes: BTreeSet<String>,
+    /// Whether that follows from the envelope, and was not asked for.
+    follows: bool,
+}
+
+/// What a person was shown.
+struct Look {
+    seq: u32,
+    at: i64,
+    shown: Shown,
+}
+
+enum Shown {
+    History(Message),
+    Proof(Box<Bundle>),
+}
+
+/// When the day of `ck:Withholding` begins in Japan.
+fn until(asked: &Message) -> Option<i64> {
+    let day = attribute(asked.header(ns::CK.name("Withholding"))?, "until");
+    Some(read::seconds(&format!("{day}T00:00:00Z"))?.saturating_sub(JAPAN))
+}
+
+/// What has to be withheld, and the looks at the history of the same person.
+fn observed(exchange: &Exchange<'_>) -> (Vec<Withheld>, Vec<Look>) {
+    let (mut all, mut looks) = (Vec::<Withheld>::new(), Vec::new());
+    for (_, answer, asked, told) in talks(exchange) {
+        let (seq, at) = (answer.seq, answer.at);
+        let named = asked.content().map(|content| attribute(content, "envelope").to_owned());
+        let before = all.iter().find(|one| named.as_ref().is_some_and(|id| one.envelopes.contains(id)));
+        let inherited = before.map(|before| before.until).filter(|until| at < *until);
+        if let Some(until) = until(&asked).or(inherited) {
+            let commitments: Vec<_> = ledger::receipts(&told).into_iter().filter_map(decode_base64).collect();
+            let ids = told.outputs().into_iter().map(|(_, envelope)| attribute(envelope, "ID").to_owned());
+            let envelopes = if inherited.is_some() { named.into_iter().collect() } else { ids.collect() };
+            all.push(Withheld { seq, until, commitments, envelopes, follows: inherited.is_some() });
+        }
+        let bundle = || Bundle::parse(&ledger::octets(&told)?).ok();
+        match told.kind() {
+            "AccessProof" => {
+                looks.extend(bundle().map(|bundle| Look { seq, at, shown: Shown::Proof(Box::new(bundle)) }));
+            }
+            "AccessHistory" => looks.push(Look { seq, at, shown: Shown::History(told) }),
+            _ => {}
+        }
+    }
+    (all, looks)
+}
+
+/// Each withheld access with each later look, of before or after the time.
+fn pairs<'o>(
+    all: &'o [Withheld],
+    looks: &'o [Look],
+    wanted: impl Fn(&Withheld, &Look) -> bool,
+) -> Vec<(&'o Withheld, &'o Look)> {
+    let later =
+        |one: &'o Withheld| looks.iter().filter(move |look| look.seq > one.seq).map(move |look| (one, look));
+    all.iter().flat_map(later).filter(|(one, look)| wanted(one, look)).collect()
+}
+
+fn hidden(exchange: &Exchange<'_>) -> Verdict {
+    let (all, looks) = observed(exchange);
+    let pairs = pairs(&all, &looks, |one, look| !one.follows && look.at < one.until);
+    each(pairs, "missing.a-withheld-entry", |(one, look)| is_hidden(one, look))
+}
+
+/// A notice about the envelope of a withheld mapping, which asks for nothing itself.
+fn envelope(exchange: &Exchange<'_>) -> Verdict {
+    let (all, looks) = observed(exchange);
+    let pairs = pairs(&all, &looks, |one, look| one.follows && look.at < one.until);
+    each(pairs, "missing.a-withheld-entry", |(one, look)| is_hidden(one, look))
+}
+
+/// It is there, and tells nothing.
+fn is_hidden(one: &Withheld, look: &Look) -> Result<(), Verdict> {
+    let wrong = |observed: &str| {
+        Err(Finding::new("ledger.withheld-shown", Phrase::plain("expected.withheld"), observed)
+            .at([look.seq]))
+    };
+    match &look.shown {
+        Shown::Proof(bundle) => {
+            for commitment in &one.commitments {
+                let entry = bundle.chain.entries.iter().find(|entry| entry.commitment.0 == commitment[..]);
+                match entry {
+                    // That it is there is what its receipt promises.
+                    None => {}
+                    Some(entry) if entry.salt.is_some() || entry.content.is_some() => {
+                        return wrong("content");
+                    }
+                    Some(entry) if entry.withheld_until < one.until => return wrong("withheldUntil"),
+                    Some(_) => {}
+                }
+            }
+        }
+        Shown::History(history) => {
+            let entries: Vec<Element<'_>> =
+                history.content().into_iter().flat_map(Element::elements).collect();
+            let kind = if one.follows { "disclosure" } else { "mapping" };
+            let told = entries.iter().find(|entry| {
+                attribute(**entry, "kind") == kind && one.envelopes.contains(attribute(**entry, "envelope"))
+            });
+            if told.is_some() {
+                return wrong("envelope");
+            }
+            let withheld: Vec<_> = entries.iter().filter(|entry| entry.local() == "WithheldEntry").collect();
+            if withheld.len() < one.commitments.len() {
+                return wrong(&withheld.len().to_string());
+            }
+            let known = ["number", "until"];
+            let more = withheld.iter().flat_map(|entry| entry.attributes());
+            if let Some(more) = more.map(|attribute| attribute.qualified()).find(|name| !known.contains(name))
+            {
+                return wrong(more);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Afterwards everything is there.
+fn opened(exchange: &Exchange<'_>) -> Verdict {
+    let (all, looks) = observed(exchange);
+    let pairs = pairs(&all, &looks, |one, look| look.at >= one.until);
+    each(pairs, "missing.a-withheld-entry", |(one, look)| {
+        let wrong = |observed: &str| {
+            Err(Finding::new("ledger.still-withheld", Phrase::plain("expected.content"), observed)
+                .at([look.seq]))
+        };
+        match &look.shown {
+            Shown::Proof(bundle) => {
+                let is_its = |entry: &&chukei_ledger::bundle::Entry| {
+                    one.commitments.iter().any(|commitment| entry.commitment.0 == commitment[..])
+                };
+                let mut entries = bundle.chain.entries.iter().filter(is_its);
+                if entries.all(|entry| entry.content.is_some()) { Ok(()) } else { wrong("–") }
+            }
+            Shown::History(history) => {
+                let entries: Vec<Element<'_>> =
+                    history.content().into_iter().flat_map(Element::elements).collect();
+                let is_shown = |id: &String| entries.iter().any(|entry| attribute(*entry, "envelope") == *id);
+                if one.envelopes.iter().all(is_shown) { Ok(()) } else { wrong("–") }
+            }
+        }
+    })
+}
