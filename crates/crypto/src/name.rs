@@ -58,7 +58,8 @@ fn string(tag: u8, content: &[u8]) -> Option<String> {
     }
 }
 
-/// RFC 2253 §2.4; control characters as hexadecimal pairs, so that a name stays one line.
+/// RFC 2253 §2.4; what ends a line, moves a cursor or turns the direction of writing as hexadecimal pairs, so that a name
+/// stays one line and looks like what it is.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let last = text.chars().count().saturating_sub(1);
@@ -67,11 +68,18 @@ fn escape(text: &str) -> String {
             ',' | '+' | '"' | '\\' | '<' | '>' | ';' => escaped.extend(['\\', char]),
             '#' if at == 0 => escaped.push_str("\\#"),
             ' ' if at == 0 || at == last => escaped.push_str("\\ "),
-            '\0'..='\x1f' | '\x7f' => escaped.push_str(&format!("\\{:02X}", u32::from(char))),
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => pairs(&mut escaped, char),
+            _ if char.is_control() => pairs(&mut escaped, char),
             _ => escaped.push(char),
         }
     }
     escaped
+}
+
+fn pairs(escaped: &mut String, char: char) {
+    for octet in char.encode_utf8(&mut [0; 4]).bytes() {
+        escaped.push_str(&format!("\\{octet:02X}"));
+    }
 }
 
 fn dotted(oid: &[u8]) -> Option<String> {
@@ -117,6 +125,12 @@ mod tests {
         assert_eq!(rfc2253(&name).unwrap(), "CN=\\ 番\\,号\\0A+1.2.3=#0c0178,C=JP");
         let bmp = tlv(SEQUENCE, &tlv(SET, &attribute(&[0x55, 4, 10], 0x1e, &[0x75, 0x6a])));
         assert_eq!(rfc2253(&bmp).unwrap(), "O=番");
+        let organization = |text: &str| {
+            let value = attribute(&[0x55, 4, 10], 0x0c, text.as_bytes());
+            rfc2253(&tlv(SEQUENCE, &tlv(SET, &value))).unwrap()
+        };
+        assert_eq!(organization("番\u{85}\u{2028}\u{202e}号"), "O=番\\C2\\85\\E2\\80\\A8\\E2\\80\\AE号");
+        assert_eq!(organization("番\u{a0}号"), "O=番\u{a0}号");
         // Not a name: a set without its sequence; two names; an unfinished object identifier.
         assert_eq!(rfc2253(&country), None);
         assert_eq!(rfc2253(&[name.clone(), name].concat()), None);
