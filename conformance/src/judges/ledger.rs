@@ -7,7 +7,7 @@ use chukei_ledger::{Bundle, Content, Trust, verify};
 use chukei_spec::req;
 use chukei_xml::lexical::decode_base64;
 
-use super::{declared, each, mapping::telling, whole};
+use super::{declared, each, mapping::telling, repeated, whole};
 use crate::{
     ledger::{self, Proof},
     read::{Message, attribute},
@@ -58,7 +58,7 @@ fn given(exchange: &Exchange<'_>) -> Verdict {
 
 /// No receipt twice, but for a second notice about one envelope.
 fn salted(exchange: &Exchange<'_>) -> Verdict {
-    let (mut seen, mut noticed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut seen, mut noticed) = (BTreeMap::new(), BTreeSet::new());
     let mut all = Vec::new();
     for (_, answer, _, told) in talks(exchange) {
         let envelope = told.content().map(|content| attribute(content, "envelope").to_owned());
@@ -67,11 +67,9 @@ fn salted(exchange: &Exchange<'_>) -> Verdict {
         }
         all.extend(ledger::receipts(&told).into_iter().map(|receipt| (answer.seq, receipt.to_owned())));
     }
-    each(all, "missing.a-ledger-receipt", |(seq, receipt)| {
-        if seen.insert(receipt.clone()) {
-            return Ok(());
-        }
-        Err(Finding::new("ledger.same-receipt", "≠", receipt).at([seq]))
+    each(all, "missing.a-ledger-receipt", |(seq, receipt)| match seen.insert(receipt.clone(), seq) {
+        Some(first) => repeated("ledger.same-receipt", &receipt, [first, seq]),
+        None => Ok(()),
     })
 }
 

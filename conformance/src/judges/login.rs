@@ -1,13 +1,13 @@
 //! Chapter 34: what a relay answers to who logs in. (Refusals are judged in `negative`.)
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
 use chukei_harness::face::CARD_DOOR;
 use chukei_spec::req;
 use chukei_xml::Element;
 
-use super::{declared, each, whole};
+use super::{declared, each, repeated, whole};
 use crate::{
     login,
     read::{Message, attribute, seconds},
@@ -34,7 +34,7 @@ pub(super) const JUDGES: &[Judge] = &[
 
 /// No value twice, none short, none for long.
 fn challenges(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let answers = exchange.answers().filter_map(|answer| Some((answer, Message::of(answer.body)?)));
     let given: Vec<_> = answers.filter(|(_, message)| message.kind() == "Challenge").collect();
     each(&given, "missing.a-challenge", |(answer, message)| {
@@ -47,8 +47,8 @@ fn challenges(exchange: &Exchange<'_>) -> Verdict {
         if value.len() != 64 || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return wrong("[0-9a-f]{64}", value);
         }
-        if !seen.insert(value.to_owned()) {
-            return wrong("≠", value);
+        if let Some(first) = seen.insert(value.to_owned(), answer.seq) {
+            return repeated("login.challenge", value, [first, answer.seq]);
         }
         let until = text("notOnOrAfter");
         match seconds(until) {
@@ -60,7 +60,7 @@ fn challenges(exchange: &Exchange<'_>) -> Verdict {
 
 /// Each granted login has a session of its own, for ten minutes at most, with the context of its way.
 fn contexts(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let granted: Vec<_> = exchange
         .answered()
         .filter_map(|(sent, answer)| Some((sent, answer, Message::of(sent.body)?, Message::of(answer.body)?)))
@@ -79,8 +79,11 @@ fn contexts(exchange: &Exchange<'_>) -> Verdict {
             return wrong(wanted, text("context"));
         }
         let session = text("session");
-        if session.len() < SHORTEST || !seen.insert(session.to_owned()) {
+        if session.len() < SHORTEST {
             return wrong(format!("session: {SHORTEST}+"), session);
+        }
+        if let Some(first) = seen.insert(session.to_owned(), answer.seq) {
+            return repeated("login.answer", session, [first, answer.seq]);
         }
         match seconds(text("notOnOrAfter")) {
             Some(until) if until <= answer.at.saturating_add(SESSION + SKEW) => Ok(()),
@@ -113,7 +116,7 @@ fn coarse(exchange: &Exchange<'_>) -> Verdict {
 
 /// No ticket twice, none short, none for long.
 fn tickets(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let given = exchange.answers().filter_map(|answer| Some((answer, login::presented(answer.body)?)));
     each(given, "missing.a-ticket", |(answer, (ticket, until))| {
         let wrong = |expected: String, observed: &str| {
@@ -122,8 +125,8 @@ fn tickets(exchange: &Exchange<'_>) -> Verdict {
         if ticket.len() < SHORTEST {
             return wrong(format!("{SHORTEST}+"), &ticket);
         }
-        if !seen.insert(ticket.clone()) {
-            return wrong("≠".into(), &ticket);
+        if let Some(first) = seen.insert(ticket.clone(), answer.seq) {
+            return repeated("login.ticket", &ticket, [first, answer.seq]);
         }
         match seconds(&until) {
             Some(end) if end <= answer.at.saturating_add(CHALLENGE + SKEW) => Ok(()),

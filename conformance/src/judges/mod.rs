@@ -15,7 +15,7 @@ mod terminal;
 mod terminal_login;
 mod withholding;
 
-use chukei_evidence::{Cases, Exchange, Judge, Phrase, Verdict};
+use chukei_evidence::{Cases, Exchange, Finding, Judge, Phrase, Verdict};
 use chukei_spec::Sentence;
 
 /// A rule.
@@ -50,6 +50,12 @@ const fn declared(sentence: &'static Sentence, rule: Rule) -> Judge {
 /// A judge of a sentence, over the whole run.
 const fn whole(sentence: &'static Sentence, rule: Rule) -> Judge {
     Judge { id: sentence.id, sentence, cases: Cases::Whole, rule }
+}
+
+/// A value that has come before: in the first of these messages, and again in the second.
+fn repeated(what: &str, value: &str, [first, again]: [u32; 2]) -> Result<(), Verdict> {
+    let expected = Phrase::key("expected.another", [first.to_string()]);
+    Err(Finding::new(what, expected, value).at([first, again]))
 }
 
 /// Passes when every item does; the first that does not says why. Nothing to look at is nothing shown.
