@@ -20,7 +20,7 @@ fn used(folder: &Path, found: &mut BTreeSet<String>) {
             groups.iter().any(|group| key.starts_with(group)) && !key.contains(' ')
         };
         found.extend(literals.filter(is_key));
-        for call in ["Finding::new(", "issue.wrong(", "Err(sent("] {
+        for call in ["Finding::new(", "issue.wrong(", "Err(sent(", "repeated("] {
             let after = text.split(call).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
             found.extend(after.filter_map(|rest| rest.split('"').next().map(str::to_owned)));
         }
