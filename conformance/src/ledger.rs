@@ -4,7 +4,7 @@ use chukei_evidence::Exchange;
 use chukei_ledger::{Bundle, Checkpoint, Content, Note};
 use chukei_xml::{Element, lexical::decode_base64, ns};
 
-use crate::read::{Message, attribute, text};
+use crate::read::{Message, attribute, seconds, text};
 
 /// Commitments in the receipts of an answer.
 pub(crate) fn receipts(message: &Message) -> Vec<&str> {
@@ -43,6 +43,34 @@ pub(crate) fn proofs(exchange: &Exchange<'_>) -> Vec<Proof> {
         Some(Proof { seq: answer.seq, since: since.unwrap_or_default(), bundle })
     };
     exchange.answered().filter_map(proof).collect()
+}
+
+/// How a relay says that its ledger stands.
+pub(crate) struct Status {
+    /// The event.
+    pub(crate) seq: u32,
+    /// The event that asked.
+    pub(crate) asked: u32,
+    /// Seconds of the period's ends, if they can be read.
+    pub(crate) period: Option<(i64, i64)>,
+    /// The checkpoint, as it was signed.
+    pub(crate) note: String,
+}
+
+/// Every answer about the state of the ledger, in order.
+pub(crate) fn statuses(exchange: &Exchange<'_>) -> Vec<Status> {
+    let status = |(sent, answer): (chukei_evidence::Sent<'_>, chukei_evidence::Answer<'_>)| {
+        let told = Message::of(answer.body)?;
+        let content = told.content().filter(|content| content.is(ns::CK.name("LedgerStatus")))?;
+        let octets = content.elements().next().and_then(text).and_then(decode_base64);
+        Some(Status {
+            seq: answer.seq,
+            asked: sent.seq,
+            period: seconds(attribute(content, "from")).zip(seconds(attribute(content, "until"))),
+            note: octets.and_then(|octets| String::from_utf8(octets).ok()).unwrap_or_default(),
+        })
+    };
+    exchange.answered().filter_map(status).collect()
 }
 
 /// What a signed checkpoint says.

@@ -140,3 +140,10 @@ pub(crate) fn context(request: Element<'_>) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// Serial number of the certificate of the member of staff whom a login names.
+pub(crate) fn operator(request: Element<'_>) -> Option<String> {
+    let shown = request.descendants().find(|inner| inner.local() == "Operator")?;
+    let der = decode_base64(text(child(shown, "Certificate")?)?)?;
+    Some(Certificate::from_der(&der).ok()?.serial())
+}

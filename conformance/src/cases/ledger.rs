@@ -48,6 +48,17 @@ const SCENES: &[Scene] = &[
         since_first,
     ),
     (
+        "status/current",
+        || {
+            vec![
+                req!("ledger.status.current"),
+                req!("ledger.status.period"),
+                req!("ledger.checkpoint.one-log"),
+            ]
+        },
+        standing,
+    ),
+    (
         "proof/since/unknown-size",
         || vec![req!("ledger.proof.holds")],
         |face| prove(face, Some(u64::MAX)).map(drop),
@@ -83,6 +94,16 @@ fn each_kind(face: &Face) -> Result<(), Broken> {
     face.send("disclosure", notice);
     let history = face.kit().history("portal", USUAL_PERSON, "portal");
     face.send("history", history);
+    prove(face, None).map(drop)
+}
+
+/// How the ledger stands, before and after something is recorded, for a portal and for another.
+fn standing(face: &Face) -> Result<(), Broken> {
+    for party in ["portal", "insurer-b"] {
+        acts::mapped(face)?;
+        let draft = face.kit().ledger_status(party);
+        face.send("history", draft);
+    }
     prove(face, None).map(drop)
 }
 

@@ -238,6 +238,19 @@ const SCENES: &[Scene] = &[
         map(face, &session, |_| {}, false);
         Ok(())
     }),
+    ("login/session/recorded", None, "", req!("login.session.recorded"), |face| {
+        let whole = || {
+            let draft = face.kit().history("portal", USUAL_PERSON, "portal");
+            face.send("history", draft);
+        };
+        whole();
+        let session = logged_in(face, Kind::Reception)?;
+        map(face, &session, |_| {}, false);
+        let session = logged_in(face, Kind::Application)?;
+        look(face, &session, false);
+        whole();
+        Ok(())
+    }),
     (
         "login/session/other-sender",
         Some("login/session"),

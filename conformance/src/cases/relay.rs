@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chukei_harness::{
     Broken, Face, Input, Reply, Scripted,
-    kit::USUAL_PERSON,
+    kit::{USUAL_PERSON, find},
     message::{PURPOSE, SCHEME, body},
 };
 use chukei_spec::{Role, Sentence, req};
@@ -288,6 +288,7 @@ const SCENES: &[Scene] = &[
         },
         history,
     ),
+    ("history/parts", || leak(&[req!("history.range"), req!("history.total")]), parts_of_history),
     (
         "history/complete/foreign-notice",
         || leak(&[req!("disclosure.notice.foreign"), req!("history.complete")]),
@@ -380,6 +381,26 @@ fn notice_by_another(face: &Face) -> Result<(), Broken> {
 fn ask_history(face: &Face) {
     let draft = face.kit().history("portal", USUAL_PERSON, "portal");
     face.send("history", draft);
+}
+
+/// Parts of a history, between two looks at all of it.
+fn parts_of_history(face: &Face) -> Result<(), Broken> {
+    let ask = |range: &[(&str, &str)]| {
+        let draft = face.kit().history_part("portal", USUAL_PERSON, "portal", range);
+        acts::answered(face.send("history", draft))
+    };
+    let lacking = || Broken::Lacking("a history of the product".into());
+    let whole = ask(&[])?;
+    let history = find(&whole, "AccessHistory").ok_or_else(lacking)?;
+    let last = history.elements().last().ok_or_else(lacking)?;
+    let (number, at) = last.value("number").zip(last.value("at")).ok_or_else(lacking)?;
+    ask(&[("limit", "1")])?;
+    ask(&[("limit", "2"), ("before", number)])?;
+    ask(&[("before", "1")])?;
+    ask(&[("from", at)])?;
+    ask(&[("from", at), ("until", at)])?;
+    ask(&[("from", at), ("limit", "1")])?;
+    ask(&[]).map(drop)
 }
 
 /// The history of a person before and after a granted mapping, a refused one, and a disclosure, and while it is asked for.

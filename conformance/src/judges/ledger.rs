@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Sent, Verdict};
-use chukei_ledger::{Bundle, Content, Trust, verify};
+use chukei_ledger::{Bundle, Content, Note, Trust, VerifierKey, verify};
 use chukei_spec::req;
 use chukei_xml::lexical::decode_base64;
 
@@ -14,6 +14,8 @@ use crate::{
     refuse,
 };
 
+/// What the clocks of several relays on one ledger may differ by, in seconds.
+const SKEW: i64 = 5;
 /// Octets of a commitment.
 const COMMITMENT: usize = 32;
 
@@ -26,6 +28,8 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("ledger.proof.current"), current),
     declared(req!("ledger.proof.since"), since),
     whole(req!("ledger.checkpoint.one-log"), one_log),
+    declared(req!("ledger.status.current"), covers),
+    declared(req!("ledger.status.period"), period),
     declared(req!("ledger.entry.content"), contents),
     whole(req!("ledger.entry.no-number"), no_number),
 ];
@@ -155,10 +159,8 @@ fn contents(exchange: &Exchange<'_>) -> Verdict {
     each(wanted, "missing.an-access", |wanted| {
         let found = found.next().map(|content| Content {
             // Not told by what was said.
-            operator: None,
             requested_at: 0,
             answered_at: None,
-            authentication: None,
             as_of: None,
             ..content
         });
@@ -195,19 +197,28 @@ fn since(exchange: &Exchange<'_>) -> Verdict {
     })
 }
 
-/// One key, one origin, one root for each size, and no log that shrinks.
+/// One key, one origin, one root for each size, and no log that shrinks: in proofs, and where a state is told.
 fn one_log(exchange: &Exchange<'_>) -> Verdict {
-    let mut known: Option<(String, u64)> = None;
-    let mut roots: BTreeMap<u64, String> = BTreeMap::new();
     // What cannot be read shows no log.
     let readable =
         ledger::proofs(exchange).into_iter().filter_map(|proof| Some((proof.seq, proof.bundle.ok()?)));
-    each(readable, "missing.a-proof", |(seq, bundle)| {
+    let proved = readable.map(|(seq, bundle)| (seq, Some(bundle.log), bundle.checkpoints));
+    let told = ledger::statuses(exchange).into_iter().map(|status| (status.seq, None, vec![status.note]));
+    let mut shown: Vec<_> = proved.chain(told).collect();
+    shown.sort_by_key(|(seq, _, _)| *seq);
+    let Some(log) = shown.iter().find_map(|(_, log, _)| log.clone()) else {
+        return Verdict::unreached(Phrase::plain("missing.a-proof"));
+    };
+    let (key, mut before) = (VerifierKey::parse(&log), 0);
+    let mut roots: BTreeMap<u64, String> = BTreeMap::new();
+    each(shown, "missing.a-proof", |(seq, own, notes)| {
         let wrong = |expected: String, observed: String| {
             Err(Finding::new("ledger.other-log", expected, observed).at([seq]))
         };
-        let checkpoints: Vec<_> =
-            bundle.checkpoints.iter().filter_map(|note| ledger::checkpoint(note)).collect();
+        if own.as_ref().is_some_and(|own| *own != log) {
+            return wrong(log.clone(), own.unwrap_or_default());
+        }
+        let checkpoints: Vec<_> = notes.iter().filter_map(|note| ledger::checkpoint(note)).collect();
         for checkpoint in &checkpoints {
             let text = checkpoint.text();
             let root = roots.entry(checkpoint.size).or_insert_with(|| text.clone());
@@ -215,17 +226,71 @@ fn one_log(exchange: &Exchange<'_>) -> Verdict {
                 return wrong(root.clone(), text);
             }
         }
+        if own.is_none() && !notes.iter().all(|note| is_signed(note, key.as_ref())) {
+            return wrong(log.clone(), notes.concat());
+        }
         let size = checkpoints.last().map_or(0, |last| last.size);
-        if let Some((log, before)) = known.take() {
-            if log != bundle.log {
-                return wrong(log, bundle.log.clone());
-            }
-            if size < before {
-                return wrong(format!("≥ {before}"), size.to_string());
+        if size < before {
+            return wrong(format!("≥ {before}"), size.to_string());
+        }
+        before = size;
+        Ok(())
+    })
+}
+
+/// Whether the log with this key has signed it.
+fn is_signed(note: &str, key: Option<&VerifierKey>) -> bool {
+    let Some((note, key)) = Note::parse(note).zip(key) else { return false };
+    note.by(key).any(|signature| key.verifies(&note.text, signature).is_some())
+}
+
+/// What was promised before a state of the ledger was asked for stands, by the last proof, in the tree of its checkpoint.
+fn covers(exchange: &Exchange<'_>) -> Verdict {
+    let Some((proved, bundle)) = last(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.a-proof"));
+    };
+    let talks = talks(exchange);
+    each(ledger::statuses(exchange), "missing.a-status", |status| {
+        let Some(checkpoint) = ledger::checkpoint(&status.note) else {
+            return Err(Finding::new("ledger.status", Phrase::plain("expected.checkpoint"), status.note)
+                .at([status.seq]));
+        };
+        let before = talks.iter().filter(|(_, answer, _, _)| answer.seq < status.asked);
+        let promised: BTreeSet<Vec<u8>> =
+            before.flat_map(|(_, _, _, told)| ledger::receipts(told)).filter_map(decode_base64).collect();
+        let entries = bundle.chain.entries.iter().filter(|entry| promised.contains(&entry.commitment.0[..]));
+        match entries.map(|entry| entry.leaf).max() {
+            None => Err(Verdict::unreached(Phrase::plain("missing.a-ledger-receipt"))),
+            Some(leaf) if leaf < checkpoint.size => Ok(()),
+            Some(leaf) => Err(Finding::new(
+                "ledger.status",
+                format!("≥ {}", leaf.saturating_add(1)),
+                checkpoint.size.to_string(),
+            )
+            .at([status.seq, proved])),
+        }
+    })
+}
+
+/// Entries that the checkpoint covers, and whose content the last proof shows, are of the period.
+fn period(exchange: &Exchange<'_>) -> Verdict {
+    let Some((proved, bundle)) = last(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.a-proof"));
+    };
+    each(ledger::statuses(exchange), "missing.a-status", |status| {
+        let size = ledger::checkpoint(&status.note).map_or(0, |checkpoint| checkpoint.size);
+        let covered = bundle.chain.entries.iter().filter(|entry| entry.leaf < size);
+        let contents = covered.filter_map(|entry| entry.content.as_ref());
+        let times = contents.map(|content| content.answered_at.unwrap_or(content.requested_at));
+        let (first, last) = (times.clone().min().unwrap_or(i64::MAX), times.max().unwrap_or(i64::MIN));
+        match status.period {
+            Some((from, until)) if from <= first && last <= until.saturating_add(SKEW) => Ok(()),
+            period => {
+                let told = period.map_or("–".into(), |(from, until)| format!("{from}, {until}"));
+                let wanted = format!("≤ {first}, ≥ {last}");
+                Err(Finding::new("ledger.period", wanted, told).at([status.seq, proved]))
             }
         }
-        known = Some((bundle.log, size));
-        Ok(())
     })
 }
 

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
-use chukei_harness::face::CARD_DOOR;
+use chukei_harness::{face::CARD_DOOR, message::SESSION as SESSION_FORMAT};
 use chukei_spec::req;
-use chukei_xml::Element;
 
-use super::{declared, each, repeated, whole};
+use super::{
+    declared, each,
+    history::{beyond, histories},
+    repeated, whole,
+};
 use crate::{
     login,
-    read::{Message, attribute, seconds},
+    read::{self, Message, attribute, seconds},
     refuse,
 };
 
@@ -28,6 +31,7 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("login.presentation.ticket"), tickets),
     declared(req!("login.answer.logged"), granted_logged),
     declared(req!("login.refused.logged"), |exchange| logged(exchange, "login refused")),
+    declared(req!("login.session.recorded"), ways),
     declared(req!("login.certificate.known"), |exchange| refuse::login_refused(exchange, "NotMember")),
     declared(req!("login.session.history"), |exchange| refuse::refused_by(exchange, looked)),
 ];
@@ -151,22 +155,55 @@ fn granted_logged(exchange: &Exchange<'_>) -> Verdict {
 
 /// The later history has this entry beyond the earlier one.
 fn logged(exchange: &Exchange<'_>, wanted: &str) -> Verdict {
-    let answers = exchange.answers().filter_map(|answer| Some((answer.seq, Message::of(answer.body)?)));
-    let shown: Vec<_> = answers.filter(|(_, message)| message.kind() == "AccessHistory").collect();
-    let [(_, before), .., (seq, after)] = shown.as_slice() else {
+    let histories = histories(exchange);
+    let [before, .., after] = histories.as_slice() else {
         return Verdict::unreached(Phrase::plain("missing.histories"));
     };
-    let entries = |message: &Message| {
-        let content = message.content();
-        let kinds = content.into_iter().flat_map(Element::elements);
-        kinds.map(|entry| format!("{} {}", attribute(entry, "kind"), attribute(entry, "outcome"))).collect()
-    };
-    let (earlier, later): (Vec<String>, Vec<String>) = (entries(before), entries(after));
-    let fresh: Vec<String> = later.into_iter().skip(earlier.len()).collect();
+    let fresh = beyond(&before.entries, &after.entries);
+    let fresh: Vec<String> = fresh.map(|entry| format!("{} {}", entry.kind, entry.outcome)).collect();
     if fresh.iter().filter(|entry| *entry == wanted).count() == 1 {
         return Verdict::Pass;
     }
-    Finding::new("history.login-missing", wanted, fresh.join("; ")).at([*seq])
+    Finding::new("history.login-missing", wanted, fresh.join("; ")).at([after.seq])
+}
+
+/// Entries of logins, and of what was done with their sessions, say which way it was and who was there.
+fn ways(exchange: &Exchange<'_>) -> Verdict {
+    let histories = histories(exchange);
+    let [before, .., after] = histories.as_slice() else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    let mut sessions = BTreeMap::new();
+    let mut wanted = Vec::new();
+    for (sent, answer) in exchange.answered().filter(|(_, answer)| answer.seq <= after.seq) {
+        let (Some(asked), Some(told)) = (Message::of(sent.body), Message::of(answer.body)) else { continue };
+        let (Some(request), Some(content)) = (asked.content(), told.content()) else { continue };
+        let kind = match told.kind() {
+            "LoginAnswer" if told.status() == Some("OK") => {
+                let way = login::context(request).unwrap_or_default();
+                let staff = login::operator(request).unwrap_or_default();
+                sessions.insert(attribute(content, "session").to_owned(), format!("{way} {staff}"));
+                wanted.push(format!("login {way} {staff}"));
+                continue;
+            }
+            "IdentityMappingResponse" if !told.outputs().is_empty() => "mapping",
+            "AccessHistory" if content.elements().next().is_some() => "history",
+            _ => continue,
+        };
+        let of_session = request.descendants().find(|inner| attribute(*inner, "Format") == SESSION_FORMAT);
+        let way = of_session.and_then(|name_id| sessions.get(read::text(name_id)?));
+        wanted.extend(way.map(|way| format!("{kind} {way}")));
+    }
+    let fresh = beyond(&before.entries, &after.entries).filter(|entry| !entry.authentication.is_empty());
+    let found: Vec<String> =
+        fresh.map(|entry| format!("{} {} {}", entry.kind, entry.authentication, entry.operator)).collect();
+    if wanted.is_empty() {
+        return Verdict::unreached(Phrase::plain("missing.a-login"));
+    }
+    if found == wanted {
+        return Verdict::Pass;
+    }
+    Finding::new("history.way-missing", wanted.join("; "), found.join("; ")).at([after.seq])
 }
 
 /// Accepted: entries. Refused: a history without any.

@@ -6,7 +6,12 @@ use chukei_evidence::{Answer, Call, Exchange, Finding, Judge, Phrase, Place, Sen
 use chukei_spec::req;
 use chukei_xml::{Element, ns};
 
-use super::{answers::well_signed, declared, each, whole};
+use super::{
+    answers::well_signed,
+    declared, each,
+    history::{Entry, beyond, histories},
+    whole,
+};
 use crate::{
     read::{Message, attribute},
     refuse, trust,
@@ -25,7 +30,6 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("disclosure.notice.recorded"), disclosed),
     declared(req!("disclosure.notice.foreign"), foreign),
     declared(req!("history.complete"), complete),
-    whole(req!("history.no-number"), no_number),
     declared(req!("relayed.forward.unchanged"), forwarded),
     declared(req!("relayed.answer.unchanged"), returned),
     declared(req!("relayed.recorded"), relayed),
@@ -114,40 +118,9 @@ fn agreement(exchange: &Exchange<'_>) -> Verdict {
     }
 }
 
-/// An entry of an access history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    number: String,
-    kind: String,
-    actor: String,
-    outcome: String,
-    envelope: String,
-}
-
-/// The histories of a case, with the events that show them.
-fn histories(exchange: &Exchange<'_>) -> Vec<(u32, Vec<Entry>)> {
-    let answers = exchange.answers().filter_map(|answer| Some((answer.seq, Message::of(answer.body)?)));
-    answers
-        .filter(|(_, message)| message.kind() == "AccessHistory")
-        .map(|(seq, message)| {
-            let entries = message.content().into_iter().flat_map(Element::elements);
-            let text = |entry: Element<'_>, name: &str| attribute(entry, name).to_owned();
-            let entry = |entry: Element<'_>| Entry {
-                number: text(entry, "number"),
-                kind: text(entry, "kind"),
-                actor: text(entry, "actor"),
-                outcome: text(entry, "outcome"),
-                envelope: text(entry, "envelope"),
-            };
-            (seq, entries.map(entry).collect())
-        })
-        .collect()
-}
-
 /// What one history has beyond an earlier one, without the looks at the history.
 fn added(earlier: &[Entry], later: &[Entry]) -> Vec<Entry> {
-    let fresh = later.iter().skip(earlier.len());
-    fresh.filter(|entry| entry.kind != "history").cloned().collect()
+    beyond(earlier, later).filter(|entry| entry.kind != "history").cloned().collect()
 }
 
 fn entity(exchange: &Exchange<'_>, party: &str) -> String {
@@ -163,21 +136,21 @@ fn granted_in(exchange: &Exchange<'_>) -> String {
 /// After a granted mapping the history has one entry more, about that.
 fn logged(exchange: &Exchange<'_>) -> Verdict {
     let histories = histories(exchange);
-    let [(_, first), (seq, second), ..] = histories.as_slice() else {
+    let [first, second, ..] = histories.as_slice() else {
         return Verdict::unreached(Phrase::plain("missing.histories"));
     };
     let (actor, id) = (entity(exchange, "insurer-a"), granted_in(exchange));
     if id.is_empty() {
         return Verdict::unreached(Phrase::plain("missing.an-envelope"));
     }
-    let fresh = added(first, second);
+    let fresh = added(&first.entries, &second.entries);
     let is_it =
         |entry: &&Entry| entry.kind == "mapping" && entry.actor == actor && entry.outcome == "granted";
     if fresh.iter().filter(is_it).count() == 1 {
         return Verdict::Pass;
     }
     Finding::new("history.mapping-missing", Phrase::plain("expected.mapping-entry"), described(&fresh))
-        .at([*seq])
+        .at([second.seq])
 }
 
 fn described(entries: &[Entry]) -> String {
@@ -188,7 +161,7 @@ fn described(entries: &[Entry]) -> String {
 /// After a receipt the history has the disclosure.
 fn disclosed(exchange: &Exchange<'_>) -> Verdict {
     let histories = histories(exchange);
-    let ([.., (_, before), (seq, last)], id) = (histories.as_slice(), granted_in(exchange)) else {
+    let ([.., before, last], id) = (histories.as_slice(), granted_in(exchange)) else {
         return Verdict::unreached(Phrase::plain("missing.histories"));
     };
     let receipted = exchange.answers().any(|answer| {
@@ -198,14 +171,14 @@ fn disclosed(exchange: &Exchange<'_>) -> Verdict {
         return Verdict::unreached(Phrase::plain("missing.a-receipt"));
     }
     let actor = entity(exchange, "insurer-b");
-    let fresh = added(before, last);
+    let fresh = added(&before.entries, &last.entries);
     let is_it =
         |entry: &&Entry| entry.kind == "disclosure" && entry.actor == actor && entry.outcome == "answered";
     if fresh.iter().filter(is_it).count() == 1 {
         return Verdict::Pass;
     }
     Finding::new("history.disclosure-missing", Phrase::plain("expected.disclosure-entry"), described(&fresh))
-        .at([*seq])
+        .at([last.seq])
 }
 
 /// Refused, and not in the history.
@@ -214,15 +187,18 @@ fn foreign(exchange: &Exchange<'_>) -> Verdict {
         return refuse::refused(exchange);
     }
     let histories = histories(exchange);
-    let [(_, before), (seq, after)] = histories.as_slice() else {
+    let [before, after] = histories.as_slice() else {
         return Verdict::unreached(Phrase::plain("missing.histories"));
     };
     let other = entity(exchange, "insurer-c");
-    match added(before, after).iter().find(|entry| entry.kind == "disclosure" && entry.actor == other) {
+    match added(&before.entries, &after.entries)
+        .iter()
+        .find(|entry| entry.kind == "disclosure" && entry.actor == other)
+    {
         Some(entry) => {
             let observed = described(std::slice::from_ref(entry));
             Finding::new("history.foreign-disclosure", Phrase::plain("expected.no-entry"), observed)
-                .at([*seq])
+                .at([after.seq])
         }
         None => Verdict::Pass,
     }
@@ -231,7 +207,7 @@ fn foreign(exchange: &Exchange<'_>) -> Verdict {
 /// After a carried query the history has one entry more, about that and what became of it.
 fn relayed(exchange: &Exchange<'_>) -> Verdict {
     let histories = histories(exchange);
-    let ([(_, before), .., (seq, after)], Some(call)) =
+    let ([before, .., after], Some(call)) =
         (histories.as_slice(), exchange.calls().filter(|call| call.to == "insurer-b").last())
     else {
         return Verdict::unreached(Phrase::plain("missing.a-forwarded-query"));
@@ -240,23 +216,19 @@ fn relayed(exchange: &Exchange<'_>) -> Verdict {
     let Some((sent, asked)) = asked.filter(|(_, asked)| asked.kind() == "RelayedQuery").last() else {
         return Verdict::unreached(Phrase::plain("missing.a-query"));
     };
-    let wanted = Entry {
-        number: String::new(),
-        kind: "relayed".into(),
-        actor: entity(exchange, sent.from),
-        outcome: became(exchange, &call).into(),
-        envelope: asked
-            .envelopes()
-            .first()
-            .map(|envelope| attribute(*envelope, "ID"))
-            .unwrap_or_default()
-            .into(),
-    };
-    let fresh = added(before, after);
-    let carried: Vec<Entry> = fresh.iter().filter(|entry| entry.kind == "relayed").cloned().collect();
+    let envelope = asked.envelopes().first().map(|envelope| attribute(*envelope, "ID").to_owned());
+    let wanted = (entity(exchange, sent.from), became(exchange, &call), envelope.unwrap_or_default());
+    let fresh = added(&before.entries, &after.entries);
+    let carried: Vec<&Entry> = fresh.iter().filter(|entry| entry.kind == "relayed").collect();
+    let (actor, outcome, envelope) = &wanted;
     match carried.as_slice() {
-        [entry] if Entry { number: String::new(), ..entry.clone() } == wanted => Verdict::Pass,
-        _ => Finding::new("history.relayed-missing", described(&[wanted]), described(&fresh)).at([*seq]),
+        [entry] if (&entry.actor, entry.outcome.as_str(), &entry.envelope) == (actor, outcome, envelope) => {
+            Verdict::Pass
+        }
+        _ => {
+            let wanted = format!("relayed {actor} {outcome}");
+            Finding::new("history.relayed-missing", wanted, described(&fresh)).at([after.seq])
+        }
     }
 }
 
@@ -279,31 +251,31 @@ fn became(exchange: &Exchange<'_>, call: &Call<'_>) -> &'static str {
 /// Numbered from 1 without a gap, with everything that happened in the case, in order.
 fn complete(exchange: &Exchange<'_>) -> Verdict {
     let histories = histories(exchange);
-    let (Some((_, first)), Some((seq, last))) =
-        (histories.first(), histories.last().filter(|_| histories.len() > 1))
-    else {
+    let [first, .., last] = histories.as_slice() else {
         return Verdict::unreached(Phrase::plain("missing.histories"));
     };
+    // A history that is longer than an answer begins with a later number.
+    let begin = last.entries.first().filter(|_| last.is_long()).map_or(1, |first| first.number);
     if let Some((entry, wanted)) =
-        last.iter().zip(1_u32..).find(|(entry, wanted)| entry.number != wanted.to_string())
+        last.entries.iter().zip(begin..).find(|(entry, wanted)| entry.number != *wanted)
     {
-        return Finding::new("history.gap", wanted.to_string(), entry.number.clone()).at([*seq]);
+        return Finding::new("history.gap", wanted.to_string(), entry.number.to_string()).at([last.seq]);
     }
-    let looks = last.iter().skip(first.len()).filter(|entry| entry.kind == "history").count();
+    let looks = beyond(&first.entries, &last.entries).filter(|entry| entry.kind == "history").count();
     if looks.saturating_add(1) < histories.len() {
         return Finding::new("history.look-missing", histories.len().to_string(), looks.to_string())
-            .at([*seq]);
+            .at([last.seq]);
     }
     let wanted = happened(exchange);
     let found: Vec<(String, String)> =
-        added(first, last).into_iter().map(|entry| (entry.kind, entry.outcome)).collect();
+        added(&first.entries, &last.entries).into_iter().map(|entry| (entry.kind, entry.outcome)).collect();
     if found == wanted {
         return Verdict::Pass;
     }
     let join = |list: &[(String, String)]| {
         list.iter().map(|(kind, outcome)| format!("{kind} {outcome}")).collect::<Vec<_>>().join("; ")
     };
-    Finding::new("history.incomplete", join(&wanted), join(&found)).at([*seq])
+    Finding::new("history.incomplete", join(&wanted), join(&found)).at([last.seq])
 }
 
 /// Kind and outcome of what the suite did in the case about the person, as answered.
@@ -340,7 +312,8 @@ pub(super) fn telling<'e>(exchange: &Exchange<'e>) -> Vec<&'e str> {
     numbers.chain(names).filter(|value| value.chars().count() > 7).collect()
 }
 
-fn no_number(exchange: &Exchange<'_>) -> Verdict {
+/// No number or name of anybody.
+pub(super) fn no_number(exchange: &Exchange<'_>) -> Verdict {
     let telling = telling(exchange);
     let shown = exchange
         .answers()

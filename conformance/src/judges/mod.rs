@@ -4,6 +4,7 @@ mod answers;
 mod card;
 mod control;
 mod faults;
+mod history;
 mod issuing;
 mod ledger;
 mod linkage;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Vec<Judge> {
         faults::JUDGES,
         issuing::JUDGES,
         linkage::JUDGES,
+        history::JUDGES,
         mapping::JUDGES,
         requester::JUDGES,
         control::JUDGES,

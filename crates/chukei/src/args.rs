@@ -220,6 +220,7 @@ pub(crate) enum Ledger {
     Key(LedgerKey),
     Cosign(LedgerCosign),
     Backup(LedgerBackup),
+    Status(LedgerStatus),
 }
 
 #[derive(Args)]
@@ -232,6 +233,8 @@ pub(crate) struct LedgerVerify {
     pub(crate) seen: Vec<PathBuf>,
     #[arg(long, value_name = "BASE64")]
     pub(crate) receipt: Vec<String>,
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
 #[derive(Args)]
@@ -292,6 +295,18 @@ pub(crate) struct LedgerBackup {
     pub(crate) state: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerStatus {
+    #[arg(long, value_name = "DIR")]
+    pub(crate) world: PathBuf,
+    #[arg(long, value_name = "PARTY", default_value = "portal")]
+    pub(crate) party: String,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Args)]

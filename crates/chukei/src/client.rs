@@ -8,6 +8,7 @@ use chukei_crypto::{
 use chukei_harness::{CardPlace, Clock, Contacts, Task};
 use chukei_profile::{
     Purpose as Use,
+    history::Range,
     login::{By, Challenged, Login, Patient, Shown},
 };
 use chukei_world::{Handle, Options, Party, World, folder::entity};
@@ -141,7 +142,7 @@ impl Relay for Handle {
     }
 
     fn look(&mut self, session: &str) {
-        let _ = self.history_of(session); // it is shown nowhere
+        let _ = self.history_of(session, Range::default()); // it is shown nowhere
     }
 }
 

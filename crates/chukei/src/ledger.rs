@@ -7,14 +7,21 @@ use std::{
 };
 
 use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{Bundle, BundleError, Distrust, Finding, KeyUse, Policy, SignerKey, Trust};
-use chukei_profile::{Identifier, Scheme};
+use chukei_ledger::{
+    Bundle, BundleError, Checkpoint, Distrust, Finding, KeyUse, Note, Policy, SignerKey, Trust,
+};
+use chukei_profile::{Identifier, Scheme, proof};
 use chukei_relay::MappingStore;
 use chukei_store::{Damage, LedgerError, Location, Store, StoreError};
+use chukei_world::{Options, Party, World};
 use chukei_xml::lexical::{DateTime, decode_base64};
 
 use crate::{
-    args::{Ledger, LedgerBackup, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerVerify},
+    args::{
+        Ledger, LedgerBackup, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus, LedgerVerify,
+    },
+    entries,
+    login::broken,
     say::{Exit, Failure, Say},
 };
 
@@ -32,6 +39,7 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
         Ledger::Key(asked) => key(asked, say),
         Ledger::Cosign(asked) => crate::cosign::cosign(asked, say),
         Ledger::Backup(asked) => backup(asked, say),
+        Ledger::Status(asked) => status(asked, say),
     }
 }
 
@@ -64,10 +72,16 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
     let until = DateTime { seconds: shown.complete_until, nanoseconds: 0 }.format();
     let (size, entries) = (checkpoint.size.to_string(), shown.entries.to_string());
     say.result(say.text("ledger.holds", [checkpoint.origin.clone(), size, entries, until]));
-    let hidden = bundle.chain.entries.iter().filter(|entry| entry.content.is_none());
-    for entry in hidden.filter(|entry| entry.withheld_until > shown.complete_until) {
-        let until = DateTime { seconds: entry.withheld_until, nanoseconds: 0 }.format();
-        say.result(say.text("login.withheld", [entry.number.to_string(), until]));
+    for entry in &bundle.chain.entries {
+        match &entry.content {
+            Some(content) if asked.list => say.result(entries::of_proof(entry.number, content, say)),
+            None if entry.withheld_until > shown.complete_until => {
+                let until = DateTime { seconds: entry.withheld_until, nanoseconds: 0 };
+                say.result(entries::withheld(entry.number, until, say));
+            }
+            None if asked.list => say.result(say.text("entry.destroyed", [entry.number.to_string()])),
+            Some(_) | None => {}
+        }
     }
     for (key, count) in [("ledger.withheld", shown.withheld), ("ledger.destroyed", shown.destroyed)] {
         if count > 0 {
@@ -83,6 +97,35 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
     }
     if policy.is_none() {
         say.result(say.text("ledger.named-key", [""; 0]));
+    }
+    Ok(Exit::Conformant)
+}
+
+/// How the ledger of a running relay stands, as a party of its world is told.
+fn status(asked: &LedgerStatus, say: &Say) -> Result<Exit, Failure> {
+    let policy = asked.policy.as_deref().map(policy).transpose()?;
+    let world = World::open(&asked.world).map_err(|error| broken(&asked.world, &error))?;
+    let handle = Party::start(&world, &asked.party, Options::default());
+    let handle = handle.map_err(|error| broken(&asked.world, &error))?;
+    let unanswered = |code: String| {
+        Failure::new(Exit::Nonconformant, "ledger.no-status", [code]).fix("ledger.no-status-fix", [""; 0])
+    };
+    let proof::LedgerStatus { from, until, checkpoint } = handle.ledger_status().map_err(unanswered)?;
+    let distrusted = || {
+        let place = "ck:Checkpoint";
+        Failure::new(Exit::Unverified, "ledger.cosign-untrusted", [place])
+            .fix("ledger.cosign-untrusted-fix", [""; 0])
+    };
+    let note = String::from_utf8(checkpoint).map_err(|_| distrusted())?;
+    let read = match &policy {
+        Some(policy) => policy.trust_log(&note).ok().map(|trusted| trusted.checkpoint),
+        None => Note::parse(&note).and_then(|note| Checkpoint::parse(&note.text)),
+    };
+    let checkpoint = read.ok_or_else(distrusted)?;
+    let size = checkpoint.size.to_string();
+    say.result(say.text("ledger.status", [checkpoint.origin, size, from.format(), until.format()]));
+    if let Some(path) = &asked.out {
+        std::fs::write(path, note).map_err(|error| Failure::write(path, &error))?;
     }
     Ok(Exit::Conformant)
 }

@@ -9,17 +9,20 @@ use chukei_crypto::{UnixTime, sha256};
 use chukei_harness::{CardPlace, Clock, Contacts, Task};
 use chukei_profile::{
     Purpose, Scheme,
+    history::Range,
     login::{By, Challenged, Given, Login, Patient, SESSION, Shown},
 };
 use chukei_relay::Commitment;
 use chukei_world::{Handle, Link, Options, Party, Via, World, folder::entity};
-use chukei_xml::lexical::encode_base64;
+use chukei_xml::lexical::{DateTime, encode_base64};
 use clap::Args;
 
 use crate::{
     card,
     client::{Digest, Outcome, Terminal},
     contacts::{self, InProcess},
+    entries,
+    mapping::date,
     say::{Exit, Failure, Say},
     token,
 };
@@ -44,15 +47,48 @@ pub(crate) struct LoginArgs {
     proof: Option<PathBuf>,
     #[arg(long, value_name = "SIZE", requires = "proof")]
     since: Option<u64>,
+    #[arg(long, value_name = "DATE", conflicts_with = "operator")]
+    from: Option<String>,
+    #[arg(long, value_name = "DATE", conflicts_with = "operator")]
+    until: Option<String>,
+    #[arg(long, value_name = "NUMBER", conflicts_with = "operator", value_parser = clap::value_parser!(u64).range(1..))]
+    before: Option<u64>,
+    #[arg(long, value_name = "NUMBER", conflicts_with = "operator", value_parser = clap::value_parser!(u64).range(1..=Range::LIMIT))]
+    limit: Option<u64>,
+}
+
+impl LoginArgs {
+    fn shows(&self) -> Result<Shows<'_>, Failure> {
+        let day = |text: &Option<String>| text.as_deref().map(date).transpose();
+        let moment = |day: UnixTime| DateTime { seconds: day.0, nanoseconds: 0 };
+        let range = Range {
+            from: day(&self.from)?.map(moment),
+            until: day(&self.until)?.map(moment),
+            before: self.before,
+            limit: self.limit.unwrap_or(Range::LIMIT),
+        };
+        Ok(Shows { proof: self.proof.as_deref(), since: self.since, range })
+    }
+}
+
+/// What the portal asks for about who has logged in.
+#[derive(Clone, Copy)]
+struct Shows<'a> {
+    /// Where the proof goes.
+    proof: Option<&'a Path>,
+    /// With which checkpoint it begins.
+    since: Option<u64>,
+    /// Which part of the history.
+    range: Range,
 }
 
 /// Logs somebody in. PINs are lines of standard input: the person's, or the one of the member of staff.
 pub(crate) fn run(asked: &LoginArgs, say: &Say) -> Result<Exit, Failure> {
+    let shows = asked.shows()?;
     let world = World::open(&asked.world).map_err(|error| broken(&asked.world, &error))?;
     let party = if asked.operator.is_some() { "hospital" } else { "portal" };
     let handle = Party::start(&world, party, Options::default());
     let handle = handle.map_err(|error| broken(&asked.world, &error))?;
-    let shows = (asked.proof.as_deref(), asked.since);
     if asked.tls {
         return match door::login(&handle, asked.image.as_deref(), say)? {
             Ok(login) => shown(&handle, login, shows, say),
@@ -72,7 +108,7 @@ pub(crate) fn run(asked: &LoginArgs, say: &Say) -> Result<Exit, Failure> {
 fn at_the_portal(
     handle: &Handle,
     contacts: &mut dyn Contacts,
-    shows: (Option<&Path>, Option<u64>),
+    shows: Shows<'_>,
     say: &Say,
 ) -> Result<Exit, Failure> {
     let challenge = handle.challenge().map_err(|code| refused(&code))?.value;
@@ -95,25 +131,18 @@ fn at_the_portal(
 fn shown(
     handle: &Handle,
     login: Login,
-    (proof, since): (Option<&Path>, Option<u64>),
+    Shows { proof, since, range }: Shows<'_>,
     say: &Say,
 ) -> Result<Exit, Failure> {
     let given = granted(handle, login, Purpose::History)?;
     say.result(say.text("login.portal", [say.word("history-outcome", given.context.name())]));
-    let history = handle.history_of(&given.id).map_err(|code| refused(&code))?;
-    let mut lines = Vec::new();
-    for entry in history.entries {
-        let (number, at) = (entry.number.to_string(), entry.at.format());
-        let (kind, outcome) =
-            (say.word("history-kind", entry.kind.name()), say.word("history-outcome", &entry.outcome));
-        lines.push((entry.number, say.text("login.entry", [number, at, entry.actor, kind, outcome])));
+    let history = handle.history_of(&given.id, range).map_err(|code| refused(&code))?;
+    let lines = entries::of_history(&history, say);
+    lines.iter().for_each(|line| say.result(line));
+    let listed = lines.len().to_string();
+    if listed != history.total.to_string() {
+        say.result(say.text("login.part", [listed, history.total.to_string()]));
     }
-    for entry in history.withheld {
-        let withheld = say.text("login.withheld", [entry.number.to_string(), entry.until.format()]);
-        lines.push((entry.number, withheld));
-    }
-    lines.sort_by_key(|(number, _)| *number);
-    lines.iter().for_each(|(_, line)| say.result(line));
     if let Some(path) = proof {
         let unproved = |code| {
             Failure::new(Exit::Nonconformant, "login.unproved", [code]).fix("login.unproved-fix", [""; 0])

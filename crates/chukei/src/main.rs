@@ -10,6 +10,7 @@ mod contacts;
 mod cosign;
 mod counter;
 mod engine;
+mod entries;
 mod explain;
 mod forms;
 mod ledger;

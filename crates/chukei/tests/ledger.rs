@@ -61,6 +61,7 @@ impl Desk {
             target: None,
             carried_to: None,
             asked: None,
+            login: None,
             withheld_until: None,
         };
         store.append(&(0..entries * 2).map(entry).collect::<Vec<_>>()).unwrap();
@@ -208,6 +209,7 @@ fn what_was_issued_is_held_against_a_responders_own_list() {
         target: target.map(str::to_owned),
         carried_to: None,
         asked: None,
+        login: None,
         withheld_until: None,
     };
     desk.store().append(&[entry(Kind::Mapping, A, Some(b))]).unwrap();

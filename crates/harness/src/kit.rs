@@ -121,9 +121,22 @@ impl Kit {
     /// A question of `from` to the product for the history of a person, by the number at an insurer.
     #[must_use]
     pub fn history(&mut self, from: &str, person: &str, owner: &str) -> Draft {
+        self.history_part(from, person, owner, &[])
+    }
+
+    /// The same for a part of the history: attributes with their values.
+    #[must_use]
+    pub fn history_part(&mut self, from: &str, person: &str, owner: &str, range: &[(&str, &str)]) -> Draft {
         let (scheme, number) = self.number(person, owner);
         let query = body::history_query(&scheme, &self.world.entity(owner), &number);
+        let query = range.iter().fold(query, |query, (name, value)| query.attribute(name, value));
         self.request(from, "history", query).for_purpose("history")
+    }
+
+    /// A question of `from` to the product how its ledger stands.
+    #[must_use]
+    pub fn ledger_status(&mut self, from: &str) -> Draft {
+        self.request(from, "history", Element::declared(ns::CK, "LedgerStatusQuery")).for_purpose("history")
     }
 
     /// A question of `from` to the product for the proof of such a history, since a checkpoint of this size.
@@ -172,7 +185,7 @@ impl Kit {
                 let session = hex(self.ids.octets());
                 body::login_granted(self.now, &session, context(content.elements().next()?))
             }
-            "AccessHistoryQuery" => Element::declared(ns::CK, "AccessHistory"),
+            "AccessHistoryQuery" => Element::declared(ns::CK, "AccessHistory").attribute("total", "0"),
             "DisclosureNotice" => body::disclosure_receipt(content.value("envelope").unwrap_or_default()),
             "LinkageQuery" => self.answer_query(party, &content, call),
             // ※ As the insurer would have answered the relay.

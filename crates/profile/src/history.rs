@@ -5,7 +5,7 @@ use chukei_reason::Reason;
 use chukei_saml::{NAME_ID, NameId};
 use chukei_xml::{Element, Name, Writer, XmlError, lexical::DateTime, ns};
 
-use crate::{Purpose, read};
+use crate::{Purpose, login::Context, read};
 
 /// `ck:AccessHistoryQuery`.
 pub const QUERY: Name = ns::CK.name("AccessHistoryQuery");
@@ -33,11 +33,66 @@ const WITHHELD_ENTRY: Name = ns::CK.name("WithheldEntry");
 pub struct HistoryQuery {
     /// A number of the person, of any scheme; `NameQualifier` says whose.
     pub name_id: NameId,
+    /// Which entries.
+    pub range: Range,
+}
+
+/// Which entries of a history are asked for: the last `limit` of a period that stand before a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// `from`: entries of this moment and later.
+    pub from: Option<DateTime>,
+    /// `until`: entries before this moment.
+    pub until: Option<DateTime>,
+    /// `before`: entries with numbers below this.
+    pub before: Option<u64>,
+    /// `limit`: how many at most, 1 to [`Range::LIMIT`].
+    pub limit: u64,
+}
+
+impl Range {
+    /// How many entries one answer has at most.
+    pub const LIMIT: u64 = 1000;
+    const ATTRIBUTES: [&str; 4] = ["from", "until", "before", "limit"];
+
+    fn read(element: Element<'_>) -> Result<Self, XmlError> {
+        let wrong = || element.error(Reason::Schema, "1 to 1000 as limit");
+        let limit = positive(element, "limit")?.unwrap_or(Self::LIMIT);
+        Ok(Self {
+            from: chukei_saml::date_time(element, "from")?,
+            until: chukei_saml::date_time(element, "until")?,
+            before: positive(element, "before")?,
+            limit: Some(limit).filter(|limit| *limit <= Self::LIMIT).ok_or_else(wrong)?,
+        })
+    }
+
+    fn write(&self, w: &mut Writer<'_>) {
+        for (name, moment) in [("from", self.from), ("until", self.until)] {
+            if let Some(moment) = moment {
+                w.attribute(name, &moment.format());
+            }
+        }
+        if let Some(before) = self.before {
+            w.attribute("before", &before.to_string());
+        }
+        if self.limit != Self::LIMIT {
+            w.attribute("limit", &self.limit.to_string());
+        }
+    }
+}
+
+/// All, as far as they fit into an answer.
+impl Default for Range {
+    fn default() -> Self {
+        Self { from: None, until: None, before: None, limit: Self::LIMIT }
+    }
 }
 
 /// `ck:AccessHistory`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
+    /// `total`: how many entries the period has, listed or not.
+    pub total: u64,
     /// `ck:Entry`, oldest first.
     pub entries: Vec<Entry>,
     /// `ck:WithheldEntry`, oldest first; each stands where its number belongs.
@@ -107,6 +162,10 @@ pub struct Entry {
     pub purpose: Purpose,
     /// `envelope`: `ID` of the envelope, if there is one.
     pub envelope: Option<String>,
+    /// `authentication`: how the person had logged in, if the access was made with a session or is a login.
+    pub authentication: Option<Context>,
+    /// `operator`: serial number of the certificate of the member of staff, if the login was a reception.
+    pub operator: Option<String>,
     /// `withheldUntil`: until when it was withheld from the person, if at all.
     pub withheld_until: Option<DateTime>,
 }
@@ -115,8 +174,8 @@ impl Payload for HistoryQuery {
     const NAMES: &'static [Name] = &[QUERY];
 
     fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
-        element.only_attributes(&[])?;
-        Ok(Self { name_id: NameId::read(element.only(NAME_ID)?)? })
+        element.only_attributes(&Range::ATTRIBUTES)?;
+        Ok(Self { name_id: NameId::read(element.only(NAME_ID)?)?, range: Range::read(element)? })
     }
 
     fn asks_about_a_person(&self) -> bool {
@@ -129,6 +188,7 @@ impl Content for HistoryQuery {
 
     fn write(&self, w: &mut Writer<'_>) {
         w.open(QUERY);
+        self.range.write(w);
         self.name_id.write(w);
         w.close();
     }
@@ -138,7 +198,9 @@ impl Payload for History {
     const NAMES: &'static [Name] = &[HISTORY];
 
     fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
-        element.only_attributes(&[])?;
+        element.only_attributes(&["total"])?;
+        let total = element.required_attribute("total")?.parse();
+        let total = total.map_err(|_| element.error(Reason::Schema, "how many entries as total"))?;
         let (mut entries, mut withheld) = (Vec::new(), Vec::new());
         let mut children = element.children();
         loop {
@@ -151,7 +213,7 @@ impl Payload for History {
             }
         }
         children.finish()?;
-        Ok(Self { entries, withheld })
+        Ok(Self { total, entries, withheld })
     }
 }
 
@@ -159,7 +221,7 @@ impl Content for History {
     const NAME: Name = HISTORY;
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.open(HISTORY);
+        w.open(HISTORY).attribute("total", &self.total.to_string());
         let mut withheld = self.withheld.iter().peekable();
         for entry in &self.entries {
             while let Some(before) = withheld.next_if(|withheld| withheld.number < entry.number) {
@@ -174,12 +236,23 @@ impl Content for History {
 
 impl Entry {
     fn read(element: Element<'_>) -> Result<Self, XmlError> {
-        const ATTRIBUTES: [&str; 8] =
-            ["number", "at", "actor", "kind", "outcome", "purpose", "envelope", "withheldUntil"];
+        const ATTRIBUTES: [&str; 10] = [
+            "number",
+            "at",
+            "actor",
+            "kind",
+            "outcome",
+            "purpose",
+            "envelope",
+            "authentication",
+            "operator",
+            "withheldUntil",
+        ];
         element.only_attributes(&ATTRIBUTES)?;
         element.empty()?;
         let wrong = |expected: &'static str| move || element.error(Reason::Schema, expected);
         let text = |name| element.required_attribute(name).map(str::to_owned);
+        let context = |name| Context::from_name(name).ok_or_else(wrong("a way to log in"));
         Ok(Self {
             number: number(element)?,
             at: read::required_date_time(element, "at")?,
@@ -188,6 +261,8 @@ impl Entry {
             outcome: text("outcome")?,
             purpose: Purpose::from_uri(&text("purpose")?).ok_or_else(wrong("a purpose"))?,
             envelope: element.attribute("envelope").map(str::to_owned),
+            authentication: element.attribute("authentication").map(context).transpose()?,
+            operator: element.attribute("operator").map(str::to_owned),
             withheld_until: chukei_saml::date_time(element, "withheldUntil")?,
         })
     }
@@ -198,6 +273,12 @@ impl Entry {
         w.attribute("outcome", &self.outcome).attribute("purpose", self.purpose.uri());
         if let Some(envelope) = &self.envelope {
             w.attribute("envelope", envelope);
+        }
+        if let Some(context) = self.authentication {
+            w.attribute("authentication", context.name());
+        }
+        if let Some(operator) = &self.operator {
+            w.attribute("operator", operator);
         }
         if let Some(until) = self.withheld_until {
             w.attribute("withheldUntil", &until.format());
@@ -220,6 +301,11 @@ impl Withheld {
 }
 
 fn number(element: Element<'_>) -> Result<u64, XmlError> {
-    let number = element.required_attribute("number")?.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| element.error(Reason::Schema, "a number from 1"))
+    positive(element, "number")?.ok_or_else(|| element.error(Reason::Schema, "attribute number"))
+}
+
+fn positive(element: Element<'_>, name: &'static str) -> Result<Option<u64>, XmlError> {
+    let wrong = || element.error(Reason::Schema, format!("a number from 1 as {name}"));
+    let number = |text: &str| text.parse().ok().filter(|number| *number > 0).ok_or_else(wrong);
+    element.attribute(name).map(number).transpose()
 }

@@ -185,6 +185,12 @@ impl Context {
         }
     }
 
+    /// The context of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|context| context.name() == name)
+    }
+
     /// Its identifier on the wire.
     #[must_use]
     pub fn uri(self) -> String {

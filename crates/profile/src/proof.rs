@@ -1,21 +1,29 @@
-//! The proof of a person's access history (chapter 35): asked for by a portal, checked by the person.
+//! The proof of a person's access history, and the state of the ledger (chapter 35): asked for by a portal or by whoever
+//! watches the ledger, checked by the person.
 
 use chukei_idwsf::{Content, Parts, Payload};
 use chukei_reason::Reason;
 use chukei_saml::{NAME_ID, NameId};
 use chukei_xml::{
     Element, Name, Writer, XmlError,
-    lexical::{decode_base64, encode_base64},
+    lexical::{DateTime, decode_base64, encode_base64},
     ns,
 };
+
+use crate::read;
 
 /// `ck:AccessProofQuery`.
 pub const QUERY: Name = ns::CK.name("AccessProofQuery");
 /// `ck:AccessProof`.
 pub const PROOF: Name = ns::CK.name("AccessProof");
+/// `ck:LedgerStatusQuery`.
+pub const STATUS_QUERY: Name = ns::CK.name("LedgerStatusQuery");
+/// `ck:LedgerStatus`.
+pub const STATUS: Name = ns::CK.name("LedgerStatus");
 /// Octets of the largest proof that fits into a message.
 pub const LIMIT: usize = 1024 * 1024;
 
+const CHECKPOINT: Name = ns::CK.name("Checkpoint");
 const PART: Name = ns::CK.name("Part");
 /// Octets in a part: a text of a message has its limit (chapter 14).
 const PART_LIMIT: usize = 256 * 1024;
@@ -34,6 +42,21 @@ pub struct ProofQuery {
 pub struct Proof {
     /// The proof bundle, JSON in UTF-8; empty when the number leads to nobody.
     pub bundle: Vec<u8>,
+}
+
+/// `ck:LedgerStatusQuery`: anybody of the federation asks how the ledger stands.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusQuery;
+
+/// `ck:LedgerStatus`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerStatus {
+    /// `from`: time of the oldest entry whose content is kept; that of the answer, if there is none.
+    pub from: DateTime,
+    /// `until`: time of the answer.
+    pub until: DateTime,
+    /// `ck:Checkpoint`: a signed C2SP tlog-checkpoint.
+    pub checkpoint: Vec<u8>,
 }
 
 impl Payload for ProofQuery {
@@ -90,5 +113,48 @@ impl Content for Proof {
             w.element(PART, &encode_base64(part));
         }
         w.close();
+    }
+}
+
+impl Payload for StatusQuery {
+    const NAMES: &'static [Name] = &[STATUS_QUERY];
+
+    fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
+        element.only_attributes(&[])?;
+        element.empty()?;
+        Ok(Self)
+    }
+}
+
+impl Content for StatusQuery {
+    const NAME: Name = STATUS_QUERY;
+
+    fn write(&self, w: &mut Writer<'_>) {
+        w.open(STATUS_QUERY).close();
+    }
+}
+
+impl Payload for LedgerStatus {
+    const NAMES: &'static [Name] = &[STATUS];
+
+    fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
+        element.only_attributes(&["from", "until"])?;
+        let checkpoint = element.only(CHECKPOINT)?;
+        checkpoint.only_attributes(&[])?;
+        let octets = decode_base64(checkpoint.text()?);
+        Ok(Self {
+            from: read::required_date_time(element, "from")?,
+            until: read::required_date_time(element, "until")?,
+            checkpoint: octets.ok_or_else(|| checkpoint.error(Reason::Base64, "base64"))?,
+        })
+    }
+}
+
+impl Content for LedgerStatus {
+    const NAME: Name = STATUS;
+
+    fn write(&self, w: &mut Writer<'_>) {
+        w.open(STATUS).attribute("from", &self.from.format()).attribute("until", &self.until.format());
+        w.element(CHECKPOINT, &encode_base64(&self.checkpoint)).close();
     }
 }

@@ -8,9 +8,10 @@ use chukei_idwsf::{Checks, Content, Parts, Payload, Status};
 use chukei_profile::{
     Date, Purpose, Scheme,
     disclosure::{Notice, Outcome, Receipt},
-    history::{Entry, History, HistoryQuery, Kind, Withheld},
+    history::{Entry, History, HistoryQuery, Kind, Range, Withheld},
     linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity, eligibility_on},
-    proof::{Proof, ProofQuery},
+    login::Context,
+    proof::{LedgerStatus, Proof, ProofQuery, StatusQuery},
 };
 use chukei_reason::Reason;
 use chukei_saml::NameId;
@@ -202,23 +203,36 @@ fn disclosures_and_histories() {
         outcome: "granted".to_owned(),
         purpose: Purpose::CombinedHighCost,
         envelope: Some("_e".to_owned()),
+        authentication: None,
+        operator: None,
         withheld_until: None,
     };
     let second = Entry { number: 2, kind: Kind::Disclosure, envelope: None, ..entry.clone() };
     holds(
-        &History { entries: vec![entry.clone(), second], withheld: Vec::new() },
+        &History { total: 2, entries: vec![entry.clone(), second], withheld: Vec::new() },
         &[
             ("number=\"1\"", "number=\"0\"", Reason::Schema),
             ("number=\"1\"", "number=\"one\"", Reason::Schema),
             ("kind=\"mapping\"", "kind=\"other\"", Reason::Schema),
             (" actor=", " name=\"x\" actor=", Reason::Schema),
             ("purpose:combined-high-cost", "purpose:other", Reason::Schema),
+            (" total=\"2\"", "", Reason::Schema),
+            ("total=\"2\"", "total=\"-2\"", Reason::Schema),
         ],
+    );
+    let by_card = Entry {
+        authentication: Some(Context::CardWithoutPin),
+        operator: Some("0a1b".to_owned()),
+        ..entry.clone()
+    };
+    holds(
+        &History { total: 1, entries: vec![by_card], withheld: Vec::new() },
+        &[("authentication=\"card-without-pin\"", "authentication=\"somehow\"", Reason::Schema)],
     );
     let withheld = |number| Withheld { number, until: AT };
     let third = Entry { number: 3, withheld_until: Some(AT), ..entry.clone() };
     holds(
-        &History { entries: vec![entry, third], withheld: vec![withheld(2), withheld(4)] },
+        &History { total: 9, entries: vec![entry.clone(), third], withheld: vec![withheld(2), withheld(4)] },
         &[
             ("WithheldEntry number=\"2\"", "WithheldEntry number=\"0\"", Reason::Schema),
             ("WithheldEntry number=\"2\"", "WithheldEntry actor=\"x\" number=\"2\"", Reason::Schema),
@@ -255,8 +269,39 @@ fn disclosures_and_histories() {
         let changed = Document::parse(query.replace(from, to)).unwrap();
         assert_eq!(read::<ProofQuery>(&changed).unwrap_err(), Reason::Schema, "{to}");
     }
-    let query = HistoryQuery { name_id: NameId::new(Scheme::CareInsured.uri(), "0000123456").by(A) };
-    let again = read::<HistoryQuery>(&written(&query)).unwrap();
-    assert!(again.name_id == query.name_id && again.asks_about_a_person());
-    assert!(!format!("{again:?}").contains("0000123456"));
+    let name_id = NameId::new(Scheme::CareInsured.uri(), "0000123456").by(A);
+    let later = DateTime { seconds: AT.seconds + 1, ..AT };
+    let narrow = Range { from: Some(AT), until: Some(later), before: Some(7), limit: 3 };
+    for range in [Range::default(), narrow, Range { limit: 1000, ..narrow }] {
+        let query = HistoryQuery { name_id: name_id.clone(), range };
+        let again = read::<HistoryQuery>(&written(&query)).unwrap();
+        assert!(again.name_id == name_id && again.range == range && again.asks_about_a_person());
+        assert!(!format!("{again:?}").contains("0000123456"));
+    }
+    let query = String::from_utf8(written(&HistoryQuery { name_id, range: narrow }).write()).unwrap();
+    for (from, to, reason) in [
+        ("limit=\"3\"", "limit=\"0\"", Reason::Schema),
+        ("limit=\"3\"", "limit=\"1001\"", Reason::Schema),
+        ("before=\"7\"", "before=\"0\"", Reason::Schema),
+        ("before=", "after=", Reason::Schema),
+        ("until=\"2", "until=\"x", Reason::DateTime),
+        ("from=\"2", "from=\"", Reason::DateTime),
+    ] {
+        let changed = Document::parse(query.replace(from, to)).unwrap();
+        assert_eq!(read::<HistoryQuery>(&changed).unwrap_err(), reason, "{to}");
+    }
+
+    assert!(!read::<StatusQuery>(&written(&StatusQuery)).unwrap().asks_about_a_person());
+    let asked = String::from_utf8(written(&StatusQuery).write()).unwrap();
+    let changed = Document::parse(asked.replace("></ck:Ledger", ">x</ck:Ledger")).unwrap();
+    assert_eq!(read::<StatusQuery>(&changed).err(), Some(Reason::Schema));
+    holds(
+        &LedgerStatus { from: AT, until: AT, checkpoint: b"{}".to_vec() },
+        &[
+            ("e30=", "e31=", Reason::Base64),
+            (" from=", " since=", Reason::Schema),
+            (" until=\"2", " until=\"x", Reason::DateTime),
+            ("<ck:Checkpoint>e30=</ck:Checkpoint>", "<ck:Other>e30=</ck:Other>", Reason::Schema),
+        ],
+    );
 }

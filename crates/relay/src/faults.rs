@@ -128,6 +128,10 @@ faults! {
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
     /// Puts the number into histories.
     TellsNumberInHistory => ["history.no-number", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
+    /// Lists all of a history, whatever part is asked for.
+    IgnoresRange => ["history.range", "history.total"], "求められた範囲によらず履歴をすべて示す";
+    /// Counts only what it lists of a history.
+    CountsListed => ["history.total"], "履歴の示した項目だけを数える";
     /// Changes the date of a query that it forwards.
     AltersRelayedQuery => ["relayed.forward.unchanged"], "転送する照会の基準日を変える";
     /// Does not record queries that it carries.
@@ -148,6 +152,9 @@ faults! {
     /// Does not record logins that it refuses.
     SkipsRefusedLogins => ["login.refused.logged"], "拒否したログインを記録しない";
 
+    /// Does not record how somebody has logged in.
+    ForgetsLogin => ["login.session.recorded"], "ログインの方法を記録しない";
+
     /// Gives a ticket to a TLS client that has shown no card.
     TicketsWithoutCard => ["login.presentation.proved"], "カードを示さない TLS クライアントにチケットを渡す";
     /// Gives the same ticket every time.
@@ -155,6 +162,10 @@ faults! {
     /// Tells a TLS client why its card is not accepted.
     TellsPresentationsApart => ["login.presentation.coarse"], "カードの提示を拒否する理由を区別する";
 
+    /// Answers with the first checkpoint that it was asked for.
+    OldStatus => ["ledger.status.current", "ledger.checkpoint.one-log"], "台帳の状態として最初のチェックポイントを示し続ける";
+    /// States a period of after its answer.
+    ShortPeriod => ["ledger.status.period"], "台帳の期間を、答えた時刻より後とする";
     /// Gives no receipts.
     OmitsReceipts => ["ledger.receipt.given"], "受領証を渡さない";
     /// Gives receipts for entries that it does not have.

@@ -61,7 +61,7 @@ pub use chukei_idwsf::{
 };
 pub use party::{Outgoing, Party, Reply, Step};
 pub use ports::{
-    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Proofs, Record, Recorded, Records,
+    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Page, Person, Proofs, Record, Recorded, Records,
 };
 pub use recording::{Ending, Recording};
 pub use relay::Relay;

@@ -113,6 +113,15 @@ pub struct Presented {
     pub purpose: Purpose,
 }
 
+/// How somebody has logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The way.
+    pub context: Context,
+    /// Serial number of the certificate of the member of staff, in hexadecimal, if it was a reception.
+    pub operator: Option<String>,
+}
+
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -120,6 +129,8 @@ pub struct Session {
     pub party: String,
     /// Who logged in.
     pub person: Person,
+    /// How.
+    pub login: LoggedIn,
     /// What for.
     pub purpose: Purpose,
     /// From when on no more.
@@ -134,7 +145,7 @@ impl Session {
 }
 
 /// Who was found, and how; or the status code that is answered instead.
-type Found = Result<(Person, Context), &'static str>;
+type Found = Result<(Person, LoggedIn), &'static str>;
 
 impl Relay {
     fn desk(&self) -> Result<&Cards, Refusal> {
@@ -145,6 +156,11 @@ impl Relay {
     /// The session of this name, whosever it is.
     pub(crate) fn session(&self, id: &str) -> Result<Option<Session>, Refusal> {
         Ok(self.cards.as_ref().map(|desk| desk.logins.session(id)).transpose()?.flatten())
+    }
+
+    /// How the person had logged in, as it is recorded; [login.session.recorded]
+    pub(crate) fn way(&self, login: &LoggedIn) -> Option<LoggedIn> {
+        if faulty!(self.party, ForgetsLogin) { None } else { Some(login.clone()) }
     }
 
     /// Gives a challenge.
@@ -186,7 +202,7 @@ impl Relay {
                 return Err(refusal);
             }
         };
-        let (person, context) = match found {
+        let (person, login) = match found {
             Ok(found) => found,
             Err(code) => {
                 let recorded = self.record(vec![desk.entry(None, code)])?;
@@ -195,15 +211,20 @@ impl Relay {
             }
         };
 
-        let context = if faulty!(self.party, HidesContext) { Context::Challenge } else { context };
+        let context = if faulty!(self.party, HidesContext) { Context::Challenge } else { login.context };
+        let login = LoggedIn { context, ..login };
         let lasting = if faulty!(self.party, LongSession) { 24 * 3600 } else { SESSION };
         let until = UnixTime(asker.now.0.saturating_add(lasting));
         let id = xml_id(self.party.randomness.as_ref())?;
-        let session = Session { party: asker.sender.to_owned(), person, purpose, until };
+        let session =
+            Session { party: asker.sender.to_owned(), person, login: login.clone(), purpose, until };
         desk.cards.logins.open(&id, session, asker.now)?;
         // [login.answer.logged] The answer is made meanwhile.
         let recorded = match faulty!(self.party, SkipsLoginLog) {
-            false => Some(self.record(vec![desk.entry(Some(person), context.name())])?),
+            false => {
+                let entry = NewEntry { login: self.way(&login), ..desk.entry(Some(person), context.name()) };
+                Some(self.record(vec![entry])?)
+            }
             true => None,
         };
         // [login.answer.context]
@@ -238,6 +259,7 @@ impl Desk<'_> {
             target: None,
             carried_to: None,
             asked: None,
+            login: None,
             withheld_until: None,
         }
     }
@@ -314,7 +336,7 @@ impl Desk<'_> {
             "an application not used before",
         )?;
 
-        self.holder(&certificate, Context::Application)
+        self.holder(&certificate, LoggedIn { context: Context::Application, operator: None })
     }
 
     /// MHLW, Kamogawa at home: the card's authentication key answers a challenge.
@@ -327,7 +349,7 @@ impl Desk<'_> {
             self.verifies(By::Response, challenge, subject, &certificate, card.signature.as_deref());
         let expected = "a signature by the key of the certificate";
         self.checks().require("login.challenge.signature", verifies, Reason::Signature, expected)?;
-        self.holder(&certificate, Context::Challenge)
+        self.holder(&certificate, LoggedIn { context: Context::Challenge, operator: None })
     }
 
     /// Kamogawa at home: the person's client has shown the card to us, and was given the ticket for that.
@@ -354,7 +376,8 @@ impl Desk<'_> {
             "the purpose that the card was presented for",
         )?;
         // [login.certificate.known]
-        Ok(person.map(|person| (person, Context::TlsClient)).ok_or(code::NOT_MEMBER))
+        let login = LoggedIn { context: Context::TlsClient, operator: None };
+        Ok(person.map(|person| (person, login)).ok_or(code::NOT_MEMBER))
     }
 
     /// A member of staff, and a patient's card that nobody enters a PIN for, or the number on its face.
@@ -389,8 +412,9 @@ impl Desk<'_> {
             "staff of a reception",
         )?;
 
+        let operator = Some(staff.serial());
         let card = match patient {
-            Patient::VisibleNumber(number) => return self.visible(number),
+            Patient::VisibleNumber(number) => return self.visible(number, operator),
             Patient::Card(card) => card,
         };
         let certificate = self.certified(&self.cards.cards, &card.certificate, Use::TlsClient)?;
@@ -403,7 +427,8 @@ impl Desk<'_> {
         self.checks().require("login.reception.possession", as_it_should, Reason::Signature, expected)?;
         let present = signature.is_some() || !self.cards.possession;
         self.checks().require("login.reception.copied", present, Reason::Signature, expected)?;
-        self.holder(&certificate, if signs { Context::CardPresent } else { Context::CardWithoutPin })
+        let context = if signs { Context::CardPresent } else { Context::CardWithoutPin };
+        self.holder(&certificate, LoggedIn { context, operator })
     }
 
     /// [login.request.sender]
@@ -475,8 +500,8 @@ impl Desk<'_> {
     }
 
     /// [login.certificate.known]
-    fn holder(&self, certificate: &Certificate, context: Context) -> Result<Found, Refusal> {
-        Ok(self.registered(certificate)?.map(|person| (person, context)))
+    fn holder(&self, certificate: &Certificate, login: LoggedIn) -> Result<Found, Refusal> {
+        Ok(self.registered(certificate)?.map(|person| (person, login)))
     }
 
     fn registered(&self, certificate: &Certificate) -> Result<Result<Person, &'static str>, Refusal> {
@@ -485,12 +510,12 @@ impl Desk<'_> {
         self.person(certificate.issuer(), serial.map_err(unformed)?)
     }
 
-    fn visible(&self, number: &str) -> Result<Found, Refusal> {
+    fn visible(&self, number: &str, operator: Option<String>) -> Result<Found, Refusal> {
         let Ok((number, _)) = Number::read(NumberKind::Visible, number, Level::Strict) else {
             return Ok(Err(code::NOT_MEMBER));
         };
         let found = self.person(self.cards.visible.clone(), number)?;
-        Ok(found.map(|person| (person, Context::VisibleNumber)))
+        Ok(found.map(|person| (person, LoggedIn { context: Context::VisibleNumber, operator })))
     }
 
     fn person(&self, party: String, number: Number) -> Result<Result<Person, &'static str>, Refusal> {

@@ -54,6 +54,7 @@ impl Relay {
                 target: None,
                 carried_to: None,
                 asked: None,
+                login: session.iter().flatten().find_map(|session| self.way(&session.login)),
                 withheld_until: asker.withheld_until,
             };
             if faulty!(self.party, TellsNumberInLedger) {

@@ -9,13 +9,14 @@ use chukei_crypto::UnixTime;
 use chukei_idwsf::{ReplayStore, Unavailable};
 use chukei_profile::{
     Date, Identifier, Purpose, Scheme,
-    history::{Entry, Kind},
+    history::{Entry, Kind, Range},
     linkage::eligibility_on,
 };
 use chukei_xml::lexical::DateTime;
 
 use crate::{
-    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, Record, Recorded, Recording, Records,
+    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Page, Person, Record, Recorded, Recording,
+    Records,
     changes::{Assigned, KeyStore, Standing},
     login::{Logins, Presented, Session, Taken},
 };
@@ -211,10 +212,21 @@ impl AccessLog for MemoryLog {
         Ok(Recorded { recording: Recording::done(), receipts: Vec::new() })
     }
 
-    fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {
+    fn page(&self, person: Person, range: &Range, now: UnixTime) -> Result<Page, Unavailable> {
         let entries = locked(&self.entries)?;
         let own = entries.iter().filter(|entry| entry.person == Some(person));
-        Ok((1..).zip(own).map(|(number, entry)| entry.numbered(number)).collect())
+        let numbered = (1..).zip(own).map(|(number, entry)| entry.numbered(number));
+        let in_period = |entry: &Entry| {
+            let is_withheld = entry.withheld_until.is_some_and(|until| now.0 < until.seconds);
+            let is_late = range.from.is_none_or(|from| from <= entry.at);
+            is_withheld || is_late && range.until.is_none_or(|until| entry.at < until)
+        };
+        let mut entries: Vec<Entry> = numbered.filter(in_period).collect();
+        let total = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        entries.retain(|entry| range.before.is_none_or(|before| entry.number < before));
+        let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
+        entries.drain(..entries.len().saturating_sub(limit));
+        Ok(Page { entries, total })
     }
 
     fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
@@ -236,6 +248,8 @@ impl NewEntry {
             outcome: self.outcome.clone(),
             purpose: self.purpose,
             envelope: self.envelope.clone(),
+            authentication: self.login.as_ref().map(|login| login.context),
+            operator: self.login.as_ref().and_then(|login| login.operator.clone()),
             withheld_until: self.withheld_until.map(|until| DateTime { seconds: until.0, nanoseconds: 0 }),
         }
     }

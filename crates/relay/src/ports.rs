@@ -7,11 +7,12 @@ use chukei_crypto::UnixTime;
 use chukei_idwsf::{Commitment, Unavailable};
 use chukei_profile::{
     Date, Identifier, Purpose, Scheme,
-    history::{Entry, Kind},
+    history::{Entry, Kind, Range},
     linkage::{Benefit, Eligibility},
+    proof::LedgerStatus,
 };
 
-use crate::Recording;
+use crate::{Recording, login::LoggedIn};
 
 /// A person, as a relay knows one: a number of its own that never leaves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,8 +71,19 @@ pub struct NewEntry {
     pub carried_to: Option<String>,
     /// Who had asked for what is disclosed or carried, and when; `None` for everything else.
     pub asked: Option<(String, UnixTime)>,
+    /// How the person had logged in; `None` for what is done without a session, except for a login that is granted.
+    pub login: Option<LoggedIn>,
     /// Until when its content is withheld from the person; `None` where it is not.
     pub withheld_until: Option<UnixTime>,
+}
+
+/// What was asked for of a history, withheld or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Oldest first.
+    pub entries: Vec<Entry>,
+    /// How many the period has.
+    pub total: u64,
 }
 
 /// Entries on their way to the disk, and what stands for each of them in the ledger.
@@ -118,11 +130,26 @@ pub trait AccessLog: Send + Sync {
         recording.wait().map(|()| receipts)
     }
 
+    /// What this range has about the person; what is withheld now lies in every period.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn page(&self, person: Person, range: &Range, now: UnixTime) -> Result<Page, Unavailable>;
+
     /// Everything about the person, oldest first, withheld or not.
     ///
     /// # Errors
     /// When the store does not answer.
-    fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable>;
+    fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {
+        let (mut all, mut range) = (Vec::new(), Range::default());
+        loop {
+            let Page { mut entries, .. } = self.page(person, &range, UnixTime(0))?;
+            let Some(first) = entries.first() else { return Ok(all) };
+            range.before = Some(first.number);
+            entries.append(&mut all);
+            all = entries;
+        }
+    }
 
     /// The entry that recorded the issuing of this envelope.
     ///
@@ -139,6 +166,12 @@ pub trait Proofs: Send + Sync {
     /// # Errors
     /// When the ledger does not answer.
     fn prove(&self, person: Person, since: Option<u64>, now: UnixTime) -> Result<Vec<u8>, Unavailable>;
+
+    /// How the ledger stands, with a checkpoint that covers all of it (chapter 35).
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    fn status(&self, now: UnixTime) -> Result<LedgerStatus, Unavailable>;
 }
 
 /// Who may ask what: configuration, and the state of the parties.

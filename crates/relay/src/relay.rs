@@ -10,19 +10,19 @@ use chukei_idwsf::{
 use chukei_profile::{
     Identifier, Purpose, Scheme,
     disclosure::{Notice, Receipt},
-    history::{Entry, GRANTED, History, HistoryQuery, Kind, SHOWN, Withheld},
+    history::{Entry, GRANTED, History, HistoryQuery, Kind, Range, SHOWN, Withheld},
     linkage::RelayedQuery,
     login::{ChallengeRequest, Login, SESSION},
-    proof::{Proof, ProofQuery},
+    proof::{Proof, ProofQuery, StatusQuery},
 };
 use chukei_reason::Reason;
 use chukei_saml::NameId;
 use chukei_xml::{Budget, Element, Name, XmlError};
 
 use crate::{
-    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Party, Person, Proofs, Recorded, Relaying,
+    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Page, Party, Person, Proofs, Recorded, Relaying,
     Reply, Step,
-    login::{Cards, Session},
+    login::{Cards, LoggedIn, Session},
 };
 
 /// Seconds after an access for which it may be withheld from the person: three years (interpretation 0028).
@@ -51,6 +51,7 @@ enum Asked {
     Notice(Notice),
     History(HistoryQuery),
     Proof(ProofQuery),
+    Status,
     Relayed(RelayedQuery),
     Challenge,
     Login(Login),
@@ -62,6 +63,7 @@ impl Payload for Asked {
         chukei_profile::disclosure::NOTICE,
         chukei_profile::history::QUERY,
         chukei_profile::proof::QUERY,
+        chukei_profile::proof::STATUS_QUERY,
         chukei_profile::linkage::RELAYED,
         chukei_profile::login::CHALLENGE_REQUEST,
         chukei_profile::login::REQUEST,
@@ -80,6 +82,9 @@ impl Payload for Asked {
         if element.is(chukei_profile::proof::QUERY) {
             return ProofQuery::read(element, parts).map(Self::Proof);
         }
+        if element.is(chukei_profile::proof::STATUS_QUERY) {
+            return StatusQuery::read(element, parts).map(|StatusQuery| Self::Status);
+        }
         if element.is(chukei_profile::login::CHALLENGE_REQUEST) {
             return ChallengeRequest::read(element, parts).map(|ChallengeRequest| Self::Challenge);
         }
@@ -90,7 +95,7 @@ impl Payload for Asked {
     }
 
     fn asks_about_a_person(&self) -> bool {
-        !matches!(self, Self::Notice(_) | Self::Challenge)
+        !matches!(self, Self::Notice(_) | Self::Status | Self::Challenge)
     }
 }
 
@@ -142,6 +147,7 @@ impl Relay {
             Asked::Notice(notice) => self.receipt(&asker, notice).map(Step::Reply),
             Asked::History(query) => self.history(&asker, query).map(Step::Reply),
             Asked::Proof(query) => self.prove(&asker, query).map(Step::Reply),
+            Asked::Status => self.status(&asker).map(Step::Reply),
             Asked::Relayed(query) => {
                 self.forward(&asker, query, accepted.headers().target.as_ref()).map(Step::Send)
             }
@@ -204,6 +210,7 @@ impl Relay {
                 items: notice.items.iter().map(|item| item.name().to_owned()).collect(),
                 envelope: Some(notice.envelope.clone()),
                 target: None,
+                login: None,
                 withheld_until: asker.withheld_until.max(self.withheld(issued.as_ref(), asker.now)),
                 carried_to: None,
                 asked: issued.map(|issued| (issued.requester, issued.at)),
@@ -217,13 +224,17 @@ impl Relay {
     fn history(&self, asker: &Asker<'_>, query: &HistoryQuery) -> Result<Reply, Refusal> {
         // [history.query.portal-only]
         self.portals_only("history.query.portal-only", asker)?;
-        let persons = self.looked_at(asker, &query.name_id)?;
-        let [person] = persons.as_slice() else {
+        let Some((person, login)) = self.looked_at(asker, &query.name_id)? else {
             return self.party.answer(asker.message_id, &History::default(), asker.now);
         };
-        let recorded = self.look(asker, *person)?;
-        // [history.complete]
-        let mut entries = self.log.history(*person)?;
+        let recorded = self.look(asker, person, login)?;
+        // [history.complete], [history.range], [history.total]
+        let range = if faulty!(self.party, IgnoresRange) { Range::default() } else { query.range };
+        let Page { mut entries, total } = self.log.page(person, &range, asker.now)?;
+        let total = match faulty!(self.party, CountsListed) {
+            true => u64::try_from(entries.len()).unwrap_or(u64::MAX),
+            false => total,
+        };
         if faulty!(self.party, HidesRefusals) {
             entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == GRANTED);
         }
@@ -237,27 +248,37 @@ impl Relay {
         let withheld = withheld
             .filter_map(|entry| Some(Withheld { number: entry.number, until: entry.withheld_until? }));
         let withheld = withheld.collect();
-        self.tell(asker, &History { entries, withheld }, Some(recorded))
+        self.tell(asker, &History { total, entries, withheld }, Some(recorded))
     }
 
     /// Proves a person's history to a portal; that it was shown is recorded first, and proved with it.
     fn prove(&self, asker: &Asker<'_>, query: &ProofQuery) -> Result<Reply, Refusal> {
-        let none = || Refusal::new("message.body.one-child", Reason::Body, "what this relay takes");
-        let proofs = self.proofs.as_ref().ok_or_else(none)?;
+        let proofs = self.ledger()?;
         // [ledger.proof.portal-only]
         self.portals_only("ledger.proof.portal-only", asker)?;
-        let persons = self.looked_at(asker, &query.name_id)?;
-        let [person] = persons.as_slice() else {
+        let Some((person, login)) = self.looked_at(asker, &query.name_id)? else {
             return self.party.answer(asker.message_id, &Proof { bundle: Vec::new() }, asker.now);
         };
-        let recorded = self.look(asker, *person)?;
+        let recorded = self.look(asker, person, login)?;
         // [ledger.proof.current], [ledger.proof.since]
-        let bundle = proofs.prove(*person, query.since, asker.now)?;
+        let bundle = proofs.prove(person, query.since, asker.now)?;
         // Chapter 35: else the operator gives it as a file.
         if bundle.len() > chukei_profile::proof::LIMIT {
             return Err(Refusal::internal("a proof that fits into a message"));
         }
         self.tell(asker, &Proof { bundle }, Some(recorded))
+    }
+
+    /// Tells anybody how the ledger stands.
+    fn status(&self, asker: &Asker<'_>) -> Result<Reply, Refusal> {
+        // [ledger.status.current], [ledger.status.period]
+        let status = self.ledger()?.status(asker.now)?;
+        self.tell(asker, &status, None)
+    }
+
+    fn ledger(&self) -> Result<&Arc<dyn Proofs>, Refusal> {
+        let none = || Refusal::new("message.body.one-child", Reason::Body, "what this relay takes");
+        self.proofs.as_ref().ok_or_else(none)
     }
 
     fn portals_only(&self, sentence: &'static str, asker: &Asker<'_>) -> Result<(), Refusal> {
@@ -266,7 +287,7 @@ impl Relay {
     }
 
     /// Records that a history is looked at, and waits for that.
-    fn look(&self, asker: &Asker<'_>, person: Person) -> Result<Recorded, Refusal> {
+    fn look(&self, asker: &Asker<'_>, person: Person, login: Option<LoggedIn>) -> Result<Recorded, Refusal> {
         let recorded = self.record(vec![NewEntry {
             person: Some(person),
             at: asker.now,
@@ -279,6 +300,7 @@ impl Relay {
             target: None,
             carried_to: None,
             asked: None,
+            login: login.and_then(|login| self.way(&login)),
             withheld_until: asker.withheld_until,
         }])?;
         recorded.recording.clone().wait()?;
@@ -320,8 +342,12 @@ impl Relay {
         Ok(Reply { recording, ..reply })
     }
 
-    /// Whose history is asked for.
-    fn looked_at(&self, asker: &Asker<'_>, name_id: &NameId) -> Result<Vec<Person>, Refusal> {
+    /// Whose history is asked for, and how that person has logged in. Nobody unless the number leads to one person.
+    fn looked_at(
+        &self,
+        asker: &Asker<'_>,
+        name_id: &NameId,
+    ) -> Result<Option<(Person, Option<LoggedIn>)>, Refusal> {
         if name_id.format.as_deref() == Some(SESSION) {
             // [login.session.history]
             let usable = |session: &Session| {
@@ -329,13 +355,16 @@ impl Relay {
                     || self.party.checks.skips("login.session.history")
             };
             let session = self.session(&name_id.value)?.filter(usable);
-            return Ok(session.map(|session| session.person).into_iter().collect());
+            return Ok(session.map(|session| (session.person, Some(session.login))));
         }
         let scheme = name_id.format.as_deref().and_then(Scheme::from_uri);
         let number = scheme.and_then(|scheme| Identifier::new(scheme, &name_id.value).ok());
         let unformed = Refusal::new("mapping.input.form", Reason::Identifier, "a number of a known scheme");
         let number = number.ok_or(unformed)?;
         let party = name_id.name_qualifier.as_deref().unwrap_or_default();
-        Ok(self.mappings.persons(party, &number, asker.now)?)
+        Ok(match self.mappings.persons(party, &number, asker.now)?.as_slice() {
+            [person] => Some((*person, None)),
+            _ => None,
+        })
     }
 }

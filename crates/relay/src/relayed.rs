@@ -100,6 +100,7 @@ impl Relay {
             target: None,
             carried_to: Some(relayed.to.clone()),
             asked: Some((asker.sender.to_owned(), asker.now)),
+            login: None,
             withheld_until: self.withheld(issued.as_ref(), asker.now),
         })
     }

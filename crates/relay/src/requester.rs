@@ -10,10 +10,10 @@ use chukei_idwsf::{
 use chukei_profile::{
     Date, Identifier, Purpose, Scheme,
     envelope::{LONGEST, PURPOSE, REQUEST, VERSION, VERSION_ATTRIBUTE},
-    history::{History, HistoryQuery},
+    history::{History, HistoryQuery, Range},
     linkage::{Answer, Item, Query, RelayedQuery},
     login::{Challenge, ChallengeRequest, Login, LoginAnswer, SESSION},
-    proof::{Proof, ProofQuery},
+    proof::{LedgerStatus, Proof, ProofQuery, StatusQuery},
 };
 use chukei_reason::Reason;
 use chukei_saml::{Assertion, ENTITY, HOLDER_OF_KEY, NameId};
@@ -355,9 +355,10 @@ impl Requester {
         &self,
         party: &str,
         whom: &Whom,
+        range: Range,
         now: UnixTime,
     ) -> Result<Outgoing<HistoryAsked>, Refusal> {
-        let query = HistoryQuery { name_id: self.name_id(whom, party) };
+        let query = HistoryQuery { name_id: self.name_id(whom, party), range };
         let sent = self.party.ask(&self.party.relay, &query, None, Some(Purpose::History), now)?;
         Ok(sent.map(|awaited| HistoryAsked { awaited }))
     }
@@ -400,6 +401,27 @@ impl Requester {
         answer: &PeerAnswer<'_>,
         now: UnixTime,
     ) -> Result<Proof, Refusal> {
+        self.take(asked, answer, now)
+    }
+
+    /// Asks how the relay's ledger stands.
+    ///
+    /// # Errors
+    /// As [`Self::map`].
+    pub fn ledger_status(&self, now: UnixTime) -> Result<Outgoing<Awaited>, Refusal> {
+        self.party.ask(&self.party.relay, &StatusQuery, None, Some(Purpose::History), now)
+    }
+
+    /// Takes that.
+    ///
+    /// # Errors
+    /// The first sentence that it breaks.
+    pub fn take_ledger_status(
+        &self,
+        asked: Awaited,
+        answer: &PeerAnswer<'_>,
+        now: UnixTime,
+    ) -> Result<LedgerStatus, Refusal> {
         self.take(asked, answer, now)
     }
 

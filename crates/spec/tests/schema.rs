@@ -9,13 +9,13 @@ use chukei_idwsf::{Content, Status};
 use chukei_profile::{
     Date, Purpose, Scheme,
     disclosure::{Notice, Outcome, Receipt},
-    history::{Entry, History, HistoryQuery, Kind, Withheld},
+    history::{Entry, History, HistoryQuery, Kind, Range, Withheld},
     linkage::{Answer, Benefit, Eligibility, Item, Query, RelayedQuery, Validity},
     login::{
         CardPresentation, Challenge, ChallengeRequest, Context, Given, Login, LoginAnswer, Patient,
         Presented, Shown,
     },
-    proof::{Proof, ProofQuery},
+    proof::{LedgerStatus, Proof, ProofQuery, StatusQuery},
 };
 use chukei_saml::NameId;
 use chukei_xml::{Writer, lexical::DateTime};
@@ -90,6 +90,8 @@ fn what_we_write_is_valid() {
         outcome: "granted".to_owned(),
         purpose,
         envelope: Some("_1".to_owned()),
+        authentication: None,
+        operator: None,
         withheld_until: None,
     };
     let entries = vec![
@@ -97,8 +99,14 @@ fn what_we_write_is_valid() {
         entry(2, Kind::Disclosure, Purpose::ALL[1]),
         Entry { envelope: None, ..entry(3, Kind::History, Purpose::ALL[2]) },
         Entry { withheld_until: Some(at), ..entry(4, Kind::Mapping, Purpose::ALL[3]) },
-        Entry { envelope: None, ..entry(5, Kind::Login, Purpose::ALL[3]) },
+        Entry {
+            envelope: None,
+            authentication: Some(Context::CardPresent),
+            operator: Some("0a1b".to_owned()),
+            ..entry(5, Kind::Login, Purpose::ALL[3])
+        },
     ];
+    let range = Range { from: Some(at), until: Some(at), before: Some(6), limit: 1 };
     let notice = |outcome| Notice {
         envelope: "_1".to_owned(),
         requester: A.to_owned(),
@@ -161,8 +169,14 @@ fn what_we_write_is_valid() {
         ("proof about nobody", written(&Proof { bundle: Vec::new() })),
         ("receipts", RECEIPTS.as_bytes().to_vec()),
         ("withholding", WITHHOLDING.as_bytes().to_vec()),
-        ("history query", written(&HistoryQuery { name_id })),
-        ("history", written(&History { entries, withheld: vec![Withheld { number: 6, until: at }] })),
+        ("history query", written(&HistoryQuery { name_id: name_id.clone(), range: Range::default() })),
+        ("history query of a part", written(&HistoryQuery { name_id, range })),
+        (
+            "history",
+            written(&History { total: 9, entries, withheld: vec![Withheld { number: 6, until: at }] }),
+        ),
+        ("ledger status query", written(&StatusQuery)),
+        ("ledger status", written(&LedgerStatus { from: at, until: at, checkpoint: b"{}".to_vec() })),
         ("empty history", written(&History::default())),
     ];
     let documents = documents.map(|(name, document)| (name.to_owned(), document));

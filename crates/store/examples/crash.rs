@@ -132,6 +132,7 @@ fn entry(person: i64, at: UnixTime, envelope: Option<&str>) -> NewEntry {
         target: envelope.map(|_| "https://insurer-b.example.test/".to_owned()),
         carried_to: None,
         asked: None,
+        login: None,
         withheld_until: None,
     }
 }

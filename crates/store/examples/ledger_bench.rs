@@ -120,6 +120,7 @@ fn entry(person: i64) -> NewEntry {
         target: None,
         carried_to: None,
         asked: None,
+        login: None,
         withheld_until: None,
     }
 }

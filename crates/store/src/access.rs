@@ -3,8 +3,11 @@
 use chukei_crypto::UnixTime;
 use chukei_ledger::Hash;
 use chukei_profile::Purpose;
-use chukei_profile::history::{Entry, Kind};
-use chukei_relay::{AccessLog, Commitment, Issuance, NewEntry, Person, Recorded, Recording, Unavailable};
+use chukei_profile::history::{Entry, Kind, Range};
+use chukei_profile::login::Context;
+use chukei_relay::{
+    AccessLog, Commitment, Issuance, NewEntry, Page, Person, Recorded, Recording, Unavailable,
+};
 use chukei_xml::lexical::DateTime;
 
 use crate::Store;
@@ -16,8 +19,18 @@ use crate::writer::Verdict;
 /// Whether a disclosure is recorded.
 const KNOWN: &str = "SELECT 1 FROM access WHERE kind = 'disclosure' AND envelope = ?1";
 const INSERT: &str =
-    "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, envelope, target, leaf)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    "INSERT INTO access (person, number, at, actor, kind, outcome, purpose, envelope, target, leaf, authentication, operator)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+/// How many entries a period has, and the last; what is withheld lies in every one.
+const COUNT: &str = "SELECT count(*), coalesce(max(access.number), 0)
+     FROM access JOIN leaf ON leaf.leaf = access.leaf
+     WHERE person = ?1 AND (at >= ?2 AND at < ?3 OR withheld_until > ?4)";
+/// The last of them before a number.
+const LIST: &str =
+    "SELECT access.number, at, actor, kind, outcome, purpose, envelope, withheld_until, authentication, operator
+     FROM access JOIN leaf ON leaf.leaf = access.leaf
+     WHERE person = ?1 AND (at >= ?2 AND at < ?3 OR withheld_until > ?4) AND access.number < ?5
+     ORDER BY access.number DESC LIMIT ?6";
 
 impl AccessLog for Store {
     fn record(&self, entries: &[NewEntry]) -> Result<Recorded, Unavailable> {
@@ -55,6 +68,8 @@ impl AccessLog for Store {
                     access.envelope,
                     access.target,
                     place.leaf,
+                    access.authentication,
+                    access.operator,
                 ];
                 connection.execute(INSERT, values)?;
             }
@@ -67,14 +82,22 @@ impl AccessLog for Store {
         Ok(Recorded { recording, receipts })
     }
 
-    fn history(&self, person: Person) -> Result<Vec<Entry>, Unavailable> {
-        let rows = self.read(|connection| {
-            let sql = "SELECT access.number, at, actor, kind, outcome, purpose, envelope, withheld_until
-                 FROM access JOIN leaf ON leaf.leaf = access.leaf WHERE person = ?1 ORDER BY access.number";
-            connection.rows(sql, values![person.0], entry)
+    fn page(&self, person: Person, range: &Range, now: UnixTime) -> Result<Page, Unavailable> {
+        let from = range.from.map_or(i64::MIN, whole_second);
+        let until = range.until.map_or(i64::MAX, whole_second);
+        let (total, rows) = self.read(|connection| {
+            let count = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?));
+            let (total, last) = connection.only(COUNT, values![person.0, from, until, now.0], count)?;
+            // What is recorded meanwhile is not counted, and not listed.
+            let after = last.saturating_add(1);
+            let before = range.before.and_then(|before| before.try_into().ok()).unwrap_or(after).min(after);
+            let limit = i64::try_from(range.limit).unwrap_or(i64::MAX);
+            let rows = connection.rows(LIST, values![person.0, from, until, now.0, before, limit], entry)?;
+            Ok((total.unsigned_abs(), rows))
         })?;
         // A kind or purpose that we do not know is a damaged store; nothing of a history is left out.
-        rows.into_iter().collect::<Option<_>>().ok_or(Unavailable)
+        let entries = rows.into_iter().rev().collect::<Option<_>>().ok_or(Unavailable)?;
+        Ok(Page { entries, total })
     }
 
     fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
@@ -107,8 +130,15 @@ fn access(entry: &NewEntry) -> Access<'_> {
         target: entry.target.as_deref(),
         carried_to: entry.carried_to.as_deref(),
         asked: entry.asked.as_ref().map(|(requester, at)| (requester.as_str(), at.0)),
+        authentication: entry.login.as_ref().map(|login| login.context.name()),
+        operator: entry.login.as_ref().and_then(|login| login.operator.as_deref()),
         withheld_until: entry.withheld_until.map_or(0, |until| until.0),
     }
+}
+
+/// The first whole second from this moment on: entries have no fractions.
+const fn whole_second(moment: DateTime) -> i64 {
+    if moment.nanoseconds == 0 { moment.seconds } else { moment.seconds.saturating_add(1) }
 }
 
 /// As links have it, 0 is no time at all.
@@ -119,7 +149,12 @@ const fn withheld(until: i64) -> Option<i64> {
 fn entry(row: &Row<'_>) -> sql::Result<Option<Entry>> {
     let kind = Kind::from_name(row.get(3)?);
     let purpose = Purpose::from_uri(row.get(5)?);
+    let authentication: Option<&str> = row.get(8)?;
+    let context = authentication.map(Context::from_name);
     let (Some(kind), Some(purpose)) = (kind, purpose) else { return Ok(None) };
+    if context == Some(None) {
+        return Ok(None);
+    }
     Ok(Some(Entry {
         number: row.get::<i64>(0)?.unsigned_abs(),
         at: DateTime { seconds: row.get(1)?, nanoseconds: 0 },
@@ -128,6 +163,8 @@ fn entry(row: &Row<'_>) -> sql::Result<Option<Entry>> {
         outcome: row.get(4)?,
         purpose,
         envelope: row.get(6)?,
+        authentication: context.flatten(),
+        operator: row.get(9)?,
         withheld_until: withheld(row.get(7)?).map(|seconds| DateTime { seconds, nanoseconds: 0 }),
     }))
 }

@@ -157,7 +157,7 @@ impl Check<'_> {
         // A map's leaf that cannot be read is found below, where its turn comes.
         let newest = state(connection).ok().and_then(|(_, newest)| newest).map(|(_, heads)| heads.covered);
         let sql = "SELECT leaf.leaf, data, chain, leaf.number, previous, keep_until, withheld_until, commitment, salt,
-                 content, person, access.number, at, actor, kind, outcome, purpose, envelope
+                 content, person, access.number, at, actor, kind, outcome, purpose, envelope, authentication, operator
              FROM leaf LEFT JOIN access ON access.leaf = leaf.leaf ORDER BY leaf.leaf";
         let mut is_whole = true;
         self.signed(0);
@@ -343,7 +343,9 @@ fn agrees(row: &Row<'_>, content: &Content, number: u64) -> sql::Result<bool> {
         && content.kind == text(14)?
         && content.outcome == text(15)?
         && content.purpose == text(16)?
-        && content.envelope.as_deref() == row.get(17)?)
+        && content.envelope.as_deref() == row.get(17)?
+        && content.authentication.as_deref() == row.get(18)?
+        && content.operator.as_deref() == row.get(19)?)
 }
 
 fn stored(connection: &Connection, level: u8, index: u64) -> sql::Result<Option<Vec<u8>>> {

@@ -87,6 +87,15 @@ impl Keeper {
         self.make(store, now, &mut waiting).map(Some)
     }
 
+    /// A checkpoint that covers everything: a new one, or the last one if there is no newer entry.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn current(&self, store: &Store, now: UnixTime) -> Result<String, LedgerError> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.make(store, now, &mut waiting)
+    }
+
     fn make(&self, store: &Store, now: UnixTime, waiting: &mut Waiting) -> Result<String, LedgerError> {
         let note = store.checkpoint(&self.keys, now)?;
         waiting.since = None;

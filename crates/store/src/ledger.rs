@@ -24,6 +24,9 @@ pub(crate) struct Access<'a> {
     pub(crate) carried_to: Option<&'a str>,
     /// Who had asked for what is disclosed or carried, and when.
     pub(crate) asked: Option<(&'a str, i64)>,
+    /// How the person had logged in, and with which member of staff.
+    pub(crate) authentication: Option<&'a str>,
+    pub(crate) operator: Option<&'a str>,
     /// Until when the content is withheld from the person; 0 where it is not.
     pub(crate) withheld_until: i64,
 }
@@ -55,6 +58,8 @@ impl Access<'_> {
             purpose: owned(self.purpose),
             outcome: owned(self.outcome),
             envelope: self.envelope.map(owned),
+            authentication: self.authentication.map(owned),
+            operator: self.operator.map(owned),
             ..Content::default()
         };
         match self.kind {
@@ -152,6 +157,8 @@ pub(crate) fn adopt(connection: &Connection) -> sql::Result<()> {
             target: row.get(8)?,
             carried_to: None,
             asked: row.get::<Option<&str>>(9)?.zip(row.get(10)?),
+            authentication: None,
+            operator: None,
             withheld_until: 0,
         };
         let place = book(connection, &access, &access.seal()?)?;

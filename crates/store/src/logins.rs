@@ -1,8 +1,8 @@
 //! Challenges and sessions of people who log in with cards. Of a session only the digest of its name is kept.
 
 use chukei_crypto::{UnixTime, sha256};
-use chukei_profile::Purpose;
-use chukei_relay::login::{Logins, Presented, Session, Taken};
+use chukei_profile::{Purpose, login::Context};
+use chukei_relay::login::{LoggedIn, Logins, Presented, Session, Taken};
 use chukei_relay::{Person, Unavailable};
 
 use crate::Store;
@@ -73,9 +73,11 @@ impl Logins for Store {
         let digest = sha256(id.as_bytes());
         self.writer.write(move |connection| {
             connection.execute("DELETE FROM session WHERE until <= ?1", values![now.0])?;
-            let Session { party, person, purpose, until } = &session;
-            let values = values![digest.as_slice(), party, person.0, purpose.uri(), until.0];
-            let sql = "INSERT INTO session (id, party, person, purpose, until) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let Session { party, person, login: LoggedIn { context, operator }, purpose, until } = &session;
+            let values =
+                values![digest.as_slice(), party, person.0, purpose.uri(), until.0, context.name(), operator];
+            let sql = "INSERT INTO session (id, party, person, purpose, until, context, operator)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             connection.execute(sql, values)?;
             Ok(())
         })
@@ -84,13 +86,19 @@ impl Logins for Store {
     fn session(&self, id: &str) -> Result<Option<Session>, Unavailable> {
         let digest = sha256(id.as_bytes());
         self.read(|connection| {
-            let sql = "SELECT party, person, purpose, until FROM session WHERE id = ?1";
+            let sql = "SELECT party, person, purpose, until, context, operator FROM session WHERE id = ?1";
             connection.row(sql, values![digest.as_slice()], |row| {
-                let purpose: String = row.get(2)?;
+                let (purpose, context): (String, String) = (row.get(2)?, row.get(4)?);
                 let unknown = || Error::Damaged(format!("{purpose} is no purpose"));
+                let no_context = || Error::Damaged(format!("{context} is no way to log in"));
+                let login = LoggedIn {
+                    context: Context::from_name(&context).ok_or_else(no_context)?,
+                    operator: row.get(5)?,
+                };
                 Ok(Session {
                     party: row.get(0)?,
                     person: Person(row.get(1)?),
+                    login,
                     purpose: Purpose::from_uri(&purpose).ok_or_else(unknown)?,
                     until: UnixTime(row.get(3)?),
                 })

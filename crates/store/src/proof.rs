@@ -75,6 +75,19 @@ impl Store {
         ready.ok_or(LedgerError::NoCheckpoint)
     }
 
+    /// Time of the oldest entry whose content is kept, if there is one. Clocks of several relays differ a little, so more
+    /// than one is looked at.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub fn kept_since(&self) -> Result<Option<UnixTime>, Unavailable> {
+        let oldest: Option<i64> = self.read(|connection| {
+            let sql = "SELECT min(at) FROM (SELECT at FROM access ORDER BY leaf LIMIT 1000) AS oldest";
+            connection.only(sql, &[], |row| row.get(0))
+        })?;
+        Ok(oldest.map(UnixTime))
+    }
+
     /// Destroys salt and content of entries whose time was over before `now`, and takes them out of the access history.
     /// Leaves and links stay, so every proof of the others holds. Gives their number.
     ///

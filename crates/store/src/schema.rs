@@ -162,6 +162,21 @@ const STEPS: &[&str] = &["
 ", "
     -- Who may have entries withheld from the person.
     CREATE TABLE withholder (party TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+", "
+    -- How the person had logged in, and with which member of staff. Who has a session logs in once more.
+    ALTER TABLE access ADD COLUMN authentication TEXT;
+    ALTER TABLE access ADD COLUMN operator TEXT;
+    DROP TABLE session;
+    CREATE TABLE session (
+        id       BLOB    PRIMARY KEY CHECK (length(id) = 32),
+        party    TEXT    NOT NULL,
+        person   INTEGER NOT NULL,
+        purpose  TEXT    NOT NULL,
+        until    INTEGER NOT NULL,
+        context  TEXT    NOT NULL,
+        operator TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX session_until ON session (until);
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.

@@ -202,6 +202,21 @@ const STEPS: &[&str] = &["
 ", "
     -- Who may have entries withheld from the person.
     CREATE TABLE withholder (party TEXT PRIMARY KEY);
+", "
+    -- How the person had logged in, and with which member of staff. Who has a session logs in once more.
+    ALTER TABLE access ADD COLUMN authentication TEXT;
+    ALTER TABLE access ADD COLUMN operator TEXT;
+    DROP TABLE session;
+    CREATE TABLE session (
+        id       BYTEA  PRIMARY KEY CHECK (length(id) = 32),
+        party    TEXT   NOT NULL,
+        person   BIGINT NOT NULL,
+        purpose  TEXT   NOT NULL,
+        until    BIGINT NOT NULL,
+        context  TEXT   NOT NULL,
+        operator TEXT
+    );
+    CREATE INDEX session_until ON session (until);
 "];
 
 /// Every table, each before those to which it refers.

@@ -6,11 +6,14 @@ mod support;
 use std::sync::{Arc, Barrier};
 
 use chukei_crypto::UnixTime;
-use chukei_profile::history::{Entry, Kind};
+use chukei_profile::history::{Entry, Kind, Range};
+use chukei_profile::login::Context;
 use chukei_profile::{Identifier, Purpose, Scheme};
+use chukei_relay::login::LoggedIn;
 use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
-use chukei_relay::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Person, ReplayStore};
+use chukei_relay::{AccessLog, Agreements, Issuance, MappingStore, NewEntry, Page, Person, ReplayStore};
 use chukei_store::{Agreement, Difference, EarlyReplay, MappingRow, Store, Theirs};
+use chukei_xml::lexical::DateTime;
 use support::Place;
 
 const A: &str = "https://insurer-a.example.test/";
@@ -55,6 +58,7 @@ fn entry(person: i64, kind: Kind) -> NewEntry {
         target: None,
         carried_to: None,
         asked: None,
+        login: None,
         withheld_until: None,
     }
 }
@@ -236,6 +240,42 @@ mod mappings {
 mod access {
     use super::*;
 
+    /// A part of a history: the last entries of a period that stand before a number. What is withheld lies in every period.
+    fn gives_parts(log: &dyn AccessLog) {
+        let at = |seconds| UnixTime(T.0 + seconds);
+        let moment = |seconds, nanoseconds| Some(DateTime { seconds: T.0 + seconds, nanoseconds });
+        let entries: Vec<_> = [(0, None), (10, None), (10, Some(at(100))), (20, None), (30, None)]
+            .map(|(after, withheld_until)| NewEntry {
+                at: at(after),
+                withheld_until,
+                ..entry(1, Kind::Mapping)
+            })
+            .into();
+        log.append(&entries).unwrap();
+        log.append(&[entry(2, Kind::Mapping)]).unwrap();
+        let numbers = |range: Range, now| {
+            let page = log.page(Person(1), &range, now).unwrap();
+            (page.entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), page.total)
+        };
+        let all = Range::default();
+        assert_eq!(numbers(all, at(30)), (vec![1, 2, 3, 4, 5], 5));
+        assert_eq!(numbers(Range { limit: 2, ..all }, at(30)), (vec![4, 5], 5));
+        assert_eq!(numbers(Range { limit: 2, before: Some(4), ..all }, at(30)), (vec![2, 3], 5));
+        assert_eq!(numbers(Range { before: Some(1), ..all }, at(30)), (vec![], 5));
+        assert_eq!(numbers(Range { before: Some(u64::MAX), ..all }, at(30)), (vec![1, 2, 3, 4, 5], 5));
+        // The third is withheld until 100 and lies in every period till then.
+        let late = Range { from: moment(20, 0), ..all };
+        assert_eq!(numbers(late, at(99)), (vec![3, 4, 5], 3));
+        assert_eq!(numbers(late, at(100)), (vec![4, 5], 2));
+        assert_eq!(numbers(Range { from: moment(10, 1), ..all }, at(100)), (vec![4, 5], 2));
+        assert_eq!(numbers(Range { until: moment(20, 0), ..all }, at(100)), (vec![1, 2, 3], 3));
+        assert_eq!(numbers(Range { until: moment(20, 1), ..all }, at(100)), (vec![1, 2, 3, 4], 4));
+        let between = Range { from: moment(10, 0), until: moment(30, 0), before: Some(4), limit: 1 };
+        assert_eq!(numbers(between, at(100)), (vec![3], 3));
+        assert_eq!(log.page(Person(3), &all, at(0)), Ok(Page::default()));
+        assert_eq!(log.history(Person(1)).unwrap().len(), 5);
+    }
+
     /// Each person's entries are numbered from 1 without a gap, in the order in which they were recorded.
     fn keeps(log: &dyn AccessLog) {
         assert_eq!(log.history(Person(1)), Ok(vec![]));
@@ -288,6 +328,18 @@ mod access {
         let withheld = Issuance { person: Person(9), withheld_until, ..issuance };
         assert_eq!(log.issuance("_e3"), Ok(Some(withheld)));
 
+        // How somebody had logged in is kept.
+        let login = |operator: Option<&str>| LoggedIn {
+            context: Context::CardPresent,
+            operator: operator.map(str::to_owned),
+        };
+        for operator in [None, Some("0a1b")] {
+            log.append(&[NewEntry { login: Some(login(operator)), ..entry(6, Kind::Mapping) }]).unwrap();
+        }
+        let ways: Vec<_> = log.history(Person(6)).unwrap();
+        let ways: Vec<_> = ways.iter().map(|e| (e.authentication, e.operator.as_deref())).collect();
+        assert_eq!(ways, [(Some(Context::CardPresent), None), (Some(Context::CardPresent), Some("0a1b"))]);
+
         const WRITERS: usize = 8;
         const EACH: usize = 25;
         std::thread::scope(|scope| {
@@ -309,6 +361,12 @@ mod access {
     #[test]
     fn in_memory() {
         keeps(&MemoryLog::default());
+        gives_parts(&MemoryLog::default());
+    }
+
+    #[test]
+    fn parts_in_databases() {
+        on_both(|store| gives_parts(store));
     }
 
     #[test]
@@ -513,6 +571,10 @@ mod logins {
         let session = |seconds| Session {
             party: A.to_owned(),
             person: Person(7),
+            login: LoggedIn {
+                context: Context::CardWithoutPin,
+                operator: (seconds > 600).then(|| "0a".to_owned()),
+            },
             purpose: Purpose::EligibilityCheck,
             until: at(seconds),
         };

@@ -148,6 +148,7 @@ fn entry(id: &str) -> NewEntry {
         target: Some("https://insurer-b.example.test/".to_owned()),
         carried_to: None,
         asked: None,
+        login: None,
         withheld_until: None,
     }
 }

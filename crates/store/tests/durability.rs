@@ -52,6 +52,7 @@ fn entry(envelope: &str) -> NewEntry {
         target: Some("https://insurer-b.example.test/".to_owned()),
         carried_to: None,
         asked: None,
+        login: None,
         withheld_until: None,
     }
 }
@@ -337,10 +338,12 @@ fn there_is_no_column_for_what_a_relay_must_not_know(place: &Place) {
         [
             "access.actor",
             "access.at",
+            "access.authentication",
             "access.envelope",
             "access.kind",
             "access.leaf",
             "access.number",
+            "access.operator",
             "access.outcome",
             "access.person",
             "access.purpose",
@@ -418,7 +421,9 @@ fn there_is_no_column_for_what_a_relay_must_not_know(place: &Place) {
             "past.valid_from",
             "past.valid_until",
             "portal.party",
+            "session.context",
             "session.id",
+            "session.operator",
             "session.party",
             "session.person",
             "session.purpose",

@@ -58,6 +58,7 @@ fn entry(person: i64, at: UnixTime) -> NewEntry {
         target: None,
         carried_to: None,
         asked: None,
+        login: None,
         withheld_until: None,
     }
 }

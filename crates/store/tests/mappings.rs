@@ -419,6 +419,7 @@ fn an_import_holds_up_neither_an_entry_nor_a_lookup(place: &Place) {
             target: None,
             carried_to: None,
             asked: None,
+            login: None,
             withheld_until: None,
         };
         desk.store.append(&[entry]).unwrap();

@@ -124,6 +124,7 @@ fn conversation(world: &Arc<World>) -> Vec<(&'static str, Finished)> {
 
     let asked = parties.kit("relay").history("portal", "seed-sample", "insurer-b").finish();
     let history = Element::declared(ns::CK, "AccessHistory")
+        .attribute("total", "3")
         .child(entry(1, "insurer-a", "mapping", "granted", "combined-high-cost", Some(&id)))
         .child(entry(2, "insurer-b", "disclosure", "answered", "combined-high-cost", Some(&id)))
         .child(entry(3, "portal", "history", "shown", "history", None));

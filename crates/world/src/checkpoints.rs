@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use chukei_crypto::{Ed25519PrivateKey, UnixTime};
 use chukei_ledger::{Bundle, KeyUse, SignerKey, VerifierKey};
+use chukei_profile::proof::LedgerStatus;
 use chukei_relay::Person;
 use chukei_store::{Keeper, LedgerError, Pace, Store};
+use chukei_xml::lexical::DateTime;
 
 use crate::WorldError;
 
@@ -62,6 +64,14 @@ impl Checkpoints {
         self.keep(now, true)?;
         let since: Vec<u64> = since.into_iter().collect();
         self.store.bundle(person, &since, &self.log)
+    }
+
+    /// How the ledger stands, with a checkpoint that covers all of it.
+    pub(crate) fn status(&self, now: UnixTime) -> Result<LedgerStatus, LedgerError> {
+        let checkpoint = self.keeper.current(&self.store, now)?.into_bytes();
+        let from = self.store.kept_since()?.unwrap_or(now).min(now);
+        let moment = |time: UnixTime| DateTime { seconds: time.0, nanoseconds: 0 };
+        Ok(LedgerStatus { from: moment(from), until: moment(now), checkpoint })
     }
 
     /// Makes one if it is due, or if this is the end.

@@ -27,7 +27,8 @@ use crate::tls::TlsIdentity;
 use crate::{Clock, WorldError};
 
 /// What the relay waits for the disk for, before it has an answer.
-const WAITING: [&str; 4] = ["AccessHistoryQuery", "AccessProofQuery", "ChallengeRequest", "LoginRequest"];
+const WAITING: [&str; 5] =
+    ["AccessHistoryQuery", "AccessProofQuery", "LedgerStatusQuery", "ChallengeRequest", "LoginRequest"];
 /// Outcomes that are remembered for test control.
 const OUTCOMES: usize = 10_000;
 /// How often replay memory is cleared of what has passed: every so many messages.
@@ -497,11 +498,12 @@ pub(crate) fn nothing() -> Reply {
 
 /// The local name of an action of the standard; nothing that a peer made up.
 fn known_action(soap_action: &str) -> &'static str {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "IdentityMappingRequest",
         "DisclosureNotice",
         "AccessHistoryQuery",
         "AccessProofQuery",
+        "LedgerStatusQuery",
         "ChallengeRequest",
         "LoginRequest",
         "RelayedQuery",

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use chukei_crypto::UnixTime;
 use chukei_profile::linkage::{Answer, Benefit, Eligibility, Item};
 use chukei_profile::login::{Challenge, Login, LoginAnswer, SESSION};
-use chukei_profile::{Date, Identifier, Purpose, Scheme, history::History, proof::Proof};
+use chukei_profile::{
+    Date, Identifier, Purpose, Scheme,
+    history::{History, Range},
+    proof::{LedgerStatus, Proof},
+};
 use chukei_relay::{Ask, Commitment, Mapped, Outgoing, PeerAnswer, Refusal, Requester, Whom};
 use serde::{Deserialize, Serialize};
 
@@ -233,16 +237,25 @@ impl Core {
     pub(crate) async fn history(self: Arc<Self>, number: &Number) -> Result<History, String> {
         let party = crate::folder::entity(&number.party);
         let whom = Whom::Number(identifier(number).map_err(|_| INVALID.to_owned())?);
-        self.history_about(party, whom).await
+        self.history_about(party, whom, Range::default()).await
     }
 
     /// The same for who has logged in.
-    pub(crate) async fn history_of(self: Arc<Self>, session: String) -> Result<History, String> {
-        self.history_about(String::new(), Whom::Session(session)).await
+    pub(crate) async fn history_of(
+        self: Arc<Self>,
+        session: String,
+        range: Range,
+    ) -> Result<History, String> {
+        self.history_about(String::new(), Whom::Session(session), range).await
     }
 
-    async fn history_about(self: &Arc<Self>, party: String, whom: Whom) -> Result<History, String> {
-        let ask = move |asks: &Requester, now| asks.history(&party, &whom, now);
+    async fn history_about(
+        self: &Arc<Self>,
+        party: String,
+        whom: Whom,
+        range: Range,
+    ) -> Result<History, String> {
+        let ask = move |asks: &Requester, now| asks.history(&party, &whom, range, now);
         self.exchange(ask, Requester::take_history).await.map_err(code)
     }
 
@@ -254,6 +267,11 @@ impl Core {
     ) -> Result<Proof, String> {
         let ask = move |asks: &Requester, now| asks.proof("", &Whom::Session(session), since, now);
         self.exchange(ask, Requester::take_proof).await.map_err(code)
+    }
+
+    /// Asks the relay how its ledger stands.
+    pub(crate) async fn ledger_status(self: Arc<Self>) -> Result<LedgerStatus, String> {
+        self.exchange(Requester::ledger_status, Requester::take_ledger_status).await.map_err(code)
     }
 
     /// Asks the relay for a challenge.

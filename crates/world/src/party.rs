@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use chukei_profile::{
     Purpose,
-    history::History,
+    history::{History, Range},
     login::{CardPresentation, Challenge, Login, LoginAnswer, Presented},
-    proof::Proof,
+    proof::{LedgerStatus, Proof},
 };
 use chukei_store::{Location, Pace};
 use tokio::runtime::Runtime;
@@ -246,13 +246,13 @@ impl Handle {
         presented.unwrap_or_else(|| Err("stopped".to_owned()))
     }
 
-    /// Lets a portal ask for the history of the person of a session.
+    /// Lets a portal ask for a part of the history of the person of a session.
     ///
     /// # Errors
     /// The party's own word for what went wrong.
-    pub fn history_of(&self, session: &str) -> Result<History, String> {
+    pub fn history_of(&self, session: &str, range: Range) -> Result<History, String> {
         let (core, session) = (Arc::clone(&self.core), session.to_owned());
-        let asked = self.run(async move { core.history_of(session).await });
+        let asked = self.run(async move { core.history_of(session, range).await });
         asked.unwrap_or_else(|| Err("stopped".to_owned()))
     }
 
@@ -263,6 +263,16 @@ impl Handle {
     pub fn proof_of(&self, session: &str, since: Option<u64>) -> Result<Proof, String> {
         let (core, session) = (Arc::clone(&self.core), session.to_owned());
         let asked = self.run(async move { core.proof_of(session, since).await });
+        asked.unwrap_or_else(|| Err("stopped".to_owned()))
+    }
+
+    /// Lets a party ask the relay how its ledger stands.
+    ///
+    /// # Errors
+    /// The party's own word for what went wrong.
+    pub fn ledger_status(&self) -> Result<LedgerStatus, String> {
+        let core = Arc::clone(&self.core);
+        let asked = self.run(async move { core.ledger_status().await });
         asked.unwrap_or_else(|| Err("stopped".to_owned()))
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use chukei_crypto::{Ed25519PrivateKey, UnixTime};
 use chukei_ledger::{Bundle, Checkpoint, KeyUse, Note, SignerKey};
+use chukei_profile::proof::LedgerStatus;
 use chukei_relay::faults::{Fault, Faults};
 use chukei_relay::{Person, Proofs, Unavailable};
 
@@ -15,11 +16,13 @@ pub(crate) struct Prover {
     faults: Faults,
     /// The first proof, for a relay that shows no other.
     first: OnceLock<Vec<u8>>,
+    /// The first checkpoint that was asked for alone.
+    first_checkpoint: OnceLock<Vec<u8>>,
 }
 
 impl Prover {
     pub(crate) const fn new(checkpoints: Arc<Checkpoints>, faults: Faults) -> Self {
-        Self { checkpoints, faults, first: OnceLock::new() }
+        Self { checkpoints, faults, first: OnceLock::new(), first_checkpoint: OnceLock::new() }
     }
 
     fn deviate(&self, bundle: &mut Bundle) -> Option<()> {
@@ -54,5 +57,17 @@ impl Proofs for Prover {
         let json = serde_json::to_vec(&bundle).map_err(|_| Unavailable)?;
         let _ = self.first.set(json.clone()); // the first stays
         Ok(json)
+    }
+
+    fn status(&self, now: UnixTime) -> Result<LedgerStatus, Unavailable> {
+        let mut status = self.checkpoints.status(now).map_err(|_| Unavailable)?;
+        if self.faults.has(Fault::OldStatus) {
+            status.checkpoint = self.first_checkpoint.get_or_init(|| status.checkpoint.clone()).clone();
+        }
+        if self.faults.has(Fault::ShortPeriod) {
+            status.until.seconds = status.until.seconds.saturating_add(60);
+            status.from = status.until;
+        }
+        Ok(status)
     }
 }

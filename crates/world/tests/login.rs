@@ -7,6 +7,7 @@ mod support;
 use chukei_crypto::{Certificate, PrivateKey, SignatureAlgorithm, Signer, UnixTime, sha256};
 use chukei_profile::{
     Purpose, Scheme,
+    history::Range,
     login::{
         AccessApplication, By, CardPresentation, Challenged, Context, Given, Login, Patient, Presented,
         SESSION, Shown,
@@ -63,13 +64,15 @@ fn a_person_logs_in_by_an_application_and_sees_that() {
     let login = Login::Application { certificate: card.certificate.der().to_vec(), document };
     let session = given(&running, "portal", login.clone(), Purpose::History);
     assert_eq!(session.context, Context::Application);
-    let history = running.party("portal").unwrap().history_of(&session.id).unwrap();
+    let history = running.party("portal").unwrap().history_of(&session.id, Range::default()).unwrap();
     let told: Vec<_> =
         history.entries.iter().map(|entry| (entry.kind.name(), entry.outcome.as_str())).collect();
     assert_eq!(told, [("login", "application"), ("history", "shown")]);
     // The application is used up, and nobody else's session is any good.
     running.party("portal").unwrap().login(login, Purpose::History).unwrap_err();
-    assert!(running.party("portal").unwrap().history_of("_unknown").unwrap().entries.is_empty());
+    assert!(
+        running.party("portal").unwrap().history_of("_unknown", Range::default()).unwrap().entries.is_empty()
+    );
     running.stop();
 }
 
@@ -186,7 +189,7 @@ fn a_person_presents_a_card_over_tls_and_the_portal_logs_in_with_the_ticket() {
     let login = Login::Ticket { challenge: presentation.challenge, ticket };
     let session = given(&running, "portal", login.clone(), Purpose::History);
     assert_eq!(session.context, Context::TlsClient);
-    let history = portal.history_of(&session.id).unwrap();
+    let history = portal.history_of(&session.id, Range::default()).unwrap();
     let told: Vec<_> =
         history.entries.iter().map(|entry| (entry.kind.name(), entry.outcome.as_str())).collect();
     assert_eq!(told, [("login", "tls-client"), ("history", "shown")]);

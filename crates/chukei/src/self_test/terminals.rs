@@ -11,6 +11,7 @@ use chukei_evidence::{NoAnswer, Transcript};
 use chukei_harness::{Broken, Contacts, Counter, Task, visitor::End};
 use chukei_profile::{
     Purpose,
+    history::Range,
     login::{Given, Login, Patient, Shown},
 };
 use chukei_world::{Clock, Handle, Options, Party, Plan};
@@ -237,7 +238,7 @@ const SWITCHES: &[Switch] = &[
         "keeps-a-session",
         &["terminal.relay.session"],
         Lie::Login(|portal, login, before| {
-            let _ = before.map(|session| portal.history_of(session));
+            let _ = before.map(|session| portal.history_of(session, Range::default()));
             ask(portal, login)
         }),
     ),

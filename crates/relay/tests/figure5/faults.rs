@@ -5,7 +5,12 @@ use chukei_forge::{
     seal::SealSpec,
 };
 use chukei_idwsf::Checks;
-use chukei_profile::{Purpose, Scheme, linkage::Item, login::Context};
+use chukei_profile::{
+    Purpose, Scheme,
+    history::{History, Range},
+    linkage::Item,
+    login::Context,
+};
 use chukei_reason::Reason;
 use chukei_relay::{
     Ask, Commitment, Outgoing, PeerAnswer, Reply, Request, Step,
@@ -83,8 +88,16 @@ fn query(world: &World) -> (Outgoing<chukei_relay::Asking>, String) {
 }
 
 fn history(world: &World) -> String {
-    let sent = world.portal.history(A, &number(Scheme::CareInsured, CARE[0]).into(), NOW).unwrap();
-    text(&world.relay(&sent, PORTAL).body)
+    text(&history_in(world, Range::default()).1)
+}
+
+/// This part of the history, and the answer that has it.
+fn history_in(world: &World, range: Range) -> (History, Vec<u8>) {
+    let known = number(Scheme::CareInsured, CARE[0]).into();
+    let sent = world.portal.history(A, &known, range, NOW).unwrap();
+    let told = world.relay(&sent, PORTAL);
+    let taken = world.portal.take_history(sent.pending, &answer(&told), NOW).unwrap();
+    (taken, told.body)
 }
 
 /// Whether a world shows this deviation.
@@ -180,6 +193,11 @@ fn shows(fault: Fault, world: &World) -> bool {
             !history(world).contains("Forbidden")
         }
         Fault::TellsNumberInHistory => history(world).contains(CARE[0]),
+        Fault::IgnoresRange | Fault::CountsListed => {
+            history(world);
+            let (part, _) = history_in(world, Range { limit: 1, ..Range::default() });
+            if fault == Fault::IgnoresRange { part.entries.len() == 2 } else { part.total == 1 }
+        }
         Fault::AltersRelayedQuery | Fault::AltersRelayedAnswer => {
             let via = Ask { via_relay: true, ..ask(0) };
             let sent = world.a.query_via_relay(world.envelope(&via), &Item::ALL, None, NOW).unwrap();
@@ -259,6 +277,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::LongSession
         | Fault::HidesContext
         | Fault::SkipsLoginLog
+        | Fault::ForgetsLogin
         | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard | Fault::SameTicket | Fault::TellsPresentationsApart => {
             let mut desk = Desk::new();
@@ -277,7 +296,9 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::DropsEntry
         | Fault::AltersEntry
         | Fault::ForgetsCheckpoints
-        | Fault::ManyLogs => panic!("{fault:?} is shown by who proves"),
+        | Fault::ManyLogs
+        | Fault::OldStatus
+        | Fault::ShortPeriod => panic!("{fault:?} is shown by who proves"),
         Fault::IgnoresWithholding | Fault::WithholdsLonger | Fault::ShowsWithheldEnvelope => {
             crate::withholding::shows(fault, world)
         }
@@ -310,6 +331,10 @@ fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
         }
         Fault::LongSession => given().until.seconds > NOW.0 + 600,
         Fault::HidesContext => given().context == Context::Challenge,
+        Fault::ForgetsLogin => {
+            given();
+            desk.world.log.all().unwrap().iter().all(|entry| entry.login.is_none())
+        }
         Fault::SkipsRefusedLogins => {
             let login = desk.reception(|reception| reception.card_key = Some(2));
             desk.login(A, &login, check, NOW).unwrap_err();
@@ -337,8 +362,14 @@ fn role(fault: Fault) -> Role {
 #[test]
 fn every_fault_shows() {
     // These are shown by who proves; `chukei self-test` sees them.
-    let proving =
-        ["ledger.proof.current", "ledger.proof.holds", "ledger.proof.since", "ledger.checkpoint.one-log"];
+    let proving = [
+        "ledger.proof.current",
+        "ledger.proof.holds",
+        "ledger.proof.since",
+        "ledger.checkpoint.one-log",
+        "ledger.status.current",
+        "ledger.status.period",
+    ];
     for fault in Fault::ALL.iter().copied().filter(|fault| !proving.contains(&fault.sentences()[0])) {
         assert!(!shows(fault, &World::new()), "{fault:?} without it");
         let mut world = World::new();
@@ -560,7 +591,8 @@ fn the_relay_skips_checks_too() {
     assert!(!status(&["mapping.loop.none"], &looped).contains("Forbidden"));
     let mut world = World::new();
     world.relay.party.checks = Checks::danger_skipping(["history.query.portal-only"]);
-    let sent = world.a.history(A, &number(Scheme::CareInsured, CARE[0]).into(), NOW).unwrap();
+    let sent =
+        world.a.history(A, &number(Scheme::CareInsured, CARE[0]).into(), Range::default(), NOW).unwrap();
     assert_eq!(world.refused_by_relay(&sent, A), None);
     let no_client = Request { tls_client: None, ..request(&sent, A) };
     assert!(reply(world.relay.handle(&no_client, NOW)).refusal.is_some());

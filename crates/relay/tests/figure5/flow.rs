@@ -2,11 +2,12 @@
 
 use chukei_profile::{
     Purpose, Scheme,
-    history::Kind,
+    history::{Kind, Range},
     linkage::{Item, Validity},
 };
 use chukei_reason::Reason;
-use chukei_relay::{Ask, PeerAnswer, Person, Step};
+use chukei_relay::{Ask, PeerAnswer, Person, Step, Whom};
+use chukei_xml::lexical::DateTime;
 
 use crate::world::*;
 
@@ -243,7 +244,7 @@ fn the_person_sees_everything_in_order() {
     for (party, known) in
         [(A, number(Scheme::CareInsured, CARE[0])), (B, number(Scheme::MedicalInsured, MEDICAL[0]))]
     {
-        let sent = world.portal.history(party, &known.clone().into(), NOW).unwrap();
+        let sent = world.portal.history(party, &known.clone().into(), Range::default(), NOW).unwrap();
         let reply = world.relay(&sent, PORTAL);
         let history = world.portal.take_history(sent.pending, &answer(&reply), NOW).unwrap();
         let seen: Vec<(u64, &str, Kind, &str)> = history
@@ -265,11 +266,41 @@ fn the_person_sees_everything_in_order() {
     }
     // Nobody's number has an empty history; no number has none; only a portal may ask.
     let nobody = number(Scheme::CareInsured, "0000999999");
-    let sent = world.portal.history(A, &nobody.clone().into(), NOW).unwrap();
+    let sent = world.portal.history(A, &nobody.clone().into(), Range::default(), NOW).unwrap();
     let reply = world.relay(&sent, PORTAL);
     assert!(world.portal.take_history(sent.pending, &answer(&reply), NOW).unwrap().entries.is_empty());
-    let sent = world.a.history(A, &number(Scheme::CareInsured, CARE[0]).into(), NOW).unwrap();
+    let sent =
+        world.a.history(A, &number(Scheme::CareInsured, CARE[0]).into(), Range::default(), NOW).unwrap();
     assert_eq!(world.refused_by_relay(&sent, A), Some(Reason::NotAuthorised));
+}
+
+#[test]
+fn a_portal_gets_the_part_of_a_history_that_it_asks_for() {
+    let world = World::new();
+    for _ in 0..4 {
+        world.relay(&world.map(&[ask(0)]), A);
+    }
+    let known: Whom = number(Scheme::CareInsured, CARE[0]).into();
+    let seen = |range| {
+        let sent = world.portal.history(A, &known, range, NOW).unwrap();
+        let reply = world.relay(&sent, PORTAL);
+        let history = world.portal.take_history(sent.pending, &answer(&reply), NOW).unwrap();
+        let numbers: Vec<u64> = history.entries.iter().map(|entry| entry.number).collect();
+        (numbers, history.total)
+    };
+    let at = |seconds, nanoseconds| Some(DateTime { seconds: NOW.0 + seconds, nanoseconds });
+    let all = Range::default();
+    // Each look is an entry of its own.
+    assert_eq!(seen(all), ((1..=5).collect(), 5));
+    assert_eq!(seen(Range { limit: 2, ..all }), (vec![5, 6], 6));
+    assert_eq!(seen(Range { limit: 2, before: Some(5), ..all }), (vec![3, 4], 7));
+    assert_eq!(seen(Range { before: Some(1), ..all }), (vec![], 8));
+    assert_eq!(seen(Range { before: Some(u64::MAX), ..all }), ((1..=9).collect(), 9));
+    // From a moment on, and before one.
+    assert_eq!(seen(Range { from: at(0, 0), until: at(0, 1_000_000), ..all }), ((1..=10).collect(), 10));
+    assert_eq!(seen(Range { from: at(0, 1_000_000), ..all }), (vec![], 0));
+    assert_eq!(seen(Range { until: at(0, 0), ..all }), (vec![], 0));
+    assert_eq!(seen(Range { from: at(-1, 0), until: at(1, 0), before: Some(4), limit: 1 }), (vec![3], 13));
 }
 
 #[test]

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
 use chukei_forge::raw;
-use chukei_profile::{Scheme, history::Kind, proof::LIMIT};
+use chukei_profile::{
+    Scheme,
+    history::{Kind, Range},
+    proof::{LIMIT, LedgerStatus},
+};
 use chukei_reason::Reason;
 use chukei_relay::{
-    AccessLog, Commitment, Issuance, NewEntry, Person, Proofs, Recorded, Relay, Reply, Unavailable, Whom,
-    memory::MemoryLog,
+    AccessLog, Commitment, Issuance, NewEntry, Page, Person, Proofs, Recorded, Relay, Reply, Unavailable,
+    Whom, memory::MemoryLog,
 };
-use chukei_xml::lexical::{decode_base64, encode_base64};
+use chukei_xml::lexical::{DateTime, decode_base64, encode_base64};
 
 use crate::world::*;
 
@@ -24,8 +28,8 @@ impl AccessLog for Promising {
         Ok(Recorded { receipts: (0..entries.len()).map(one).collect(), ..self.0.record(entries)? })
     }
 
-    fn history(&self, person: Person) -> Result<Vec<chukei_profile::history::Entry>, Unavailable> {
-        self.0.history(person)
+    fn page(&self, person: Person, range: &Range, now: UnixTime) -> Result<Page, Unavailable> {
+        self.0.page(person, range, now)
     }
 
     fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
@@ -40,6 +44,11 @@ impl Proofs for Echo {
     fn prove(&self, person: Person, since: Option<u64>, _: UnixTime) -> Result<Vec<u8>, Unavailable> {
         let text = format!("{} {since:?}", person.0);
         Ok(if self.0 == 0 { text.into_bytes() } else { vec![b' '; self.0] })
+    }
+
+    fn status(&self, now: UnixTime) -> Result<LedgerStatus, Unavailable> {
+        let at = DateTime { seconds: now.0, nanoseconds: 0 };
+        Ok(LedgerStatus { from: at, until: at, checkpoint: self.0.to_string().into_bytes() })
     }
 }
 
@@ -101,16 +110,33 @@ fn every_answer_has_a_receipt_for_each_entry() {
     let refused = world.a.take_mapping(sent.pending, &answer(&bent), NOW).unwrap_err();
     assert_eq!(refused.reason(), Reason::Coverage);
 
-    let sent = world.portal.history(A, &known(), NOW).unwrap();
+    let sent = world.portal.history(A, &known(), Range::default(), NOW).unwrap();
     let answered = reply(relay.handle(&request(&sent, PORTAL), NOW));
     assert_eq!((receipts(&answered).len(), log.history(Person(1)).unwrap().len()), (1, 6));
     // Nobody's history is no access, and a refusal is none either.
     let nobody = number(Scheme::CareInsured, "0000999999").into();
-    let sent = world.portal.history(A, &nobody, NOW).unwrap();
+    let sent = world.portal.history(A, &nobody, Range::default(), NOW).unwrap();
     assert_eq!(receipts(&reply(relay.handle(&request(&sent, PORTAL), NOW))), []);
     assert_eq!(receipts(&asked(&relay, A, &known(), None)), []);
     // Without a ledger there are none.
     assert_eq!(receipts(&world.relay(&world.map(&[ask(0)]), A)), []);
+}
+
+#[test]
+fn anybody_is_told_how_the_ledger_stands_and_nothing_is_recorded() {
+    let world = World::new();
+    let relay = with_ledger(world.relay.clone());
+    for (party, entity) in [(&world.portal, PORTAL), (&world.a, A)] {
+        let sent = party.ledger_status(NOW).unwrap();
+        let told = reply(relay.handle(&request(&sent, entity), NOW));
+        let status = party.take_ledger_status(sent.pending, &answer(&told), NOW).unwrap();
+        assert_eq!((status.until.seconds, status.checkpoint.as_slice()), (NOW.0, b"0".as_slice()));
+        assert_eq!(receipts(&told), []);
+    }
+    assert!(relay.log.history(Person(1)).unwrap().is_empty());
+    // A relay without a ledger does not take the question.
+    let sent = world.portal.ledger_status(NOW).unwrap();
+    assert_eq!(world.refused_by_relay(&sent, PORTAL), Some(Reason::Body));
 }
 
 #[test]

@@ -9,13 +9,13 @@ use chukei_crypto::{
 use chukei_idwsf::code;
 use chukei_profile::{
     Purpose,
-    history::Kind,
+    history::{Kind, Range},
     login::{AccessApplication, By, Challenged, Context, Given, Login, LoginAnswer, Patient, Shown},
 };
 use chukei_relay::{
     Ask, Person, Refusal, Requester, Whom,
     changes::{Assigned, Standing},
-    login::Cards,
+    login::{Cards, LoggedIn},
     memory::{MemoryAgreements, MemoryKeys, MemoryLogins},
     numbers::{Level, Number, NumberKind},
 };
@@ -481,6 +481,9 @@ fn a_session_stands_for_a_number_of_its_party_and_purpose_for_ten_minutes() {
     let session = desk.session(A, &desk.reception(|_| {}), check).id;
     assert_eq!(mapped(&desk, A, &session, check, NOW), "granted");
     assert_eq!(mapped(&desk, A, &session, check, later(599)), "granted");
+    let mapping = desk.world.log.all().unwrap().pop().unwrap();
+    let login = LoggedIn { context: Context::CardPresent, operator: Some(desk.clerk.serial()) };
+    assert_eq!((mapping.kind, mapping.login), (Kind::Mapping, Some(login)));
     assert_eq!(mapped(&desk, A, &session, check, later(600)), code::FORBIDDEN);
     assert_eq!(mapped(&desk, A, &session, PURPOSE, NOW), code::FORBIDDEN);
     assert_eq!(mapped(&desk, D, &session, check, NOW), code::FORBIDDEN);
@@ -501,7 +504,8 @@ fn a_person_sees_the_logins_and_only_with_a_session_for_that() {
     desk.session(A, &desk.reception(|reception| reception.card_key = None), Purpose::EligibilityCheck);
     let session = desk.session(PORTAL, &desk.application(&desk.usual, |_| {}), Purpose::History).id;
     let seen = |session: &str, at| {
-        let sent = desk.world.portal.history("", &Whom::Session(session.to_owned()), at).unwrap();
+        let sent =
+            desk.world.portal.history("", &Whom::Session(session.to_owned()), Range::default(), at).unwrap();
         let told = reply(desk.world.relay.handle(&request(&sent, PORTAL), at));
         desk.world.portal.take_history(sent.pending, &answer(&told), at).unwrap().entries
     };
@@ -514,6 +518,18 @@ fn a_person_sees_the_logins_and_only_with_a_session_for_that() {
             (Kind::Login, A, "card-without-pin"),
             (Kind::Login, PORTAL, "application"),
             (Kind::History, PORTAL, "shown"),
+        ]
+    );
+    // Each says how the person had logged in, and who was there.
+    let ways: Vec<_> =
+        entries.iter().map(|entry| (entry.authentication.unwrap(), entry.operator.as_deref())).collect();
+    let staff = desk.clerk.serial();
+    assert_eq!(
+        ways,
+        [
+            (Context::CardWithoutPin, Some(staff.as_str())),
+            (Context::Application, None),
+            (Context::Application, None),
         ]
     );
     assert!(seen(&session, later(600)).is_empty());

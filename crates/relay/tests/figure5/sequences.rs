@@ -2,7 +2,11 @@
 //! accepted twice, no answer is taken for another request, every answer with data has its entry in the history first, and
 //! histories have no gap.
 
-use chukei_profile::{Scheme, history::Kind, linkage::Item};
+use chukei_profile::{
+    Scheme,
+    history::{Kind, Range},
+    linkage::Item,
+};
 use chukei_relay::{Asking, Disclosing, Mapping, Outgoing, Reply, Step};
 use proptest::prelude::*;
 
@@ -128,7 +132,10 @@ impl Run {
         let mapped = self.mapping.iter().filter(|sent| sent.delivered > 0).count();
         assert_eq!((count(Kind::Mapping), count(Kind::Disclosure)), (mapped, self.disclosed));
         for care in &CARE[..2] {
-            let sent = world.portal.history(A, &number(Scheme::CareInsured, care).into(), NOW).unwrap();
+            let sent = world
+                .portal
+                .history(A, &number(Scheme::CareInsured, care).into(), Range::default(), NOW)
+                .unwrap();
             let shown = world.relay(&sent, PORTAL);
             let history = world.portal.take_history(sent.pending, &answer(&shown), NOW).unwrap();
             assert!(history.entries.iter().map(|entry| entry.number).eq(1..=history.entries.len() as u64));

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
-use chukei_profile::{Date, Scheme, history::History, linkage::Item};
+use chukei_profile::{
+    Date, Scheme,
+    history::{History, Range},
+    linkage::Item,
+};
 use chukei_reason::Reason;
 #[cfg(feature = "danger-faults")]
 use chukei_relay::faults::Fault;
@@ -56,7 +60,7 @@ fn with<P>(sent: &Outgoing<P>) -> Outgoing<()> {
 
 fn history(world: &World, at: UnixTime) -> History {
     let whom = number(Scheme::CareInsured, CARE[0]).into();
-    let sent = world.portal.history(A, &whom, at).unwrap();
+    let sent = world.portal.history(A, &whom, Range::default(), at).unwrap();
     let reply = reply(world.relay.handle(&request(&sent, PORTAL), at));
     world.portal.take_history(sent.pending, &answer(&reply), at).unwrap()
 }

@@ -1,0 +1,188 @@
+//! Access histories as they are shown (chapter 33): whole, and in parts.
+
+use chukei_evidence::{Exchange, Finding, Judge, Phrase, Verdict};
+use chukei_spec::req;
+use chukei_xml::{Element, lexical::DateTime};
+
+use super::{declared, each, whole};
+use crate::read::{Message, attribute};
+
+/// How many entries one answer has at most.
+const MOST: u64 = 1000;
+
+pub(super) const JUDGES: &[Judge] = &[
+    declared(req!("history.range"), ranges),
+    declared(req!("history.total"), totals),
+    whole(req!("history.no-number"), super::mapping::no_number),
+];
+
+/// An entry of an access history. One that is withheld has a number, and lies in every period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) number: u64,
+    pub(super) kind: String,
+    pub(super) actor: String,
+    pub(super) outcome: String,
+    pub(super) envelope: String,
+    pub(super) authentication: String,
+    pub(super) operator: String,
+    at: Option<DateTime>,
+}
+
+/// A history that was asked for, and given.
+pub(super) struct Shown {
+    /// The event.
+    pub(super) seq: u32,
+    pub(super) entries: Vec<Entry>,
+    /// `total`, if there is one that is a number.
+    total: Option<u64>,
+    asked: Asked,
+}
+
+impl Shown {
+    /// Whether it fills an answer, so that older entries may not be listed.
+    pub(super) fn is_long(&self) -> bool {
+        u64::try_from(self.entries.len()).is_ok_and(|listed| listed >= MOST)
+    }
+}
+
+/// What part was asked for.
+#[derive(Default)]
+struct Asked {
+    from: Option<DateTime>,
+    until: Option<DateTime>,
+    before: Option<u64>,
+    limit: Option<u64>,
+}
+
+impl Asked {
+    fn read(query: Element<'_>) -> Self {
+        let moment = |name| DateTime::parse(attribute(query, name));
+        let number = |name| attribute(query, name).parse().ok();
+        Self {
+            from: moment("from"),
+            until: moment("until"),
+            before: number("before"),
+            limit: number("limit"),
+        }
+    }
+
+    /// Whether nothing was left out on purpose.
+    const fn is_all(&self) -> bool {
+        matches!(self, Self { from: None, until: None, before: None, limit: None })
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        let Some(at) = entry.at else { return true };
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// The histories of a case, in order.
+pub(super) fn histories(exchange: &Exchange<'_>) -> Vec<Shown> {
+    let shown = |(sent, answer): (chukei_evidence::Sent<'_>, chukei_evidence::Answer<'_>)| {
+        let told = Message::of(answer.body).filter(|told| told.kind() == "AccessHistory")?;
+        let content = told.content()?;
+        let asked = Message::of(sent.body).and_then(|asked| asked.content().map(Asked::read));
+        Some(Shown {
+            seq: answer.seq,
+            entries: content.elements().map(entry).collect(),
+            total: attribute(content, "total").parse().ok(),
+            asked: asked.unwrap_or_default(),
+        })
+    };
+    exchange.answered().filter_map(shown).collect()
+}
+
+fn entry(entry: Element<'_>) -> Entry {
+    let text = |name: &str| attribute(entry, name).to_owned();
+    Entry {
+        number: attribute(entry, "number").parse().unwrap_or(0),
+        kind: text("kind"),
+        actor: text("actor"),
+        outcome: text("outcome"),
+        envelope: text("envelope"),
+        authentication: text("authentication"),
+        operator: text("operator"),
+        at: DateTime::parse(attribute(entry, "at")),
+    }
+}
+
+/// What one history has beyond an earlier one.
+pub(super) fn beyond<'e>(earlier: &[Entry], later: &'e [Entry]) -> impl Iterator<Item = &'e Entry> {
+    let last = earlier.last().map_or(0, |entry| entry.number);
+    later.iter().filter(move |entry| entry.number > last)
+}
+
+/// Each part that was asked for between two whole histories, with what the person's history had in it at that moment.
+fn parts(exchange: &Exchange<'_>) -> Option<Vec<(Shown, Vec<Entry>, u64)>> {
+    let mut shown = histories(exchange).into_iter();
+    let first = shown.next().filter(|first| first.asked.is_all())?;
+    let last = shown.next_back().filter(|last| last.asked.is_all())?;
+    // Each look is an entry, the last of its moment.
+    let looks = beyond(&first.entries, &last.entries).filter(|entry| entry.kind == "history");
+    let mut looks = looks.map(|look| look.number);
+    let mut parts = Vec::new();
+    for part in shown {
+        let look = looks.next()?;
+        let until_then = last.entries.iter().filter(|entry| entry.number <= look);
+        let period: Vec<Entry> = until_then.filter(|entry| part.asked.has(entry)).cloned().collect();
+        // Entries of before the thousand that the last history lists lie in no period of ours.
+        let is_period = part.asked.from.is_some() || part.asked.until.is_some();
+        let unlisted = if is_period { 0 } else { unlisted(&last)? };
+        let total = unlisted.saturating_add(u64::try_from(period.len()).ok()?);
+        parts.push((part, period, total));
+    }
+    (!parts.is_empty()).then_some(parts)
+}
+
+/// How many entries a whole history has and does not list.
+fn unlisted(whole: &Shown) -> Option<u64> {
+    whole.total?.checked_sub(u64::try_from(whole.entries.len()).ok()?)
+}
+
+/// The last entries of the period that stand before the number, and no others.
+fn ranges(exchange: &Exchange<'_>) -> Verdict {
+    let Some(parts) = parts(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    each(parts, "missing.histories", |(part, period, _)| {
+        let asked = &part.asked;
+        let before = |entry: &&Entry| asked.before.is_none_or(|before| entry.number < before);
+        let mut wanted: Vec<u64> = period.iter().filter(before).map(|entry| entry.number).collect();
+        let limit = usize::try_from(asked.limit.unwrap_or(MOST)).unwrap_or(usize::MAX);
+        wanted.drain(..wanted.len().saturating_sub(limit));
+        let found: Vec<u64> = part.entries.iter().map(|entry| entry.number).collect();
+        if found == wanted {
+            return Ok(());
+        }
+        Err(Finding::new("history.range", numbers(&wanted), numbers(&found)).at([part.seq]))
+    })
+}
+
+fn numbers(all: &[u64]) -> String {
+    if all.is_empty() {
+        return "–".into();
+    }
+    all.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// As many as the period has; a whole history has as many as it lists, up to the limit.
+fn totals(exchange: &Exchange<'_>) -> Verdict {
+    let wrong = |seq: u32, wanted: u64, found: Option<u64>| {
+        let found = found.map_or("–".into(), |found| found.to_string());
+        Err(Finding::new("history.total", wanted.to_string(), found).at([seq]))
+    };
+    for shown in histories(exchange).iter().filter(|shown| shown.asked.is_all()) {
+        let listed = u64::try_from(shown.entries.len()).unwrap_or(u64::MAX);
+        if shown.total != Some(listed) && (listed < MOST || shown.total.is_none_or(|total| total < listed)) {
+            return wrong(shown.seq, listed, shown.total).err().unwrap_or(Verdict::Pass);
+        }
+    }
+    let Some(parts) = parts(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    each(parts, "missing.histories", |(part, _, total)| {
+        if part.total == Some(total) { Ok(()) } else { wrong(part.seq, total, part.total) }
+    })
+}
