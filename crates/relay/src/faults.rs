@@ -85,7 +85,7 @@ faults! {
     OmitsFaultStatus => ["message.fault.status"], "fault に lu:Status を入れない";
 
     /// Leaves the last input of a mapping request unanswered.
-    OmitsInput => ["mapping.input.each-answered", "history.complete", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct"], "最後の MappingInput に答えない";
+    OmitsInput => ["mapping.input.each-answered", "history.complete", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct"], "最後の MappingInput に答えない";
     /// Makes an envelope for a number that it does not know.
     InventsPerson => ["mapping.input.known", "envelope.issue.name-id", "mapping.no-transient"], "知らない番号に封筒を発行する";
     /// Makes a transient identifier for a person who has none with the target.
@@ -146,7 +146,7 @@ faults! {
     /// Opens sessions that last a day.
     LongSession => ["login.answer.context"], "1日有効なセッションを渡す";
     /// States the context of a card with a PIN for every login.
-    HidesContext => ["login.answer.context", "login.answer.logged"], "どの方法のログインにも暗証番号つきの context を示す";
+    HidesContext => ["login.answer.context", "login.answer.logged", "login.session.recorded"], "どの方法のログインにも暗証番号つきの context を示す";
     /// Does not record logins.
     SkipsLoginLog => ["login.answer.logged", "history.complete"], "ログインを記録しない";
     /// Does not record logins that it refuses.
