@@ -235,6 +235,9 @@ fn granted(handle: &Handle, login: Login, purpose: Purpose) -> Result<Given, Fai
 }
 
 fn refused(code: &str) -> Failure {
+    if code.starts_with("Transport") {
+        return Failure::new(Exit::Setup, "login.unreached", [code]).fix("login.unreached-fix", [""; 0]);
+    }
     Failure::new(Exit::Nonconformant, "login.refused", [code.to_owned()]).fix("login.refused-fix", [""; 0])
 }
 

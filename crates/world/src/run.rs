@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
-use chukei_profile::Scheme;
+use chukei_profile::{Scheme, history::Kind};
 use serde::Serialize;
 use serde_json::json;
 
@@ -113,15 +113,21 @@ impl Running {
         let party = |name: &str| self.party(name).ok_or_else(|| broken(format!("{name} is not running")));
 
         let target = crate::folder::entity("insurer-b");
+        let begun = party("relay")?.clock().now();
         let link = Link::new(number("insurer-a")?, Scheme::MedicalInsured, &target);
         let outcome = party("insurer-a")?.link(link);
         if outcome.state != Ending::Accepted || outcome.answer.is_none() {
             return Err(broken(format!("the linkage ended with {}", outcome.code)));
         }
         let history = party("portal")?.history(number("portal")?).map_err(broken)?;
-        let kinds: Vec<&str> = history.entries.iter().map(|entry| entry.kind.name()).collect();
-        // Whoever keeps state has more entries from before.
-        if !kinds.ends_with(&["mapping", "disclosure", "history"]) {
+        // Whoever keeps state has more entries from before, and others may be at work meanwhile.
+        let fresh = history.entries.iter().filter(|entry| entry.at.seconds >= begun.0);
+        let mut wanted = [Kind::Mapping, Kind::Disclosure, Kind::History].into_iter().peekable();
+        for entry in fresh.clone() {
+            wanted.next_if_eq(&entry.kind);
+        }
+        if wanted.peek().is_some() {
+            let kinds: Vec<&str> = fresh.map(|entry| entry.kind.name()).collect();
             return Err(broken(format!("the history shows {kinds:?}")));
         }
         Ok(outcome)
