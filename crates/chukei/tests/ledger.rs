@@ -111,6 +111,19 @@ fn a_person_checks_their_history_and_its_growth() {
     assert!(shown.out.contains("size 21: 10 entries"), "{}", shown.out);
     assert!(desk.verify("ja", "history.json").out.contains("項目 10 件"));
     // Without a policy it says what that does not show.
+    // Each entry on request, and only then.
+    let lines = |lang: &str| {
+        let told = desk.run(lang, &["verify", "history.json", "--policy", "policy.txt", "--list"], "").out;
+        told.lines()
+            .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    for (lang, word) in [("en", "number mapped"), ("ja", "番号の対応付け")] {
+        let lines = lines(lang);
+        assert!(lines.len() == 10 && lines[0].contains(word), "{lines:?}");
+    }
+    assert!(!shown.out.contains("number mapped"));
     let named = desk.run("en", &["verify", "history.json"], "");
     assert!(named.code == 0 && named.out.contains("--policy"), "{}", named.out);
 
