@@ -147,6 +147,11 @@ pub enum StoreError {
         /// Its version.
         version: i64,
     },
+    /// It is a database of something else; no table is made in it.
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The file of the mappings is not there, or is another ledger's: a copy or a backup was put back in part.
     Parted {
         /// Where it should be.
@@ -173,6 +178,7 @@ impl fmt::Display for StoreError {
             Self::Newer { at, version } => {
                 write!(f, "{at}: version {version} of the schema is newer than this program")
             }
+            Self::Foreign { path } => write!(f, "{}: a database, but not a relay's state", path.display()),
             Self::Parted { path } => {
                 write!(f, "{}: the mappings that belong to this ledger are not here", path.display())
             }
@@ -199,11 +205,7 @@ impl Store {
         let file =
             |error: &dyn fmt::Display| StoreError::File { path: path.to_owned(), error: error.to_string() };
         let connection = file_to_write(path, CACHE).map_err(|error| file(&error))?;
-        match schema::migrate(&connection) {
-            Ok(None) => {}
-            Ok(Some(version)) => return Err(StoreError::Newer { at: path.display().to_string(), version }),
-            Err(error) => return Err(file(&error)),
-        }
+        schema::migrate(&connection).map_err(|error| file(&error))?.or_refuse(path)?;
         let moving = schema::moving(&connection).map_err(|error| file(&error))?;
         let due = schema::mark(&connection).map_err(|error| file(&error))?;
         let writer = Writer::start(Line::file(connection), Company::Shared).map_err(|error| file(&error))?;

@@ -143,13 +143,8 @@ impl Maps {
         let connection = file_to_write(&path, CACHE).map_err(|error| file(&error))?;
         let limit = format!("PRAGMA journal_size_limit = {JOURNAL}");
         connection.batch(&limit).map_err(|error| file(&error))?;
-        match crate::schema::steps(&connection, STEPS, |_| Ok(())) {
-            Ok(None) => {}
-            Ok(Some(version)) => {
-                return Err(StoreError::Newer { at: path.display().to_string(), version });
-            }
-            Err(error) => return Err(file(&error)),
-        }
+        let found = crate::schema::steps(&connection, STEPS, |_| Ok(())).map_err(|error| file(&error))?;
+        found.or_refuse(&path)?;
         let known = crate::schema::mark(&connection).map_err(|error| file(&error))?;
         let mark = match (due, known) {
             (None, Some(mark)) => mark,

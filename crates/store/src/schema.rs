@@ -1,5 +1,8 @@
 //! The tables, as a list of steps that only grows.
 
+use std::path::Path;
+
+use crate::StoreError;
 use crate::maps::Old;
 use crate::sql::{Connection, Result, values};
 
@@ -194,8 +197,29 @@ const GUARDS: &str = "
         BEGIN SELECT RAISE (ABORT, 'the access history has no gap'); END;
 ";
 
-/// Brings the file up to date. A version that is newer than this program is returned, and nothing is done.
-pub(crate) fn migrate(connection: &Connection) -> Result<Option<i64>> {
+/// What was found in a file.
+pub(crate) enum Found {
+    /// Nothing, or an earlier version; it is up to date now.
+    Ours,
+    /// A later version. Nothing was done.
+    Newer(i64),
+    /// Tables of something else. Nothing was done.
+    Foreign,
+}
+
+impl Found {
+    /// The error for what cannot be used.
+    pub(crate) fn or_refuse(self, path: &Path) -> std::result::Result<(), StoreError> {
+        match self {
+            Self::Ours => Ok(()),
+            Self::Newer(version) => Err(StoreError::Newer { at: path.display().to_string(), version }),
+            Self::Foreign => Err(StoreError::Foreign { path: path.to_owned() }),
+        }
+    }
+}
+
+/// Brings the file up to date.
+pub(crate) fn migrate(connection: &Connection) -> Result<Found> {
     steps(connection, STEPS, |connection| {
         crate::ledger::adopt(connection)?;
         connection.batch(GUARDS)
@@ -207,13 +231,16 @@ pub(crate) fn steps(
     connection: &Connection,
     steps: &[&str],
     after: impl FnOnce(&Connection) -> Result<()>,
-) -> Result<Option<i64>> {
+) -> Result<Found> {
     connection.begin("")?;
     let done = (|| {
         let version: i64 = connection.only("PRAGMA user_version", &[], |row| row.get(0))?;
         let Some(due) = usize::try_from(version).ok().and_then(|done| steps.get(done..)) else {
-            return Ok(Some(version));
+            return Ok(Found::Newer(version));
         };
+        if version == 0 && connection.exists("SELECT 1 FROM sqlite_schema", &[])? {
+            return Ok(Found::Foreign);
+        }
         for step in due {
             connection.batch(step)?;
         }
@@ -221,10 +248,10 @@ pub(crate) fn steps(
             after(connection)?;
         }
         connection.batch(&format!("PRAGMA user_version = {}", steps.len()))?;
-        Ok(None)
+        Ok(Found::Ours)
     })();
     match done {
-        Ok(None) => connection.commit().map(|()| None),
+        Ok(Found::Ours) => connection.commit().map(|()| Found::Ours),
         other => {
             connection.undo();
             other

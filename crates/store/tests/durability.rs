@@ -274,6 +274,16 @@ fn what_is_no_state_is_not_opened() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(Store::open(&path), Err(StoreError::Newer { version: 99, .. })));
 
+    // Nor does anything of ours get into a database of somebody else.
+    let other = scratch.path().join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    assert!(matches!(Store::open(&other), Err(StoreError::Foreign { .. })));
+    let tables = |path| -> i64 {
+        let connection = Connection::open(path).unwrap();
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((tables(&other), other.with_extension("mappings.db").exists()), (1, false));
+
     let text = scratch.path().join("text.db");
     std::fs::write(&text, "This is not a database, but long enough to be looked at as one.".repeat(20))
         .unwrap();
