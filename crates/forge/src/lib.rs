@@ -10,8 +10,7 @@
 //! * [`seal`]: ciphertexts in which every part can be replaced.
 //! * [`specimen`]: the valid world. A test starts from it and shows one deviation.
 //! * [`mutation`]: named deviations, by the rows of the catalogue of attacks, and [`exhaustive`] ones.
-//! * [`random`]: documents from a seed; with the feature `proptest` also the module `strategies`, whose
-//!   values shrink.
+//! * [`random`]: documents from a seed, or from a tape of choices that shrinks.
 //!
 //! A mistake of a test's author panics, so that the test says what happened.
 
@@ -36,6 +35,4 @@ pub mod redirect;
 pub mod seal;
 pub mod sign;
 pub mod specimen;
-#[cfg(feature = "proptest")]
-pub mod strategies;
 pub mod wss;
