@@ -106,7 +106,7 @@ fn a_file_that_cannot_be_read_is_wrong_use_whatever_stands_in_its_place() {
         }
     }
     let said = folder.chukei("ja", "doctor", &[], "");
-    told(&said, 2, "sut.toml:1:11: TOML として読めない");
+    told(&said, 2, "sut.toml:1:11: TOML の文法に合わない");
     assert!(said.err.contains("引用符で囲んだ文字列") && said.err.contains("→"), "{}", said.err);
 }
 
