@@ -212,5 +212,8 @@ fn granted(handle: &Handle, login: Login, purpose: Purpose) -> Result<Given, Fai
 }
 
 fn refused(code: &str) -> Failure {
+    if code.starts_with("Transport") {
+        return Failure::new(Exit::Setup, "login.no-relay", [code]).fix("login.no-relay-fix", [""; 0]);
+    }
     Failure::new(Exit::Nonconformant, "login.refused", [code.to_owned()]).fix("login.refused-fix", [""; 0])
 }

@@ -277,12 +277,14 @@ fn unplaced(asked: &MappingUnplaced, say: &Say) -> Result<Exit, Failure> {
 
 /// Whom the number from standard input leads to, or ever led to.
 fn found(asked: &MappingKey) -> Result<(Store, Person), Failure> {
+    let kind = NumberKind::from_name(&asked.kind).ok_or_else(|| {
+        Failure::new(Exit::Usage, "mapping.bad-kind", [&asked.kind]).fix("mapping.bad-kind-fix", [""; 0])
+    })?;
     let mut written = String::new();
     let stdin = std::io::stdin().lock();
     stdin.take(NUMBER).read_to_string(&mut written).map_err(|error| Failure::read(Path::new("-"), &error))?;
     let bad =
         || Failure::new(Exit::Usage, "mapping.bad-number", [""; 0]).fix("mapping.bad-number-fix", [""; 0]);
-    let kind = NumberKind::from_name(&asked.kind).ok_or_else(bad)?;
     let read = Number::read(kind, written.trim_end_matches(['\r', '\n']), Level::Lenient);
     let (number, _) = read.map_err(|_| bad())?;
     let store = existing(&asked.state)?;

@@ -195,6 +195,34 @@ fn a_slip_of_the_pen_makes_no_world() {
     told(&folder.chukei("ja", "mock", &["relay", "--world", "w"], ""), 3, "w/world.toml:2:9 を解釈できない");
 }
 
+#[test]
+fn a_relay_that_is_not_there_is_no_wrong_card() {
+    let folder = Folder::new();
+    assert_eq!(folder.chukei("en", "world", &["--dir", "w"], "").code, 0);
+    let card = ["issue", "--type", "kamogawa", "--world", "w", "--person", "seed-sample", "--out", "card"];
+    assert_eq!(folder.chukei("en", "card", &card, "").code, 0);
+    let login = ["--world", "w", "--image", "card/card.toml"];
+    told(&folder.chukei("ja", "login", &login, "1234\n"), 3, "この世界の中継DBに接続できません");
+    told(&folder.chukei("en", "login", &login, "1234\n"), 3, "The relay of this world cannot be reached");
+}
+
+#[test]
+fn a_kind_that_is_none_is_told_before_a_number_is_asked_for() {
+    let folder = Folder::new();
+    let words = |kind: &'static str| ["show", "--state", "none.db", "--party", "town", "--kind", kind];
+    told(
+        &folder.chukei("ja", "mapping", &words("resident-nummer"), ""),
+        2,
+        "番号の種別 resident-nummer はありません。",
+    );
+    told(&folder.chukei("en", "mapping", &words("resident-number"), "x\n"), 2, "none.db cannot be read");
+    told(
+        &folder.chukei("en", "mapping", &words("resident"), "x\n"),
+        2,
+        "What standard input holds is no number",
+    );
+}
+
 /// A result that nobody got is no success; a reader that has gone away wants no more.
 #[cfg(target_os = "linux")]
 #[test]
