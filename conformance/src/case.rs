@@ -16,8 +16,6 @@ pub struct Case {
     pub about: evidence::Case,
     /// What it does.
     pub play: Play,
-    /// The optional feature of the profile that it belongs to.
-    pub feature: Option<&'static str>,
     /// Rows of the catalogue of attacks that it covers.
     pub rows: &'static [&'static str],
 }
@@ -226,7 +224,7 @@ impl Case {
 
     /// The same for a product that claims a feature.
     pub(crate) const fn of_feature(mut self, feature: &'static str) -> Self {
-        self.feature = Some(feature);
+        self.about.feature = Some(feature);
         self
     }
 
@@ -245,8 +243,9 @@ impl Case {
             deviation: forever(deviation),
             role,
             sentences: Box::leak(sentences.to_vec().into_boxed_slice()),
+            feature,
         };
-        Self { about, play, feature, rows: &[] }
+        Self { about, play, rows: &[] }
     }
 
     /// Plays the case. The face has begun it.

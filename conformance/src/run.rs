@@ -33,7 +33,7 @@ pub fn select(
     patterns: &[String],
 ) -> Result<Vec<&'static Case>, SelectError> {
     let is_claimed = |case: &&Case| {
-        let feature = case.feature.is_none_or(|feature| claims.contains(&feature));
+        let feature = case.about.feature.is_none_or(|feature| claims.contains(&feature));
         feature && profile.roles.contains(&case.about.role)
     };
     let all: Vec<&'static Case> = crate::cases().iter().filter(is_claimed).collect();
@@ -149,7 +149,7 @@ pub fn run(
 ) -> bool {
     let mut order: Vec<&Case> = cases.to_vec();
     Ids::new(seed, "order").shuffle(&mut order);
-    order.sort_by_key(|case| case.feature == Some("blocking"));
+    order.sort_by_key(|case| case.about.feature == Some("blocking"));
     for (done, case) in order.iter().enumerate() {
         progress(done, order.len());
         if stop.load(Ordering::SeqCst) || stage.record().has_failed() {

@@ -18,7 +18,11 @@ fn every_negative_case_has_a_positive_twin_of_its_role() {
         assert!(twin.is_positive() && twin.about.deviation.is_empty(), "{}", case.about.id);
         assert_eq!(twin.about.role, case.about.role, "{}", case.about.id);
         // The twin has to be there whenever the case is.
-        assert!(twin.feature.is_none() || twin.feature == case.feature, "{}", case.about.id);
+        assert!(
+            twin.about.feature.is_none() || twin.about.feature == case.about.feature,
+            "{}",
+            case.about.id
+        );
         assert!(case.about.deviation.contains('='), "{}: {}", case.about.id, case.about.deviation);
     }
     assert!(negative > 400, "{negative}");

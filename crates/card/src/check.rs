@@ -44,7 +44,7 @@ impl Image {
     /// [`ImageError`] with line, column and what was expected there.
     pub fn parse(text: &str) -> Result<Self, ImageError> {
         let image: Self = toml::from_str(text)
-            .map_err(|error| ImageError::at(text, error.span(), read(error.message())))?;
+            .map_err(|error| ImageError::at(text, error.span(), mistake(error.message())))?;
         image.check().map_err(|(span, mistake)| ImageError::at(text, Some(span), mistake))?;
         Ok(image)
     }
@@ -93,8 +93,10 @@ const fn fault(span: Range<usize>, code: &'static str) -> Result<(), Fault> {
     Err((span, (code, Vec::new())))
 }
 
-/// What the parser says, by the forms that serde gives to what it says in English.
-fn read(message: &str) -> Mistake {
+/// A key of the command's messages with its arguments, for what the parser says: by the forms that serde gives to what it says in
+/// English. The texts are those of any TOML file.
+#[must_use]
+pub fn mistake(message: &str) -> (&'static str, Vec<String>) {
     let names = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let known = |names: &[String]| names.get(1..).unwrap_or_default().join(", ");
     let begins = |beginning: &str| message.starts_with(beginning);

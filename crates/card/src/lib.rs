@@ -47,7 +47,7 @@ mod types;
 
 pub use apdu::{Command, Instruction, Le};
 pub use card::{Card, UnusableKey};
-pub use check::ImageError;
+pub use check::{ImageError, mistake};
 pub use fault::{Fault, Mishap, NoFault, Place};
 pub use hex::{FileId, Hex};
 pub use image::{

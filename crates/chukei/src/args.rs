@@ -8,7 +8,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::card::{CardArgs, MockCard};
 use crate::forms::Form;
 use crate::login::LoginArgs;
-use crate::say::{Exit, Say, catalogue};
+use crate::say::{Exit, Say};
+use crate::usage;
 
 #[derive(Parser)]
 #[command(name = "chukei", version, disable_help_subcommand = true)]
@@ -62,7 +63,7 @@ pub(crate) struct World {
 pub(crate) struct Mock {
     #[arg(value_enum)]
     pub(crate) who: Who,
-    #[arg(long, visible_alias = "dir", value_name = "DIR")]
+    #[arg(long, alias = "dir", value_name = "DIR")]
     pub(crate) world: Option<PathBuf>,
     #[arg(long, value_name = "NAME")]
     pub(crate) party: Option<String>,
@@ -398,9 +399,10 @@ pub(crate) struct MappingUnplaced {
 pub(crate) fn parse() -> Result<(Arguments, Say), Exit> {
     let given: Vec<_> = std::env::args_os().collect();
     let words: Vec<_> = given.iter().filter_map(|word| word.to_str()).collect();
-    let lang = language(&words, std::env::var("LC_ALL").or_else(|_| std::env::var("LANG")).ok().as_deref());
-    let command = localised(Arguments::command(), lang);
-    let parsed = command.try_get_matches_from(&given).and_then(|found| Arguments::from_arg_matches(&found));
+    let lang = language(&words, locale(|name| std::env::var(name).ok()).as_deref());
+    let mut command = usage::localised(Arguments::command(), lang);
+    let parsed =
+        command.try_get_matches_from_mut(&given).and_then(|found| Arguments::from_arg_matches(&found));
     match parsed {
         Ok(arguments) => {
             let quiet = arguments.quiet;
@@ -411,10 +413,18 @@ pub(crate) fn parse() -> Result<(Arguments, Say), Exit> {
             Ok((arguments, Say { lang, quiet }))
         }
         Err(error) => {
+            if let Some(failure) = usage::failure(&error, &command, &words) {
+                return Err(Say { lang, quiet: false }.failure(&failure));
+            }
             let _ = error.print();
             Err(if error.use_stderr() { Exit::Usage } else { Exit::Conformant })
         }
     }
+}
+
+/// The locale of messages (POSIX, Base Definitions, 8.2): the first of these that is set and not empty.
+fn locale(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable).find(|locale| !locale.is_empty())
 }
 
 /// The language before the command line is read: help has to be in it too.
@@ -428,33 +438,6 @@ fn language(words: &[&str], locale: Option<&str>) -> Lang {
     if is_japanese { Lang::Ja } else { Lang::En }
 }
 
-fn localised(command: clap::Command, lang: Lang) -> clap::Command {
-    let help = |key: String| catalogue().text(&format!("help.{key}"), lang).unwrap_or_default().to_owned();
-    let mut command = command.about(help("about".into())).after_help(help("after".into()));
-    for name in ["lang", "quiet"] {
-        command = command.mut_arg(name, |arg| arg.help(help(format!("global.{name}"))));
-    }
-    with_help(command, "", &help)
-}
-
-/// Texts of all commands below one, and of their options.
-fn with_help(mut command: clap::Command, above: &str, help: &dyn Fn(String) -> String) -> clap::Command {
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    for name in names {
-        command = command.mut_subcommand(&name, |sub| {
-            let key = format!("{above}{name}");
-            let ids: Vec<String> = sub.get_arguments().map(|arg| arg.get_id().to_string()).collect();
-            let sub = sub.about(help(format!("{key}.about"))).after_help(help(format!("{key}.after")));
-            let sub = ids.into_iter().fold(sub, |sub, id| {
-                let text = help(format!("{key}.{id}"));
-                sub.mut_arg(id, |arg| arg.help(text))
-            });
-            with_help(sub, &format!("{key}."), help)
-        });
-    }
-    command
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -465,7 +448,7 @@ mod tests {
     fn every_command_and_option_has_a_help_text_in_both_languages() {
         Arguments::command().debug_assert();
         for lang in Lang::ALL {
-            let mut waiting = vec![localised(Arguments::command(), lang)];
+            let mut waiting = vec![usage::localised(Arguments::command(), lang)];
             while let Some(command) = waiting.pop() {
                 for sub in command.get_subcommands() {
                     assert!(!sub.get_about().unwrap().to_string().is_empty(), "{}", sub.get_name());
@@ -485,5 +468,16 @@ mod tests {
         assert_eq!(language(&["chukei", "--lang=en"], Some("ja_JP.UTF-8")), Lang::En);
         assert_eq!(language(&["chukei"], Some("ja_JP.UTF-8")), Lang::Ja);
         assert_eq!(language(&["chukei"], None), Lang::En);
+    }
+
+    #[test]
+    fn an_empty_variable_is_none() {
+        let of = |set: &'static [(&str, &str)]| {
+            locale(|name| set.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned()))
+        };
+        assert_eq!(of(&[("LC_ALL", ""), ("LANG", "ja_JP.UTF-8")]).as_deref(), Some("ja_JP.UTF-8"));
+        assert_eq!(of(&[("LC_MESSAGES", "C"), ("LANG", "ja_JP.UTF-8")]).as_deref(), Some("C"));
+        assert_eq!(of(&[("LC_ALL", "ja_JP.UTF-8"), ("LC_MESSAGES", "C")]).as_deref(), Some("ja_JP.UTF-8"));
+        assert_eq!(of(&[]), None);
     }
 }

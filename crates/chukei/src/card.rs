@@ -10,7 +10,8 @@ use chukei_reader::{ATTRIBUTES, Address, Deviation, Device, Holder, Issued, Open
 use chukei_world::{World, cards};
 use clap::{Args, ValueEnum};
 
-use crate::say::{Exit, Failure, Say, catalogue};
+use crate::foreign;
+use crate::say::{Exit, Failure, Say};
 
 #[derive(Args)]
 pub(crate) struct CardArgs {
@@ -174,10 +175,7 @@ fn issue(asked: &CardArgs) -> Result<Issued, Failure> {
 /// Tells the relays of a world whose card it is: a person's, or that of a member of staff.
 fn register(asked: &CardArgs, issued: &Issued) -> Result<(), Failure> {
     let Some(folder) = &asked.world else { return Ok(()) };
-    let broken = |error: chukei_world::WorldError| {
-        Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
-            .fix("mock.world-fix", [folder.display().to_string()])
-    };
+    let broken = |error| crate::mock::failed(folder, &error);
     let world = World::open(folder).map_err(broken)?;
     let kind = asked.kind.as_deref().unwrap_or_default();
     let of = if kind == OPERATOR { cards::Holder::Operator } else { cards::Holder::Card };
@@ -202,10 +200,8 @@ const fn order(image: Image, holder: Holder, seed: u64) -> Order {
 
 /// A person of the mock world: her name, birth date and 44-digit id; the rest is made up.
 fn person(folder: &Path, id: &str, seed: u64) -> Result<Holder, Failure> {
-    let people = World::open(folder).and_then(|world| world.people()).map_err(|error| {
-        Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
-            .fix("mock.world-fix", [folder.display().to_string()])
-    })?;
+    let people = World::open(folder).and_then(|world| world.people());
+    let people = people.map_err(|error| crate::mock::failed(folder, &error))?;
     let person = people.person(id).ok_or_else(|| {
         let some =
             people.people.iter().take(5).map(|person| person.id.as_str()).collect::<Vec<_>>().join(" ");
@@ -249,7 +245,7 @@ pub(crate) fn load(path: &Path) -> Result<Card, Failure> {
 /// Says why a verb is not done, with the place of a mistake before it.
 fn teller(lang: Lang) -> control::Tell {
     Arc::new(move |why| {
-        let text = |key: &str, with: Vec<String>| catalogue().say(&Phrase::key(key, with), lang);
+        let text = |key: &str, with: Vec<String>| foreign::say(&Phrase::key(key, with), lang);
         match why {
             control::NotDone::Line(error) => {
                 format!("{}:{}: {}", error.line, error.column, text(error.code, error.with.clone()))
@@ -260,6 +256,9 @@ fn teller(lang: Lang) -> control::Tell {
             }
             control::NotDone::Load(path, control::LoadError::Key(error)) => {
                 text("card.unusable-key", vec![path.display().to_string(), error.key.clone()])
+            }
+            control::NotDone::Load(path, error) => {
+                text("failure.read", vec![path.display().to_string(), error.to_string()])
             }
             control::NotDone::Now(code, with) => text(code, with.clone()),
             other => other.to_string(),
@@ -276,7 +275,7 @@ fn read_script(path: &Path) -> Result<Vec<control::Verb>, Failure> {
     })
 }
 
-fn misread(path: &Path, error: &chukei_card::ImageError) -> Failure {
+pub(crate) fn misread(path: &Path, error: &chukei_card::ImageError) -> Failure {
     Failure::new(Exit::Usage, error.code, error.with.clone())
         .at(path, error.line, error.column)
         .fix("card.misread-fix", [""; 0])

@@ -14,7 +14,8 @@ use chukei_profile::{
 use chukei_world::{Handle, Options, Party, World, folder::entity};
 
 use crate::{
-    args, contacts, login,
+    args, contacts,
+    mock::failed as unusable,
     say::{Exit, Failure, Say},
     token,
 };
@@ -90,17 +91,17 @@ pub(crate) fn run(asked: &args::Terminal, say: &Say) -> Result<Exit, Failure> {
     let outcome = match (asked.task, &asked.world) {
         (args::Task::Login, Some(folder)) => {
             let mut contacts = card()?;
-            let mut portal = start(folder, PORTAL).map_err(|error| login::broken(folder, &error))?;
+            let mut portal = start(folder, PORTAL).map_err(|error| unusable(folder, &error))?;
             log_in(contacts.as_mut(), authority, now, &mut typed, &mut portal)
         }
         (args::Task::Reception, Some(folder)) => {
             let (mut contacts, mut token) = (card()?, token()?);
-            let mut hospital = start(folder, HOSPITAL).map_err(|error| login::broken(folder, &error))?;
+            let mut hospital = start(folder, HOSPITAL).map_err(|error| unusable(folder, &error))?;
             receive((contacts.as_mut(), token.as_mut()), authority, now, &mut typed, &mut hospital)
         }
         (args::Task::VisibleNumber, Some(folder)) => {
             let mut token = token()?;
-            let mut hospital = start(folder, HOSPITAL).map_err(|error| login::broken(folder, &error))?;
+            let mut hospital = start(folder, HOSPITAL).map_err(|error| unusable(folder, &error))?;
             receive_number(token.as_mut(), &mut typed, &mut hospital)
         }
         (args::Task::Reception | args::Task::VisibleNumber, None) => Outcome::Failed("no relay"),

@@ -21,12 +21,14 @@ use crate::{
         Ledger, LedgerBackup, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus, LedgerVerify,
     },
     entries,
-    login::broken,
+    mock::failed,
     say::{Exit, Failure, Say},
 };
 
 /// Octets of the largest number that is read from standard input.
 const NUMBER: u64 = 4096;
+/// How a file of SQLite begins (SQLite, Database File Format, 1.3).
+const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
 /// Does what was asked of the ledger.
 pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
@@ -51,7 +53,13 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
         let octets = read(path)?;
         // A checkpoint as it was published, or a whole bundle.
         match String::from_utf8(octets) {
-            Ok(text) if !text.trim_start().starts_with('{') => seen.push(text),
+            Ok(text) if !text.trim_start().starts_with('{') => {
+                if Note::parse(&text).is_none() {
+                    return Err(Failure::new(Exit::Usage, "ledger.bad-seen", [path.display().to_string()])
+                        .fix("ledger.unreadable-fix", [""; 0]));
+                }
+                seen.push(text);
+            }
             Ok(text) => seen.extend(bundle_of(path, text)?),
             Err(error) => return Err(Failure::read(path, &error).usage()),
         }
@@ -104,9 +112,9 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
 /// How the ledger of a running relay stands, as a party of its world is told.
 fn status(asked: &LedgerStatus, say: &Say) -> Result<Exit, Failure> {
     let policy = asked.policy.as_deref().map(policy).transpose()?;
-    let world = World::open(&asked.world).map_err(|error| broken(&asked.world, &error))?;
+    let world = World::open(&asked.world).map_err(|error| failed(&asked.world, &error))?;
     let handle = Party::start(&world, &asked.party, Options::default());
-    let handle = handle.map_err(|error| broken(&asked.world, &error))?;
+    let handle = handle.map_err(|error| failed(&asked.world, &error))?;
     let unanswered = |code: String| {
         Failure::new(Exit::Nonconformant, "ledger.no-status", [code]).fix("ledger.no-status-fix", [""; 0])
     };
@@ -264,8 +272,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn bundle(path: &Path, json: &[u8]) -> Result<Bundle, Failure> {
-    Bundle::parse(json).map_err(|error: BundleError| {
-        Failure::new(Exit::Usage, "ledger.unreadable", [path.display().to_string(), error.to_string()])
+    Bundle::parse(json).map_err(|error| {
+        let why = match error {
+            BundleError::Shape { error, .. } => error, // its place stands in it
+            error => error.to_string(),
+        };
+        Failure::new(Exit::Usage, "ledger.unreadable", [path.display().to_string(), why])
             .fix("ledger.unreadable-fix", [""; 0])
     })
 }
@@ -273,8 +285,13 @@ fn bundle(path: &Path, json: &[u8]) -> Result<Bundle, Failure> {
 pub(crate) fn policy(path: &Path) -> Result<Policy, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     Policy::parse(&text).map_err(|error| {
-        Failure::new(Exit::Usage, "ledger.bad-policy", [error.line.to_string(), error.expected.to_owned()])
-            .fix("ledger.bad-policy-fix", [""; 0])
+        let failure = Failure::new(
+            Exit::Usage,
+            "ledger.bad-policy",
+            [path.display().to_string(), error.expected.to_owned()],
+        )
+        .fix("ledger.bad-policy-fix", [""; 0]);
+        if error.line == 0 { failure } else { failure.at(path, error.line, 1) }
     })
 }
 
@@ -292,13 +309,21 @@ fn bad_origin(origin: &str) -> Failure {
     Failure::new(Exit::Usage, "ledger.bad-origin", [origin]).fix("ledger.bad-origin-fix", [""; 0])
 }
 
-/// A slip of the pen must not make an empty ledger and find it sound.
-/// A state that is there.
+/// A state that is there: a slip of the pen must not make an empty ledger and find it sound.
 pub(crate) fn existing(written: &Path) -> Result<Store, Failure> {
     let location = location(written)?;
     match &location {
         Location::File(path) => {
-            std::fs::metadata(path).map_err(|error| Failure::read(path, &error))?;
+            let mut begins = [0; SQLITE.len()];
+            let mut file = std::fs::File::open(path).map_err(|error| Failure::read(path, &error))?;
+            match file.read_exact(&mut begins) {
+                Ok(()) if begins == *SQLITE => {}
+                Ok(()) => return Err(no_state(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    return Err(no_state(path));
+                }
+                Err(error) => return Err(Failure::read(path, &error)),
+            }
         }
         Location::Postgres(_) => {
             if !Store::exists(&location).map_err(|error| unusable(written, &error))? {
@@ -313,6 +338,11 @@ pub(crate) fn existing(written: &Path) -> Result<Store, Failure> {
 /// A state that is there, or is made.
 pub(crate) fn made(written: &Path) -> Result<Store, Failure> {
     opened(written, location(written)?)
+}
+
+fn no_state(path: &Path) -> Failure {
+    Failure::new(Exit::Usage, "ledger.no-state", [path.display().to_string()])
+        .fix("ledger.no-state-fix", [""; 0])
 }
 
 fn opened(written: &Path, location: Location) -> Result<Store, Failure> {
@@ -336,9 +366,13 @@ pub(crate) fn location(written: &Path) -> Result<Location, Failure> {
 
 pub(crate) fn unusable(written: &Path, error: &dyn std::fmt::Display) -> Failure {
     // A URL may have a password.
-    let shown = Location::read(written).map(|location| location.to_string()).unwrap_or_default();
-    Failure::new(Exit::Setup, "ledger.store", [shown.clone(), error.to_string()])
-        .fix("ledger.store-fix", [shown])
+    let location = Location::read(written);
+    let shown = location.as_ref().map(ToString::to_string).unwrap_or_default();
+    let why = error.to_string();
+    let why = why.strip_prefix(&format!("{shown}: ")).unwrap_or(&why).to_owned();
+    let fix =
+        if matches!(location, Ok(Location::Postgres(_))) { "ledger.server-fix" } else { "ledger.store-fix" };
+    Failure::new(Exit::Setup, "ledger.store", [shown.clone(), why]).fix(fix, [shown])
 }
 
 pub(crate) fn now() -> UnixTime {

@@ -15,7 +15,7 @@ use chukei_profile::{
 use chukei_relay::Commitment;
 use chukei_world::{Handle, Link, Options, Party, Via, World, folder::entity};
 use chukei_xml::lexical::{DateTime, encode_base64};
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::{
     card,
@@ -23,6 +23,7 @@ use crate::{
     contacts::{self, InProcess},
     entries,
     mapping::date,
+    mock::failed,
     say::{Exit, Failure, Say},
     token,
 };
@@ -30,10 +31,11 @@ use crate::{
 mod door;
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("card").required(true).multiple(true).args(["reader", "image", "tls"]))]
 pub(crate) struct LoginArgs {
     #[arg(long, value_name = "DIR")]
     world: PathBuf,
-    #[arg(long, value_name = "NAME", conflicts_with = "image", required_unless_present_any = ["image", "tls"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "image")]
     reader: Option<String>,
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
@@ -85,15 +87,12 @@ struct Shows<'a> {
 /// Logs somebody in. PINs are lines of standard input: the person's, or the one of the member of staff.
 pub(crate) fn run(asked: &LoginArgs, say: &Say) -> Result<Exit, Failure> {
     let shows = asked.shows()?;
-    let world = World::open(&asked.world).map_err(|error| broken(&asked.world, &error))?;
+    let world = World::open(&asked.world).map_err(|error| failed(&asked.world, &error))?;
     let party = if asked.operator.is_some() { "hospital" } else { "portal" };
     let handle = Party::start(&world, party, Options::default());
-    let handle = handle.map_err(|error| broken(&asked.world, &error))?;
+    let handle = handle.map_err(|error| failed(&asked.world, &error))?;
     if asked.tls {
-        return match door::login(&handle, asked.image.as_deref(), say)? {
-            Ok(login) => shown(&handle, login, shows, say),
-            Err(exit) => Ok(exit),
-        };
+        return shown(&handle, door::login(&handle, asked.image.as_deref(), say)?, shows, say);
     }
     let place =
         CardPlace { reader: asked.reader.clone(), image: asked.image.clone(), ..CardPlace::default() };
@@ -121,7 +120,7 @@ fn at_the_portal(
     let signed = visit(contacts, Task::Login, Some(&digest), &mut typed)?;
     let signed = match signed {
         Ok(signed) => signed,
-        Err(outcome) => return Ok(told(&outcome, say)),
+        Err(outcome) => return Err(told(&outcome)),
     };
     let card = Shown { certificate: signed.certificate, signature: signed.signature };
     shown(handle, Login::Response { challenge: challenge.clone(), card }, shows, say)
@@ -165,7 +164,7 @@ fn at_the_hospital(
     let challenge = handle.challenge().map_err(|code| refused(&code))?.value;
     let read = match visit(contacts, Task::Read, None, &mut std::iter::empty())? {
         Ok(read) => read,
-        Err(outcome) => return Ok(told(&outcome, say)),
+        Err(outcome) => return Err(told(&outcome)),
     };
     let (relay, sender) = (entity("relay"), entity("hospital"));
     let (by, purpose, subject) = (By::Operator, Purpose::EligibilityCheck, sha256(&read.certificate));
@@ -224,9 +223,16 @@ fn visit(
     Ok(Ok(Signed { certificate, signature: terminal.signature }))
 }
 
-fn told(outcome: &Outcome, say: &Say) -> Exit {
-    say.result(outcome.to_json());
-    outcome.exit()
+fn told(outcome: &Outcome) -> Failure {
+    let failure = |key: &str, with: Vec<String>| Failure::new(Exit::Nonconformant, key, with);
+    match outcome {
+        Outcome::WrongPin(tries) => {
+            failure("login.wrong-pin", vec![tries.to_string()]).fix("login.wrong-pin-fix", [""; 0])
+        }
+        Outcome::Blocked => failure("login.blocked", vec![]).fix("login.blocked-fix", [""; 0]),
+        Outcome::Refused(why) | Outcome::Failed(why) => failure("login.no-card", vec![(*why).to_owned()]),
+        Outcome::Done(_) => failure("login.no-card", vec![String::new()]),
+    }
 }
 
 fn granted(handle: &Handle, login: Login, purpose: Purpose) -> Result<Given, Failure> {
@@ -236,12 +242,7 @@ fn granted(handle: &Handle, login: Login, purpose: Purpose) -> Result<Given, Fai
 
 fn refused(code: &str) -> Failure {
     if code.starts_with("Transport") {
-        return Failure::new(Exit::Setup, "login.unreached", [code]).fix("login.unreached-fix", [""; 0]);
+        return Failure::new(Exit::Setup, "login.no-relay", [code]).fix("login.no-relay-fix", [""; 0]);
     }
     Failure::new(Exit::Nonconformant, "login.refused", [code.to_owned()]).fix("login.refused-fix", [""; 0])
-}
-
-pub(crate) fn broken(folder: &Path, error: &chukei_world::WorldError) -> Failure {
-    Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
-        .fix("mock.world-fix", [folder.display().to_string()])
 }

@@ -12,6 +12,7 @@ mod counter;
 mod engine;
 mod entries;
 mod explain;
+mod foreign;
 mod forms;
 mod ledger;
 mod list;
@@ -24,6 +25,7 @@ mod say;
 mod self_test;
 mod show;
 mod token;
+mod usage;
 mod verify;
 mod world;
 
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(exit) => return exit.into(),
     };
-    dispatch(arguments, &say).unwrap_or_else(|failure| say.failure(&failure)).into()
+    let exit = dispatch(arguments, &say).unwrap_or_else(|failure| say.failure(&failure));
+    say.unwritten().map_or(exit, |failure| say.failure(&failure)).into()
 }
 
 fn dispatch(arguments: Arguments, say: &Say) -> Result<Exit, say::Failure> {

@@ -14,6 +14,7 @@ use chukei_store::{
 };
 use chukei_xml::lexical::DateTime;
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::{
     args::{Mapping, MappingImport, MappingKey, MappingRegister, MappingShow, MappingUnplaced},
@@ -54,8 +55,8 @@ struct RegistryFile {
 #[serde(deny_unknown_fields)]
 struct SourceTable {
     name: String,
-    role: String,
-    town: Option<String>,
+    role: Spanned<String>,
+    town: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -69,42 +70,55 @@ struct PartyTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InsurerTable {
-    number: String,
+    number: Spanned<String>,
     entity: String,
     source: Option<String>,
 }
 
 fn register(asked: &MappingRegister, say: &Say) -> Result<Exit, Failure> {
-    let text =
-        std::fs::read_to_string(&asked.registry).map_err(|error| Failure::read(&asked.registry, &error))?;
-    let wrong = |what: &str| {
-        let path = asked.registry.display().to_string();
-        Failure::new(Exit::Usage, "mapping.bad-registry", [path, what.to_owned()])
-            .fix("mapping.bad-registry-fix", [""; 0])
+    let path = asked.registry.as_path();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    let wrong = |key: &str, what: &str| {
+        Failure::new(Exit::Usage, key, [what]).fix("mapping.bad-registry-fix", [""; 0])
     };
-    let file: RegistryFile = toml::from_str(&text).map_err(|error| wrong(error.message()))?;
+    let at = |failure: Failure, from: usize| {
+        let before = text.get(..from).unwrap_or(&text);
+        let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+        failure.at(path, before.matches('\n').count() + 1, column)
+    };
+    let value = |key: &str, value: &Spanned<String>| at(wrong(key, value.get_ref()), value.span().start);
+    let file: RegistryFile = toml::from_str(&text).map_err(|error| {
+        at(wrong("mapping.bad-registry", error.message()), error.span().map_or(0, |span| span.start))
+    })?;
     let mut registry = Registry::default();
     for SourceTable { name, role, town } in file.source {
-        let role = Role::from_name(&role).ok_or_else(|| wrong(&format!("role = {role:?}")))?;
-        if let Some(town) = town.as_ref().filter(|town| !is_municipality(town)) {
-            return Err(wrong(&format!("town = {town:?}")));
+        let known = Role::from_name(role.get_ref());
+        let role = known.ok_or_else(|| value("mapping.bad-role", &role))?;
+        if let Some(town) = town.as_ref().filter(|town| !is_municipality(town.get_ref())) {
+            return Err(value("mapping.bad-town", town));
         }
-        registry.sources.push(SourceEntry { name, role, town });
+        registry.sources.push(SourceEntry { name, role, town: town.map(Spanned::into_inner) });
     }
     for PartyTable { code, entity, source } in file.party {
         registry.parties.push(PartyEntry { code: party_code(&code), entity, source });
     }
     for InsurerTable { number, entity, source } in file.insurer {
-        if !is_insurer_number(&number) {
-            return Err(wrong(&format!("number = {number:?}")));
+        if !is_insurer_number(number.get_ref()) {
+            return Err(value("mapping.bad-insurer", &number));
         }
-        registry.parties.push(PartyEntry { code: party_code(&number), entity: Some(entity), source });
+        let code = party_code(number.get_ref());
+        registry.parties.push(PartyEntry { code, entity: Some(entity), source });
     }
     let counts = [registry.sources.len(), registry.parties.len()].map(|count| count.to_string());
     let store = made(&asked.state)?;
+    let of_file = |key: &str, name: &str| {
+        Failure::new(Exit::Usage, key, [path.display().to_string(), name.to_owned()])
+            .fix("mapping.bad-registry-fix", [""; 0])
+    };
     store.register(registry).map_err(|fault| match fault {
         RegistryFault::Unavailable => unusable(&asked.state, &fault),
-        fault => wrong(&fault.to_string()),
+        RegistryFault::Source(name) => of_file("mapping.bad-source", &name),
+        RegistryFault::Party(code) => of_file("mapping.bad-party", &code),
     })?;
     say.result(say.text("mapping.registered", counts));
     Ok(Exit::Conformant)
@@ -263,12 +277,14 @@ fn unplaced(asked: &MappingUnplaced, say: &Say) -> Result<Exit, Failure> {
 
 /// Whom the number from standard input leads to, or ever led to.
 fn found(asked: &MappingKey) -> Result<(Store, Person), Failure> {
+    let kind = NumberKind::from_name(&asked.kind).ok_or_else(|| {
+        Failure::new(Exit::Usage, "mapping.bad-kind", [&asked.kind]).fix("mapping.bad-kind-fix", [""; 0])
+    })?;
     let mut written = String::new();
     let stdin = std::io::stdin().lock();
     stdin.take(NUMBER).read_to_string(&mut written).map_err(|error| Failure::read(Path::new("-"), &error))?;
     let bad =
         || Failure::new(Exit::Usage, "mapping.bad-number", [""; 0]).fix("mapping.bad-number-fix", [""; 0]);
-    let kind = NumberKind::from_name(&asked.kind).ok_or_else(bad)?;
     let read = Number::read(kind, written.trim_end_matches(['\r', '\n']), Level::Lenient);
     let (number, _) = read.map_err(|_| bad())?;
     let store = existing(&asked.state)?;
@@ -281,7 +297,6 @@ fn found(asked: &MappingKey) -> Result<(Store, Person), Failure> {
     }
 }
 
-/// The first second of a day in Japan.
 /// The first second of a day in Japan.
 pub(crate) fn date(text: &str) -> Result<UnixTime, Failure> {
     Date::parse(text)

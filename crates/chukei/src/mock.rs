@@ -1,9 +1,9 @@
 //! `chukei mock`: the parties of the mock world, as processes.
 
-use std::io::Write as _;
+use std::path::Path;
 
 use chukei_world::{
-    Faults, Options, Plan, World, fault_names,
+    Faults, Options, Plan, World, WorldError, fault_names,
     folder::{PartyEntry, Role},
     run::{mock, mock_world},
 };
@@ -27,20 +27,24 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     let Some(folder) = &asked.world else {
         return Err(Failure::new(Exit::Usage, "mock.no-world", [""; 0]).fix("mock.no-world-fix", [""; 0]));
     };
+    // Before a world is made: a slip of the pen leaves nothing behind.
+    let faults = Faults::named(&asked.fault).map_err(|error| failed(folder, &error))?;
+    if asked.who == Who::World && !asked.fault.is_empty() && asked.party.is_none() {
+        return Err(Failure::new(Exit::Usage, "mock.no-party", [""; 0]).fix("mock.no-party-fix", [""; 0]));
+    }
+    if asked.who == Who::World && asked.control.is_some() {
+        return Err(Failure::new(Exit::Usage, "mock.no-control", [""; 0]).fix("mock.no-control-fix", [""; 0]));
+    }
     let world = if asked.who == Who::World && !folder.join("world.toml").exists() {
-        let made =
-            World::generate(folder, Plan::new(SEED)).map_err(|error| Failure::write(folder, &error))?;
+        let made = World::generate(folder, Plan::new(SEED)).map_err(|error| failed(folder, &error))?;
         say.note(say.text("world.made", [folder.display().to_string()]));
         made
     } else {
-        World::open(folder).map_err(|error| {
-            Failure::new(Exit::Setup, "mock.world", [folder.display().to_string(), error.to_string()])
-                .fix("mock.world-fix", [folder.display().to_string()])
-        })?
+        World::open(folder).map_err(|error| failed(folder, &error))?
     };
-    let faults = Faults::named(&asked.fault).map_err(|error| {
-        Failure::new(Exit::Usage, "mock.fault", [error.to_string()]).fix("mock.fault-fix", [""; 0])
-    })?;
+    if let Some(party) = &asked.party {
+        world.party(party).map_err(|error| failed(folder, &error))?;
+    }
     let store = asked.store.as_deref().map(crate::ledger::location).transpose()?;
     // The key of the ledger lies beside the world, whoever else uses the database.
     let state = (asked.keep || store.is_some()).then(|| world.dir().join("state"));
@@ -65,7 +69,7 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
         }),
         Some((role, usual)) => mock(&world, asked.party.as_deref().unwrap_or(usual), role, options),
     };
-    stopped.map_err(|error| Failure::new(Exit::Setup, "mock.stopped", [error.to_string()]))?;
+    stopped.map_err(|error| failed(world.dir(), &error))?;
     Ok(Exit::Conformant)
 }
 
@@ -79,9 +83,59 @@ const fn role(who: Who) -> Option<(Role, &'static str)> {
 }
 
 fn list_faults(say: &Say) -> Exit {
-    let mut out = std::io::stdout().lock();
     for fault in fault_names() {
-        let _ = writeln!(out, "{:<44} {}", fault.name, say.pick(&fault.ja, &fault.en));
+        say.result(format_args!("{:<44} {}", fault.name, say.pick(&fault.ja, &fault.en)));
     }
     Exit::Conformant
+}
+
+/// Why a world cannot be made or read, or a party of it not started.
+pub(crate) fn failed(folder: &Path, error: &WorldError) -> Failure {
+    let setup = |key: &str, with: Vec<String>| Failure::new(Exit::Setup, key, with);
+    let path = |path: &Path| path.display().to_string();
+    let inside = |name: &str| path(&folder.join(name));
+    let anew = [path(folder)];
+    match error {
+        WorldError::Bind { address, error } => {
+            setup("mock.bind", vec![address.clone(), error.clone()]).fix("mock.bind-fix", [""; 0])
+        }
+        WorldError::Cards(error) => {
+            setup("setup.cards.json", vec![inside("cards.json"), error.clone()]).fix("fix.make-world", anew)
+        }
+        WorldError::Exists(dir) => setup("mock.exists", vec![path(dir)]).fix("mock.exists-fix", [""; 0]),
+        WorldError::Fault { name, nearest } => {
+            Failure::new(Exit::Usage, "mock.fault", [name]).fix("mock.fault-fix", [nearest])
+        }
+        WorldError::Io { path: file, error } if *file == folder.join("world.toml") => {
+            setup("mock.world", vec![path(folder), error.clone()]).fix("mock.world-fix", anew)
+        }
+        WorldError::Io { path: file, error } => {
+            setup("setup.file.missing", vec![path(file), error.clone()]).fix("fix.make-world", anew)
+        }
+        WorldError::Key { path: file, what } => {
+            setup("mock.key", vec![path(file), what.clone()]).fix("fix.make-world", anew)
+        }
+        WorldError::Made(what) => setup("mock.made", vec![what.clone()]).fix("fix.make-world", anew),
+        WorldError::Metadata { name, reason } => {
+            let file = inside(&format!("metadata/{name}.xml"));
+            setup("mock.metadata", vec![file, reason.to_string()]).fix("fix.make-world", anew)
+        }
+        WorldError::Party { name, known } => {
+            Failure::new(Exit::Usage, "setup.party.unknown", [name]).fix("fix.one-of", [known.join(", ")])
+        }
+        WorldError::People(error) => {
+            setup("setup.people.json", vec![inside("people.json"), error.clone()]).fix("fix.make-world", anew)
+        }
+        WorldError::Ports { base } => {
+            setup("mock.ports", vec![base.to_string()]).fix("mock.ports-fix", [""; 0])
+        }
+        WorldError::Store(error) => {
+            setup("mock.store", vec![error.clone()]).fix("mock.store-fix", [inside("state")])
+        }
+        WorldError::Toml { path: file, line, column, error } => {
+            let place = format!("{}:{line}:{column}", file.display());
+            setup("setup.world.toml", vec![place, error.clone()]).fix("fix.make-world", anew)
+        }
+        other => setup("mock.stopped", vec![other.to_string()]),
+    }
 }

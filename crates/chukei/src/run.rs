@@ -12,6 +12,7 @@ use chukei_evidence::{
 };
 use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, TerminalPlace, World};
 use chukei_report::Report;
+use chukei_spec::Index;
 
 use crate::{
     args,
@@ -19,6 +20,7 @@ use crate::{
     contacts,
     counter::{Booth, Cards, Process},
     engine::{self, Order},
+    list::unknown_profile,
     say::{Exit, Failure, Say, catalogue},
 };
 
@@ -26,20 +28,22 @@ use crate::{
 const MADE: &str = "# Made by chukei run.\n";
 /// Name of the bundle among the outputs.
 const BUNDLE: &str = "evidence.chukei";
+/// Usual name of the description of a product.
+const SUT: &str = "sut.toml";
 /// What there is of it while a run is under way, and after one that was interrupted.
 const PARTIAL: &str = "evidence.chukei.partial";
 
 /// Runs the suite against a product.
 pub(crate) fn run(asked: &args::Run, say: &Say) -> Result<Exit, Failure> {
-    let sut = match described(asked)? {
-        Some(sut) => sut,
-        None => read(&asked.sut)?,
+    let (sut, file) = match described(asked)? {
+        Some(sut) => (sut, asked.out.join(SUT)),
+        None => (read(&asked.sut)?, asked.sut.clone()),
     };
     let baseline = asked.baseline.as_deref().map(read_baseline).transpose()?;
     let key = key(asked.key.as_deref(), asked.seed)?;
     let order =
         Order { select: &asked.select, seed: asked.seed, epoch: asked.epoch, limits: engine::limits() };
-    let exit = run_order(&sut, &asked.sut, &order, (&asked.out, baseline.as_ref(), &key), say)?;
+    let exit = run_order(&sut, &file, &order, (&asked.out, baseline.as_ref(), &key), say)?;
     if asked.key.is_none() {
         say.note(say.text("run.test-key", [key.public().to_string()]));
     }
@@ -49,6 +53,14 @@ pub(crate) fn run(asked: &args::Run, say: &Say) -> Result<Exit, Failure> {
 /// The description of a card or a terminal, from the command line. It is written beside the outputs, for `replay`.
 fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     let Some(profile) = &asked.card.profile else { return Ok(None) };
+    if !(profile.starts_with("card@") || profile.starts_with("terminal@")) {
+        return Err(match Index::profile(profile) {
+            Some(_) => {
+                Failure::new(Exit::Usage, "run.needs-sut", [profile]).fix("run.needs-sut-fix", [""; 0])
+            }
+            None => unknown_profile(profile),
+        });
+    }
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let path = |path: &Path| {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -90,7 +102,7 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     let sut =
         Sut::parse(&text, Path::new("")).map_err(|fault| Failure::setup(&fault, "--profile").usage())?;
     fs::create_dir_all(&asked.out).map_err(|error| Failure::write(&asked.out, &error))?;
-    let file = asked.out.join("sut.toml");
+    let file = asked.out.join(SUT);
     // What somebody else has written there stays.
     let is_free = match fs::read_to_string(&file) {
         Ok(there) => there.starts_with(MADE),
@@ -106,7 +118,7 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
 pub(crate) fn replay(asked: &args::Replay, say: &Say) -> Result<Exit, Failure> {
     let bytes = fs::read(&asked.bundle).map_err(|error| Failure::read(&asked.bundle, &error))?;
     let verified = chukei_evidence::verify(&bytes, chukei_conformance::registry(), Trust::AnyKey)
-        .map_err(|fault| Failure::new(Exit::Unverified, "verify.refused", [fault.say(say.lang)]))?;
+        .map_err(|fault| crate::verify::refused(&fault, say))?;
     let header = verified.transcript.header();
     let select = asked.case.clone().map_or_else(|| header.selection.clone(), |case| vec![case]);
     let sut = read(&asked.sut)?;
@@ -200,7 +212,7 @@ fn run_order(
         measured.as_ref().map_or_else(|| model.standing.exit_code(), |measured| measured.exit_code(&model)),
     );
     let written = Written { transcript: &transcript, model: &model, measured: measured.as_ref(), bundle };
-    written.write(out, say)?;
+    written.write((file, out), say)?;
     fs::remove_file(&partial).map_err(|error| Failure::write(&partial, &error))?;
     for problem in measured.iter().flat_map(|measured| &measured.problems) {
         let name = baseline.map_or("", |(name, _)| name.as_str());
@@ -234,12 +246,13 @@ struct Written<'w> {
 
 impl Written<'_> {
     /// Writes all outputs, or none: beside their places first, then into them.
-    fn write(self, out: &Path, say: &Say) -> Result<(), Failure> {
+    fn write(self, (sut, out): (&Path, &Path), say: &Say) -> Result<(), Failure> {
         let report = Report {
             model: self.model,
             transcript: self.transcript,
             catalogue: catalogue(),
             bundle: BUNDLE,
+            sut: SUT,
             measured: self.measured,
         };
         let files = [
@@ -262,25 +275,32 @@ impl Written<'_> {
         for (beside, place) in moves {
             fs::rename(&beside, &place).map_err(|error| Failure::write(&place, &error))?;
         }
-        if !say.quiet {
-            say.result(report.summary(say.lang).trim_end());
-            say.result(say.text("run.report", [out.join("report.html").display().to_string()]));
-        }
+        // What is shown here is typed here: with the files as they were named.
+        let (bundle, sut) = (quoted(&out.join(BUNDLE)), quoted(sut));
+        let typed = Report { bundle: &bundle, sut: &sut, ..report };
+        say.result(typed.summary(say.lang).trim_end());
+        say.note(say.text("run.report", [out.join("report.html").display().to_string()]));
         Ok(())
     }
 }
 
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@:,".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 fn read(path: &Path) -> Result<Sut, Failure> {
-    Sut::load(path).map_err(|fault| {
-        let failure = Failure::setup(&fault, &path.display().to_string());
-        if path.exists() { failure } else { failure.usage() }
-    })
+    Sut::load(path).map_err(|fault| Failure::setup(&fault, &path.display().to_string()).usage())
 }
 
 fn read_baseline(path: &Path) -> Result<(String, Baseline), Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     let baseline = Baseline::parse(&text).map_err(|error| {
-        Failure::new(Exit::Usage, "run.baseline", [path.display().to_string(), error.to_string()])
+        Failure::of(Exit::Usage, error.what)
+            .at(path, error.line, error.column)
+            .fix("run.baseline-fix", [""; 0])
     })?;
     Ok((path.display().to_string(), baseline))
 }

@@ -4,11 +4,13 @@ use std::{
     fmt,
     io::{IsTerminal, Write},
     process::ExitCode,
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use chukei_evidence::{Catalogue, Lang, Phrase};
 use chukei_harness::Setup;
+
+use crate::foreign;
 
 /// Exit codes; the numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,11 @@ impl Failure {
         Self { exit, what: Phrase::key(key, with), place: None, fix: None }
     }
 
+    /// The same for what already is a phrase.
+    pub(crate) const fn of(exit: Exit, what: Phrase) -> Self {
+        Self { exit, what, place: None, fix: None }
+    }
+
     /// With what to do about it.
     pub(crate) fn fix<S: Into<String>>(mut self, key: &str, with: impl IntoIterator<Item = S>) -> Self {
         self.fix = Some(Phrase::key(key, with));
@@ -147,6 +154,16 @@ pub(crate) fn catalogue() -> &'static Catalogue {
     })
 }
 
+/// What standard output said when a result was lost.
+static LOST: Mutex<Option<String>> = Mutex::new(None);
+
+/// A reader that has gone away has what it wanted; any other result that is lost is a failure.
+fn lose(error: &std::io::Error) {
+    if error.kind() != std::io::ErrorKind::BrokenPipe {
+        *LOST.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+    }
+}
+
 impl Say {
     /// A text with its arguments.
     pub(crate) fn text<S: Into<String>>(&self, key: &str, with: impl IntoIterator<Item = S>) -> String {
@@ -168,7 +185,18 @@ impl Say {
 
     /// A result, to standard output. A reader that has gone away is no failure.
     pub(crate) fn result(&self, text: impl fmt::Display) {
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+            lose(&error);
+        }
+    }
+
+    /// Why a result has not reached standard output, if one has not.
+    pub(crate) fn unwritten(&self) -> Option<Failure> {
+        if let Err(error) = std::io::stdout().lock().flush() {
+            lose(&error);
+        }
+        let lost = LOST.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(Failure::new(Exit::Setup, "failure.output", [lost]))
     }
 
     /// News for whoever watches, to standard error.
@@ -197,11 +225,11 @@ impl Say {
     /// Says why it stops, even when quiet.
     pub(crate) fn failure(&self, failure: &Failure) -> Exit {
         let mut stderr = std::io::stderr().lock();
-        let what = catalogue().say(&failure.what, self.lang);
+        let what = foreign::say(&failure.what, self.lang);
         let place = failure.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
         let _ = writeln!(stderr, "chukei: {place}{what}");
         if let Some(fix) = &failure.fix {
-            let _ = writeln!(stderr, "  → {}", catalogue().say(fix, self.lang));
+            let _ = writeln!(stderr, "  → {}", foreign::say(fix, self.lang));
         }
         failure.exit
     }

@@ -47,6 +47,10 @@ const LEDGER: &str = "ledger@1.0";
 
 /// Runs everything and says what did not come out as it has to.
 pub(crate) fn run(asked: &args::SelfTest, say: &Say) -> Result<Exit, Failure> {
+    // It takes minutes: a folder that cannot be made is told before.
+    if let Some(out) = &asked.out {
+        std::fs::create_dir_all(out).map_err(|error| Failure::write(out, &error))?;
+    }
     let scratch = Scratch::new()?;
     let mut faults = Vec::new();
 
@@ -54,7 +58,6 @@ pub(crate) fn run(asked: &args::SelfTest, say: &Say) -> Result<Exit, Failure> {
     say.note(say.text("self-test.reference", [golden.len().to_string()]));
     let (text, mut killed) = mutants(&golden, &mut faults)?;
     if let Some(out) = &asked.out {
-        std::fs::create_dir_all(out).map_err(|error| Failure::write(out, &error))?;
         let path = out.join("matrix.golden");
         std::fs::write(&path, &text).map_err(|error| Failure::write(&path, &error))?;
     }

@@ -9,12 +9,14 @@ use crate::{
 
 /// Prints the matrix that self-test computes, or compares it with a file.
 pub(crate) fn matrix(asked: &Matrix, say: &Say) -> Result<Exit, Failure> {
+    // Computing takes a while: a slip of the pen is told before.
+    let golden = |path| fs::read_to_string(path).map_err(|error| Failure::read(path, &error));
+    let golden = asked.check.as_ref().map(|path| golden(path).map(|text| (path, text))).transpose()?;
     let computed = crate::self_test::matrix(say)?;
-    let Some(path) = &asked.check else {
+    let Some((path, golden)) = golden else {
         say.result(computed.trim_end());
         return Ok(Exit::Conformant);
     };
-    let golden = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     match golden.lines().zip(computed.lines()).position(|(old, new)| old != new) {
         None if golden == computed => Ok(Exit::Conformant),
         at => {

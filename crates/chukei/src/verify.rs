@@ -4,6 +4,7 @@ use chukei_evidence::{Fault, PublicKey, Trust, Verified};
 
 use crate::{
     args::Verify,
+    foreign,
     say::{Exit, Failure, Say},
 };
 
@@ -38,8 +39,8 @@ fn tell(verified: &Verified, is_any_key: bool, say: &Say) {
     say.result(say.text(key, [verified.signer.to_string()]));
 }
 
-fn refused(fault: &Fault, say: &Say) -> Failure {
-    Failure::new(Exit::Unverified, "verify.refused", [fault.say(say.lang)])
+pub(crate) fn refused(fault: &Fault, say: &Say) -> Failure {
+    Failure::new(Exit::Unverified, "verify.refused", [foreign::say(&fault.phrase(), say.lang)])
 }
 
 fn bad_key(text: &str) -> Failure {

@@ -235,7 +235,7 @@ fn a_registry_is_checked() {
     ] {
         desk.put("wrong.toml", REGISTRY.replacen(from, to, 1).as_bytes());
         let said = desk.run("en", &["register", "--state", "relay.db", "wrong.toml"], "");
-        assert!(said.code == 2 && said.err.contains("wrong.toml: "), "{to}: {} {}", said.code, said.err);
+        assert!(said.code == 2 && said.err.contains("wrong.toml:"), "{to}: {} {}", said.code, said.err);
     }
     assert_eq!(desk.import("en", &["registry.toml"]).code, 2);
     assert_eq!(desk.run("en", &["import", "--state", "absent.db", "registry.toml"], "").code, 2);

@@ -105,13 +105,14 @@ pub struct BaselineError {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What is wrong; the parser's words.
-    pub what: String,
+    /// What is wrong; where the file is no TOML, the parser's words.
+    pub what: Phrase,
 }
 
 impl fmt::Display for BaselineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.what)
+        let what = Catalogue::builtin().say(&self.what, Lang::En);
+        write!(f, "{}:{}: {what}", self.line, self.column)
     }
 }
 
@@ -140,14 +141,15 @@ impl Baseline {
     /// # Errors
     /// The first mistake, with its place.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
-        let mistake = |offset: usize, what: String| {
+        let mistake = |offset: usize, what: Phrase| {
             let before = text.get(..offset).unwrap_or(text);
             let line_start = before.rfind('\n').map_or(0, |at| at + 1);
             let column = before.get(line_start..).map_or(0, |rest| rest.chars().count()) + 1;
             BaselineError { line: before.matches('\n').count() + 1, column, what }
         };
         let file: File = toml::from_str(text).map_err(|error| {
-            mistake(error.span().map_or(0, |span| span.start), error.message().to_owned())
+            let what = Phrase::key("baseline.toml", [error.message()]);
+            mistake(error.span().map_or(0, |span| span.start), what)
         })?;
         let entry = |written: toml::Spanned<Written>| {
             let offset = written.span().start;
@@ -155,16 +157,16 @@ impl Baseline {
             let what = match (requirement, case) {
                 (Some(id), None) => Expected::Requirement(id),
                 (None, Some(id)) => Expected::Case(id),
-                _ => return Err(mistake(offset, "an entry names either a requirement or a case".into())),
+                _ => return Err(mistake(offset, Phrase::plain("baseline.either"))),
             };
             if reason.trim().is_empty() {
-                return Err(mistake(offset, "an entry needs a reason".into()));
+                return Err(mistake(offset, Phrase::plain("baseline.reason")));
             }
             let toml::value::Datetime { date: Some(date), time: None, offset: None } = until else {
-                return Err(mistake(offset, "until is a date such as 2026-12-31".into()));
+                return Err(mistake(offset, Phrase::plain("baseline.until")));
             };
             let until = Date { year: date.year, month: date.month, day: date.day };
-            Ok(Entry { line: mistake(offset, String::new()).line, what, reason, until, reason_code })
+            Ok(Entry { line: mistake(offset, Phrase::plain("")).line, what, reason, until, reason_code })
         };
         let entries = file.expect.into_iter().map(entry).collect::<Result<_, _>>()?;
         Ok(Self { entries })

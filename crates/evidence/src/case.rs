@@ -17,6 +17,8 @@ pub struct Case {
     pub role: Role,
     /// The sentences that it puts to the test.
     pub sentences: &'static [&'static Sentence],
+    /// The optional feature of the profile that it belongs to: only products that claim it are put to this test.
+    pub feature: Option<&'static str>,
 }
 
 /// A pure function of what was recorded, for one sentence.

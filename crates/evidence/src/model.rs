@@ -6,7 +6,8 @@ use chukei_spec::{Index, Profile, Sentence};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cases, Event, Exchange, Header, Judge, Outcome, Phrase, Registry, Run, Transcript, Verdict, What, outcome,
+    Case, Cases, Event, Exchange, Header, Judge, Outcome, Phrase, Registry, Run, Transcript, Verdict, What,
+    outcome,
 };
 
 /// What a run shows, sentence by sentence. A pure function of transcript and registry.
@@ -331,22 +332,21 @@ impl<'a> Court<'a> {
         }
     }
 
-    /// Ids of the cases that the judge has to see, as far as the product's roles have them and they were selected.
+    /// Ids of the cases that the judge has to see, as far as the product's roles have them and they were selected. Those of a feature
+    /// that is not claimed count only where nothing else shows the sentence, which then stays unproven.
     fn needed(&self, judge: &Judge) -> Vec<&'a str> {
         let roles = self.profile.map_or(&[][..], |profile| profile.roles);
-        let selection = &self.header.selection;
-        let wanted = |id: &str, declared: bool| match judge.cases {
-            Cases::Each(ids) => ids.contains(&id),
-            _ => declared,
+        let Header { selection, features, .. } = self.header;
+        let wanted = |case: &&Case| match judge.cases {
+            Cases::Each(ids) => ids.contains(&case.id),
+            _ => case.sentences.iter().any(|sentence| sentence.id == judge.sentence.id),
         };
-        let cases = self.registry.cases.iter().filter(|case| roles.contains(&case.role));
-        let cases = cases.filter(|case| {
-            wanted(case.id, case.sentences.iter().any(|sentence| sentence.id == judge.sentence.id))
-        });
-        cases
-            .map(|case| case.id)
-            .filter(|id| selection.is_empty() || selection.iter().any(|s| s == id))
-            .collect()
+        let cases = self.registry.cases.iter().filter(|case| roles.contains(&case.role)).filter(wanted);
+        let cases = cases.filter(|case| selection.is_empty() || selection.iter().any(|s| s == case.id));
+        let offered = |case: &&Case| case.feature.is_none_or(|feature| features.iter().any(|f| f == feature));
+        let (own, others): (Vec<&Case>, Vec<&Case>) = cases.partition(offered);
+        let needed = if own.is_empty() { others } else { own };
+        needed.into_iter().map(|case| case.id).collect()
     }
 
     /// Failures of the suite, in cases and outside.

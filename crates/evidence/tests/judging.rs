@@ -92,6 +92,25 @@ fn a_twin_that_did_not_run_is_missing() {
     assert_eq!(keys, ["missing.case", "missing.twin"]);
 }
 
+/// A relay that does not mediate is not asked for what only one that does is shown; whoever claims it is.
+#[test]
+fn a_case_of_a_feature_is_needed_by_whoever_claims_it() {
+    let [_, other, _] = &CASES;
+    let optional = Case { id: "relayed/audience/other", feature: Some("relayed"), ..*other };
+    let both = [&CASES[..], &[optional]].concat();
+    let standing = |cases: &[Case], features: &[&str]| {
+        let header = Header { features: features.iter().map(|f| (*f).into()).collect(), ..header() };
+        let events = [twin_case(GOOD), negative_case(GOOD)].concat();
+        judge(&record(header, events), &Registry { cases, ..registry() }).standing
+    };
+    assert_eq!(standing(&both, &[]), Standing::Conformant);
+    assert_eq!(standing(&both, &["relayed"]), Standing::Unproven);
+    // What nothing else shows stays unproven.
+    let alone = CASES.map(|case| Case { feature: Some("relayed"), ..case });
+    let unseen: Vec<Case> = alone.into_iter().map(|case| Case { id: "relayed/unseen", ..case }).collect();
+    assert_eq!(standing(&unseen, &[]), Standing::Unproven);
+}
+
 #[test]
 fn nothing_is_green_by_default() {
     let empty = judge(&record(header(), []), &registry());

@@ -126,8 +126,10 @@ impl Sut {
                     .fix(Fix::UseIdentity(party.clone())),
                 Err(NoAnswer::TlsRefused) => Setup::new("setup.endpoint.tls", [url_text])
                     .fix(Fix::TrustAuthority(self.world.join("ca/ca.pem").display().to_string())),
-                Err(how) => Setup::new("setup.endpoint.unreachable", [url_text.clone(), format!("{how:?}")])
-                    .fix(Fix::StartProduct(url_text)),
+                Err(how) => {
+                    Setup::new("setup.endpoint.unreachable", [url_text.clone(), how.name().to_owned()])
+                        .fix(Fix::StartProduct(url_text))
+                }
             };
             found.faults.push(fault);
         }

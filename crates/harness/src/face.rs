@@ -167,6 +167,12 @@ impl Face {
             let decide = Arc::new(move |call| shared.called(call));
             let listening = listener::listen(Arc::clone(&world), party.name.clone(), address, decide);
             let handle = self.runtime.block_on(listening).map_err(|error| {
+                if error.raw_os_error().is_none() {
+                    // No port is in the way: the party has no identity to listen with.
+                    let key = format!("keys/{}/sign.key", party.name);
+                    let fault = Setup::new("setup.key.unreadable", [key.clone(), error.to_string()]);
+                    return fault.fix(Fix::Replace(key));
+                }
                 Setup::new("setup.port.in-use", [address.to_string(), party.name.clone(), error.to_string()])
                     .fix(Fix::FreePort(endpoint.port))
             })?;

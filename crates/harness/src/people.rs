@@ -51,7 +51,7 @@ struct FileRecord {
 /// Reads `people.json`.
 pub(crate) fn load(folder: &Path) -> Result<Vec<Person>, Setup> {
     let path = folder.join("people.json");
-    let file: File = serde_json::from_str(&read(&path)?).map_err(|error| {
+    let file: File = serde_json::from_str(&read(folder, "people.json")?).map_err(|error| {
         Setup::new("setup.people.json", [path.display().to_string(), error.to_string()])
             .fix(Fix::MakeWorld(folder.display().to_string()))
     })?;

@@ -40,6 +40,8 @@ pub enum Fix {
     OneOf(String),
     /// Describe the product in this file.
     WriteSut(String),
+    /// Write it as the example of a description.
+    SutForm,
     /// Answer 501 to what is not offered.
     AnswerNotOffered,
     /// Let the product trust the world's authority.
@@ -94,6 +96,7 @@ impl Fix {
             Self::Write(text) => Phrase::key("fix.write", [text]),
             Self::OneOf(known) => Phrase::key("fix.one-of", [known]),
             Self::WriteSut(file) => Phrase::key("fix.write-sut", [file]),
+            Self::SutForm => Phrase::plain("fix.sut-form"),
             Self::AnswerNotOffered => Phrase::plain("fix.answer-501"),
             Self::TrustAuthority(file) => Phrase::key("fix.trust-authority", [file]),
         }

@@ -101,7 +101,7 @@ impl Sut {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Setup> {
         let file = File { text };
         let root = DeTable::parse(text).map_err(|error| {
-            let fault = Setup::new("setup.sut.toml", [error.message()]);
+            let fault = Setup::new("setup.sut.toml", [error.message()]).fix(Fix::SutForm);
             file.at(fault, error.span().unwrap_or(0..0))
         })?;
         let root = Table { file: &file, name: "", table: root.get_ref(), span: 0..0 };
@@ -304,7 +304,7 @@ impl<'t> Table<'t> {
     }
 
     fn wrong(&self, key: &str, wanted: &str, found: &DeValue<'_>, span: Range<usize>) -> Setup {
-        let found = if found.as_str() == Some("") { "\"\"" } else { found.type_str() };
+        let found = if found.as_str() == Some("") { "empty" } else { found.type_str() };
         self.file.at(Setup::new("setup.sut.type", [key, wanted, found]), span)
     }
 }

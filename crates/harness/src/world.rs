@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    path::{Path, PathBuf},
+    ops::Range,
+    path::Path,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -21,6 +22,9 @@ use crate::{
 
 /// A party that is in nobody's world: its certificate is signed by itself.
 pub const NOBODY: &str = "nobody";
+
+/// The role of a party that has no metadata (chapter 51).
+const STRANGER: &str = "stranger";
 
 /// Before the name of a card whose certificate a TLS client shows, where else the name of a party stands.
 pub const CARD: &str = "card:";
@@ -130,18 +134,18 @@ impl World {
     /// # Errors
     /// The file that is missing or cannot be read, with the fix.
     pub fn load(folder: &Path) -> Result<Self, Setup> {
-        let text = read(&folder.join("world.toml"))?;
+        let text = read(folder, "world.toml")?;
         let file: File = toml::from_str(&text).map_err(|error| {
             Setup::new(
                 "setup.world.toml",
-                [folder.join("world.toml").display().to_string(), error.message().to_owned()],
+                [place(&folder.join("world.toml"), &text, error.span()), error.message().to_owned()],
             )
             .fix(Fix::MakeWorld(folder.display().to_string()))
         })?;
         let mut world = Self {
             public: evidence::World {
                 agreements: file.agreement.iter().flat_map(FileAgreement::each).collect(),
-                ca: read(&folder.join("ca/ca.pem"))?,
+                ca: read(folder, "ca/ca.pem")?,
                 ..evidence::World::default()
             },
             keys: BTreeMap::new(),
@@ -157,13 +161,13 @@ impl World {
             world.add_folder(folder, party)?;
         }
         world.add_nobody();
-        world.add_cards(&folder.join("cards.json"))?;
+        world.add_cards(folder)?;
         Ok(world)
     }
 
     fn add_folder(&mut self, folder: &Path, party: FileParty) -> Result<(), Setup> {
         let keys = folder.join("keys").join(&party.name);
-        let certificate = read(&keys.join("sign.pem"))?;
+        let certificate = read(folder, &format!("keys/{}/sign.pem", party.name))?;
         let encryption = std::fs::read_to_string(keys.join("decrypt.pem")).unwrap_or_default();
         let own = |name: &str| Lazy::new(std::fs::read_to_string(keys.join(name)).ok());
         self.keys.insert(
@@ -180,7 +184,10 @@ impl World {
                 decrypt: own("decrypt.key"),
             },
         );
-        let member = folder.join("metadata").join(format!("{}.xml", party.name)).exists();
+        let member = party.role != STRANGER;
+        if member {
+            read(folder, &format!("metadata/{}.xml", party.name))?; // the product will need it
+        }
         self.public.parties.push(evidence::Party {
             name: party.name,
             entity: party.entity,
@@ -194,15 +201,17 @@ impl World {
     }
 
     /// Older worlds have none.
-    fn add_cards(&mut self, path: &PathBuf) -> Result<(), Setup> {
+    fn add_cards(&mut self, folder: &Path) -> Result<(), Setup> {
+        let path = folder.join("cards.json");
         if !path.exists() {
             return Ok(());
         }
         let wrong = |what: String| {
-            let folder = path.parent().unwrap_or(path).display().to_string();
-            Setup::new("setup.cards.json", [path.display().to_string(), what]).fix(Fix::MakeWorld(folder))
+            Setup::new("setup.cards.json", [path.display().to_string(), what])
+                .fix(Fix::MakeWorld(folder.display().to_string()))
         };
-        let file: FileCards = serde_json::from_str(&read(path)?).map_err(|error| wrong(error.to_string()))?;
+        let file: FileCards =
+            serde_json::from_str(&read(folder, "cards.json")?).map_err(|error| wrong(error.to_string()))?;
         // They share keys, and loading one proves its primes.
         let mut keys: BTreeMap<String, PrivateKey> = BTreeMap::new();
         for card in file.cards {
@@ -212,7 +221,7 @@ impl World {
                 Some(key) => key.clone(),
                 None => PrivateKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?,
             };
-            let certificate = parse(&card.certificate, path)?.der().to_vec();
+            let certificate = parse(&card.certificate, &path)?.der().to_vec();
             keys.insert(pem, key.clone());
             self.cards.insert(card.id, CardKey { certificate, key });
         }
@@ -371,9 +380,17 @@ fn parse(pem: &str, path: &Path) -> Result<Certificate, Setup> {
     })
 }
 
-pub(crate) fn read(path: &PathBuf) -> Result<String, Setup> {
-    std::fs::read_to_string(path).map_err(|error| {
-        let folder = path.parent().unwrap_or(path);
+/// `FILE:LINE:COLUMN`.
+fn place(file: &Path, text: &str, span: Option<Range<usize>>) -> String {
+    let before = text.get(..span.map_or(0, |span| span.start)).unwrap_or(text);
+    let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+    format!("{}:{}:{column}", file.display(), before.matches('\n').count() + 1)
+}
+
+/// A file of the world in `folder`.
+pub(crate) fn read(folder: &Path, name: &str) -> Result<String, Setup> {
+    let path = folder.join(name);
+    std::fs::read_to_string(&path).map_err(|error| {
         Setup::new("setup.file.missing", [path.display().to_string(), error.to_string()])
             .fix(Fix::MakeWorld(folder.display().to_string()))
     })

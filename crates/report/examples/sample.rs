@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         transcript: &transcript,
         catalogue: &catalogue,
         bundle: "evidence.chukei",
+        sut: "sut.toml",
         measured: None,
     };
     for lang in Lang::ALL {

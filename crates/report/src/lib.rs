@@ -40,6 +40,8 @@ pub struct Report<'a> {
     pub catalogue: &'a Catalogue,
     /// Name of the evidence bundle, for the commands that are shown.
     pub bundle: &'a str,
+    /// Name of the description of the product, for the same.
+    pub sut: &'a str,
     /// The run held against a baseline, if there is one.
     pub measured: Option<&'a Measured>,
 }
@@ -147,7 +149,8 @@ impl<'a> Report<'a> {
             "*" => self.exchange(result, &self.transcript.cases()).map_or("", |exchange| exchange.case()),
             case => case,
         };
-        ["chukei replay", self.bundle, case, "--sut sut.toml --out again"].join(" ").replace("  ", " ")
+        let words = ["chukei replay", self.bundle, case, "--sut", self.sut, "--out again"];
+        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether the baseline expects the sentence to fail.

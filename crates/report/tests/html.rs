@@ -20,7 +20,15 @@ use sample::{CASES, Tape, catalogue, header, registry, transcript};
 
 fn html(transcript: &Transcript, model: &Model, lang: Lang) -> String {
     let catalogue = catalogue();
-    Report { model, transcript, catalogue: &catalogue, bundle: "evidence.chukei", measured: None }.html(lang)
+    Report {
+        model,
+        transcript,
+        catalogue: &catalogue,
+        bundle: "evidence.chukei",
+        sut: "sut.toml",
+        measured: None,
+    }
+    .html(lang)
 }
 
 fn sample(lang: Lang) -> (Model, String) {

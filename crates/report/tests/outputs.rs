@@ -28,6 +28,7 @@ impl Run {
             transcript: &self.transcript,
             catalogue: &self.catalogue,
             bundle: "evidence.chukei",
+            sut: "sut.toml",
             measured: self.measured.as_ref(),
         }
     }
@@ -202,4 +203,11 @@ fn the_summary_names_what_to_mend() {
         assert!(!summary.contains('\u{1b}'));
     }
     assert_eq!(run.model.totals.of(Outcome::Warn), 1);
+    // The command is typed where the files were named, and so with their paths.
+    let typed =
+        Report { bundle: "out/evidence.chukei", sut: "my/sut.toml", ..run.report() }.summary(Lang::En);
+    assert!(
+        typed.contains(": chukei replay out/evidence.chukei envelope/audience/other --sut my/sut.toml "),
+        "{typed}"
+    );
 }

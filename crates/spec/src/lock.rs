@@ -1,6 +1,6 @@
 //! `spec/index.lock`: one line for each sentence, so that a change of the standard shows in a diff.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use sha2::{Digest as _, Sha256};
 
@@ -23,6 +23,29 @@ pub fn lock(sentences: &[Parsed]) -> String {
         let _ = writeln!(text, "{id}\t{}\t{}\t{evidence}\t{ja:.16}\t{en:.16}", role.name(), level.name());
     }
     text
+}
+
+/// What a lock file says otherwise than these sentences do: one line for each, none if they are equal.
+#[must_use]
+pub fn differences(there: &str, due: &str) -> Vec<String> {
+    let lines = |text: &'_ str| -> BTreeMap<String, String> {
+        let rows = text.lines().filter(|line| !line.starts_with('#'));
+        rows.filter_map(|line| line.split_once('\t'))
+            .map(|(id, rest)| (id.to_owned(), rest.to_owned()))
+            .collect()
+    };
+    let (old, new) = (lines(there), lines(due));
+    let changed = new.iter().filter_map(|(id, rest)| match old.get(id) {
+        None => Some(format!("{id}: is not in index.lock")),
+        Some(before) => (before != rest).then(|| format!("{id}: is not as in index.lock")),
+    });
+    let gone = old.keys().filter(|id| !new.contains_key(*id));
+    let mut found: Vec<String> =
+        changed.chain(gone.map(|id| format!("{id}: stands in index.lock only"))).collect();
+    if !found.is_empty() || there != due {
+        found.push("index.lock is not that of these sentences; `spec lock` writes it".to_owned());
+    }
+    found
 }
 
 /// SHA-256 in lower-case hexadecimal digits.

@@ -120,17 +120,23 @@ fn bare_japanese(line: &str) -> bool {
 }
 
 fn sentence(chapter: &str, line: usize, head: &str, body: &[&str]) -> Result<Parsed, String> {
-    let (id, role) =
-        head.strip_prefix("r[").and_then(|rest| rest.split_once("] ")).ok_or("r[area.topic.point] role")?;
+    let (id, role) = head
+        .strip_prefix("r[")
+        .and_then(|rest| rest.split_once("] "))
+        .ok_or("expected r[area.topic.point] and a role behind it")?;
     check_id(id)?;
     let role = Role::from_name(role).ok_or_else(|| format!("{id}: {role} is no role"))?;
     let (ja, en, evidence) = match body {
         [ja, en] => (*ja, *en, None),
         [ja, en, evidence] => (*ja, *en, Some(*evidence)),
-        _ => return Err(format!("{id}: one line of Japanese, one of English, at most one of evidence")),
+        _ => {
+            return Err(format!(
+                "{id}: expected one line of Japanese, one of English, at most one of evidence"
+            ));
+        }
     };
     if !ja.ends_with('。') || en.contains('。') || !en.ends_with('.') {
-        return Err(format!("{id}: Japanese first, then English, each to its full stop"));
+        return Err(format!("{id}: expected Japanese first, then English, each to its full stop"));
     }
     let english = english_keywords(en);
     let mut sorted = english.clone();
@@ -143,7 +149,7 @@ fn sentence(chapter: &str, line: usize, head: &str, body: &[&str]) -> Result<Par
     let untestable = match evidence {
         Some(text) if by_vectors.is_none() => Some(
             untestable(text)
-                .ok_or_else(|| format!("{id}: untestable: 理由 / reason; evidence: …; owner: …"))?,
+                .ok_or_else(|| format!("{id}: expected untestable: 理由 / reason; evidence: …; owner: …"))?,
         ),
         _ => None,
     };
@@ -169,7 +175,7 @@ fn check_id(id: &str) -> Result<(), String> {
     if (2..=4).contains(&words.len()) && words.into_iter().all(word) {
         Ok(())
     } else {
-        Err(format!("{id}: two to four words of a-z, 0-9 and -, joined by dots"))
+        Err(format!("{id}: an id is two to four words of a-z, 0-9 and -, joined by dots"))
     }
 }
 

@@ -73,7 +73,11 @@ pub enum WorldError {
     Toml {
         /// Which.
         path: PathBuf,
-        /// Line, column and what is wrong there.
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong there; the parser's words.
         error: String,
     },
 }
@@ -113,7 +117,9 @@ impl fmt::Display for WorldError {
             Self::Ports { base } => write!(f, "too few ports from {base} on"),
             Self::Smoke(what) => write!(f, "the world was started, but does not work: {what}"),
             Self::Store(error) => write!(f, "the state cannot be opened: {error}"),
-            Self::Toml { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Toml { path, line, column, error } => {
+                write!(f, "{}:{line}:{column}: {error}", path.display())
+            }
         }
     }
 }

@@ -152,8 +152,12 @@ impl World {
     pub fn open(dir: &Path) -> Result<Self, WorldError> {
         let path = dir.join("world.toml");
         let text = fs::read_to_string(&path).map_err(|error| WorldError::io(&path, error))?;
-        let index =
-            toml::from_str(&text).map_err(|error| WorldError::Toml { path, error: error.to_string() })?;
+        let index = toml::from_str(&text).map_err(|error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or(&text);
+            let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+            let line = before.matches('\n').count() + 1;
+            WorldError::Toml { path, line, column, error: error.message().to_owned() }
+        })?;
         Ok(Self { dir: dir.to_owned(), index, keys: Arc::default() })
     }
 

@@ -23,11 +23,7 @@ use crate::{
 };
 
 /// The login with a ticket for this card, or for the one that another client presents.
-pub(super) fn login(
-    handle: &Handle,
-    image: Option<&Path>,
-    say: &Say,
-) -> Result<Result<Login, Exit>, Failure> {
+pub(super) fn login(handle: &Handle, image: Option<&Path>, say: &Say) -> Result<Login, Failure> {
     let challenge = handle.challenge().map_err(|code| refused(&code))?;
     let no_door = || Failure::new(Exit::Setup, "login.no-door", [""; 0]).fix("login.no-door-fix", [""; 0]);
     let door = challenge.door.ok_or_else(no_door)?;
@@ -44,7 +40,7 @@ pub(super) fn login(
             // The card asks for its PIN, and shows that its key works.
             let signed = match visit(&mut contacts, Task::Login, None, &mut typed)? {
                 Ok(signed) => signed,
-                Err(outcome) => return Ok(Err(told(&outcome, say))),
+                Err(outcome) => return Err(told(&outcome)),
             };
             let key = key_of(image, &signed.certificate)?;
             let certificate = pem("CERTIFICATE", &signed.certificate);
@@ -59,13 +55,13 @@ pub(super) fn login(
             typed.next().unwrap_or_default().trim().to_owned().into()
         }
     };
-    Ok(Ok(Login::Ticket { challenge, ticket }))
+    Ok(Login::Ticket { challenge, ticket })
 }
 
 /// The private key of this certificate in the image of a TEST card, as PEM.
 fn key_of(image: &Path, certificate: &[u8]) -> Result<String, Failure> {
     let text = fs::read_to_string(image).map_err(|error| Failure::read(image, &error))?;
-    let parsed = Image::parse(&text).map_err(|error| Failure::read(image, &error))?;
+    let parsed = Image::parse(&text).map_err(|error| card::misread(image, &error))?;
     let wanted = Certificate::from_der(certificate).ok().and_then(|shown| shown.public_key().ok());
     let keys = parsed.applications.iter().flat_map(|application| &application.keys);
     let secrets = keys.filter_map(|key| Hex::parse(&key.private.as_ref()?.get_ref().0));

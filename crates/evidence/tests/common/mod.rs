@@ -14,15 +14,30 @@ const AUDIENCE: &Sentence = req!("envelope.audience.self");
 const NO_DATA: &Sentence = req!("linkage.answer.no-data");
 
 pub static CASES: [Case; 3] = [
-    Case { id: TWIN, twin: None, deviation: "", role: Role::Responder, sentences: &[AUDIENCE] },
+    Case {
+        id: TWIN,
+        twin: None,
+        deviation: "",
+        role: Role::Responder,
+        sentences: &[AUDIENCE],
+        feature: None,
+    },
     Case {
         id: OTHER_AUDIENCE,
         twin: Some(TWIN),
         deviation: "envelope.audience=insurer-c",
         role: Role::Responder,
         sentences: &[AUDIENCE],
+        feature: None,
     },
-    Case { id: "mapping/answered", twin: None, deviation: "", role: Role::Relay, sentences: &[NO_DATA] },
+    Case {
+        id: "mapping/answered",
+        twin: None,
+        deviation: "",
+        role: Role::Relay,
+        sentences: &[NO_DATA],
+        feature: None,
+    },
 ];
 
 /// A product that answers `answered` did what was asked; a SOAP fault is a refusal.
