@@ -6,8 +6,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{Bundle, BundleError, Distrust, Finding, KeyUse, Policy, SignerKey, Trust};
+use chukei_crypto::UnixTime;
+use chukei_ledger::{
+    Bundle, BundleError, Distrust, Ed25519PrivateKey, Finding, KeyUse, Policy, SignerKey, Trust,
+};
 use chukei_profile::{Identifier, Scheme};
 use chukei_relay::MappingStore;
 use chukei_store::{Damage, LedgerError, Location, Store, StoreError};

@@ -1,4 +1,4 @@
-//! Closed lists of algorithms, keys and certificate paths. The only crate of Chukei that calls OpenSSL.
+//! Closed lists of algorithms, keys and certificate paths. No other crate calls OpenSSL for a message.
 //!
 //! # What it promises
 //!
@@ -28,11 +28,6 @@
 //! | GCM tags below 16 octets | OpenSSL accepts a tag of one octet: 256 guesses |
 //! | certificates above 16 KiB, paths above six certificates | time of ours for bytes of a stranger |
 //!
-//! # One more key, for one more thing
-//!
-//! Checkpoints of the access ledger are signed with Ed25519, because C2SP's formats name it. [`Ed25519PrivateKey`]
-//! and [`Ed25519PublicKey`] are types of their own: no message can be signed or verified with them.
-//!
 //! # Signing elsewhere
 //!
 //! [`Signer`] and [`Unwrapper`] are what the rest of Chukei asks of a private key. [`KeySigner`] holds the
@@ -59,7 +54,6 @@ mod crl;
 mod der;
 mod digest;
 mod ecdsa;
-mod ed25519;
 mod error;
 mod name;
 mod path;
@@ -79,12 +73,11 @@ pub use algorithms::{ContentCipher, DigestAlgorithm, KeyTransport, SignatureAlgo
 pub use certificate::{Certificate, UnixTime};
 pub use content::ContentKey;
 pub use crl::Crl;
-pub use digest::{Sha256, same_bytes, sha256};
+pub use digest::{Sha256, sha256};
 pub use ecdsa::ecdsa_from_der;
-pub use ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 pub use error::{CertificateError, CryptoError, DecryptError, KeyError, VerifyError};
 pub use path::{CertificatePath, Purpose, Revocation, TrustAnchors};
-pub use private::{Identity, PrivateKey};
+pub use private::{Identity, PrivateKey, pkcs8_from_pem};
 pub use public::{KeyKind, PublicKey};
 pub use random::random_bytes;
 pub use signer::{Checked, KeySigner, Signer, Unwrapper};

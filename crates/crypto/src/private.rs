@@ -53,7 +53,7 @@ impl PrivateKey {
     /// # Errors
     /// As [`PrivateKey::from_pkcs8_der`].
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        Self::from_pkcs8_der(&pem::block(text, "PRIVATE KEY").ok_or(KeyError::Encoding)?)
+        Self::from_pkcs8_der(&pkcs8_from_pem(text)?)
     }
 
     /// Reads one PEM block `ENCRYPTED PRIVATE KEY` (PKCS#8).
@@ -179,6 +179,16 @@ impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrivateKey(of {:?})", self.0.public)
     }
+}
+
+/// One PEM block `PRIVATE KEY` as DER (PKCS#8), for keys of other algorithms than those of messages.
+///
+/// # Errors
+/// [`KeyError::Encoding`] for anything else.
+pub fn pkcs8_from_pem(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let der = pem::block(text, "PRIVATE KEY").ok_or(KeyError::Encoding)?;
+    Der::only(&der, SEQUENCE).ok_or(KeyError::Encoding)?;
+    Ok(der)
 }
 
 fn generate_on_curve(curve: Nid) -> Result<PKey<Private>, CryptoError> {
