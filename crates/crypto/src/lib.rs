@@ -77,7 +77,7 @@ pub use digest::{Sha256, sha256};
 pub use ecdsa::ecdsa_from_der;
 pub use error::{CertificateError, CryptoError, DecryptError, KeyError, VerifyError};
 pub use path::{CertificatePath, Purpose, Revocation, TrustAnchors};
-pub use private::{Identity, PrivateKey, pkcs8_from_pem};
+pub use private::{PrivateKey, pkcs8_from_pem};
 pub use public::{KeyKind, PublicKey};
 pub use random::random_bytes;
 pub use signer::{Checked, KeySigner, Signer, Unwrapper};
