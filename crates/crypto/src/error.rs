@@ -11,8 +11,6 @@ use openssl::error::ErrorStack;
 pub enum CryptoError {
     /// The key cannot be used with this algorithm.
     Algorithm,
-    /// A certificate may not be relied on.
-    Certificate(CertificateError),
     /// A key may not be used.
     Key(KeyError),
     /// More octets than one operation takes.
@@ -21,18 +19,6 @@ pub enum CryptoError {
     Library(String),
     /// A card, token or key returned a signature that its own public key refuses (CARD-03).
     OwnSignature,
-}
-
-impl CryptoError {
-    /// The ground for refusal that vectors, verdicts and logs name.
-    pub const fn reason(&self) -> Reason {
-        match self {
-            Self::Algorithm => Reason::Algorithm,
-            Self::Certificate(error) => error.reason(),
-            Self::Key(error) => error.reason(),
-            Self::Length | Self::Library(_) | Self::OwnSignature => Reason::Internal,
-        }
-    }
 }
 
 macro_rules! key_errors {
@@ -97,26 +83,9 @@ pub enum VerifyError {
     Signature,
 }
 
-impl VerifyError {
-    /// The ground for refusal that vectors, verdicts and logs name.
-    pub const fn reason(&self) -> Reason {
-        match self {
-            Self::KeyMismatch => Reason::Key,
-            Self::Signature => Reason::Signature,
-        }
-    }
-}
-
 /// A ciphertext did not open. A unit on purpose: any detail would be an oracle (ENC-01, ENC-09).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecryptError;
-
-impl DecryptError {
-    /// The ground for refusal that vectors, verdicts and logs name.
-    pub const fn reason(&self) -> Reason {
-        Reason::Decrypt
-    }
-}
 
 /// A certificate or revocation list may not be relied on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +121,6 @@ macro_rules! from {
 from! {
     ErrorStack => CryptoError: |errors: ErrorStack| Self::Library(errors.to_string());
     KeyError => CryptoError: Self::Key;
-    CertificateError => CryptoError: Self::Certificate;
     ErrorStack => DecryptError: |_| Self;
     ErrorStack => VerifyError: |_| Self::Signature; // fail closed: what could not be computed was not verified
 }
@@ -161,7 +129,6 @@ impl fmt::Display for CryptoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Algorithm => f.write_str("the key cannot be used with this algorithm"),
-            Self::Certificate(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::Length => f.write_str("more octets than one operation takes"),
             Self::Library(detail) => write!(f, "OpenSSL failed: {detail}"),

@@ -223,17 +223,7 @@ fn private_keys_are_pkcs8_and_consistent() {
 
 #[test]
 fn errors_name_their_reason() {
-    let certificate = CertificateError { fault: CertificateFault::Expired, detail: "x".to_owned() };
-    for (error, reason) in [
-        (CryptoError::Algorithm, Reason::Algorithm),
-        (CryptoError::Certificate(certificate), Reason::Certificate(CertificateFault::Expired)),
-        (CryptoError::Key(KeyError::Roca), Reason::Key),
-        (CryptoError::Length, Reason::Internal),
-    ] {
-        assert_eq!(error.reason(), reason);
-        assert!(!error.to_string().is_empty());
-    }
-    assert_eq!(crate::DecryptError.reason(), Reason::Decrypt);
-    assert_eq!(crate::VerifyError::Signature.reason(), Reason::Signature);
-    assert_eq!(crate::VerifyError::KeyMismatch.reason(), Reason::Key);
+    assert_eq!(KeyError::Roca.reason(), Reason::Key);
+    let error = CertificateError { fault: CertificateFault::Expired, detail: "x".to_owned() };
+    assert_eq!(error.reason(), Reason::Certificate(CertificateFault::Expired));
 }
