@@ -17,7 +17,7 @@ pub enum CryptoError {
     Length,
     /// The library failed at something that it should do; our fault or the machine's, never the peer's.
     Library(String),
-    /// A card, token or key returned a signature that its own public key refuses (CARD-03).
+    /// A key returned something that is no signature.
     OwnSignature,
 }
 

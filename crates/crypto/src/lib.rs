@@ -31,8 +31,7 @@
 //! # Signing elsewhere
 //!
 //! [`Signer`] and [`Unwrapper`] are what the rest of Chukei asks of a private key. [`KeySigner`] holds the
-//! key in memory; a card or a PKCS#11 token implements the same trait, and [`Checked`] verifies what it
-//! returns.
+//! key in memory; a card or a PKCS#11 token implements the same trait.
 //!
 //! # Speed
 //!
@@ -80,7 +79,7 @@ pub use path::{CertificatePath, Purpose, Revocation, TrustAnchors};
 pub use private::{PrivateKey, pkcs8_from_pem};
 pub use public::{KeyKind, PublicKey};
 pub use random::random_bytes;
-pub use signer::{Checked, KeySigner, Signer, Unwrapper};
+pub use signer::{KeySigner, Signer, Unwrapper};
 pub use strength::{WeakKeys, shared_prime};
 /// Octets that are overwritten when dropped: what [`ContentKey::open`] returns.
 pub use zeroize::Zeroizing;

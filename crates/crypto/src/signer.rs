@@ -81,26 +81,3 @@ impl fmt::Debug for KeySigner {
         write!(f, "KeySigner({:?}, {:?})", self.algorithm, self.key)
     }
 }
-
-/// A signer whose every signature is verified before it leaves: for cards and tokens (CARD-03), and for RSA
-/// where a single faulty signature would give the key away (Boneh, DeMillo, Lipton 1997).
-#[derive(Debug)]
-pub struct Checked<S>(pub S);
-
-impl<S: Signer> Signer for Checked<S> {
-    fn algorithm(&self) -> SignatureAlgorithm {
-        self.0.algorithm()
-    }
-
-    fn sign(&self, digest: &[u8; 32]) -> Result<Vec<u8>, CryptoError> {
-        let signature = self.0.sign(digest)?;
-        self.public_key()
-            .verify(self.algorithm(), digest, &signature)
-            .map_err(|_| CryptoError::OwnSignature)?;
-        Ok(signature)
-    }
-
-    fn public_key(&self) -> &PublicKey {
-        self.0.public_key()
-    }
-}

@@ -168,10 +168,7 @@ fn verified(document: Document, verifier: &Verifier, budget: &mut Budget) -> Res
     };
     let trust = trust_store(verifier);
     let unverified = Unverified::<Read>::locate(document, &shape, budget).map_err(reason)?;
-    let verified = match &verifier.signer {
-        Some(signer) => unverified.verify_by(signer, &trust, time(&verifier.at), budget),
-        None => unverified.verify(&trust, time(&verifier.at), budget),
-    };
+    let verified = unverified.verify_by(verifier.signer.as_deref(), &trust, time(&verifier.at), budget);
     verified.map(chukei_xml_security::Verified::into_value).map_err(|refusal| refusal.reason())
 }
 

@@ -185,30 +185,21 @@ impl<T: FromSigned> Unverified<T> {
         at: UnixTime,
         budget: &mut Budget,
     ) -> Result<Verified<T>, Box<Refusal>> {
-        self.verify_signer(None, trust, at, budget)
+        self.verify_by(None, trust, at, budget)
     }
 
     /// As [`Self::verify`], with the keys of a signer that the caller knows: metadata names its subject, not its signer.
     ///
     /// # Errors
     /// As [`Self::verify`].
-    pub fn verify_by(
+    pub fn verify_by<'s>(
         self,
-        signer: &str,
+        signer: impl Into<Option<&'s str>>,
         trust: &TrustStore,
         at: UnixTime,
         budget: &mut Budget,
     ) -> Result<Verified<T>, Box<Refusal>> {
-        self.verify_signer(Some(signer), trust, at, budget)
-    }
-
-    fn verify_signer(
-        self,
-        signer: Option<&str>,
-        trust: &TrustStore,
-        at: UnixTime,
-        budget: &mut Budget,
-    ) -> Result<Verified<T>, Box<Refusal>> {
+        let signer = signer.into();
         check_and_read(&self.located, signer, trust, at, budget).map_err(|error| {
             Box::new(Refusal { error, signer: signer.map(str::to_owned), located: self.located })
         })
