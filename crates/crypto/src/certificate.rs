@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use chukei_reason::CertificateFault;
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
 use openssl::x509::{X509, X509Ref};
 
@@ -133,12 +132,6 @@ impl Certificate {
         hex(&self.0.fields.serial)
     }
 
-    /// `notBefore` and `notAfter` (RFC 5280 §4.1.2.5). A path is refused from the very second of `notAfter`
-    /// on, because OpenSSL counts that second out.
-    pub fn validity(&self) -> (UnixTime, UnixTime) {
-        (unix(self.0.x509.not_before()), unix(self.0.x509.not_after()))
-    }
-
     pub(crate) fn x509(&self) -> &X509Ref {
         &self.0.x509
     }
@@ -240,12 +233,6 @@ fn fields(der: &[u8]) -> Option<Fields> {
     };
     let signature_algorithm = algorithm_oid(outer_algorithm)?.to_vec();
     Some(Fields { serial, issuer, subject, spki, signature_algorithm, is_ca })
-}
-
-/// The library refuses, when it verifies, a time that it cannot read; here such a time is the epoch.
-fn unix(time: &Asn1TimeRef) -> UnixTime {
-    let since = Asn1Time::from_unix(0).and_then(|epoch| epoch.diff(time));
-    UnixTime(since.map_or(0, |since| i64::from(since.days) * 86_400 + i64::from(since.secs)))
 }
 
 fn encoding(detail: &str) -> CertificateError {

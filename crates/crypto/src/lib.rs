@@ -41,7 +41,7 @@
 //!
 //! # Features
 //!
-//! `test-pki`: TEST certificates and keys. `danger-fake-crypto`: a key whose every signature verifies, for
+//! `test-pki`: TEST certificates and keys, and what makes them. `danger-fake-crypto`: a key whose every signature verifies, for
 //! fuzz targets. Neither is on by default, and neither weakens a real key.
 
 #![forbid(unsafe_code)]

@@ -3,10 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use openssl::ec::{EcGroup, EcKey};
-use openssl::nid::Nid;
 use openssl::pkey::{PKey, PKeyRef, Private};
-use openssl::rsa::Rsa;
 use zeroize::Zeroizing;
 
 use crate::der::{Der, SEQUENCE};
@@ -45,32 +42,6 @@ impl PrivateKey {
         Self::from_pkcs8_der(&pkcs8_from_pem(text)?)
     }
 
-    /// Makes a new key.
-    ///
-    /// # Errors
-    /// [`CryptoError::Key`] for an RSA size that may not be used; [`CryptoError::Library`] without entropy.
-    pub fn generate(kind: KeyKind) -> Result<Self, CryptoError> {
-        let key = match kind {
-            KeyKind::Rsa { bits } if !(2048..=4096).contains(&bits) => {
-                return Err(KeyError::Size { bits }.into());
-            }
-            KeyKind::Rsa { bits } => PKey::from_rsa(Rsa::generate(bits)?)?,
-            KeyKind::P256 => generate_on_curve(Nid::X9_62_PRIME256V1)?,
-            KeyKind::P384 => generate_on_curve(Nid::SECP384R1)?,
-        };
-        Ok(Self::checked(key)?)
-    }
-
-    /// The key as a PEM block `PRIVATE KEY`, not encrypted: for the mock world, where keys are written to
-    /// files.
-    ///
-    /// # Errors
-    /// [`CryptoError::Library`].
-    pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, CryptoError> {
-        let text = String::from_utf8(self.0.key.private_key_to_pem_pkcs8()?);
-        text.map(Zeroizing::new).map_err(|_| KeyError::Encoding.into())
-    }
-
     /// The public half.
     pub fn public_key(&self) -> &PublicKey {
         &self.0.public
@@ -88,7 +59,7 @@ impl PrivateKey {
         &self.0.key
     }
 
-    fn checked(key: PKey<Private>) -> Result<Self, KeyError> {
+    pub(crate) fn checked(key: PKey<Private>) -> Result<Self, KeyError> {
         let public = PublicKey::from_spki_der(&key.public_key_to_der().map_err(|_| KeyError::Encoding)?)?;
         let consistent = match public.kind() {
             KeyKind::Rsa { .. } => key.rsa().and_then(|rsa| rsa.check_key()).unwrap_or(false),
@@ -134,8 +105,4 @@ pub fn pkcs8_from_pem(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let der = pem::block(text, "PRIVATE KEY").ok_or(KeyError::Encoding)?;
     Der::only(&der, SEQUENCE).ok_or(KeyError::Encoding)?;
     Ok(der)
-}
-
-fn generate_on_curve(curve: Nid) -> Result<PKey<Private>, CryptoError> {
-    Ok(PKey::from_ec_key(EcKey::generate(&*EcGroup::from_curve_name(curve)?)?)?)
 }
