@@ -67,13 +67,6 @@ key_errors! {
     SmallFactor: "the RSA modulus has a small factor";
 }
 
-impl KeyError {
-    /// The ground for refusal that vectors, verdicts and logs name.
-    pub const fn reason(&self) -> Reason {
-        Reason::Key
-    }
-}
-
 /// A signature was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifyError {

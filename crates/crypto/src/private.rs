@@ -8,10 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::der::{Der, SEQUENCE};
 use crate::pool::{Pool, oaep_context};
-use crate::{
-    ContentKey, CryptoError, DecryptError, KeyError, KeyKind, KeySigner, KeyTransport, PublicKey,
-    SignatureAlgorithm, Unwrapper, pem,
-};
+use crate::{ContentKey, DecryptError, KeyError, KeyKind, KeyTransport, PublicKey, Unwrapper, pem};
 
 /// A private key in memory. It has no `Display`, and its `Debug` shows the public key.
 #[derive(Clone)]
@@ -45,14 +42,6 @@ impl PrivateKey {
     /// The public half.
     pub fn public_key(&self) -> &PublicKey {
         &self.0.public
-    }
-
-    /// A signer with this key and algorithm.
-    ///
-    /// # Errors
-    /// [`CryptoError::Algorithm`] when the key is not one for the algorithm.
-    pub fn signer(&self, algorithm: SignatureAlgorithm) -> Result<KeySigner, CryptoError> {
-        KeySigner::new(self.clone(), algorithm)
     }
 
     pub(crate) fn library_key(&self) -> &PKeyRef<Private> {

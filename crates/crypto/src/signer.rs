@@ -43,12 +43,16 @@ pub struct KeySigner {
     contexts: Pool<Private>,
 }
 
-impl KeySigner {
-    pub(crate) fn new(key: PrivateKey, algorithm: SignatureAlgorithm) -> Result<Self, CryptoError> {
-        if !key.public_key().accepts(algorithm) {
+impl PrivateKey {
+    /// A signer with this key and algorithm.
+    ///
+    /// # Errors
+    /// [`CryptoError::Algorithm`] when the key is not one for the algorithm.
+    pub fn signer(&self, algorithm: SignatureAlgorithm) -> Result<KeySigner, CryptoError> {
+        if !self.public_key().accepts(algorithm) {
             return Err(CryptoError::Algorithm);
         }
-        Ok(Self { key, algorithm, contexts: Pool::new() })
+        Ok(KeySigner { key: self.clone(), algorithm, contexts: Pool::new() })
     }
 }
 
