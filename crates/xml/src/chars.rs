@@ -141,7 +141,13 @@ const fn is_name_char(c: char) -> bool {
 /// Whether `name` is an `NCName` (Namespaces in XML 1.0 §3).
 #[inline]
 pub fn is_ncname(name: &str) -> bool {
-    !name.is_empty() && ncname_length(name.as_bytes()) == name.len()
+    match name.as_bytes() {
+        [] => false,
+        [first, ..] if name.bytes().fold(NAME, |all, byte| all & class(byte)) != 0 => {
+            class(*first) & NAME_START != 0
+        }
+        bytes => long_ncname_length(bytes) == bytes.len(),
+    }
 }
 
 /// Length in octets of the `NCName` that the bytes start with; 0 if there is none.
