@@ -193,12 +193,12 @@ impl Entry {
     }
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.open(ENTRY).attribute("number", &self.number.to_string()).attribute("at", &self.at.format());
-        w.attribute("actor", &self.actor).attribute("kind", self.kind.name());
-        w.attribute("outcome", &self.outcome).attribute("purpose", self.purpose.uri());
+        w.open(ENTRY).attribute("actor", &self.actor).attribute("at", &self.at.format());
         if let Some(envelope) = &self.envelope {
             w.attribute("envelope", envelope);
         }
+        w.attribute("kind", self.kind.name()).attribute("number", &self.number.to_string());
+        w.attribute("outcome", &self.outcome).attribute("purpose", self.purpose.uri());
         if let Some(until) = self.withheld_until {
             w.attribute("withheldUntil", &until.format());
         }
