@@ -59,6 +59,10 @@ key_errors! {
     Exponent: "the RSA exponent is not odd and between 65537 and 2^32";
     /// Neither `rsaEncryption` nor an elliptic curve that we name.
     Kind: "the key is neither RSA nor on P-256 or P-384";
+    /// A certificate beside it cannot be read.
+    Certificate: "a certificate of the file cannot be read";
+    /// The passphrase does not open it.
+    Passphrase: "the passphrase does not open the key";
     /// The point is not on its curve, or is the point at infinity.
     Point: "the point is not on its curve";
     /// The modulus has the mark of the generator of CVE-2017-15361 (ROCA).

@@ -3,13 +3,14 @@
 use openssl::bn::BigNum;
 use openssl::ec::{Asn1Flag, EcGroup, EcKey};
 use openssl::nid::Nid;
+use openssl::pkcs12::Pkcs12;
 use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
 use openssl::symm::Cipher;
 
-use crate::test_pki::{Ca, keys};
+use crate::test_pki::{Ca, LeafSpec, keys};
 use crate::{
-    CertificateError, CryptoError, KeyError, KeyKind, PrivateKey, PublicKey, WeakKeys, shared_prime,
+    CertificateError, CryptoError, Identity, KeyError, KeyKind, PrivateKey, PublicKey, WeakKeys, shared_prime,
 };
 use chukei_reason::{CertificateFault, Reason};
 
@@ -204,13 +205,6 @@ fn private_keys_are_pkcs8_and_consistent() {
         rsa.iqmp().unwrap().to_owned().unwrap(),
     );
     let mixed = PKey::from_rsa(mixed.unwrap()).unwrap().private_key_to_pkcs8().unwrap();
-    let encrypted = library.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"correct").unwrap();
-    let encrypted = String::from_utf8(encrypted).unwrap();
-    assert_eq!(
-        PrivateKey::from_pem(&encrypted).err(),
-        Some(KeyError::Encoding),
-        "never asks for a passphrase"
-    );
     assert_eq!(PrivateKey::from_pem(&old).err(), Some(KeyError::Encoding), "EC PRIVATE KEY");
     assert_eq!(PrivateKey::from_pem("").err(), Some(KeyError::Encoding));
     assert_eq!(PrivateKey::from_pem(&pem.repeat(2)).err(), Some(KeyError::Encoding), "two keys");
@@ -218,6 +212,50 @@ fn private_keys_are_pkcs8_and_consistent() {
     assert_eq!(PrivateKey::from_pkcs8_der(&mixed).err(), Some(KeyError::Contradiction));
     // Positive case
     assert_eq!(PrivateKey::from_pkcs8_der(&der).unwrap().public_key(), good.public_key());
+}
+
+#[test]
+fn encrypted_keys_open_with_their_passphrase() {
+    let key = keys::rsa2048(1);
+    let pem =
+        key.library_key().private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"correct").unwrap();
+    let pem = String::from_utf8(pem).unwrap();
+    for wrong in ["", "wrong", "correct\0", "\0", &"long".repeat(10_000)] {
+        assert_eq!(
+            PrivateKey::from_encrypted_pem(&pem, wrong).err(),
+            Some(KeyError::Passphrase),
+            "{wrong:.20}"
+        );
+    }
+    assert_eq!(PrivateKey::from_pem(&pem).err(), Some(KeyError::Encoding), "never asks for a passphrase");
+    let plain = key.to_pkcs8_pem().unwrap();
+    assert_eq!(PrivateKey::from_encrypted_pem(&plain, "correct").err(), Some(KeyError::Encoding));
+    // Positive case
+    assert_eq!(PrivateKey::from_encrypted_pem(&pem, "correct").unwrap().public_key(), key.public_key());
+}
+
+#[test]
+fn pkcs12_holds_a_key_with_its_certificate() {
+    let (ca, key) = (Ca::new("TEST CA"), keys::p256(1));
+    let certificate = ca.issue(LeafSpec::new("TEST leaf", key.public_key()));
+    let file = |key: &PrivateKey, certificate: &crate::Certificate| {
+        let mut chain = openssl::stack::Stack::new().unwrap();
+        chain.push(ca.certificate().x509().to_owned()).unwrap();
+        let mut builder = Pkcs12::builder();
+        builder.pkey(key.library_key()).cert(certificate.x509()).ca(chain);
+        builder.build2("correct").and_then(|file| file.to_der())
+    };
+    let good = file(&key, &certificate).unwrap();
+    let error = |der: &[u8], passphrase| Identity::from_pkcs12(der, passphrase).err();
+    assert_eq!(error(&good, "wrong"), Some(KeyError::Passphrase));
+    assert_eq!(error(&good, "correct\0"), Some(KeyError::Passphrase));
+    assert_eq!(error(b"nonsense", "correct"), Some(KeyError::Encoding));
+    assert!(file(&keys::p256(2), &certificate).is_err(), "the library does not even write a mismatch");
+    // Positive case
+    let identity = Identity::from_pkcs12(&good, "correct").unwrap();
+    assert_eq!(identity.key.public_key(), key.public_key());
+    assert_eq!(identity.certificate, certificate);
+    assert_eq!(identity.chain, [ca.certificate().clone()]);
 }
 
 #[test]
