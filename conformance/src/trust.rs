@@ -7,6 +7,7 @@ use std::{
 };
 
 use chukei_crypto::{Certificate, UnixTime, sha256};
+use chukei_diagnosis::Diagnosis;
 use chukei_evidence::{Body, Phrase, World};
 use chukei_xml::{Budget, Document, Element, Limits, Sink, XmlError};
 use chukei_xml_security::{FromSigned, Shape, Signed, TrustStore, TrustedKey, Unverified};
@@ -97,7 +98,7 @@ fn verify_anew(known: &Known, bytes: Vec<u8>, shape: &Shape) -> Result<String, V
     let document = Document::parse_within(bytes, &mut budget).map_err(refused)?;
     let located = Unverified::<Nothing>::locate(document, shape, &mut budget).map_err(refused)?;
     let verified = located.verify_by(ANYBODY, &known.store, UnixTime(0), &mut budget).map_err(|refusal| {
-        let diagnosis = refusal.diagnose(&known.store);
+        let diagnosis = Diagnosis::of(&refusal, &known.store);
         let mut lines: Vec<Phrase> = vec![refusal.error().to_string().into()];
         lines.extend(diagnosis.causes.iter().map(|cause| Phrase::from(cause.to_string())));
         lines.extend(diagnosis.to_string().lines().take(12).map(Phrase::from));

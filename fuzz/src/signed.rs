@@ -179,10 +179,7 @@ pub fn verify<T: FromSigned>(
             return Err(None);
         }
     };
-    let verified = match signer {
-        Some(signer) => located.verify_by(signer, trust, NOW, budget),
-        None => located.verify(trust, NOW, budget),
-    };
+    let verified = located.verify_by(signer, trust, NOW, budget);
     let spent = budget.spent();
     let too_many = matches!(&verified, Err(r) if r.reason() == Reason::Limit(LimitKind::Operations));
     assert!(spent.operations <= budget.limits().operations || too_many);

@@ -121,7 +121,7 @@ mod tests {
         let json = |text: &str| serde_json::from_str::<Vec<u8>>(text).unwrap_err().to_string();
         let toml = |text: &str| toml::from_str::<toml::Table>(text).unwrap_err().message().to_owned();
         let octets = String::from_utf8(vec![0xff]).unwrap_err().to_string();
-        let key = chukei_crypto::Ed25519PrivateKey::from_pem("x").unwrap_err().to_string();
+        let key = chukei_ledger::Ed25519PrivateKey::from_pem("x").unwrap_err().to_string();
         for (text, en, ja) in [
             (missing.clone(), "there is no such file or folder", "そのようなファイルやフォルダはない"),
             (

@@ -6,9 +6,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
+use chukei_crypto::UnixTime;
 use chukei_ledger::{
-    Bundle, BundleError, Checkpoint, Distrust, Finding, KeyUse, Note, Policy, SignerKey, Trust,
+    Bundle, BundleError, Checkpoint, Distrust, Ed25519PrivateKey, Finding, KeyUse, Note, Policy, SignerKey,
+    Trust,
 };
 use chukei_profile::{Identifier, Scheme, proof};
 use chukei_relay::MappingStore;

@@ -65,10 +65,7 @@ fn enter(
     let unverified = Unverified::<Seen>::locate(document.clone(), shape, &mut budget);
     let unverified = unverified.map_err(|error| error.reason())?;
     let at = UnixTime(0);
-    let verified = match signer {
-        None => unverified.verify(trust, at, &mut budget),
-        Some(signer) => unverified.verify_by(signer, trust, at, &mut budget),
-    };
+    let verified = unverified.verify_by(signer, trust, at, &mut budget);
     verified.map(Verified::into_value).map_err(|refusal| refusal.reason())
 }
 

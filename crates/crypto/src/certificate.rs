@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use chukei_reason::CertificateFault;
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
 use openssl::x509::{X509, X509Ref};
 
@@ -133,12 +132,6 @@ impl Certificate {
         hex(&self.0.fields.serial)
     }
 
-    /// `notBefore` and `notAfter` (RFC 5280 §4.1.2.5). A path is refused from the very second of `notAfter`
-    /// on, because OpenSSL counts that second out.
-    pub fn validity(&self) -> (UnixTime, UnixTime) {
-        (unix(self.0.x509.not_before()), unix(self.0.x509.not_after()))
-    }
-
     pub(crate) fn x509(&self) -> &X509Ref {
         &self.0.x509
     }
@@ -218,19 +211,29 @@ fn default_false(fields: &mut Der<'_>) -> Option<bool> {
     }
 }
 
+/// What is signed of a certificate or list, and the identifier of the algorithm outside of it (RFC 5280 §4.1.1, §5.1.1).
+pub(crate) fn signed(der: &[u8]) -> Option<(Der<'_>, &[u8])> {
+    let mut whole = Der::only(der, SEQUENCE)?;
+    let parts = (Der(whole.expect(SEQUENCE)?), whole.expect(SEQUENCE)?);
+    whole.expect(BIT_STRING)?;
+    whole.end()?;
+    Some(parts)
+}
+
+/// The next value, which has to be a Name.
+pub(crate) fn name<'a>(fields: &mut Der<'a>) -> Option<&'a [u8]> {
+    let name = fields.next()?.whole;
+    rfc2253(name).is_some().then_some(name)
+}
+
 fn fields(der: &[u8]) -> Option<Fields> {
-    let mut certificate = Der::only(der, SEQUENCE)?;
-    let mut tbs = Der(certificate.expect(SEQUENCE)?);
-    let outer_algorithm = certificate.expect(SEQUENCE)?;
-    certificate.expect(BIT_STRING)?;
-    certificate.end()?;
+    let (mut tbs, outer_algorithm) = signed(der)?;
     (tbs.expect(0xa0)? == [INTEGER, 1, 2]).then_some(())?;
     let serial = tbs.expect(INTEGER)?.to_vec();
-    let inner_algorithm = tbs.expect(SEQUENCE)?;
-    (inner_algorithm == outer_algorithm).then_some(())?;
-    let issuer = tbs.next().filter(|name| rfc2253(name.whole).is_some())?.whole.to_vec();
+    (tbs.expect(SEQUENCE)? == outer_algorithm).then_some(())?;
+    let issuer = name(&mut tbs)?.to_vec();
     tbs.expect(SEQUENCE)?;
-    let subject = tbs.next().filter(|name| rfc2253(name.whole).is_some())?.whole.to_vec();
+    let subject = name(&mut tbs)?.to_vec();
     let spki = tbs.next().filter(|spki| spki.tag == SEQUENCE)?.whole.to_vec();
     let extensions = extensions(tbs.expect(0xa3)?)?;
     tbs.end()?;
@@ -240,12 +243,6 @@ fn fields(der: &[u8]) -> Option<Fields> {
     };
     let signature_algorithm = algorithm_oid(outer_algorithm)?.to_vec();
     Some(Fields { serial, issuer, subject, spki, signature_algorithm, is_ca })
-}
-
-/// The library refuses, when it verifies, a time that it cannot read; here such a time is the epoch.
-fn unix(time: &Asn1TimeRef) -> UnixTime {
-    let since = Asn1Time::from_unix(0).and_then(|epoch| epoch.diff(time));
-    UnixTime(since.map_or(0, |since| i64::from(since.days) * 86_400 + i64::from(since.secs)))
 }
 
 fn encoding(detail: &str) -> CertificateError {

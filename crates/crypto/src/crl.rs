@@ -7,8 +7,8 @@ use chukei_reason::CertificateFault;
 use openssl::asn1::Asn1Time;
 use openssl::x509::{CrlStatus, X509Crl, X509KeyUsage};
 
-use crate::certificate::{algorithm_oid, extensions, is_listed};
-use crate::der::{BIT_STRING, Der, INTEGER, SEQUENCE};
+use crate::certificate::{algorithm_oid, extensions, is_listed, name, signed};
+use crate::der::{Der, INTEGER, SEQUENCE};
 use crate::name::rfc2253;
 use crate::{Certificate, CertificateError, PublicKey, UnixTime, pem};
 
@@ -124,14 +124,10 @@ struct Fields<'a> {
 }
 
 fn fields(der: &[u8]) -> Option<Fields<'_>> {
-    let mut list = Der::only(der, SEQUENCE)?;
-    let mut tbs = Der(list.expect(SEQUENCE)?);
-    let outer_algorithm = list.expect(SEQUENCE)?;
-    list.expect(BIT_STRING)?;
-    list.end()?;
+    let (mut tbs, outer_algorithm) = signed(der)?;
     (tbs.expect(INTEGER)? == [1]).then_some(())?;
     (tbs.expect(SEQUENCE)? == outer_algorithm).then_some(())?;
-    let issuer = tbs.next().filter(|name| rfc2253(name.whole).is_some())?.whole;
+    let issuer = name(&mut tbs)?;
     tbs.next()?; // thisUpdate
     let mut critical = false;
     // nextUpdate is a time, revokedCertificates a sequence.

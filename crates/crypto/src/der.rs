@@ -72,13 +72,6 @@ impl<'a> Der<'a> {
     }
 }
 
-/// Appends one value of at most 127 octets of content.
-pub(crate) fn push_short(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
-    out.push(tag);
-    out.extend(u8::try_from(content.len()));
-    out.extend_from_slice(content);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

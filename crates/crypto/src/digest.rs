@@ -1,6 +1,6 @@
-//! SHA-256 and comparison (FIPS 180-4).
+//! SHA-256 (FIPS 180-4).
 
-use openssl::{memcmp, sha};
+use openssl::sha;
 
 const BUFFER: usize = 1024;
 
@@ -71,11 +71,6 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     state.finish()
 }
 
-/// Whether two byte strings are equal, in a time that depends on their lengths only.
-pub fn same_bytes(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && memcmp::eq(a, b)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,15 +87,5 @@ mod tests {
         assert_eq!(&sha256(b"abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
         assert_eq!(Sha256::new().finish(), sha256(b""));
         assert_ne!(sha256(&whole), sha256(whole.get(1..).unwrap()));
-    }
-
-    #[test]
-    fn equality_is_equality() {
-        assert!(!same_bytes(b"a", b"b"));
-        assert!(!same_bytes(b"a", b"aa"));
-        assert!(!same_bytes(b"", b"a"));
-        // Positive case
-        assert!(same_bytes(b"", b""));
-        assert!(same_bytes(b"ab", b"ab"));
     }
 }

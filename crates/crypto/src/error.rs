@@ -11,28 +11,14 @@ use openssl::error::ErrorStack;
 pub enum CryptoError {
     /// The key cannot be used with this algorithm.
     Algorithm,
-    /// A certificate may not be relied on.
-    Certificate(CertificateError),
     /// A key may not be used.
     Key(KeyError),
     /// More octets than one operation takes.
     Length,
     /// The library failed at something that it should do; our fault or the machine's, never the peer's.
     Library(String),
-    /// A card, token or key returned a signature that its own public key refuses (CARD-03).
+    /// A key returned something that is no signature.
     OwnSignature,
-}
-
-impl CryptoError {
-    /// The ground for refusal that vectors, verdicts and logs name.
-    pub const fn reason(&self) -> Reason {
-        match self {
-            Self::Algorithm => Reason::Algorithm,
-            Self::Certificate(error) => error.reason(),
-            Self::Key(error) => error.reason(),
-            Self::Length | Self::Library(_) | Self::OwnSignature => Reason::Internal,
-        }
-    }
 }
 
 macro_rules! key_errors {
@@ -73,6 +59,8 @@ key_errors! {
     Exponent: "the RSA exponent is not odd and between 65537 and 2^32";
     /// Neither `rsaEncryption` nor an elliptic curve that we name.
     Kind: "the key is neither RSA nor on P-256 or P-384";
+    /// A certificate beside it cannot be read.
+    Certificate: "a certificate of the file cannot be read";
     /// The passphrase does not open it.
     Passphrase: "the passphrase does not open the key";
     /// The point is not on its curve, or is the point at infinity.
@@ -81,13 +69,6 @@ key_errors! {
     Roca: "the RSA modulus was made by a broken generator (CVE-2017-15361)";
     /// The modulus has a prime factor below 168.
     SmallFactor: "the RSA modulus has a small factor";
-}
-
-impl KeyError {
-    /// The ground for refusal that vectors, verdicts and logs name.
-    pub const fn reason(&self) -> Reason {
-        Reason::Key
-    }
 }
 
 /// A signature was refused.
@@ -99,26 +80,9 @@ pub enum VerifyError {
     Signature,
 }
 
-impl VerifyError {
-    /// The ground for refusal that vectors, verdicts and logs name.
-    pub const fn reason(&self) -> Reason {
-        match self {
-            Self::KeyMismatch => Reason::Key,
-            Self::Signature => Reason::Signature,
-        }
-    }
-}
-
 /// A ciphertext did not open. A unit on purpose: any detail would be an oracle (ENC-01, ENC-09).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecryptError;
-
-impl DecryptError {
-    /// The ground for refusal that vectors, verdicts and logs name.
-    pub const fn reason(&self) -> Reason {
-        Reason::Decrypt
-    }
-}
 
 /// A certificate or revocation list may not be relied on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +118,6 @@ macro_rules! from {
 from! {
     ErrorStack => CryptoError: |errors: ErrorStack| Self::Library(errors.to_string());
     KeyError => CryptoError: Self::Key;
-    CertificateError => CryptoError: Self::Certificate;
     ErrorStack => DecryptError: |_| Self;
     ErrorStack => VerifyError: |_| Self::Signature; // fail closed: what could not be computed was not verified
 }
@@ -163,7 +126,6 @@ impl fmt::Display for CryptoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Algorithm => f.write_str("the key cannot be used with this algorithm"),
-            Self::Certificate(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::Length => f.write_str("more octets than one operation takes"),
             Self::Library(detail) => write!(f, "OpenSSL failed: {detail}"),

@@ -1,4 +1,4 @@
-//! Closed lists of algorithms, keys and certificate paths. The only crate of Chukei that calls OpenSSL.
+//! Closed lists of algorithms, keys and certificate paths. No other crate calls OpenSSL for a message.
 //!
 //! # What it promises
 //!
@@ -28,16 +28,10 @@
 //! | GCM tags below 16 octets | OpenSSL accepts a tag of one octet: 256 guesses |
 //! | certificates above 16 KiB, paths above six certificates | time of ours for bytes of a stranger |
 //!
-//! # One more key, for one more thing
-//!
-//! Checkpoints of the access ledger are signed with Ed25519, because C2SP's formats name it. [`Ed25519PrivateKey`]
-//! and [`Ed25519PublicKey`] are types of their own: no message can be signed or verified with them.
-//!
 //! # Signing elsewhere
 //!
 //! [`Signer`] and [`Unwrapper`] are what the rest of Chukei asks of a private key. [`KeySigner`] holds the
-//! key in memory; a card or a PKCS#11 token implements the same trait, and [`Checked`] verifies what it
-//! returns.
+//! key in memory; a card or a PKCS#11 token implements the same trait.
 //!
 //! # Speed
 //!
@@ -47,7 +41,7 @@
 //!
 //! # Features
 //!
-//! `test-pki`: TEST certificates and keys. `danger-fake-crypto`: a key whose every signature verifies, for
+//! `test-pki`: TEST certificates and keys, and what makes them. `danger-fake-crypto`: a key whose every signature verifies, for
 //! fuzz targets. Neither is on by default, and neither weakens a real key.
 
 #![forbid(unsafe_code)]
@@ -59,8 +53,8 @@ mod crl;
 mod der;
 mod digest;
 mod ecdsa;
-mod ed25519;
 mod error;
+mod key_file;
 mod name;
 mod path;
 mod pem;
@@ -79,15 +73,15 @@ pub use algorithms::{ContentCipher, DigestAlgorithm, KeyTransport, SignatureAlgo
 pub use certificate::{Certificate, UnixTime};
 pub use content::ContentKey;
 pub use crl::Crl;
-pub use digest::{Sha256, same_bytes, sha256};
+pub use digest::{Sha256, sha256};
 pub use ecdsa::ecdsa_from_der;
-pub use ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 pub use error::{CertificateError, CryptoError, DecryptError, KeyError, VerifyError};
+pub use key_file::Identity;
 pub use path::{CertificatePath, Purpose, Revocation, TrustAnchors};
-pub use private::{Identity, PrivateKey};
+pub use private::{PrivateKey, pkcs8_from_pem};
 pub use public::{KeyKind, PublicKey};
 pub use random::random_bytes;
-pub use signer::{Checked, KeySigner, Signer, Unwrapper};
+pub use signer::{KeySigner, Signer, Unwrapper};
 pub use strength::{WeakKeys, shared_prime};
 /// Octets that are overwritten when dropped: what [`ContentKey::open`] returns.
 pub use zeroize::Zeroizing;

@@ -1,21 +1,14 @@
-//! Private keys in memory: PKCS#8 (RFC 5958), encrypted PKCS#8, PKCS#12 (RFC 7292).
+//! Private keys in memory: PKCS#8 (RFC 5958).
 
 use std::fmt;
 use std::sync::Arc;
 
-use openssl::ec::{EcGroup, EcKey};
-use openssl::nid::Nid;
-use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, PKeyRef, Private};
-use openssl::rsa::Rsa;
 use zeroize::Zeroizing;
 
 use crate::der::{Der, SEQUENCE};
 use crate::pool::{Pool, oaep_context};
-use crate::{
-    Certificate, ContentKey, CryptoError, DecryptError, KeyError, KeyKind, KeySigner, KeyTransport,
-    PublicKey, SignatureAlgorithm, Unwrapper, pem,
-};
+use crate::{ContentKey, DecryptError, KeyError, KeyKind, KeyTransport, PublicKey, Unwrapper, pem};
 
 /// A private key in memory. It has no `Display`, and its `Debug` shows the public key.
 #[derive(Clone)]
@@ -25,17 +18,6 @@ struct Shared {
     key: PKey<Private>,
     public: PublicKey,
     unwrappers: Pool<Private>,
-}
-
-/// What a PKCS#12 file holds.
-#[derive(Debug)]
-pub struct Identity {
-    /// The private key.
-    pub key: PrivateKey,
-    /// Its certificate.
-    pub certificate: Certificate,
-    /// The other certificates of the file, in its order.
-    pub chain: Vec<Certificate>,
 }
 
 impl PrivateKey {
@@ -48,82 +30,13 @@ impl PrivateKey {
         Self::checked(PKey::private_key_from_pkcs8(der).map_err(|_| KeyError::Encoding)?)
     }
 
-    /// Reads one PEM block `PRIVATE KEY` (PKCS#8). The older blocks that name an algorithm are not read.
+    /// Reads one PEM block `PRIVATE KEY` (PKCS#8). Blocks that are encrypted or name an algorithm are not
+    /// read.
     ///
     /// # Errors
     /// As [`PrivateKey::from_pkcs8_der`].
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        Self::from_pkcs8_der(&pem::block(text, "PRIVATE KEY").ok_or(KeyError::Encoding)?)
-    }
-
-    /// Reads one PEM block `ENCRYPTED PRIVATE KEY` (PKCS#8).
-    ///
-    /// # Errors
-    /// [`KeyError::Passphrase`] when it does not open; else as [`PrivateKey::from_pkcs8_der`].
-    pub fn from_encrypted_pem(text: &str, passphrase: &str) -> Result<Self, KeyError> {
-        let der = pem::block(text, "ENCRYPTED PRIVATE KEY").ok_or(KeyError::Encoding)?;
-        if passphrase.contains('\0') {
-            return Err(KeyError::Passphrase); // PBKDF2 does not tell trailing zeros from none
-        }
-        let key = PKey::private_key_from_pkcs8_callback(&der, |buffer| {
-            // A passphrase that is too long for the library becomes an empty one, which opens nothing.
-            let room =
-                buffer.get_mut(..passphrase.len()).map(|room| room.copy_from_slice(passphrase.as_bytes()));
-            Ok(room.map_or(0, |()| passphrase.len()))
-        });
-        Self::checked(key.map_err(|_| KeyError::Passphrase)?)
-    }
-
-    /// Reads a DER PKCS#12 file with one key and its certificate.
-    ///
-    /// # Errors
-    /// [`CryptoError::Key`] when it does not open, holds no key or one that may not be used, or when key and
-    /// certificate do not belong together; [`CryptoError::Certificate`] for its certificates.
-    pub fn from_pkcs12(der: &[u8], passphrase: &str) -> Result<Identity, CryptoError> {
-        if passphrase.contains('\0') {
-            return Err(KeyError::Passphrase.into()); // the library ends a passphrase there
-        }
-        let file = Pkcs12::from_der(der).map_err(|_| KeyError::Encoding)?;
-        let parsed = file.parse2(passphrase).map_err(|_| KeyError::Passphrase)?;
-        let (Some(key), Some(certificate)) = (parsed.pkey, parsed.cert) else {
-            return Err(KeyError::Encoding.into());
-        };
-        let key = Self::checked(key)?;
-        let certificate = Certificate::from_der(&certificate.to_der()?)?;
-        if certificate.public_key()? != *key.public_key() {
-            return Err(KeyError::Contradiction.into());
-        }
-        let mut chain = Vec::new();
-        for other in parsed.ca.iter().flatten() {
-            chain.push(Certificate::from_der(&other.to_der()?)?);
-        }
-        Ok(Identity { key, certificate, chain })
-    }
-
-    /// Makes a new key.
-    ///
-    /// # Errors
-    /// [`CryptoError::Key`] for an RSA size that may not be used; [`CryptoError::Library`] without entropy.
-    pub fn generate(kind: KeyKind) -> Result<Self, CryptoError> {
-        let key = match kind {
-            KeyKind::Rsa { bits } if !(2048..=4096).contains(&bits) => {
-                return Err(KeyError::Size { bits }.into());
-            }
-            KeyKind::Rsa { bits } => PKey::from_rsa(Rsa::generate(bits)?)?,
-            KeyKind::P256 => generate_on_curve(Nid::X9_62_PRIME256V1)?,
-            KeyKind::P384 => generate_on_curve(Nid::SECP384R1)?,
-        };
-        Ok(Self::checked(key)?)
-    }
-
-    /// The key as a PEM block `PRIVATE KEY`, not encrypted: for the mock world, where keys are written to
-    /// files.
-    ///
-    /// # Errors
-    /// [`CryptoError::Library`].
-    pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, CryptoError> {
-        let text = String::from_utf8(self.0.key.private_key_to_pem_pkcs8()?);
-        text.map(Zeroizing::new).map_err(|_| KeyError::Encoding.into())
+        Self::from_pkcs8_der(&pkcs8_from_pem(text)?)
     }
 
     /// The public half.
@@ -131,19 +44,11 @@ impl PrivateKey {
         &self.0.public
     }
 
-    /// A signer with this key and algorithm.
-    ///
-    /// # Errors
-    /// [`CryptoError::Algorithm`] when the key is not one for the algorithm.
-    pub fn signer(&self, algorithm: SignatureAlgorithm) -> Result<KeySigner, CryptoError> {
-        KeySigner::new(self.clone(), algorithm)
-    }
-
     pub(crate) fn library_key(&self) -> &PKeyRef<Private> {
         &self.0.key
     }
 
-    fn checked(key: PKey<Private>) -> Result<Self, KeyError> {
+    pub(crate) fn checked(key: PKey<Private>) -> Result<Self, KeyError> {
         let public = PublicKey::from_spki_der(&key.public_key_to_der().map_err(|_| KeyError::Encoding)?)?;
         let consistent = match public.kind() {
             KeyKind::Rsa { .. } => key.rsa().and_then(|rsa| rsa.check_key()).unwrap_or(false),
@@ -181,6 +86,12 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-fn generate_on_curve(curve: Nid) -> Result<PKey<Private>, CryptoError> {
-    Ok(PKey::from_ec_key(EcKey::generate(&*EcGroup::from_curve_name(curve)?)?)?)
+/// One PEM block `PRIVATE KEY` as DER (PKCS#8), for keys of other algorithms than those of messages.
+///
+/// # Errors
+/// [`KeyError::Encoding`] for anything else.
+pub fn pkcs8_from_pem(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let der = pem::block(text, "PRIVATE KEY").ok_or(KeyError::Encoding)?;
+    Der::only(&der, SEQUENCE).ok_or(KeyError::Encoding)?;
+    Ok(der)
 }

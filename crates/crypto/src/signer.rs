@@ -43,12 +43,16 @@ pub struct KeySigner {
     contexts: Pool<Private>,
 }
 
-impl KeySigner {
-    pub(crate) fn new(key: PrivateKey, algorithm: SignatureAlgorithm) -> Result<Self, CryptoError> {
-        if !key.public_key().accepts(algorithm) {
+impl PrivateKey {
+    /// A signer with this key and algorithm.
+    ///
+    /// # Errors
+    /// [`CryptoError::Algorithm`] when the key is not one for the algorithm.
+    pub fn signer(&self, algorithm: SignatureAlgorithm) -> Result<KeySigner, CryptoError> {
+        if !self.public_key().accepts(algorithm) {
             return Err(CryptoError::Algorithm);
         }
-        Ok(Self { key, algorithm, contexts: Pool::new() })
+        Ok(KeySigner { key: self.clone(), algorithm, contexts: Pool::new() })
     }
 }
 
@@ -79,28 +83,5 @@ impl Signer for KeySigner {
 impl fmt::Debug for KeySigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeySigner({:?}, {:?})", self.algorithm, self.key)
-    }
-}
-
-/// A signer whose every signature is verified before it leaves: for cards and tokens (CARD-03), and for RSA
-/// where a single faulty signature would give the key away (Boneh, DeMillo, Lipton 1997).
-#[derive(Debug)]
-pub struct Checked<S>(pub S);
-
-impl<S: Signer> Signer for Checked<S> {
-    fn algorithm(&self) -> SignatureAlgorithm {
-        self.0.algorithm()
-    }
-
-    fn sign(&self, digest: &[u8; 32]) -> Result<Vec<u8>, CryptoError> {
-        let signature = self.0.sign(digest)?;
-        self.public_key()
-            .verify(self.algorithm(), digest, &signature)
-            .map_err(|_| CryptoError::OwnSignature)?;
-        Ok(signature)
-    }
-
-    fn public_key(&self) -> &PublicKey {
-        self.0.public_key()
     }
 }

@@ -14,9 +14,14 @@ pub mod fixed;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use zeroize::Zeroizing;
 
-use crate::{Certificate, Crl, KeyKind, PrivateKey, PublicKey, UnixTime, sha256};
+use crate::{Certificate, Crl, CryptoError, KeyError, KeyKind, PrivateKey, PublicKey, UnixTime, sha256};
 
 /// 2026-01-01T00:00:00Z: when every certificate begins unless its specification says otherwise.
 pub const NOT_BEFORE: UnixTime = UnixTime(1_767_225_600);
@@ -108,6 +113,34 @@ pub mod keys {
     /// Loaded once, because loading proves the primes of an RSA key.
     fn load(key: &OnceLock<PrivateKey>, pem: &str) -> PrivateKey {
         key.get_or_init(|| PrivateKey::from_pem(pem).expect("a test key of this crate")).clone()
+    }
+}
+
+impl PrivateKey {
+    /// Makes a new key.
+    ///
+    /// # Errors
+    /// [`CryptoError::Key`] for an RSA size that may not be used; [`CryptoError::Library`] without entropy.
+    pub fn generate(kind: KeyKind) -> Result<Self, CryptoError> {
+        let key = match kind {
+            KeyKind::Rsa { bits } if !(2048..=4096).contains(&bits) => {
+                return Err(KeyError::Size { bits }.into());
+            }
+            KeyKind::Rsa { bits } => PKey::from_rsa(Rsa::generate(bits)?)?,
+            KeyKind::P256 => generate_on_curve(Nid::X9_62_PRIME256V1)?,
+            KeyKind::P384 => generate_on_curve(Nid::SECP384R1)?,
+        };
+        Ok(Self::checked(key)?)
+    }
+
+    /// The key as a PEM block `PRIVATE KEY`, not encrypted: for the mock world, where keys are written to
+    /// files.
+    ///
+    /// # Errors
+    /// [`CryptoError::Library`].
+    pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, CryptoError> {
+        let text = String::from_utf8(self.library_key().private_key_to_pem_pkcs8()?);
+        text.map(Zeroizing::new).map_err(|_| KeyError::Encoding.into())
     }
 }
 
@@ -294,6 +327,10 @@ impl Ca {
         );
         signed(&tbs, &algorithm, &self.key, spec.sha1)
     }
+}
+
+fn generate_on_curve(curve: Nid) -> Result<PKey<Private>, CryptoError> {
+    Ok(PKey::from_ec_key(EcKey::generate(&*EcGroup::from_curve_name(curve)?)?)?)
 }
 
 fn certificate(

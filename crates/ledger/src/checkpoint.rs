@@ -216,9 +216,8 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
-    use chukei_crypto::Ed25519PrivateKey;
-
     use super::*;
+    use crate::Ed25519PrivateKey;
 
     const RELAY: &str = "relay.example.test/ledger";
 

@@ -32,6 +32,7 @@
 pub mod bundle;
 pub mod chain;
 mod checkpoint;
+mod ed25519;
 mod hash;
 pub mod heads;
 mod note;
@@ -44,6 +45,7 @@ use std::fmt;
 pub use bundle::{Bundle, BundleError};
 pub use chain::{Content, HeadsLeaf, Link};
 pub use checkpoint::{Checkpoint, Distrust, Policy, Trusted};
+pub use ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 pub use hash::Hash;
 pub use heads::{Head, HeadProof, Part};
 pub use note::{KeyUse, Note, NoteSignature, SignerKey, VerifierKey};

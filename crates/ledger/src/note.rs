@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use chukei_crypto::{CryptoError, Ed25519PrivateKey, Ed25519PublicKey};
+use chukei_crypto::CryptoError;
 use chukei_xml::lexical::encode_base64;
 
-use crate::Hash;
 use crate::hash::octets_of;
+use crate::{Ed25519PrivateKey, Ed25519PublicKey, Hash};
 
 /// Octets of the largest note that is read.
 const LIMIT: usize = 64 * 1024;

@@ -1,7 +1,5 @@
 //! Whether a bundle shows what it says: the person's whole history, in a log that was only ever added to.
 
-use chukei_crypto::same_bytes;
-
 use crate::bundle::{Bundle, Entry};
 use crate::chain::{commitment, label};
 use crate::checkpoint::{Checkpoint, Distrust, Policy, Trusted};
@@ -257,7 +255,7 @@ fn entries(bundle: &Bundle, label: Hash, last: &Checkpoint, findings: &mut Vec<F
         match (&entry.salt, &entry.content) {
             (Some(salt), Some(content)) => {
                 let opened = content.octets().map(|octets| commitment(salt, &octets));
-                if !opened.is_ok_and(|opened| same_bytes(&opened.0, &entry.commitment.0)) {
+                if !opened.is_ok_and(|opened| opened == entry.commitment) {
                     findings.push(Finding::Content { number });
                 }
             }

@@ -13,14 +13,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use chukei_crypto::Ed25519PrivateKey;
 use chukei_ledger::bundle::{Bundle, BundleError, Chain, Entry, FORMAT, Heads, VERSION};
 use chukei_ledger::chain::{commitment, label};
 use chukei_ledger::heads::{Page, Pages};
 use chukei_ledger::tiles::{Edge, Prover, Tile, Tiles};
 use chukei_ledger::{
-    Checkpoint, Content, Distrust, Finding, Hash, Head, HeadsLeaf, KeyUse, Link, Policy, Shown, SignerKey,
-    Trust, heads, verify,
+    Checkpoint, Content, Distrust, Ed25519PrivateKey, Finding, Hash, Head, HeadsLeaf, KeyUse, Link, Policy,
+    Shown, SignerKey, Trust, heads, verify,
 };
 
 const RELAY: &str = "relay.example.test/ledger";

@@ -98,8 +98,8 @@ impl Content for Notice {
     const NAME: Name = NOTICE;
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.open(NOTICE).attribute("envelope", &self.envelope).attribute("requester", &self.requester);
-        w.attribute("at", &self.at.format()).attribute("outcome", self.outcome.name());
+        w.open(NOTICE).attribute("at", &self.at.format()).attribute("envelope", &self.envelope);
+        w.attribute("outcome", self.outcome.name()).attribute("requester", &self.requester);
         for item in &self.items {
             w.element(read::ITEM, item.name());
         }

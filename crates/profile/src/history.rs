@@ -67,16 +67,17 @@ impl Range {
     }
 
     fn write(&self, w: &mut Writer<'_>) {
-        for (name, moment) in [("from", self.from), ("until", self.until)] {
-            if let Some(moment) = moment {
-                w.attribute(name, &moment.format());
-            }
-        }
         if let Some(before) = self.before {
             w.attribute("before", &before.to_string());
         }
+        if let Some(from) = self.from {
+            w.attribute("from", &from.format());
+        }
         if self.limit != Self::LIMIT {
             w.attribute("limit", &self.limit.to_string());
+        }
+        if let Some(until) = self.until {
+            w.attribute("until", &until.format());
         }
     }
 }
@@ -268,18 +269,18 @@ impl Entry {
     }
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.open(ENTRY).attribute("number", &self.number.to_string()).attribute("at", &self.at.format());
-        w.attribute("actor", &self.actor).attribute("kind", self.kind.name());
-        w.attribute("outcome", &self.outcome).attribute("purpose", self.purpose.uri());
-        if let Some(envelope) = &self.envelope {
-            w.attribute("envelope", envelope);
-        }
+        w.open(ENTRY).attribute("actor", &self.actor).attribute("at", &self.at.format());
         if let Some(context) = self.authentication {
             w.attribute("authentication", context.name());
         }
+        if let Some(envelope) = &self.envelope {
+            w.attribute("envelope", envelope);
+        }
+        w.attribute("kind", self.kind.name()).attribute("number", &self.number.to_string());
         if let Some(operator) = &self.operator {
             w.attribute("operator", operator);
         }
+        w.attribute("outcome", &self.outcome).attribute("purpose", self.purpose.uri());
         if let Some(until) = self.withheld_until {
             w.attribute("withheldUntil", &until.format());
         }

@@ -325,11 +325,13 @@ impl Eligibility {
     }
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.open(ELIGIBILITY).attribute("scheme", self.scheme.uri()).attribute("insurer", &self.insurer);
-        read::write_date(w, "from", Some(&self.from));
-        read::write_date(w, "until", self.until.as_ref());
+        w.open(ELIGIBILITY);
         read::write_date(w, "asOf", Some(&self.as_of));
-        w.attribute("recordedAt", &self.recorded_at.format()).attribute("validity", self.validity.name());
+        read::write_date(w, "from", Some(&self.from));
+        w.attribute("insurer", &self.insurer).attribute("recordedAt", &self.recorded_at.format());
+        w.attribute("scheme", self.scheme.uri());
+        read::write_date(w, "until", self.until.as_ref());
+        w.attribute("validity", self.validity.name());
         w.close();
     }
 }
@@ -360,12 +362,13 @@ impl Benefit {
     }
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.open(BENEFIT).attribute("kind", &self.kind);
-        read::write_date(w, "from", Some(&self.from));
-        read::write_date(w, "until", self.until.as_ref());
+        w.open(BENEFIT);
         if let Some(amount) = self.amount {
             w.attribute("amount", &amount.to_string());
         }
+        read::write_date(w, "from", Some(&self.from));
+        w.attribute("kind", &self.kind);
+        read::write_date(w, "until", self.until.as_ref());
         w.close();
     }
 }

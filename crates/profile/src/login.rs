@@ -300,12 +300,11 @@ impl Content for Challenge {
     const NAME: Name = CHALLENGE;
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.open(CHALLENGE).attribute("value", &self.value);
-        w.attribute("notOnOrAfter", &self.until.format());
+        w.open(CHALLENGE);
         if let Some(door) = &self.door {
             w.attribute("door", door);
         }
-        w.close();
+        w.attribute("notOnOrAfter", &self.until.format()).attribute("value", &self.value).close();
     }
 }
 
@@ -447,8 +446,8 @@ impl Content for LoginAnswer {
     fn write(&self, w: &mut Writer<'_>) {
         w.open(ANSWER);
         if let Some(Given { id, until, context }) = &self.session {
-            w.attribute("session", id).attribute("notOnOrAfter", &until.format());
-            w.attribute("context", &context.uri());
+            w.attribute("context", &context.uri()).attribute("notOnOrAfter", &until.format());
+            w.attribute("session", id);
         }
         self.status.write(w);
         w.close();

@@ -33,7 +33,7 @@ macro_rules! reasons {
                 match self {
                     $( Self::$name => Answer::$answer, )*
                     Self::Limit(kind) => kind.answer(),
-                    Self::Certificate(_) => Answer::Auth,
+                    Self::Certificate(fault) => fault.answer(),
                 }
             }
 
@@ -43,15 +43,7 @@ macro_rules! reasons {
                 match self {
                     $( Self::$name => $sentence, )*
                     Self::Limit(kind) => kind.sentence(),
-                    Self::Certificate(_) => "key.certificate.path",
-                }
-            }
-
-            const fn plain_name(self) -> &'static str {
-                match self {
-                    $( Self::$name => stringify!($name), )*
-                    Self::Limit(_) => "Limit",
-                    Self::Certificate(_) => "Certificate",
+                    Self::Certificate(fault) => fault.sentence(),
                 }
             }
         }
@@ -59,7 +51,9 @@ macro_rules! reasons {
 }
 
 macro_rules! listed {
-    ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident, )* }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $( $(#[$variant_doc:meta])* $variant:ident => $answer:ident, $sentence:literal; )*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
@@ -70,6 +64,18 @@ macro_rules! listed {
         impl $name {
             /// All of them.
             pub const ALL: &'static [Self] = &[$( Self::$variant ),*];
+
+            const fn answer(self) -> Answer {
+                match self {
+                    $( Self::$variant => Answer::$answer, )*
+                }
+            }
+
+            const fn sentence(self) -> &'static str {
+                match self {
+                    $( Self::$variant => $sentence, )*
+                }
+            }
         }
     };
 }
@@ -227,48 +233,23 @@ listed! {
     /// What there was too much of.
     LimitKind {
         /// Attributes on one element.
-        Attributes,
+        Attributes => Bytes, "limit.attributes";
         /// Octets in the whole message.
-        Bytes,
+        Bytes => TooLarge, "limit.bytes";
         /// Elements inside elements.
-        Depth,
+        Depth => Bytes, "limit.depth";
         /// Encryption inside encryption.
-        EncDepth,
+        EncDepth => Dec, "limit.encryption-depth";
         /// Different prefixes, or namespace names, in the whole message.
-        Namespaces,
+        Namespaces => Bytes, "limit.namespaces";
         /// Elements, texts, attributes and declarations in the whole message.
-        Nodes,
+        Nodes => Bytes, "limit.nodes";
         /// Private- or public-key operations for one message.
-        Operations,
+        Operations => Auth, "limit.operations";
         /// References of one signature.
-        References,
+        References => Auth, "limit.references";
         /// Octets in one name, value or text.
-        Token,
-    }
-}
-
-impl LimitKind {
-    const fn answer(self) -> Answer {
-        match self {
-            Self::Bytes => Answer::TooLarge,
-            Self::Attributes | Self::Depth | Self::Namespaces | Self::Nodes | Self::Token => Answer::Bytes,
-            Self::EncDepth => Answer::Dec,
-            Self::Operations | Self::References => Answer::Auth,
-        }
-    }
-
-    const fn sentence(self) -> &'static str {
-        match self {
-            Self::Attributes => "limit.attributes",
-            Self::Bytes => "limit.bytes",
-            Self::Depth => "limit.depth",
-            Self::EncDepth => "limit.encryption-depth",
-            Self::Namespaces => "limit.namespaces",
-            Self::Nodes => "limit.nodes",
-            Self::Operations => "limit.operations",
-            Self::References => "limit.references",
-            Self::Token => "limit.token",
-        }
+        Token => Bytes, "limit.token";
     }
 }
 
@@ -276,33 +257,33 @@ listed! {
     /// Why a certificate may not be relied on (RFC 5280 §6; what each purpose demands is in `chukei-crypto`).
     CertificateFault {
         /// A CA certificate at the leaf, or a leaf used as CA.
-        BasicConstraints,
+        BasicConstraints => Auth, "key.certificate.path";
         /// A critical extension that we do not know.
-        CriticalExtension,
+        CriticalExtension => Auth, "key.certificate.path";
         /// Not DER, or more than the 16 KiB that we read.
-        Encoding,
+        Encoding => Auth, "key.certificate.path";
         /// Its `notAfter` has passed.
-        Expired,
+        Expired => Auth, "key.certificate.path";
         /// Extended key usage does not name the purpose.
-        ExtendedKeyUsage,
+        ExtendedKeyUsage => Auth, "key.certificate.path";
         /// Its key is too short, has a bad exponent or is on a list of weak keys.
-        Key,
+        Key => Auth, "key.certificate.path";
         /// Key usage does not allow the purpose.
-        KeyUsage,
+        KeyUsage => Auth, "key.certificate.path";
         /// A name outside the constraints of a CA above it.
-        NameConstraints,
+        NameConstraints => Auth, "key.certificate.path";
         /// Its `notBefore` is still to come.
-        NotYetValid,
+        NotYetValid => Auth, "key.certificate.path";
         /// The path is longer than allowed.
-        PathLength,
+        PathLength => Auth, "key.certificate.path";
         /// On the revocation list.
-        Revoked,
+        Revoked => Auth, "key.certificate.path";
         /// No current revocation list of its issuer is at hand.
-        RevocationUnknown,
+        RevocationUnknown => Auth, "key.certificate.path";
         /// A signature in the path does not verify, or uses a refused algorithm.
-        Signature,
+        Signature => Auth, "key.certificate.path";
         /// No path to a trust anchor.
-        UnknownIssuer,
+        UnknownIssuer => Auth, "key.certificate.path";
     }
 }
 
@@ -321,13 +302,10 @@ impl Reason {
     }
 }
 
+/// The name as vectors spell it.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Limit(kind) => write!(f, "Limit({kind:?})"),
-            Self::Certificate(fault) => write!(f, "Certificate({fault:?})"),
-            plain => f.write_str(plain.plain_name()),
-        }
+        write!(f, "{self:?}")
     }
 }
 

@@ -18,8 +18,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime, random_bytes};
-use chukei_ledger::{KeyUse, Policy, SignerKey, Trust, verify};
+use chukei_crypto::{UnixTime, random_bytes};
+use chukei_ledger::{Ed25519PrivateKey, KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};

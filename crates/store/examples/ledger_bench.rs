@@ -14,8 +14,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{KeyUse, Policy, SignerKey, Trust, verify};
+use chukei_crypto::UnixTime;
+use chukei_ledger::{Ed25519PrivateKey, KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, NewEntry, Person};

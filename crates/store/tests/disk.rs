@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{KeyUse, SignerKey};
+use chukei_crypto::UnixTime;
+use chukei_ledger::{Ed25519PrivateKey, KeyUse, SignerKey};
 use chukei_profile::{Purpose, history::Kind};
 use chukei_relay::{AccessLog as _, NewEntry, Person, ReplayStore as _};
 use chukei_store::Store;

@@ -5,8 +5,8 @@ mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{KeyUse, SignerKey};
+use chukei_crypto::UnixTime;
+use chukei_ledger::{Ed25519PrivateKey, KeyUse, SignerKey};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, NewEntry, Person};

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
+use chukei_crypto::UnixTime;
 use chukei_ledger::tiles::{Prover, Tile, Tiles};
-use chukei_ledger::{Hash, KeyUse, Policy, SignerKey, Trust, verify};
+use chukei_ledger::{Ed25519PrivateKey, Hash, KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, Commitment, NewEntry, Person};

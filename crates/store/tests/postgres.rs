@@ -17,8 +17,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{KeyUse, SignerKey};
+use chukei_crypto::UnixTime;
+use chukei_ledger::{Ed25519PrivateKey, KeyUse, SignerKey};
 use chukei_profile::history::Kind;
 use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::{AccessLog, Agreements, MappingStore, NewEntry, Person, ReplayStore, Unavailable};

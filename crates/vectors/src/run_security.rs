@@ -120,8 +120,8 @@ pub(crate) fn public_key(input: &[u8], context: &Group) -> Result<Fields, Reason
     let Register { refused_keys, registered } =
         context.register.as_ref().expect("the register of a key vector");
     let pem = String::from_utf8_lossy(input);
-    let key = PublicKey::from_spki_pem(&pem).map_err(|error| error.reason())?;
-    weak_keys(refused_keys).check(&key).map_err(|error| error.reason())?;
+    let key = PublicKey::from_spki_pem(&pem).map_err(|_| Reason::Key)?;
+    weak_keys(refused_keys).check(&key).map_err(|_| Reason::Key)?;
     let known = registered.iter().map(|base64| PublicKey::from_spki_der(&octets(base64)).expect("a key"));
     if shared_prime(&known.chain([key.clone()]).collect::<Vec<_>>()).is_some() {
         return Err(Reason::Key);
@@ -168,10 +168,7 @@ fn verified(document: Document, verifier: &Verifier, budget: &mut Budget) -> Res
     };
     let trust = trust_store(verifier);
     let unverified = Unverified::<Read>::locate(document, &shape, budget).map_err(reason)?;
-    let verified = match &verifier.signer {
-        Some(signer) => unverified.verify_by(signer, &trust, time(&verifier.at), budget),
-        None => unverified.verify(&trust, time(&verifier.at), budget),
-    };
+    let verified = unverified.verify_by(verifier.signer.as_deref(), &trust, time(&verifier.at), budget);
     verified.map(chukei_xml_security::Verified::into_value).map_err(|refusal| refusal.reason())
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{Bundle, KeyUse, SignerKey, VerifierKey};
+use chukei_crypto::UnixTime;
+use chukei_ledger::{Bundle, Ed25519PrivateKey, KeyUse, SignerKey, VerifierKey};
 use chukei_profile::proof::LedgerStatus;
 use chukei_relay::Person;
 use chukei_store::{Keeper, LedgerError, Pace, Store};

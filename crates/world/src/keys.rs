@@ -1,7 +1,7 @@
 //! TEST keys from a seed, so that one seed always makes the same world.
 //!
-//! Keys of the mock world protect nothing: whoever knows the seed knows them. A product makes its keys elsewhere
-//! (`chukei_crypto::PrivateKey::generate`, a card, a PKCS#11 token).
+//! Keys of the mock world protect nothing: whoever knows the seed knows them. A product's keys are made
+//! elsewhere (`openssl genpkey`, a card, a PKCS#11 token).
 
 use chukei_crypto::Sha256;
 use openssl::bn::{BigNum, BigNumContext};

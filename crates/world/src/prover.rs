@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use chukei_crypto::{Ed25519PrivateKey, UnixTime};
-use chukei_ledger::{Bundle, Checkpoint, KeyUse, Note, SignerKey};
+use chukei_crypto::UnixTime;
+use chukei_ledger::{Bundle, Checkpoint, Ed25519PrivateKey, KeyUse, Note, SignerKey};
 use chukei_profile::proof::LedgerStatus;
 use chukei_relay::faults::{Fault, Faults};
 use chukei_relay::{Person, Proofs, Unavailable};

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Document ─ locate ─▶ Unverified<T> ─ verify ─▶ Verified<T>        (saml: ─ accept ─▶ Accepted<T>)
-//!     ▲                                                 │ Refusal ─ diagnose ─▶ Diagnosis
+//!     ▲                                                 │ Refusal           (diagnosis: ─ of ─▶ Diagnosis)
 //!     └──────────────────── open ◀── EncryptedData ─────┘
 //! ```
 //!
@@ -12,7 +12,7 @@
 //! * Structure before cryptography: every `ds:Signature` of the document stands where the schema has one, has the one
 //!   shape, and refers to its own parent ([`Shape`]); before that, no key is touched.
 //! * Keys come from the [`TrustStore`] only. `ds:KeyInfo` is a hint which of the signer's keys to try first, and is
-//!   never followed or fetched; only a diagnosis looks at a key in it, to tell people whose it is.
+//!   never followed or fetched.
 //! * What was opened is a [`Document`](chukei_xml::Document) again: decryption makes nothing trustworthy.
 //! * Everything between "ciphertext seen" and "plaintext read" is refused with reasons that share one public answer.
 //!
@@ -46,8 +46,6 @@
 
 #![forbid(unsafe_code)]
 
-mod cause;
-mod diagnosis;
 mod encryption;
 mod locate;
 mod message;
@@ -58,11 +56,10 @@ mod structure;
 mod trust;
 mod verified;
 
-pub use cause::Cause;
-pub use diagnosis::{Diagnosis, ReferenceDiagnosis};
 pub use encryption::{Recipient, Sealed, open};
 pub use locate::Shape;
 pub use redirect::{VerifiedQuery, sign_query, verify_query};
 pub use sign::{Part, Signing, Slot};
+pub use structure::{Reference, SignatureStructure};
 pub use trust::{KeyUse, TrustStore, TrustedKey};
 pub use verified::{FromSigned, Refusal, Signed, Unverified, Verified};

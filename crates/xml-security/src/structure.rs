@@ -4,7 +4,7 @@
 
 use chukei_crypto::{DigestAlgorithm, SignatureAlgorithm};
 use chukei_reason::{LimitKind, Reason};
-use chukei_xml::{Budget, Canonical, Element, Name, NodeId, XmlError, lexical};
+use chukei_xml::{Budget, Canonical, Document, Element, Name, NodeId, XmlError, lexical};
 
 use crate::{
     message::{self, Targets},
@@ -13,25 +13,33 @@ use crate::{
 
 /// A signature whose structure is right. Places are those of the document that it was read from.
 #[derive(Clone, Debug)]
-pub(crate) struct SignatureStructure {
-    pub(crate) node: NodeId,
-    pub(crate) signed_info: NodeId,
+pub struct SignatureStructure {
+    /// `ds:Signature`.
+    pub node: NodeId,
+    signed_info: NodeId,
     /// `InclusiveNamespaces` of the canonicalisation of SignedInfo.
-    pub(crate) prefixes: Option<NodeId>,
-    pub(crate) algorithm: SignatureAlgorithm,
-    pub(crate) references: Vec<Reference>,
-    pub(crate) value: Vec<u8>,
-    pub(crate) key_info: Option<NodeId>,
+    prefixes: Option<NodeId>,
+    /// `SignatureMethod`.
+    pub algorithm: SignatureAlgorithm,
+    /// Every `Reference`.
+    pub references: Vec<Reference>,
+    /// `SignatureValue`.
+    pub value: Vec<u8>,
+    key_info: Option<NodeId>,
 }
 
+/// A `ds:Reference` that points where it may.
 #[derive(Clone, Debug)]
-pub(crate) struct Reference {
-    pub(crate) node: NodeId,
+pub struct Reference {
+    /// `ds:Reference`.
+    pub node: NodeId,
     /// What is digested.
-    pub(crate) target: NodeId,
-    pub(crate) prefixes: Option<NodeId>,
-    pub(crate) transform: Transform,
-    pub(crate) digest: [u8; 32],
+    pub target: NodeId,
+    /// `InclusiveNamespaces` of the transform.
+    pub prefixes: Option<NodeId>,
+    transform: Transform,
+    /// `DigestValue`.
+    pub digest: [u8; 32],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +132,34 @@ impl SignatureStructure {
             key_info: key_info.map(Element::id),
         })
     }
+
+    /// What is signed: the canonical form of SignedInfo.
+    ///
+    /// # Errors
+    /// `C14n` for a prefix in its PrefixList that is not in scope.
+    pub fn canonical_signed_info<'d>(&self, document: &'d Document) -> Result<Canonical<'d>, XmlError> {
+        with_prefixes(document.canonical(element(document, self.signed_info)?), document, self.prefixes)
+    }
+
+    /// What one of its references digests.
+    ///
+    /// # Errors
+    /// As [`Self::canonical_signed_info`].
+    pub fn canonical<'d>(
+        &self,
+        document: &'d Document,
+        reference: &Reference,
+    ) -> Result<Canonical<'d>, XmlError> {
+        let form = document.canonical(element(document, reference.target)?);
+        with_prefixes(reference.transform.apply(form, self.node), document, reference.prefixes)
+    }
+
+    /// Certificates that the message shows for this signature, in base64. Nothing more is known about them.
+    pub fn hints<'d>(&self, document: &'d Document) -> impl Iterator<Item = &'d str> + use<'d> {
+        let key_info = self.key_info.and_then(|node| document.element(node));
+        let inline = key_info.into_iter().flat_map(certificates).filter_map(|shown| shown.text().ok());
+        inline.chain(key_info.and_then(message::shown_token))
+    }
 }
 
 impl Reference {
@@ -166,6 +202,19 @@ impl Reference {
         let prefixes = prefixes.map(|element| element.id());
         Ok(Self { node: reference.id(), target: target.id(), prefixes, transform, digest })
     }
+}
+
+fn with_prefixes<'d>(
+    form: Canonical<'d>,
+    document: &'d Document,
+    prefixes: Option<NodeId>,
+) -> Result<Canonical<'d>, XmlError> {
+    let Some(node) = prefixes else { return Ok(form) };
+    form.inclusive(element(document, node)?.attribute("PrefixList").unwrap_or_default())
+}
+
+pub(crate) fn element(document: &Document, node: NodeId) -> Result<Element<'_>, XmlError> {
+    document.element(node).ok_or_else(|| document.root().error(Reason::Internal, "an element"))
 }
 
 /// `Algorithm` must be exclusive canonicalisation; gives its `InclusiveNamespaces`.

@@ -104,8 +104,8 @@ impl TrustStore {
         keys.iter().filter(|key| key.signs(algorithm, at)).collect()
     }
 
-    /// Every key with its entity, for diagnosis.
-    pub(crate) fn everyone(&self) -> impl Iterator<Item = (&str, &TrustedKey)> {
+    /// Every key with its entity, for telling people whose key made a signature.
+    pub fn everyone(&self) -> impl Iterator<Item = (&str, &TrustedKey)> {
         self.entities.iter().flat_map(|(entity, keys)| keys.iter().map(move |key| (entity.as_str(), key)))
     }
 }

@@ -9,11 +9,10 @@ use chukei_xml::{
 };
 
 use crate::{
-    diagnosis::Diagnosis,
     locate::{Located, Shape},
     message,
     names::*,
-    structure::{Reference, SignatureStructure, certificates, over, single},
+    structure::{SignatureStructure, element, over, single},
     trust::{TrustStore, TrustedKey},
 };
 
@@ -186,30 +185,21 @@ impl<T: FromSigned> Unverified<T> {
         at: UnixTime,
         budget: &mut Budget,
     ) -> Result<Verified<T>, Box<Refusal>> {
-        self.verify_signer(None, trust, at, budget)
+        self.verify_by(None, trust, at, budget)
     }
 
     /// As [`Self::verify`], with the keys of a signer that the caller knows: metadata names its subject, not its signer.
     ///
     /// # Errors
     /// As [`Self::verify`].
-    pub fn verify_by(
+    pub fn verify_by<'s>(
         self,
-        signer: &str,
+        signer: impl Into<Option<&'s str>>,
         trust: &TrustStore,
         at: UnixTime,
         budget: &mut Budget,
     ) -> Result<Verified<T>, Box<Refusal>> {
-        self.verify_signer(Some(signer), trust, at, budget)
-    }
-
-    fn verify_signer(
-        self,
-        signer: Option<&str>,
-        trust: &TrustStore,
-        at: UnixTime,
-        budget: &mut Budget,
-    ) -> Result<Verified<T>, Box<Refusal>> {
+        let signer = signer.into();
         check_and_read(&self.located, signer, trust, at, budget).map_err(|error| {
             Box::new(Refusal { error, signer: signer.map(str::to_owned), located: self.located })
         })
@@ -227,14 +217,25 @@ impl Refusal {
         self.error.reason()
     }
 
-    /// Finds out, by trying, what probably went wrong. For people, never for a decision; does work without budget.
-    pub fn diagnose(&self, trust: &TrustStore) -> Diagnosis {
-        Diagnosis::of(self.reason(), self.signer.as_deref(), &self.located, trust)
+    /// The refused message, to tell people what is wrong with it.
+    pub const fn document(&self) -> &Document {
+        &self.located.document
+    }
+
+    /// Its signatures, right in structure and nothing else.
+    pub fn signatures(&self) -> &[SignatureStructure] {
+        &self.located.signatures
+    }
+
+    /// The signer that the caller named, or else the message names for this signature.
+    pub fn named_signer(&self, signature: &SignatureStructure) -> Option<&str> {
+        let signed = || self.document().element(signature.node)?.parent();
+        self.signer.as_deref().or_else(|| claimed_signer(self.document(), signed()?))
     }
 }
 
 /// The signer that the message names: `saml:Issuer`, or `sb:Sender` of a SOAP message. Good for choosing candidate keys.
-pub(crate) fn claimed_signer<'d>(document: &'d Document, signed: Element<'d>) -> Option<&'d str> {
+fn claimed_signer<'d>(document: &'d Document, signed: Element<'d>) -> Option<&'d str> {
     if signed.is(ENVELOPE) || signed.is(SECURITY) {
         return message::sender(document);
     }
@@ -288,23 +289,23 @@ fn check<'a>(
     at: UnixTime,
     budget: &mut Budget,
 ) -> Result<&'a PublicKey, XmlError> {
-    let element = element(document, signature.node)?;
+    let own = element(document, signature.node)?;
     let mut candidates = trust.candidates(signer, signature.algorithm, at);
-    let untrusted = || element.error(Reason::Key, "a signature by a trusted key of the named signer");
+    let untrusted = || own.error(Reason::Key, "a signature by a trusted key of the named signer");
     if candidates.is_empty() {
         return Err(untrusted());
     }
-    let hints: Vec<&str> = hints(document, signature).collect();
+    let hints: Vec<&str> = signature.hints(document).collect();
     let shown = |key: &&TrustedKey| hints.iter().any(|hint| key.is_shown_as(hint));
     let known = |hint: &&str| candidates.iter().any(|key| key.is_shown_as(hint));
     if hints.iter().any(|hint| !known(hint) && decode_base64(hint).is_none()) {
-        return Err(element.error(Reason::Base64, "canonical base64 as certificate"));
+        return Err(own.error(Reason::Base64, "canonical base64 as certificate"));
     }
     candidates.sort_by_key(|key| !shown(key));
-    let signed_info = digest(canonical_signed_info(document, signature)?, element, budget)?;
+    let signed_info = digest(signature.canonical_signed_info(document)?, own, budget)?;
     let mut key = None;
     for candidate in &candidates {
-        budget.pay_operation().map_err(over(element, "fewer signatures to verify"))?;
+        budget.pay_operation().map_err(over(own, "fewer signatures to verify"))?;
         if candidate.key().verify(signature.algorithm, &signed_info, &signature.value).is_ok() {
             key = Some(candidate.key());
             break;
@@ -313,54 +314,16 @@ fn check<'a>(
     let stranger = || !hints.is_empty() && !candidates.iter().any(shown);
     let Some(key) = key else {
         let expected = "a signature value made by the signer's key over SignedInfo";
-        return Err(if stranger() { untrusted() } else { element.error(Reason::Signature, expected) });
+        return Err(if stranger() { untrusted() } else { own.error(Reason::Signature, expected) });
     };
     for reference in &signature.references {
-        let at = self::element(document, reference.node)?;
-        let digest = digest(canonical(document, signature, reference)?, at, budget)?;
+        let at = element(document, reference.node)?;
+        let digest = digest(signature.canonical(document, reference)?, at, budget)?;
         if digest != reference.digest && !key.skips_digest() {
             return Err(at.error(Reason::Digest, "the digest of the referenced element as it stands here"));
         }
     }
     Ok(key)
-}
-
-/// Certificates that the message shows for this signature.
-pub(crate) fn hints<'d>(
-    document: &'d Document,
-    signature: &SignatureStructure,
-) -> impl Iterator<Item = &'d str> {
-    let key_info = signature.key_info.and_then(|node| document.element(node));
-    let inline = key_info.into_iter().flat_map(certificates).filter_map(|shown| shown.text().ok());
-    inline.chain(key_info.and_then(message::shown_token))
-}
-
-/// What a reference digests.
-pub(crate) fn canonical<'d>(
-    document: &'d Document,
-    signature: &SignatureStructure,
-    reference: &Reference,
-) -> Result<Canonical<'d>, XmlError> {
-    let form = document.canonical(element(document, reference.target)?);
-    with_prefixes(reference.transform.apply(form, signature.node), document, reference.prefixes)
-}
-
-/// What is signed.
-pub(crate) fn canonical_signed_info<'d>(
-    document: &'d Document,
-    signature: &SignatureStructure,
-) -> Result<Canonical<'d>, XmlError> {
-    let form = document.canonical(element(document, signature.signed_info)?);
-    with_prefixes(form, document, signature.prefixes)
-}
-
-fn with_prefixes<'d>(
-    form: Canonical<'d>,
-    document: &'d Document,
-    prefixes: Option<NodeId>,
-) -> Result<Canonical<'d>, XmlError> {
-    let Some(node) = prefixes else { return Ok(form) };
-    form.inclusive(element(document, node)?.attribute("PrefixList").unwrap_or_default())
 }
 
 fn digest(form: Canonical<'_>, at: Element<'_>, budget: &mut Budget) -> Result<[u8; 32], XmlError> {
@@ -398,8 +361,4 @@ impl Sink for Digesting {
     fn is_full(&self) -> bool {
         self.octets > self.most
     }
-}
-
-pub(crate) fn element(document: &Document, node: NodeId) -> Result<Element<'_>, XmlError> {
-    document.element(node).ok_or_else(|| document.root().error(Reason::Internal, "an element"))
 }

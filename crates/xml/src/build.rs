@@ -357,7 +357,6 @@ impl<'b, S: Deref<Target = str>> Builder<'b, S> {
     /// Orders the attributes of the element that was added last, which stand in the source in another order.
     #[cold]
     pub(crate) fn disordered(&mut self) -> Outcome {
-        self.tree.disordered.push(offset(self.tree.nodes.len().saturating_sub(1)));
         let mut own = self.tree.attributes.split_off(self.attributed);
         let ordered = self.order(&mut own);
         self.tree.attributes.append(&mut own);

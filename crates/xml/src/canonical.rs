@@ -107,11 +107,11 @@ impl<'d> Canonical<'d> {
 
     /// The canonical bytes, into a sink.
     pub fn write_to(&self, sink: &mut impl Sink) {
-        self.emit(true, sink);
+        if self.document.spelled { self.emit_spelled(sink) } else { self.emit(true, sink) }
     }
 
-    /// Of a source that is spelled as it is written, long pieces: it differs in declarations, and in disordered tags.
-    fn emit_spelled(&self, canonical: bool, sink: &mut impl Sink) {
+    /// Of a source that is spelled as it is written, long pieces: it differs in declarations alone.
+    fn emit_spelled(&self, sink: &mut impl Sink) {
         let source = |from: u32, to: u32| self.document.bytes(Slice::source(from as usize..to as usize));
         let Some(apex) = self.document.node(self.apex.index()) else { return };
         let mut state = State::new(self);
@@ -127,27 +127,17 @@ impl<'d> Canonical<'d> {
                     state.restore(&tag);
                 }
                 let marks = state.marks();
-                if canonical {
-                    state.wanted(data, index == self.apex.index());
-                }
-                let declares = canonical && (data.declaration_count > 0 || !state.prefixes.is_empty());
-                let disordered = self.document.tree.disordered.binary_search(&index).is_ok();
-                if declares || disordered {
+                state.wanted(data, index == self.apex.index());
+                if data.declaration_count > 0 || !state.prefixes.is_empty() {
+                    // Declarations stand between the name and the attributes.
+                    sink.put(source(from, node.start + offset("<".len() + data.name.text.len())));
+                    state.declarations(data, true, sink);
                     // Behind the start tag.
                     let first = self.document.node(index + 1).filter(|_| index + 1 < node.end);
                     let content = first
                         .map_or(node.stop - offset("</>".len() + data.name.text.len()), |first| first.start);
-                    if disordered {
-                        sink.put(source(from, node.start));
-                        state.start_tag(data, canonical, sink);
-                        from = content;
-                    } else {
-                        // A tag in order has its declarations between name and attributes.
-                        sink.put(source(from, node.start + offset("<".len() + data.name.text.len())));
-                        state.declarations(data, canonical, sink);
-                        let attribute = self.document.attributes(data).first();
-                        from = attribute.map_or(content, |first| offset(first.name.text.range().start)) - 1;
-                    }
+                    let attribute = self.document.attributes(data).first();
+                    from = attribute.map_or(content, |first| offset(first.name.text.range().start)) - 1;
                     state.open.push(OpenTag { end: node.end, name: data.name.text, marks });
                 }
             }
@@ -158,9 +148,6 @@ impl<'d> Canonical<'d> {
 
     /// The canonical bytes, or the same with declarations where they stand in the document.
     pub(crate) fn emit(&self, canonical: bool, sink: &mut impl Sink) {
-        if self.document.spelled {
-            return self.emit_spelled(canonical, sink);
-        }
         let mut state = State::new(self);
         let mut index = self.apex.index();
         let end = self.apex.end();

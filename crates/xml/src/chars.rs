@@ -138,9 +138,9 @@ const fn is_name_char(c: char) -> bool {
         || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }
 
-/// An `NCName` (Namespaces in XML 1.0 §3).
+/// Whether `name` is an `NCName` (Namespaces in XML 1.0 §3).
 #[inline]
-pub(crate) fn is_ncname(name: &str) -> bool {
+pub fn is_ncname(name: &str) -> bool {
     match name.as_bytes() {
         [] => false,
         [first, ..] if name.bytes().fold(NAME, |all, byte| all & class(byte)) != 0 => {

@@ -23,7 +23,7 @@ use crate::{
 pub struct Document {
     pub(crate) input: Input,
     pub(crate) tree: Tree,
-    /// The source is what [`Document::write`] gives, but for [`Tree::disordered`].
+    /// The source is what [`Document::write`] gives.
     pub(crate) spelled: bool,
 }
 
@@ -49,8 +49,6 @@ pub(crate) struct Tree {
     pub(crate) comments: Vec<u32>,
     /// `ds:Signature` elements, in document order.
     pub(crate) signatures: Vec<u32>,
-    /// Elements that a writer spelled with attributes in another order, ascending.
-    pub(crate) disordered: Vec<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -266,6 +264,9 @@ impl Document {
     /// The document as bytes that parse to an equal document: declarations where they stand, attributes in canonical
     /// order, values and texts as the canonical form escapes them. No XML declaration, no final line end.
     pub fn write(&self) -> Vec<u8> {
+        if self.spelled {
+            return self.input.text.clone().into_bytes();
+        }
         let mut bytes = Vec::with_capacity(self.input.text.len());
         Canonical::new(self, self.root()).emit(false, &mut bytes);
         bytes
@@ -273,11 +274,7 @@ impl Document {
 
     /// [`Self::write`] when the tree is no longer needed: of what was built, the bytes themselves and no copy.
     pub fn into_bytes(self) -> Vec<u8> {
-        if self.spelled && self.tree.disordered.is_empty() {
-            self.input.text.into_bytes()
-        } else {
-            self.write()
-        }
+        if self.spelled { self.input.text.into_bytes() } else { self.write() }
     }
 
     #[inline]

@@ -232,19 +232,25 @@ impl<'d> Element<'d> {
     /// Children, elements and texts.
     pub fn nodes(self) -> impl Iterator<Item = Node<'d>> {
         let mut next = self.index.saturating_add(1);
-        let end = self.end();
         std::iter::from_fn(move || {
-            loop {
-                let index = next;
-                let node = self.document.node(index).filter(|_| index < end)?;
-                next = node.end;
-                match &node.kind {
-                    _ if index == self.hidden => {}
-                    Kind::Element(_) => return Some(Node::Element(Self { index, ..self })),
-                    Kind::Text { text, .. } => return Some(Node::Text(self.document.str(*text))),
-                }
-            }
+            let (node, after) = self.child_at(next)?;
+            next = after;
+            Some(node)
         })
+    }
+
+    /// The child at this place, or behind it where that is hidden, and the place after it.
+    #[inline]
+    fn child_at(self, mut index: u32) -> Option<(Node<'d>, u32)> {
+        if index == self.hidden {
+            index = self.document.node(index)?.end;
+        }
+        let data = self.document.node(index).filter(|_| index < self.end())?;
+        let node = match &data.kind {
+            Kind::Element(_) => Node::Element(Self { index, ..self }),
+            Kind::Text { text, .. } => Node::Text(self.document.str(*text)),
+        };
+        Some((node, data.end))
     }
 
     /// Child elements.
@@ -294,7 +300,7 @@ impl<'d> Element<'d> {
 
     /// A cursor over the children of an element that holds only elements.
     pub fn children(self) -> Children<'d> {
-        Children { parent: self, next: self.index.saturating_add(1), end: self.end() }
+        Children { parent: self, next: self.index.saturating_add(1) }
     }
 
     /// The only child element.
@@ -341,7 +347,6 @@ impl<'d> Element<'d> {
 pub struct Children<'d> {
     parent: Element<'d>,
     next: u32,
-    end: u32,
 }
 
 impl<'d> Children<'d> {
@@ -390,20 +395,16 @@ impl<'d> Children<'d> {
     /// # Errors
     /// `Schema` when text other than white space stands before it.
     pub fn peek(&mut self) -> Result<Option<Element<'d>>, XmlError> {
-        let parent = self.parent;
-        while self.next < self.end {
-            let Some(node) = parent.document.node(self.next) else { break };
-            match &node.kind {
-                _ if self.next == parent.hidden => {}
-                Kind::Element(_) => return Ok(Some(Element { index: self.next, ..parent })),
-                Kind::Text { text, .. } if parent.document.bytes(*text).iter().all(|b| is_space(*b)) => {}
-                Kind::Text { .. } => {
-                    return Err(
-                        parent.schema(format!("no text between the elements of {}", parent.qualified()))
-                    );
+        while let Some((node, after)) = self.parent.child_at(self.next) {
+            match node {
+                Node::Element(child) => return Ok(Some(child)),
+                Node::Text(text) if text.bytes().all(is_space) => self.next = after,
+                Node::Text(_) => {
+                    let parent = self.parent;
+                    let expected = format!("no text between the elements of {}", parent.qualified());
+                    return Err(parent.schema(expected));
                 }
             }
-            self.next = node.end;
         }
         Ok(None)
     }

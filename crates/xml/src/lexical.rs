@@ -2,12 +2,8 @@
 
 use std::ops::Range;
 
+pub use crate::chars::is_ncname;
 use crate::chars::is_space;
-
-/// Whether `name` is an `NCName` (Namespaces in XML 1.0 §3).
-pub fn is_ncname(name: &str) -> bool {
-    crate::chars::is_ncname(name)
-}
 
 /// Seconds and nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,13 +31,10 @@ impl DateTime {
         let number = |range: Range<usize>| head.get(range).map_or(0, decimal);
         let (year, month, day) = (number(0..4), number(5..7), number(8..10));
         let (hour, minute, second) = (number(11..13), number(14..16), number(17..19));
-        let valid = (1970..=9999).contains(&year)
-            && (1..=12).contains(&month)
-            && (1..=days_in_month(year, month)).contains(&day)
-            && hour < 24
-            && minute < 60
-            && second < 60;
-        if !valid {
+        // A day that the calendar lacks is the number of another day.
+        let days = days_since_epoch(year, month, day);
+        let exists = year >= 1970 && civil(days) == (year, month, day);
+        if !exists || hour >= 24 || minute >= 60 || second >= 60 {
             return None;
         }
         let nanoseconds = match fraction {
@@ -53,7 +46,6 @@ impl DateTime {
             }
             _ => return None,
         };
-        let days = days_since_epoch(year, month, day);
         let seconds = days.saturating_mul(86_400).saturating_add(hour * 3600 + minute * 60 + second);
         Some(Self { seconds, nanoseconds: u32::try_from(nanoseconds).ok()? })
     }
@@ -75,15 +67,6 @@ fn decimal(digits: &[u8]) -> i64 {
     digits.iter().fold(0, |value: i64, digit| {
         value.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0')))
     })
-}
-
-const fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
 }
 
 /// Days of the proleptic Gregorian calendar; March is month 0 of a year that ends in February.

@@ -40,6 +40,8 @@ pub struct Writer<'b> {
     /// Number of the usual prefix of each namespace of the standard, once it was used.
     usual: [Option<PrefixId>; ns::TABLE.len()],
     failure: Option<Failure>,
+    /// Whether every tag so far has its attributes behind its declarations in canonical order.
+    spelled: bool,
 }
 
 impl Writer<'_> {
@@ -56,11 +58,11 @@ impl Writer<'_> {
         builder.tree.nodes.reserve(128);
         builder.tree.attributes.reserve(128);
         let usual = [None; ns::TABLE.len()];
-        let mut writer = Writer { builder, tag: None, usual, failure: None };
+        let mut writer = Writer { builder, tag: None, usual, failure: None, spelled: true };
         content(&mut writer);
         writer.settle();
         match writer.failure.map_or_else(|| writer.builder.finish(), Err) {
-            Ok((text, tree)) => Ok(Document { input: Input::written(text), tree, spelled: true }),
+            Ok((text, tree)) => Ok(Document { input: Input::written(text), tree, spelled: writer.spelled }),
             Err(failure) => Err(failure.at(&Input::default())),
         }
     }
@@ -238,6 +240,7 @@ impl Writer<'_> {
             self.attempt(|this| {
                 this.builder.source.push('>');
                 this.builder.complete(this.builder.source.len());
+                this.spelled &= spelled;
                 if spelled { Ok(()) } else { this.builder.disordered() }
             });
         }

@@ -351,3 +351,19 @@ fn date_times_have_one_form() {
         assert_eq!(parse(text), None, "{text}");
     }
 }
+
+#[test]
+fn only_days_of_the_calendar_are_read() {
+    for year in [1969, 1970, 1999, 2000, 2023, 2024, 2100, 2400, 9999] {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let february = if leap { 29 } else { 28 };
+        let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        for (month, day) in (0..100).flat_map(|month: usize| (0..100).map(move |day| (month, day))) {
+            let text = format!("{year}-{month:02}-{day:02}T00:00:00Z");
+            let length = month.checked_sub(1).and_then(|month| lengths.get(month)).copied().unwrap_or(0);
+            let exists = year >= 1970 && (1..=length).contains(&day);
+            let read = lexical::DateTime::parse(&text);
+            assert_eq!(read.map(lexical::DateTime::format), exists.then(|| text.clone()), "{text}");
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! Every refusal can be explained, with work that a person may wait for.
 
+use chukei_diagnosis::Diagnosis;
 use chukei_reason::Reason;
 use chukei_xml::{Budget, Document};
-use chukei_xml_security::{Diagnosis, Refusal, Shape, TrustStore};
+use chukei_xml_security::{Refusal, Shape, TrustStore};
 
 use crate::{
     parts::Parts,
@@ -39,7 +40,7 @@ fn refused(
 
 fn explain(refusal: &Refusal, octets: usize) {
     let trust: &TrustStore = trust();
-    let (diagnosis, allocated) = work::of(|| refusal.diagnose(trust));
+    let (diagnosis, allocated) = work::of(|| Diagnosis::of(refusal, trust));
     let references = diagnosis.references.len().max(1);
     let most = references * 600 * 64 * (octets + 4096);
     assert!(allocated <= most, "{allocated} octets of work for {octets}, {references} references");

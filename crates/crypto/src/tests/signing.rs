@@ -7,7 +7,7 @@ use openssl::sign::RsaPssSaltlen;
 
 use crate::SignatureAlgorithm::{EcdsaSha256, RsaPssSha256, RsaSha256};
 use crate::test_pki::keys;
-use crate::{Checked, CryptoError, PrivateKey, PublicKey, SignatureAlgorithm, Signer, VerifyError, sha256};
+use crate::{CryptoError, PrivateKey, SignatureAlgorithm, Signer, VerifyError, sha256};
 
 const MESSAGE: &[u8] = b"who said this?";
 
@@ -235,36 +235,10 @@ fn one_key_serves_many_threads() {
     });
 }
 
-/// A device that signs something else than it was asked to.
-struct Liar(crate::KeySigner);
-
-impl Signer for Liar {
-    fn algorithm(&self) -> SignatureAlgorithm {
-        self.0.algorithm()
-    }
-    fn sign(&self, _: &[u8; 32]) -> Result<Vec<u8>, CryptoError> {
-        self.0.sign(&sha256(b"something else"))
-    }
-    fn public_key(&self) -> &PublicKey {
-        self.0.public_key()
-    }
-}
-
-/// CARD-03
-#[test]
-fn a_checked_signer_does_not_let_a_wrong_signature_out() {
-    let signer = || keys::p256(1).signer(EcdsaSha256).unwrap();
-    assert_eq!(Checked(Liar(signer())).sign(&sha256(MESSAGE)), Err(CryptoError::OwnSignature));
-    // Positive case
-    let honest = Checked(signer());
-    assert_eq!(verify(&keys::p256(1), EcdsaSha256, &honest.sign(&sha256(MESSAGE)).unwrap()), Ok(()));
-    assert_eq!(honest.algorithm(), EcdsaSha256);
-}
-
 #[cfg(feature = "danger-fake-crypto")]
 #[test]
 fn only_the_fake_key_takes_everything() {
-    let fake = PublicKey::danger_fake();
+    let fake = crate::PublicKey::danger_fake();
     assert!(fake.skips_digest() && fake.accepts(RsaSha256) && fake.accepts(EcdsaSha256));
     assert_eq!(fake.verify(RsaSha256, &[0; 32], b"nonsense"), Ok(()));
     // A real key of the same build does not.

@@ -92,8 +92,8 @@ impl Presented {
     /// What the writer refuses.
     pub fn write(&self) -> Result<Vec<u8>, XmlError> {
         let document = Writer::build(|w| {
-            w.open(PRESENTED).attribute("ticket", &self.ticket);
-            w.attribute("notOnOrAfter", &self.until.format()).close();
+            w.open(PRESENTED).attribute("notOnOrAfter", &self.until.format());
+            w.attribute("ticket", &self.ticket).close();
         })?;
         Ok(document.into_bytes())
     }

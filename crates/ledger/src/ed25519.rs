@@ -1,15 +1,11 @@
-//! Ed25519 (RFC 8032): checkpoints of the access ledger and the cosignatures of its witnesses, and nothing else. Messages
-//! are signed with the algorithms of [`SignatureAlgorithm`](crate::SignatureAlgorithm), whose keys are of another type.
+//! Ed25519 (RFC 8032): checkpoints of the access ledger and the cosignatures of its witnesses, because C2SP's formats name
+//! it. Messages are signed with the algorithms of `chukei-crypto`, whose keys are of another type.
 
 use std::fmt;
 
+use chukei_crypto::{CryptoError, KeyError, VerifyError, Zeroizing, pkcs8_from_pem};
 use openssl::pkey::{Id, PKey, Private, Public};
 use openssl::sign::{Signer, Verifier};
-use zeroize::Zeroizing;
-
-use crate::der::{Der, SEQUENCE};
-use crate::name::hex;
-use crate::{CryptoError, KeyError, VerifyError, pem};
 
 /// Encodings of the points of small order, without the sign of x: with such a key, signatures verify that nobody made.
 const SMALL_ORDER: [[u8; 32]; 7] = [
@@ -83,7 +79,9 @@ impl Eq for Ed25519PublicKey {}
 
 impl fmt::Debug for Ed25519PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ed25519PublicKey({})", hex(&self.octets))
+        f.write_str("Ed25519PublicKey(")?;
+        self.octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
+        f.write_str(")")
     }
 }
 
@@ -116,9 +114,7 @@ impl Ed25519PrivateKey {
     /// # Errors
     /// [`KeyError::Encoding`] for anything else; [`KeyError::Kind`] for a key of another algorithm.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let der = pem::block(text, "PRIVATE KEY").ok_or(KeyError::Encoding)?;
-        Der::only(&der, SEQUENCE).ok_or(KeyError::Encoding)?;
-        let key = PKey::private_key_from_pkcs8(&der).map_err(|_| KeyError::Encoding)?;
+        let key = PKey::private_key_from_pkcs8(&pkcs8_from_pem(text)?).map_err(|_| KeyError::Encoding)?;
         if key.id() != Id::ED25519 {
             return Err(KeyError::Kind);
         }
@@ -164,8 +160,9 @@ impl fmt::Debug for Ed25519PrivateKey {
 
 #[cfg(test)]
 mod tests {
+    use chukei_crypto::{KeyKind, PrivateKey};
+
     use super::*;
-    use crate::{KeyKind, PrivateKey};
 
     fn key() -> Ed25519PrivateKey {
         Ed25519PrivateKey::from_seed(&[7; 32]).unwrap()

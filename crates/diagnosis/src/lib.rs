@@ -1,4 +1,11 @@
-//! Why a signature does not verify, found out by trying what faulty signers do. For people only.
+//! Why a signature does not verify, found out by trying what faulty signers do. For people, never for a decision.
+//!
+//! [`Diagnosis::of`] takes a [`Refusal`], which verification has made and which cannot be verified again: whatever is
+//! found here, the message stays refused.
+
+#![forbid(unsafe_code)]
+
+mod cause;
 
 use std::{cell::Cell, fmt};
 
@@ -7,16 +14,12 @@ use chukei_reason::Reason;
 use chukei_xml::{
     Canonical, Document, Element, Limits, Position, Sink,
     lexical::{decode_base64, encode_base64},
+    ns,
 };
+use chukei_xml_security::{Reference, Refusal, SignatureStructure, TrustStore, TrustedKey};
 
-use crate::{
-    cause::{Cause, hex},
-    locate::Located,
-    names::{DIGEST_VALUE, SIGNATURE_VALUE},
-    structure::{Reference, SignatureStructure},
-    trust::TrustStore,
-    verified::{canonical, canonical_signed_info, claimed_signer, element, hints},
-};
+pub use crate::cause::Cause;
+use crate::cause::hex;
 
 /// What a person needs to mend a signature.
 #[derive(Clone, Debug)]
@@ -53,29 +56,30 @@ pub struct ReferenceDiagnosis {
 }
 
 impl Diagnosis {
-    pub(crate) fn of(reason: Reason, signer: Option<&str>, located: &Located, trust: &TrustStore) -> Self {
-        let document = &located.document;
+    /// Finds out, by trying, what probably went wrong. Does work without budget.
+    pub fn of(refusal: &Refusal, trust: &TrustStore) -> Self {
+        let document = refusal.document();
         let mut diagnosis = Self {
-            reason,
+            reason: refusal.reason(),
             references: Vec::new(),
             signed_info: Vec::new(),
             algorithm: SignatureAlgorithm::RsaSha256,
             keys: Vec::new(),
             causes: Vec::new(),
         };
-        for signature in &located.signatures {
+        for signature in refusal.signatures() {
             diagnosis.algorithm = signature.algorithm;
             for reference in &signature.references {
                 diagnosis.add_reference(document, signature, reference);
             }
-            diagnosis.add_signature(document, signature, signer, trust);
+            diagnosis.add_signature(refusal, signature, trust);
         }
         diagnosis
     }
 
     fn add_reference(&mut self, document: &Document, signature: &SignatureStructure, reference: &Reference) {
-        let (Ok(form), Ok(target)) =
-            (canonical(document, signature, reference), element(document, reference.target))
+        let (Ok(form), Some(target)) =
+            (signature.canonical(document, reference), document.element(reference.target))
         else {
             return;
         };
@@ -97,18 +101,13 @@ impl Diagnosis {
         });
     }
 
-    fn add_signature(
-        &mut self,
-        document: &Document,
-        signature: &SignatureStructure,
-        signer: Option<&str>,
-        trust: &TrustStore,
-    ) {
-        let Ok(form) = canonical_signed_info(document, signature) else { return };
+    fn add_signature(&mut self, refusal: &Refusal, signature: &SignatureStructure, trust: &TrustStore) {
+        let document = refusal.document();
+        let Ok(form) = signature.canonical_signed_info(document) else { return };
         self.signed_info = octets(&form);
         let digest = sha256(&self.signed_info);
         let algorithm = signature.algorithm;
-        let fits = |(_, key): &(&str, &crate::TrustedKey)| key.key().accepts(algorithm);
+        let fits = |(_, key): &(&str, &TrustedKey)| key.key().accepts(algorithm);
         let everyone: Vec<_> = trust.everyone().filter(fits).collect();
         self.keys =
             everyone.iter().map(|(entity, key)| ((*entity).to_owned(), key.key().spki_sha256())).collect();
@@ -116,21 +115,23 @@ impl Diagnosis {
             return;
         }
         let verifies = |digest: &[u8; 32], value: &[u8]| {
-            let by =
-                |(_, key): &&(&str, &crate::TrustedKey)| key.key().verify(algorithm, digest, value).is_ok();
+            let by = |(_, key): &&(&str, &TrustedKey)| key.key().verify(algorithm, digest, value).is_ok();
             everyone.iter().find(by).map(|(entity, _)| (*entity).to_owned())
         };
-        let shown: Vec<Certificate> = hints(document, signature)
+        let shown: Vec<Certificate> = signature
+            .hints(document)
             .filter_map(decode_base64)
             .filter_map(|der| Certificate::from_der(&der).ok())
             .collect();
         let by_shown = shown.iter().find(|certificate| {
             certificate.public_key().is_ok_and(|key| key.verify(algorithm, &digest, &signature.value).is_ok())
         });
-        let signed = document.element(signature.node).and_then(Element::parent);
-        let named = signer.or_else(|| signed.and_then(|signed| claimed_signer(document, signed)));
         let cause = if let Some(entity) = verifies(&digest, &signature.value) {
-            if named == Some(&entity) { Cause::KeyNotForThis } else { Cause::KeyOfOtherEntity(entity) }
+            if refusal.named_signer(signature) == Some(&entity) {
+                Cause::KeyNotForThis
+            } else {
+                Cause::KeyOfOtherEntity(entity)
+            }
         } else if let Some(certificate) = by_shown {
             Cause::KeyNotTrusted(certificate.subject(), certificate.sha256())
         } else if everyone.is_empty() {
@@ -206,7 +207,9 @@ impl Trial<'_, '_> {
     fn with_empty_signature(&self, form: &Canonical<'_>) -> Vec<u8> {
         let mut text = String::from_utf8_lossy(&octets(form)).into_owned();
         let signature = self.document.element(self.signature.node).into_iter().flat_map(Element::descendants);
-        for value in signature.filter(|part| part.is(DIGEST_VALUE) || part.is(SIGNATURE_VALUE)) {
+        for value in signature
+            .filter(|part| part.is(ns::DS.name("DigestValue")) || part.is(ns::DS.name("SignatureValue")))
+        {
             let filled = format!(">{}<", value.text().unwrap_or_default());
             text = text.replace(&filled, "><");
         }

@@ -3,14 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use chukei_crypto::UnixTime;
+use chukei_diagnosis::{Cause, Diagnosis};
 use chukei_forge::{
     sign::{ReferenceSpec, SignatureSpec, Target},
     specimen::{Draft, Specimen, Suite, World},
 };
 use chukei_xml::{Budget, Document, XmlError, ns};
-use chukei_xml_security::{
-    Cause, Diagnosis, FromSigned, KeyUse, Shape, Signed, TrustStore, TrustedKey, Unverified,
-};
+use chukei_xml_security::{FromSigned, KeyUse, Shape, Signed, TrustStore, TrustedKey, Unverified};
 
 struct Anything;
 
@@ -39,7 +38,11 @@ fn diagnose(world: &World, xml: &str, trust: &TrustStore) -> Option<Diagnosis> {
     let document = Document::parse(xml).unwrap();
     let shape = Shape::root(ns::SAML.name("Assertion"));
     let unverified = Unverified::<Anything>::locate(document, &shape, &mut budget).unwrap();
-    unverified.verify(trust, UnixTime(world.now), &mut budget).err().map(|refusal| refusal.diagnose(trust))
+    let refusal = unverified.verify(trust, UnixTime(world.now), &mut budget).err()?;
+    let diagnosis = Diagnosis::of(&refusal, trust);
+    assert!(diagnosis.causes.iter().all(|cause| !cause.in_japanese().is_empty()));
+    assert!(diagnosis.to_string().contains("likely cause"));
+    Some(diagnosis)
 }
 
 /// What is found when the signer of the assertion differs from the sound one in `change`.
