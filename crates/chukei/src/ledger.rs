@@ -132,7 +132,7 @@ fn status(asked: &LedgerStatus, say: &Say) -> Result<Exit, Failure> {
     };
     let checkpoint = read.ok_or_else(distrusted)?;
     let size = checkpoint.size.to_string();
-    say.result(say.text("ledger.status", [checkpoint.origin, size, from.format(), until.format()]));
+    say.result(say.text("ledger.standing", [checkpoint.origin, size, from.format(), until.format()]));
     if let Some(path) = &asked.out {
         std::fs::write(path, note).map_err(|error| Failure::write(path, &error))?;
     }
