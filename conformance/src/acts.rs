@@ -61,6 +61,12 @@ fn bent_answer(face: &Face, party: &'static str, kind: &'static str, bend: Bend)
     probe_requester(face)
 }
 
+/// The portal asks for the history of the usual person.
+pub(crate) fn look(face: &Face) {
+    let draft = face.kit().history("portal", USUAL_PERSON, "portal");
+    face.send("history", draft);
+}
+
 /// The endpoint that takes a kind.
 pub(crate) const fn endpoint(kind: Kind) -> &'static str {
     match kind {

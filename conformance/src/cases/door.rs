@@ -2,7 +2,6 @@
 
 use chukei_harness::{
     Broken, Face,
-    kit::USUAL_PERSON,
     message::{CardPresentation, PURPOSE},
 };
 use chukei_spec::{Role, Sentence, req};
@@ -189,15 +188,15 @@ const SCENES: &[Scene] = &[
         },
     ),
     ("login/tls/logged", None, "", req!("login.answer.logged"), |face| {
-        look(face);
+        acts::look(face);
         acts::usual(face, Kind::Ticket)?;
-        look(face);
+        acts::look(face);
         Ok(())
     }),
     ("login/tls/refused", None, "", req!("login.refused.logged"), |face| {
-        look(face);
+        acts::look(face);
         face.present(&CardPresentation::new(&"0123456789abcdef".repeat(4)), false);
-        look(face);
+        acts::look(face);
         Ok(())
     }),
 ];
@@ -226,10 +225,4 @@ fn of_party(face: &Face, party: &str) -> Result<(String, String), Broken> {
     let shown = CardPresentation { portal: party.into(), ..CardPresentation::new(&challenge) };
     let ticket = acts::ticket(face, &shown)?;
     Ok((challenge, ticket))
-}
-
-/// The portal asks for the history of the usual person.
-fn look(face: &Face) {
-    let draft = face.kit().history("portal", USUAL_PERSON, "portal");
-    face.send("history", draft);
 }

@@ -92,8 +92,7 @@ fn each_kind(face: &Face) -> Result<(), Broken> {
     face.send("mapping", request);
     let notice = face.kit().notice("insurer-b", &id);
     face.send("disclosure", notice);
-    let history = face.kit().history("portal", USUAL_PERSON, "portal");
-    face.send("history", history);
+    acts::look(face);
     prove(face, None).map(drop)
 }
 

@@ -215,22 +215,17 @@ const SCENES: &[Scene] = &[
         Ok(())
     }),
     ("login/logged", None, "", req!("login.answer.logged"), |face| {
-        let draft = face.kit().history("portal", USUAL_PERSON, "portal");
-        face.send("history", draft);
+        acts::look(face);
         let session = logged_in(face, Kind::Application)?;
         look(face, &session, false);
         Ok(())
     }),
     ("login/refused", None, "", req!("login.refused.logged"), |face| {
-        let look = || {
-            let draft = face.kit().history("portal", USUAL_PERSON, "portal");
-            face.send("history", draft);
-        };
-        look();
+        acts::look(face);
         let mut draft = acts::draft(face, Kind::Application)?;
         draft.relogin(|login| login.key = Some("portal".into()));
         face.send("mapping", draft);
-        look();
+        acts::look(face);
         Ok(())
     }),
     ("login/session", None, "", req!("login.answer.context"), |face| {
@@ -239,16 +234,12 @@ const SCENES: &[Scene] = &[
         Ok(())
     }),
     ("login/session/recorded", None, "", req!("login.session.recorded"), |face| {
-        let whole = || {
-            let draft = face.kit().history("portal", USUAL_PERSON, "portal");
-            face.send("history", draft);
-        };
-        whole();
+        acts::look(face);
         let session = logged_in(face, Kind::Reception)?;
         map(face, &session, |_| {}, false);
         let session = logged_in(face, Kind::Application)?;
         look(face, &session, false);
-        whole();
+        acts::look(face);
         Ok(())
     }),
     (

@@ -12,6 +12,7 @@ use chukei_spec::{Role, Sentence, req};
 use crate::{
     acts,
     case::{Case, Kind, Row, bends},
+    cases::withholding::FAR_AHEAD,
 };
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
@@ -293,11 +294,11 @@ const SCENES: &[Scene] = &[
         "history/complete/foreign-notice",
         || leak(&[req!("disclosure.notice.foreign"), req!("history.complete")]),
         |face| {
-            ask_history(face);
+            acts::look(face);
             let id = acts::envelope_id(&acts::mapped(face)?);
             let notice = face.kit().notice("insurer-c", &id);
             face.send("disclosure", notice);
-            ask_history(face);
+            acts::look(face);
             Ok(())
         },
     ),
@@ -320,7 +321,7 @@ const FATES: &[(&str, fn(&Face) -> Result<(), Broken>)] = &[
 
 /// A carried query between two looks at the history, and what the responder does about it.
 fn carried(face: &Face, reply: fn(chukei_harness::Draft) -> Scripted) -> Result<(), Broken> {
-    ask_history(face);
+    acts::look(face);
     let draft = acts::draft(face, Kind::Relayed)?;
     face.script(Arc::new(move |call, kit| {
         let usual = (call.to == "insurer-b").then(|| kit.reply(call.to, call.message?)).flatten();
@@ -328,7 +329,7 @@ fn carried(face: &Face, reply: fn(chukei_harness::Draft) -> Scripted) -> Result<
     }));
     face.send("mapping", draft);
     face.unscript();
-    ask_history(face);
+    acts::look(face);
     Ok(())
 }
 
@@ -378,11 +379,6 @@ fn notice_by_another(face: &Face) -> Result<(), Broken> {
     Ok(())
 }
 
-fn ask_history(face: &Face) {
-    let draft = face.kit().history("portal", USUAL_PERSON, "portal");
-    face.send("history", draft);
-}
-
 /// Parts of a history, between two looks at all of it.
 fn parts_of_history(face: &Face) -> Result<(), Broken> {
     let ask = |range: &[(&str, &str)]| {
@@ -400,17 +396,18 @@ fn parts_of_history(face: &Face) -> Result<(), Broken> {
     ask(&[("from", at)])?;
     ask(&[("from", at), ("until", at)])?;
     ask(&[("from", at), ("limit", "1")])?;
+    ask(&[("from", FAR_AHEAD)])?;
     ask(&[]).map(drop)
 }
 
 /// The history of a person before and after a granted mapping, a refused one, and a disclosure, and while it is asked for.
 fn history(face: &Face) -> Result<(), Broken> {
-    ask_history(face);
+    acts::look(face);
     let id = acts::envelope_id(&acts::mapped(face)?);
-    ask_history(face);
+    acts::look(face);
     one(face, USUAL_PERSON, "insurer-e")?;
     let notice = face.kit().notice("insurer-b", &id);
     face.send("disclosure", notice);
-    ask_history(face);
+    acts::look(face);
     Ok(())
 }

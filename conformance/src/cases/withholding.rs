@@ -17,6 +17,8 @@ pub(crate) const FEATURE: &str = "withholding";
 /// Seconds that Japan is ahead of UTC.
 pub(crate) const JAPAN: i64 = 9 * 3600;
 const DAY: i64 = 86_400;
+/// A moment after everything that can be recorded.
+pub(crate) const FAR_AHEAD: &str = "2999-01-01T00:00:00Z";
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.push(Case::usual(Kind::Withheld, &[req!("ledger.receipt.given")]));
@@ -62,7 +64,13 @@ const SCENES: &[Scene] = &[
     (
         "withholding/shown/before",
         || vec![req!("ledger.withhold.hidden"), req!("ledger.withhold.envelope")],
-        |face| withheld(face).map(|_| look(face)),
+        |face| {
+            let mut kit = withheld(face)?;
+            look(face);
+            let period = [("from", FAR_AHEAD)];
+            face.send("history", kit.history_part("portal", USUAL_PERSON, "portal", &period));
+            Ok(())
+        },
     ),
     (
         "withholding/shown/after",
@@ -89,8 +97,7 @@ fn withheld(face: &Face) -> Result<chukei_harness::Kit, Broken> {
 
 /// What the person is shown.
 fn look(face: &Face) {
-    let history = face.kit().history("portal", USUAL_PERSON, "portal");
-    face.send("history", history);
+    acts::look(face);
     let proof = face.kit().proof("portal", USUAL_PERSON, "portal", None);
     face.send("history", proof);
 }

@@ -278,11 +278,14 @@ fn period(exchange: &Exchange<'_>) -> Verdict {
         return Verdict::unreached(Phrase::plain("missing.a-proof"));
     };
     each(ledger::statuses(exchange), "missing.a-status", |status| {
-        let size = ledger::checkpoint(&status.note).map_or(0, |checkpoint| checkpoint.size);
-        let covered = bundle.chain.entries.iter().filter(|entry| entry.leaf < size);
+        let checkpoint = ledger::checkpoint(&status.note);
+        let is_covered = |leaf| checkpoint.as_ref().is_some_and(|checkpoint| leaf < checkpoint.size);
+        let covered = bundle.chain.entries.iter().filter(|entry| is_covered(entry.leaf));
         let contents = covered.filter_map(|entry| entry.content.as_ref());
         let times = contents.map(|content| content.answered_at.unwrap_or(content.requested_at));
-        let (first, last) = (times.clone().min().unwrap_or(i64::MAX), times.max().unwrap_or(i64::MIN));
+        let Some((first, last)) = times.clone().min().zip(times.max()) else {
+            return Err(Verdict::unreached(Phrase::plain("missing.a-covered-entry")));
+        };
         match status.period {
             Some((from, until)) if from <= first && last <= until.saturating_add(SKEW) => Ok(()),
             period => {

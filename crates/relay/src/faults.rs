@@ -130,6 +130,8 @@ faults! {
     TellsNumberInHistory => ["history.no-number", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
     /// Lists all of a history, whatever part is asked for.
     IgnoresRange => ["history.range", "history.total"], "求められた範囲によらず履歴をすべて示す";
+    /// Lists and counts the beginning of a history, too, whatever period is asked for.
+    IgnoresFrom => ["history.range", "history.total"], "履歴の期間の始まりを無視する";
     /// Counts only what it lists of a history.
     CountsListed => ["history.total"], "履歴の示した項目だけを数える";
     /// Changes the date of a query that it forwards.
@@ -166,6 +168,8 @@ faults! {
     OldStatus => ["ledger.status.current", "ledger.checkpoint.one-log"], "台帳の状態として最初のチェックポイントを示し続ける";
     /// States a period of after its answer.
     ShortPeriod => ["ledger.status.period"], "台帳の期間を、答えた時刻より後とする";
+    /// States a period that was over an hour before its answer.
+    EndedPeriod => ["ledger.status.period"], "台帳の期間の終わりを、答えた時刻の1時間前とする";
     /// Gives no receipts.
     OmitsReceipts => ["ledger.receipt.given"], "受領証を渡さない";
     /// Gives receipts for entries that it does not have.
@@ -189,6 +193,8 @@ faults! {
 
     /// Withholds nothing from the person, whoever wants it.
     IgnoresWithholding => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "不開示を求められても何も伏せない";
+    /// Lists a withheld entry only in the period in which its access was made.
+    TellsWithheldTime => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "伏せた項目を、そのアクセスの期間にだけ示す";
     /// Withholds entries a year longer than it was asked to.
     WithholdsLonger => ["ledger.withhold.opened"], "求められたより1年長く伏せる";
     /// Shows what is recorded about the envelope of a withheld mapping.

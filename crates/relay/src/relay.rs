@@ -229,8 +229,14 @@ impl Relay {
         };
         let recorded = self.look(asker, person, login)?;
         // [history.complete], [history.range], [history.total]
-        let range = if faulty!(self.party, IgnoresRange) { Range::default() } else { query.range };
-        let Page { mut entries, total } = self.log.page(person, &range, asker.now)?;
+        let range = match query.range {
+            _ if faulty!(self.party, IgnoresRange) => Range::default(),
+            range if faulty!(self.party, IgnoresFrom) => Range { from: None, ..range },
+            range => range,
+        };
+        // [ledger.withhold.hidden]
+        let now = if faulty!(self.party, TellsWithheldTime) { UnixTime(i64::MAX) } else { asker.now };
+        let Page { mut entries, total } = self.log.page(person, &range, now)?;
         let total = match faulty!(self.party, CountsListed) {
             true => u64::try_from(entries.len()).unwrap_or(u64::MAX),
             false => total,

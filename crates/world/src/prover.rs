@@ -68,6 +68,10 @@ impl Proofs for Prover {
             status.until.seconds = status.until.seconds.saturating_add(60);
             status.from = status.until;
         }
+        if self.faults.has(Fault::EndedPeriod) {
+            status.until.seconds = status.until.seconds.saturating_sub(3600);
+            status.from = status.from.min(status.until);
+        }
         Ok(status)
     }
 }

@@ -17,7 +17,10 @@ use chukei_relay::{
     changes::Standing,
     faults::{Fault, Faults},
 };
-use chukei_xml::{lexical::encode_base64, ns};
+use chukei_xml::{
+    lexical::{DateTime, encode_base64},
+    ns,
+};
 
 use crate::{login::Desk, world::*};
 
@@ -198,6 +201,10 @@ fn shows(fault: Fault, world: &World) -> bool {
             let (part, _) = history_in(world, Range { limit: 1, ..Range::default() });
             if fault == Fault::IgnoresRange { part.entries.len() == 2 } else { part.total == 1 }
         }
+        Fault::IgnoresFrom => {
+            let from = DateTime::parse("2999-01-01T00:00:00Z");
+            history_in(world, Range { from, ..Range::default() }).0.total == 1
+        }
         Fault::AltersRelayedQuery | Fault::AltersRelayedAnswer => {
             let via = Ask { via_relay: true, ..ask(0) };
             let sent = world.a.query_via_relay(world.envelope(&via), &Item::ALL, None, NOW).unwrap();
@@ -298,10 +305,12 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::ForgetsCheckpoints
         | Fault::ManyLogs
         | Fault::OldStatus
-        | Fault::ShortPeriod => panic!("{fault:?} is shown by who proves"),
-        Fault::IgnoresWithholding | Fault::WithholdsLonger | Fault::ShowsWithheldEnvelope => {
-            crate::withholding::shows(fault, world)
-        }
+        | Fault::ShortPeriod
+        | Fault::EndedPeriod => panic!("{fault:?} is shown by who proves"),
+        Fault::IgnoresWithholding
+        | Fault::WithholdsLonger
+        | Fault::ShowsWithheldEnvelope
+        | Fault::TellsWithheldTime => crate::withholding::shows(fault, world),
         Fault::LogsNumber => {
             let log = answered(world, &Item::ALL, 0).0.danger_log;
             log.is_some_and(|log| log.contains(MEDICAL[0]))

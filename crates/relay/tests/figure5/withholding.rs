@@ -12,6 +12,7 @@ use chukei_reason::Reason;
 #[cfg(feature = "danger-faults")]
 use chukei_relay::faults::Fault;
 use chukei_relay::{Ask, Outgoing, Step, memory::MemoryAgreements};
+use chukei_xml::lexical::DateTime;
 
 use crate::world::*;
 
@@ -59,8 +60,12 @@ fn with<P>(sent: &Outgoing<P>) -> Outgoing<()> {
 }
 
 fn history(world: &World, at: UnixTime) -> History {
+    history_in(world, at, Range::default())
+}
+
+fn history_in(world: &World, at: UnixTime, range: Range) -> History {
     let whom = number(Scheme::CareInsured, CARE[0]).into();
-    let sent = world.portal.history(A, &whom, Range::default(), at).unwrap();
+    let sent = world.portal.history(A, &whom, range, at).unwrap();
     let reply = reply(world.relay.handle(&request(&sent, PORTAL), at));
     world.portal.take_history(sent.pending, &answer(&reply), at).unwrap()
 }
@@ -87,6 +92,19 @@ fn the_person_sees_that_something_is_there_and_later_what() {
     // Each says until when it was withheld.
     let untils: Vec<_> = late.entries.iter().map(|entry| entry.withheld_until.is_some()).collect();
     assert_eq!(untils, [false, true, true, false, false, false]);
+}
+
+#[test]
+fn nobody_finds_the_time_of_a_withheld_entry_by_asking_for_periods() {
+    let world = world();
+    linked(&world);
+    let from = DateTime::parse("2999-01-01T00:00:00Z");
+    let ahead = |at| history_in(&world, at, Range { from, ..Range::default() });
+    let early = ahead(NOW);
+    assert_eq!((numbers(&early), early.total), ((vec![], vec![1, 2]), 2));
+    // Afterwards it is an entry like any other.
+    let late = ahead(UNTIL);
+    assert_eq!((numbers(&late), late.total), ((vec![], vec![]), 0));
 }
 
 #[test]
@@ -147,6 +165,10 @@ pub(crate) fn shows(fault: Fault, faulty: &World) -> bool {
     linked(&world);
     match fault {
         Fault::IgnoresWithholding => history(&world, NOW).withheld.is_empty(),
+        Fault::TellsWithheldTime => {
+            let from = DateTime::parse("2999-01-01T00:00:00Z");
+            history_in(&world, NOW, Range { from, ..Range::default() }).withheld.is_empty()
+        }
         Fault::WithholdsLonger => !history(&world, UNTIL).withheld.is_empty(),
         _ => history(&world, NOW).withheld.len() == 1,
     }
