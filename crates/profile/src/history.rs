@@ -253,6 +253,13 @@ impl Entry {
         element.empty()?;
         let wrong = |expected: &'static str| move || element.error(Reason::Schema, expected);
         let text = |name| element.required_attribute(name).map(str::to_owned);
+        let is_serial = |text: &str| {
+            (2..=42).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let operator = |text: &str| {
+            let serial = Some(text).filter(|text| is_serial(text));
+            serial.map(str::to_owned).ok_or_else(wrong("2 to 42 of 0-9 and a-f as operator"))
+        };
         let context = |name| Context::from_name(name).ok_or_else(wrong("a way to log in"));
         Ok(Self {
             number: number(element)?,
@@ -263,7 +270,7 @@ impl Entry {
             purpose: Purpose::from_uri(&text("purpose")?).ok_or_else(wrong("a purpose"))?,
             envelope: element.attribute("envelope").map(str::to_owned),
             authentication: element.attribute("authentication").map(context).transpose()?,
-            operator: element.attribute("operator").map(str::to_owned),
+            operator: element.attribute("operator").map(operator).transpose()?,
             withheld_until: chukei_saml::date_time(element, "withheldUntil")?,
         })
     }

@@ -227,7 +227,12 @@ fn disclosures_and_histories() {
     };
     holds(
         &History { total: 1, entries: vec![by_card], withheld: Vec::new() },
-        &[("authentication=\"card-without-pin\"", "authentication=\"somehow\"", Reason::Schema)],
+        &[
+            ("authentication=\"card-without-pin\"", "authentication=\"somehow\"", Reason::Schema),
+            ("operator=\"0a1b\"", "operator=\"0A1B\"", Reason::Schema),
+            ("operator=\"0a1b\"", "operator=\"0\"", Reason::Schema),
+            ("operator=\"0a1b\"", &format!("operator=\"{}\"", "0".repeat(43)), Reason::Schema),
+        ],
     );
     let withheld = |number| Withheld { number, until: AT };
     let third = Entry { number: 3, withheld_until: Some(AT), ..entry.clone() };
