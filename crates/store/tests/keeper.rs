@@ -17,6 +17,7 @@ on_both!(
     a_checkpoint_is_due_after_entries_or_after_seconds,
     after_a_restart_it_goes_on_where_the_last_one_was,
     entries_go_on_while_checkpoints_are_made,
+    the_state_of_a_ledger_covers_all_of_it,
     two_that_keep_one_store_do_not_disturb_each_other,
 );
 
@@ -108,6 +109,30 @@ fn entries_go_on_while_checkpoints_are_made(place: &Place) {
     keeper.finish(store, UnixTime(0)).unwrap();
     assert_eq!(store.count(Kind::Mapping), Ok(1000));
     assert!(store.fsck(None).unwrap().is_ok());
+}
+
+fn the_state_of_a_ledger_covers_all_of_it(place: &Place) {
+    let store = &place.store();
+    let keeper = keeper(1000, 1000);
+    let current = |at| {
+        let note = keeper.current(store, UnixTime(at)).unwrap();
+        let (last, signed) = store.last_checkpoint().unwrap();
+        assert_eq!(note, signed);
+        (last.size, note)
+    };
+    // Before anything is recorded there is the map alone.
+    assert_eq!(store.kept_since().unwrap(), None);
+    let (empty, note) = current(100);
+    assert_eq!(current(101), (empty, note), "nothing is new");
+    add(store, 3);
+    let with = |at| NewEntry { at: UnixTime(at), ..entry(9) };
+    store.append(&[with(1_790_000_500), with(1_789_999_999)]).unwrap();
+    // Clocks of several relays differ: the oldest is not always the first.
+    assert_eq!(store.kept_since().unwrap(), Some(UnixTime(1_789_999_999)));
+    let (covered, _) = current(102);
+    assert!(covered >= empty + 5, "{empty} {covered}");
+    add(store, 1);
+    assert!(current(103).0 > covered);
 }
 
 /// Two processes with one store: each records, and each makes checkpoints when it thinks that one is due.
