@@ -184,7 +184,7 @@ def open_number(envelope, world):
 
 def _open(encrypted_id, world):
     key_value, content_value = _ciphertext(encrypted_id)
-    context = xmlsec.EncryptionContext(_key_manager(world))
+    context = xmlsec.EncryptionContext(world.decrypt_keys)
     plaintext = context.decrypt(template(key_value, content_value))
     if len(plaintext) > 64 * 1024 or not plaintext.startswith(b"<"):
         raise Refusal(DEC, "encryption.plaintext.one-element")
@@ -199,12 +199,6 @@ def _open(encrypted_id, world):
     if name.get("Format") not in world.people.schemes or not has_form(name.get("Format"), number):
         raise Refusal(DEC, "envelope.name-id.format")
     return name.get("Format"), number
-
-
-def _key_manager(world):
-    manager = xmlsec.KeysManager()
-    manager.add_key(world.decrypt_key)
-    return manager
 
 
 def _ciphertext(encrypted_id):

@@ -1,6 +1,7 @@
 """A requester and a relay, as small as a test of the responder needs them. They can do everything a little wrong."""
 
 import base64
+import functools
 import hashlib
 import http.client
 import shutil
@@ -64,10 +65,16 @@ def sign_enveloped(parent, after, key):
     signature[1].text = sign(info, key)
 
 
-def seal(plaintext, certificate):
+@functools.cache
+def keys_of(certificate):
+    """Made once: each one reads all authorities of the system."""
     manager = xmlsec.KeysManager()
     manager.add_key(xmlsec.Key.from_file(str(certificate), xmlsec.KeyFormat.CERT_PEM))
-    context = xmlsec.EncryptionContext(manager)
+    return manager
+
+
+def seal(plaintext, certificate):
+    context = xmlsec.EncryptionContext(keys_of(certificate))
     context.key = xmlsec.Key.generate(xmlsec.constants.KeyDataAes, 256, xmlsec.constants.KeyDataTypeSession)
     plaintext = plaintext.encode()
     plaintext = plaintext.ljust(-(-len(plaintext) // 512) * 512)

@@ -228,7 +228,9 @@ class World:
         self.sign_key_file, self.sign_certificate_file = keys / "sign.key", keys / "sign.pem"
         (self.certificate,) = certificates(self.sign_certificate_file.read_text("utf-8"))
         self.sign_key = xmlsec.Key.from_file(str(self.sign_key_file), xmlsec.KeyFormat.PEM)
-        self.decrypt_key = xmlsec.Key.from_file(str(keys / "decrypt.key"), xmlsec.KeyFormat.PEM)
+        # Made once: each one reads all authorities of the system.
+        self.decrypt_keys = xmlsec.KeysManager()
+        self.decrypt_keys.add_key(xmlsec.Key.from_file(str(keys / "decrypt.key"), xmlsec.KeyFormat.PEM))
         self.people = People(json.loads((folder / "people.json").read_text("utf-8")), name)
 
     def owner(self, der, now):

@@ -65,7 +65,7 @@ impl Secrets {
 /// One search for all secrets of some lists.
 pub(crate) struct Search<'a> {
     forms: Vec<(&'a str, &'a [u8])>,
-    /// The two octets with which some form begins: only where they stand is anything compared.
+    /// Marks of the four octets with which some form begins: only where they may stand is anything compared.
     beginnings: Vec<bool>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Search<'a> {
         let forms: Vec<(&str, &[u8])> = forms.collect();
         let mut beginnings = vec![false; 1 << 16];
         for (_, form) in &forms {
-            if let Some(slot) = pair(form).and_then(|pair| beginnings.get_mut(pair)) {
+            if let Some(slot) = mark(form).and_then(|mark| beginnings.get_mut(mark)) {
                 *slot = true;
             }
         }
@@ -93,23 +93,25 @@ impl<'a> Search<'a> {
 
     fn find(&self, bytes: &[u8]) -> Option<&'a str> {
         let begins = |window: &[u8]| {
-            pair(window).and_then(|pair| self.beginnings.get(pair)).is_some_and(|known| *known)
+            mark(window).and_then(|mark| self.beginnings.get(mark)).is_some_and(|known| *known)
         };
         let here =
             |rest: &[u8]| self.forms.iter().find(|(_, form)| rest.starts_with(form)).map(|(name, _)| *name);
         bytes
-            .windows(2)
+            .windows(4)
             .enumerate()
             .filter(|(_, window)| begins(window))
             .find_map(|(at, _)| here(bytes.get(at..)?))
     }
 }
 
-fn pair(bytes: &[u8]) -> Option<usize> {
-    match bytes {
-        [first, second, ..] => Some(usize::from(u16::from_be_bytes([*first, *second]))),
-        _ => None,
-    }
+/// The first four octets, spread over 16 bits.
+fn mark(bytes: &[u8]) -> Option<usize> {
+    let [a, b, ..] = bytes.first_chunk::<4>().map(|four| {
+        let spread = u32::from_be_bytes(*four).wrapping_mul(0x9e37_79b1);
+        spread.to_be_bytes()
+    })?;
+    Some(usize::from(u16::from_be_bytes([a, b])))
 }
 
 /// The bytes without white space and without the JSON escapes of it: PEM breaks its base64 into lines.

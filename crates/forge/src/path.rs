@@ -27,9 +27,20 @@ impl Element {
                 step => {
                     let (name, count) = split_step(step);
                     let from = self.at(&location);
-                    let candidates = if anywhere { inside(from) } else { below(from) };
-                    let fits = |l: &Location| name == "*" || from.at(l).name == name;
-                    location.extend(candidates.into_iter().filter(fits).nth(count.checked_sub(1)?)?);
+                    let mut before = count.checked_sub(1)?;
+                    let mut is_it = |element: &Self| {
+                        let fits = name == "*" || element.name == name;
+                        let is_it = fits && before == 0;
+                        before -= usize::from(fits && before > 0);
+                        is_it
+                    };
+                    let deeper = if anywhere {
+                        search(from, |element, _| is_it(element))?
+                    } else {
+                        let child = |node: &Node| node.as_element().is_some_and(&mut is_it);
+                        vec![from.children.iter().position(child)?]
+                    };
+                    location.extend(deeper);
                     anywhere = false;
                 }
             }
@@ -82,9 +93,8 @@ impl Element {
     /// Where the element with this identifier stands.
     #[must_use]
     pub fn locate_id(&self, id: &str) -> Option<Location> {
-        let mut all = inside(self);
-        all.insert(0, Location::new());
-        all.into_iter().find(|location| self.at(location).id() == Some(id))
+        let has_id = |element: &Self| element.id() == Some(id);
+        if has_id(self) { Some(Location::new()) } else { search(self, |element, _| has_id(element)) }
     }
 
     /// Takes the element at `path` out.
@@ -165,18 +175,34 @@ impl Element {
 /// Every element inside another one, by location, in document order.
 #[must_use]
 pub fn inside(element: &Element) -> Vec<Location> {
-    let mut found = Vec::new();
-    for child in below(element) {
-        let deeper = inside(element.at(&child));
-        found.push(child.clone());
-        found.extend(deeper.into_iter().map(|rest| [child.clone(), rest].concat()));
-    }
-    found
+    let mut all = Vec::new();
+    let none = search(element, |_, location| {
+        all.push(location.to_vec());
+        false
+    });
+    debug_assert!(none.is_none());
+    all
 }
 
-fn below(element: &Element) -> Vec<Location> {
-    let children = element.children.iter().enumerate();
-    children.filter(|(_, node)| node.as_element().is_some()).map(|(index, _)| vec![index]).collect()
+/// Where the first element inside another one stands that is looked for, in document order.
+fn search(element: &Element, mut is_it: impl FnMut(&Element, &[usize]) -> bool) -> Option<Location> {
+    fn walk(
+        element: &Element,
+        location: &mut Location,
+        is_it: &mut impl FnMut(&Element, &[usize]) -> bool,
+    ) -> bool {
+        for (index, child) in element.children.iter().enumerate() {
+            let Some(child) = child.as_element() else { continue };
+            location.push(index);
+            if is_it(child, location) || walk(child, location, is_it) {
+                return true;
+            }
+            location.pop();
+        }
+        false
+    }
+    let mut location = Location::new();
+    walk(element, &mut location, &mut is_it).then_some(location)
 }
 
 fn split_step(step: &str) -> (&str, usize) {

@@ -3,6 +3,9 @@
 //! Keys of the mock world protect nothing: whoever knows the seed knows them. A product's keys are made
 //! elsewhere (`openssl genpkey`, a card, a PKCS#11 token).
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use chukei_crypto::Sha256;
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey, EcPoint};
@@ -27,8 +30,23 @@ pub(crate) fn stream(seed: u64, purpose: &str) -> ChaCha20Rng {
     ChaCha20Rng::from_seed(digest.finish())
 }
 
+/// Keys that this process has made, by seed and purpose: tests make the same world again and again.
+static MADE: Mutex<BTreeMap<(u64, String), PKey<Private>>> = Mutex::new(BTreeMap::new());
+
 /// RSA with 2048 bits and exponent 65537.
 pub(crate) fn rsa2048(seed: u64, purpose: &str) -> Result<PKey<Private>, ErrorStack> {
+    let made = || MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = (seed, purpose.to_owned());
+    let known = made().get(&name).cloned();
+    if let Some(key) = known {
+        return Ok(key);
+    }
+    let key = made_anew(seed, purpose)?;
+    made().insert(name, key.clone());
+    Ok(key)
+}
+
+fn made_anew(seed: u64, purpose: &str) -> Result<PKey<Private>, ErrorStack> {
     let mut stream = stream(seed, purpose);
     let mut context = BigNumContext::new()?;
     let exponent = BigNum::from_u32(65537)?;
@@ -110,7 +128,9 @@ mod tests {
 
     #[test]
     fn a_seed_makes_one_key_for_one_purpose() {
-        let rsa = |seed, purpose: &str| rsa2048(seed, purpose).unwrap().private_key_to_pem_pkcs8().unwrap();
+        let rsa = |seed, purpose: &str| made_anew(seed, purpose).unwrap().private_key_to_pem_pkcs8().unwrap();
+        assert_eq!(rsa2048(1, "a").unwrap().private_key_to_pem_pkcs8().unwrap(), rsa(1, "a"));
+        assert_eq!(rsa2048(1, "a").unwrap().private_key_to_pem_pkcs8().unwrap(), rsa(1, "a"));
         assert_eq!(rsa(1, "a"), rsa(1, "a"));
         assert_ne!(rsa(1, "a"), rsa(2, "a"));
         assert_ne!(rsa(1, "a"), rsa(1, "b"));
