@@ -30,6 +30,7 @@ use load::Load;
 use server::Server;
 
 mod crowd;
+mod floor;
 mod load;
 mod messages;
 #[allow(dead_code, reason = "tests kill and pause it")]
@@ -40,6 +41,8 @@ mod server;
 const TURNS: usize = 6;
 /// What a closed loop could use up in a second; what is left over is not sent.
 const MOST: u64 = 6_000;
+/// How long the floor is measured after each turn.
+const FLOOR: Duration = Duration::from_secs(1);
 /// For the process of a relay: where its state and its world are.
 const SERVE: &str = "CHUKEI_BENCH_SERVE";
 const PLACE: &str = "CHUKEI_BENCH_WORLD";
@@ -114,6 +117,7 @@ fn main() {
                 run.took += took;
                 run.work += run.usage().0 - before;
             });
+            run.floors.push(floor::microseconds(&run.world, asked.rsa, FLOOR));
         }
     }
     let rows: Vec<String> = runs.iter_mut().map(|run| run.row(&asked)).collect();
@@ -141,6 +145,8 @@ struct Run {
     took: Duration,
     /// Seconds of processor time.
     work: f64,
+    /// What the cryptography alone takes, measured around the turns.
+    floors: Vec<f64>,
     /// Ends with the relay.
     _database: Option<Server>,
 }
@@ -182,18 +188,25 @@ impl Run {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut endpoint).unwrap();
         let endpoint = endpoint.trim().to_owned();
         let (latencies, took) = (Vec::new(), Duration::ZERO);
-        Self { persons, world, child, endpoint, latencies, took, work: 0.0, _database: database }
+        Self {
+            persons,
+            world,
+            child,
+            endpoint,
+            latencies,
+            took,
+            work: 0.0,
+            floors: Vec::new(),
+            _database: database,
+        }
     }
 
     /// Seconds of processor time, and the most memory in KiB.
     fn usage(&self) -> (f64, u64) {
-        let folder = format!("/proc/{}", self.child.id());
-        let stat = std::fs::read_to_string(format!("{folder}/stat")).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-        let status = std::fs::read_to_string(format!("{folder}/status")).unwrap();
+        let process = self.child.id().to_string();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        (ticks / 100.0, peak.split_whitespace().next().unwrap().parse().unwrap())
+        (processor_time(&process), peak.split_whitespace().next().unwrap().parse().unwrap())
     }
 
     /// Microseconds of processor time for an answer.
@@ -207,10 +220,12 @@ impl Run {
         let answers = self.latencies.len();
         let at = |share: f64| self.latencies[((answers - 1) as f64 * share) as usize] as f64 / 1000.0;
         let took = self.took.as_secs_f64();
+        let floor = self.floors.iter().sum::<f64>() / self.floors.len() as f64;
         let row = format!(
             "{{\"name\": \"{}\", \"backend\": \"{}\", \"algorithm\": \"{}\", \"persons\": {}, \"connections\": {}, \
              \"seconds\": {took:.1}, \"answers\": {answers}, \"per_second\": {:.0}, \"p50_ms\": {:.2}, \"p99_ms\": {:.2}, \
-             \"p999_ms\": {:.2}, \"max_ms\": {:.2}, \"server_cpu_us\": {:.0}, \"peak_mib\": {peak}}}",
+             \"p999_ms\": {:.2}, \"max_ms\": {:.2}, \"server_cpu_us\": {:.0}, \"floor_us\": {floor:.0}, \"ratio_floor\": {:.2}, \
+             \"peak_mib\": {peak}}}",
             asked.rate.map_or_else(|| "closed".to_owned(), |rate| format!("open {rate}/s")),
             if asked.postgres { "postgres" } else { "sqlite" },
             if asked.rsa { "RSA-2048" } else { "P-256" },
@@ -222,10 +237,18 @@ impl Run {
             at(0.999),
             at(1.0),
             self.cpu(),
+            self.cpu() / floor,
         );
         println!("{row}");
         row
     }
+}
+
+/// Seconds of processor time that a process has used.
+fn processor_time(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
 }
 
 impl Drop for Run {
