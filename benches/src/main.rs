@@ -61,6 +61,13 @@ fn main() {
     let stages = bench.stages();
     stages.iter().for_each(|stages| println!("{}", stages.line()));
     let worst_cases = worst_cases(&directory.join("worst-cases"), &options);
+    if rows.is_empty() && stages.is_empty() && worst_cases.is_empty() {
+        eprintln!(
+            "no row has {:?} in its name; without --only all rows are shown, e.g. sign-p256-5.4k",
+            options.only
+        );
+        exit(2);
+    }
 
     let goals = rows.iter().flat_map(|row| &row.goals).chain(growth.iter().map(|growth| &growth.goal));
     let reached = goals.map(|goal| goal.reached).chain(worst_cases.iter().map(|case| case.reached));
