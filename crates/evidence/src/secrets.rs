@@ -107,11 +107,8 @@ impl<'a> Search<'a> {
 
 /// The first four octets, spread over 16 bits.
 fn mark(bytes: &[u8]) -> Option<usize> {
-    let [a, b, ..] = bytes.first_chunk::<4>().map(|four| {
-        let spread = u32::from_be_bytes(*four).wrapping_mul(0x9e37_79b1);
-        spread.to_be_bytes()
-    })?;
-    Some(usize::from(u16::from_be_bytes([a, b])))
+    let spread = u32::from_be_bytes(*bytes.first_chunk()?).wrapping_mul(0x9e37_79b1);
+    usize::try_from(spread >> 16).ok()
 }
 
 /// The bytes without white space and without the JSON escapes of it: PEM breaks its base64 into lines.

@@ -145,7 +145,7 @@ struct Run {
     took: Duration,
     /// Seconds of processor time.
     work: f64,
-    /// What the cryptography alone takes, measured around the turns.
+    /// What the cryptography alone takes, in microseconds, measured after each turn.
     floors: Vec<f64>,
     /// Ends with the relay.
     _database: Option<Server>,
