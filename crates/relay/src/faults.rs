@@ -342,20 +342,18 @@ impl Faults {
         self.has(fault).then(|| Identifier::new(wanted, text).ok()).flatten()
     }
 
-    /// What is recorded in the place of these entries.
-    pub(crate) fn book(&self, mut entries: Vec<NewEntry>) -> Vec<NewEntry> {
+    /// What is recorded in the place of this entry.
+    pub(crate) fn book(&self, mut entry: NewEntry) -> NewEntry {
         if self.has(Fault::MisstatesPurpose) {
-            entries.iter_mut().for_each(|entry| entry.purpose = Purpose::EligibilityCheck);
+            entry.purpose = Purpose::EligibilityCheck;
         }
-        for until in entries.iter_mut().filter_map(|entry| entry.withheld_until.as_mut()) {
-            if self.has(Fault::WithholdsLonger) {
-                until.0 = until.0.saturating_add(365 * 86_400);
-            }
+        if let Some(until) = entry.withheld_until.as_mut().filter(|_| self.has(Fault::WithholdsLonger)) {
+            until.0 = until.0.saturating_add(365 * 86_400);
         }
         if self.has(Fault::IgnoresWithholding) {
-            entries.iter_mut().for_each(|entry| entry.withheld_until = None);
+            entry.withheld_until = None;
         }
-        entries
+        entry
     }
 
     /// What is promised in the place of these entries.

@@ -15,8 +15,8 @@ use chukei_profile::{
 use chukei_xml::lexical::DateTime;
 
 use crate::{
-    AccessLog, Agreements, Issuance, MappingStore, NewEntry, Page, Person, Record, Recorded, Recording,
-    Records,
+    AccessLog, Agreements, Carried, Issuance, MappingStore, NewEntry, Page, Person, Record, Recorded,
+    Recording, Records,
     changes::{Assigned, KeyStore, Standing},
     login::{Logins, Presented, Session, Taken},
 };
@@ -187,6 +187,8 @@ impl Logins for MemoryLogins {
 #[derive(Debug, Default)]
 pub struct MemoryLog {
     entries: Mutex<Vec<NewEntry>>,
+    /// Queries that are carried, by their ids.
+    carried: Mutex<BTreeMap<String, Carried>>,
 }
 
 impl MemoryLog {
@@ -210,6 +212,25 @@ impl AccessLog for MemoryLog {
             }
         }
         Ok(Recorded { recording: Recording::done(), receipts: Vec::new() })
+    }
+
+    fn carry(&self, carried: &Carried) -> Result<Recording, Unavailable> {
+        locked(&self.carried)?.insert(carried.id.clone(), carried.clone());
+        Ok(Recording::done())
+    }
+
+    fn conclude(&self, id: &str, entry: &NewEntry) -> Result<Recorded, Unavailable> {
+        locked(&self.carried)?.remove(id).ok_or(Unavailable)?;
+        self.record(std::slice::from_ref(entry))
+    }
+
+    fn give_up(&self, now: UnixTime) -> Result<usize, Unavailable> {
+        let mut carried = locked(&self.carried)?;
+        let overdue: Vec<Carried> =
+            carried.extract_if(.., |_, carried| carried.until < now).map(|(_, carried)| carried).collect();
+        drop(carried);
+        locked(&self.entries)?.extend(overdue.iter().map(Carried::lost));
+        Ok(overdue.len())
     }
 
     fn page(&self, person: Person, range: &Range, now: UnixTime) -> Result<Page, Unavailable> {

@@ -7,7 +7,7 @@ use chukei_crypto::UnixTime;
 use chukei_idwsf::{Commitment, Unavailable};
 use chukei_profile::{
     Date, Identifier, Purpose, Scheme,
-    history::{Entry, Kind, Range},
+    history::{Entry, Kind, NO_ANSWER, Range},
     linkage::{Benefit, Eligibility},
     proof::LedgerStatus,
 };
@@ -112,6 +112,59 @@ pub struct Issuance {
     pub withheld_until: Option<UnixTime>,
 }
 
+/// A query that the relay is about to carry: what is recorded of it, however it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// `wsa:MessageID` of the relay's own message.
+    pub id: String,
+    /// Until when it may have an outcome.
+    pub until: UnixTime,
+    /// Whom it is about, as far as the relay knows.
+    pub person: Option<Person>,
+    /// When it was asked for.
+    pub at: UnixTime,
+    /// Who asked for it.
+    pub requester: String,
+    /// Whom it is carried to.
+    pub responder: String,
+    /// What for.
+    pub purpose: Purpose,
+    /// Names of the items of information that were asked for.
+    pub items: Vec<String>,
+    /// `ID` of its envelope.
+    pub envelope: String,
+    /// Until when its entry is withheld from the person.
+    pub withheld_until: Option<UnixTime>,
+}
+
+impl Carried {
+    /// The entry, when it has ended.
+    #[must_use]
+    pub fn entry(&self, outcome: &str, at: UnixTime) -> NewEntry {
+        NewEntry {
+            person: self.person,
+            at,
+            actor: self.requester.clone(),
+            kind: Kind::Relayed,
+            outcome: outcome.to_owned(),
+            purpose: self.purpose,
+            items: self.items.clone(),
+            envelope: Some(self.envelope.clone()),
+            target: None,
+            carried_to: Some(self.responder.clone()),
+            asked: Some((self.requester.clone(), self.at)),
+            login: None,
+            withheld_until: self.withheld_until,
+        }
+    }
+
+    /// The entry of one whose relay has lost the outcome: there was none in time.
+    #[must_use]
+    pub fn lost(&self) -> NewEntry {
+        self.entry(NO_ANSWER, self.until)
+    }
+}
+
 /// The access history.
 pub trait AccessLog: Send + Sync {
     /// Begins to record all or none of the entries, each under the next number of its person, from 1 without a gap. What was
@@ -129,6 +182,26 @@ pub trait AccessLog: Send + Sync {
         let Recorded { recording, receipts } = self.record(entries)?;
         recording.wait().map(|()| receipts)
     }
+
+    /// Begins to note that a query is carried, so that it is recorded even if the relay does not live to see its outcome.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    fn carry(&self, carried: &Carried) -> Result<Recording, Unavailable>;
+
+    /// Begins to record what became of the query with this [`Carried::id`], in the place of the note. It fails if there is
+    /// none any more: then it is recorded already.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    fn conclude(&self, id: &str, entry: &NewEntry) -> Result<Recorded, Unavailable>;
+
+    /// Records every query that was noted, is not concluded, and had its outcome until before `now`, as
+    /// [`lost`](Carried::lost). How many there were.
+    ///
+    /// # Errors
+    /// When they are not recorded; they stay noted.
+    fn give_up(&self, now: UnixTime) -> Result<usize, Unavailable>;
 
     /// What this range has about the person; what is withheld now lies in every period.
     ///

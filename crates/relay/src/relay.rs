@@ -316,7 +316,7 @@ impl Relay {
     /// Begins to record.
     pub(crate) fn record(&self, entries: Vec<NewEntry>) -> Result<Recorded, Unavailable> {
         #[cfg(feature = "danger-faults")]
-        let entries = self.party.faults.book(entries);
+        let entries: Vec<NewEntry> = entries.into_iter().map(|entry| self.party.faults.book(entry)).collect();
         self.log.record(&entries)
     }
 

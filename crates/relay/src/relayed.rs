@@ -2,23 +2,35 @@
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{Awaited, PeerAnswer, Refusal, TargetIdentity};
-use chukei_profile::history::{ANSWERED, Kind, NO_ANSWER, REFUSED, UNSOUND};
+use chukei_profile::history::{ANSWERED, NO_ANSWER, REFUSED, UNSOUND};
 use chukei_profile::linkage::{Answer, Item, Query, RelayedQuery};
 use chukei_reason::Reason;
 use chukei_saml::{Assertion, ENTITY, HOLDER_OF_KEY, SubjectConfirmation};
 use chukei_xml::Budget;
 
-use crate::{NewEntry, Outgoing, Relay, Reply, relay::Asker};
+use crate::{Carried, Outgoing, Recording, Relay, Reply, relay::Asker};
+
+/// Seconds after which a carried query has no outcome any more: what answers it then is too old to be accepted.
+const LONGEST: i64 = 300;
 
 /// A query that the relay has forwarded.
 #[must_use]
-#[derive(Debug)]
 pub struct Relaying {
     awaited: Awaited,
     /// MessageID of the requester's request.
     request: String,
     /// What is recorded when it has an outcome.
-    entry: NewEntry,
+    carried: Carried,
+    /// Ends when it is noted.
+    noted: Option<Recording>,
+}
+
+impl Relaying {
+    /// What has to be recorded before the query leaves.
+    #[must_use]
+    pub fn recording(&self) -> Option<Recording> {
+        self.noted.clone()
+    }
 }
 
 impl Relay {
@@ -60,8 +72,6 @@ impl Relay {
         let expected = "an envelope of the sender's that lists the relay";
         checks.require("relayed.forward.holder", holds, Reason::HolderOfKey, expected)?;
 
-        let entry = self.carried(asker, envelope, relayed)?;
-
         // [relayed.forward.unchanged]
         let mut query = Query { on_behalf_of: Some(asker.sender.to_owned()), ..relayed.query.clone() };
         if faulty!(self.party, AltersRelayedQuery) {
@@ -69,7 +79,13 @@ impl Relay {
         }
         let sent = self.party.ask(&relayed.to, &query, Some(envelope.form()), asker.purpose, asker.now)?;
         let request = asker.message_id.to_owned();
-        Ok(sent.map(|awaited| Relaying { awaited, request, entry }))
+        let carried = self.carried(asker, envelope, relayed, &sent.pending.message_id)?;
+        // [relayed.recorded]
+        let noted = match faulty!(self.party, SkipsRelayedLog) {
+            false => Some(self.log.carry(&carried)?),
+            true => None,
+        };
+        Ok(sent.map(|awaited| Relaying { awaited, request, carried, noted }))
     }
 
     /// What is recorded about a query that is carried to the audience of this envelope.
@@ -78,15 +94,17 @@ impl Relay {
         asker: &Asker<'_>,
         envelope: &Assertion,
         relayed: &RelayedQuery,
-    ) -> Result<NewEntry, Refusal> {
+        id: &str,
+    ) -> Result<Carried, Refusal> {
         let unstated = || Refusal::new("message.usage-directive.purpose", Reason::Purpose, "a purpose");
         let issued = self.log.issuance(&envelope.id)?;
-        Ok(NewEntry {
+        Ok(Carried {
+            id: id.to_owned(),
+            until: UnixTime(asker.now.0.saturating_add(LONGEST)),
             person: issued.as_ref().map(|issued| issued.person),
             at: asker.now,
-            actor: asker.sender.to_owned(),
-            kind: Kind::Relayed,
-            outcome: NO_ANSWER.to_owned(),
+            requester: asker.sender.to_owned(),
+            responder: relayed.to.clone(),
             purpose: asker.purpose.ok_or_else(unstated)?,
             // Words that the standard does not have stay with who sent them.
             items: relayed
@@ -96,11 +114,7 @@ impl Relay {
                 .filter_map(|item| Item::from_name(item))
                 .map(|item| item.name().to_owned())
                 .collect(),
-            envelope: Some(envelope.id.clone()),
-            target: None,
-            carried_to: Some(relayed.to.clone()),
-            asked: Some((asker.sender.to_owned(), asker.now)),
-            login: None,
+            envelope: envelope.id.clone(),
             withheld_until: self.withheld(issued.as_ref(), asker.now),
         })
     }
@@ -113,7 +127,7 @@ impl Relay {
         now: UnixTime,
         refuse: impl Fn(Refusal) -> Reply,
     ) -> Reply {
-        let Relaying { awaited, request, entry } = relaying;
+        let Relaying { awaited, request, carried, noted } = relaying;
         let told = self.take(awaited, answer, now);
         let outcome = match (answer, &told) {
             (None, _) => NO_ANSWER,
@@ -122,12 +136,10 @@ impl Relay {
             _ => UNSOUND,
         };
         // [relayed.recorded]
-        let entry = NewEntry { at: now, outcome: outcome.to_owned(), ..entry };
-        let recorded = match faulty!(self.party, SkipsRelayedLog) {
-            false => self.record(vec![entry]).map(Some),
-            true => Ok(None),
-        };
-        let recorded = match recorded {
+        let entry = carried.entry(outcome, now);
+        #[cfg(feature = "danger-faults")]
+        let entry = self.party.faults.book(entry);
+        let recorded = match noted.map(|_| self.log.conclude(&carried.id, &entry)).transpose() {
             Ok(recorded) => recorded,
             Err(error) => return refuse(error.into()),
         };

@@ -22,7 +22,7 @@ use chukei_crypto::{UnixTime, random_bytes};
 use chukei_ledger::{Ed25519PrivateKey, KeyUse, Policy, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
-use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};
+use chukei_relay::{AccessLog, Carried, NewEntry, Person, ReplayStore};
 use chukei_store::{EarlyReplay, Location, Store, danger};
 use place::Place;
 use server::Server;
@@ -41,9 +41,10 @@ const PERSONS: i64 = 4;
 const ROUNDS: usize = 10;
 /// Whose identifiers are used once.
 const OWNER: &str = "messages";
-/// Whether a writer answers after it has recorded, or before.
+/// Whether a writer answers after it has recorded or before, and whether it notes queries that leave.
 const HONEST: &str = "honest";
 const LYING: &str = "lying";
+const CARELESS: &str = "careless";
 /// What a relay may take until it answers again.
 const RECOVERY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
     if let [child, path, point, pass, manner] = words.as_slice()
         && child == "child"
     {
-        write(Path::new(path), point, pass.parse().unwrap(), manner == LYING);
+        write(Path::new(path), point, pass.parse().unwrap(), manner);
     }
     // Stopped when this ends, in whatever way.
     let server = match words.get(1).map(String::as_str) {
@@ -71,9 +72,13 @@ fn main() -> ExitCode {
         }
     };
     let place = || server.as_ref().map_or_else(Place::file, Place::in_server);
-    if !liar_is_caught(&place()) {
-        println!("crash: the self-test failed: answers before their entries were not noticed");
-        return ExitCode::FAILURE;
+    for (manner, noticed) in
+        [(LYING, "was answered, and is not recorded"), (CARELESS, "has left, and has 0 entries")]
+    {
+        if !is_caught(&place(), manner, noticed) {
+            println!("crash: the self-test failed: a {manner} writer was not noticed");
+            return ExitCode::FAILURE;
+        }
     }
     let rounds = words.first().map_or(10, |rounds| rounds.parse().expect("a number of rounds"));
     let mut seen = Seen::default();
@@ -103,11 +108,11 @@ fn main() -> ExitCode {
     if seen.faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A writer that answers before it has recorded is noticed, else nothing that follows would mean anything.
-fn liar_is_caught(place: &Place) -> bool {
+/// A writer that does not record what it does is noticed, else nothing that follows would mean anything.
+fn is_caught(place: &Place, manner: &str, noticed: &str) -> bool {
     let (mut seen, path): (_, PathBuf) = (Seen::default(), place.written());
-    seen.kill(&path, Some("appended"), 5, Duration::ZERO, LYING).unwrap();
-    seen.look(&path).is_err_and(|fault| fault.contains("is not recorded"))
+    seen.kill(&path, Some("appended"), 20, Duration::ZERO, manner).unwrap();
+    seen.look(&path).is_err_and(|fault| fault.contains(noticed))
 }
 
 fn open(written: &Path) -> Result<Store, String> {
@@ -137,13 +142,28 @@ fn entry(person: i64, at: UnixTime, envelope: Option<&str>) -> NewEntry {
     }
 }
 
+fn query(person: i64, id: &str) -> Carried {
+    Carried {
+        id: id.to_owned(),
+        until: NOW,
+        person: Some(Person(person)),
+        at: NOW,
+        requester: "https://insurer-a.example.test/".to_owned(),
+        responder: "https://insurer-b.example.test/".to_owned(),
+        purpose: Purpose::CombinedHighCost,
+        items: vec![],
+        envelope: id.to_owned(),
+        withheld_until: None,
+    }
+}
+
 fn say(line: &str) {
     // Whole lines only: the parent believes what it reads.
     std::io::stdout().lock().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// A relay under load: writers, checkpoints, and entries whose time is over.
-fn write(path: &Path, point: &str, pass: u64, is_lying: bool) -> ! {
+fn write(path: &Path, point: &str, pass: u64, manner: &str) -> ! {
     if let Some(point) = danger::POINTS.into_iter().find(|known| *known == point) {
         danger::stop_at(point, pass);
     }
@@ -156,13 +176,22 @@ fn write(path: &Path, point: &str, pass: u64, is_lying: bool) -> ! {
                 for turn in 0.. {
                     let id = format!("_{}-{writer}-{turn}", std::process::id());
                     let both = [entry(writer, NOW, Some(&id)), entry((writer + 1) % PERSONS, NOW, None)];
-                    if is_lying {
+                    if manner == LYING {
                         say(&format!("answered {id}"));
                     }
                     assert!(replay.first_use(OWNER, &id, NOW).unwrap());
                     store.append(&both).unwrap();
                     danger::point("answered");
                     say(&format!("answered {id}"));
+                    let query = query(writer, &id);
+                    if manner != CARELESS {
+                        store.carry(&query).unwrap().wait().unwrap();
+                    }
+                    say(&format!("left {id}"));
+                    // Some never come back.
+                    if manner != CARELESS && turn % 8 != 0 {
+                        store.conclude(&id, &query.entry("answered", NOW)).unwrap().recording.wait().unwrap();
+                    }
                 }
             });
         }
@@ -186,6 +215,8 @@ fn write(path: &Path, point: &str, pass: u64, is_lying: bool) -> ! {
 #[derive(Default)]
 struct Seen {
     answered: BTreeSet<String>,
+    /// Queries that were carried.
+    left: BTreeSet<String>,
     signed: BTreeSet<u64>,
     random: usize,
     points: BTreeMap<&'static str, usize>,
@@ -200,6 +231,7 @@ struct Seen {
 impl Seen {
     fn new_file(&mut self) {
         self.answered.clear();
+        self.left.clear();
         self.signed.clear();
         self.counted = (0, 0);
     }
@@ -257,6 +289,7 @@ impl Seen {
         for line in lines {
             match line.split_once(' ') {
                 Some(("answered", id)) => drop(self.answered.insert(id.to_owned())),
+                Some(("left", id)) => drop(self.left.insert(id.to_owned())),
                 Some(("signed", size)) => drop(self.signed.insert(size.parse().unwrap())),
                 _ => {}
             }
@@ -278,6 +311,7 @@ impl Seen {
         let store = Arc::new(open(path)?);
         let replay = EarlyReplay(Arc::clone(&store));
         store.append(&[entry(0, NOW, None)]).map_err(|_| "it does not record")?;
+        store.give_up(UnixTime(NOW.0 + 1)).map_err(|_| "it does not record")?;
         store.checkpoint(&[key()], NOW).map_err(|error| format!("it signs no checkpoint: {error}"))?;
         let took = started.elapsed();
         self.slowest = self.slowest.max(took);
@@ -296,13 +330,13 @@ impl Seen {
         let sound = store.fsck(Some(&policy)).map_err(|error| error.to_string())?;
         let sound = sound.map_err(|damage| format!("{damage:?}"))?;
         let sizes: Vec<u64> = self.signed.iter().copied().collect();
+        let mut carried = BTreeMap::<String, usize>::new();
         for person in 0..=PERSONS {
-            let numbers: Vec<u64> = store
-                .history(Person(person))
-                .map_err(|_| "it does not answer")?
-                .iter()
-                .map(|e| e.number)
-                .collect();
+            let history = store.history(Person(person)).map_err(|_| "it does not answer")?;
+            let numbers: Vec<u64> = history.iter().map(|entry| entry.number).collect();
+            for entry in history.into_iter().filter(|entry| entry.kind == Kind::Relayed) {
+                *carried.entry(entry.envelope.unwrap_or_default()).or_insert(0) += 1;
+            }
             if person < PERSONS && numbers != (1..=numbers.len() as u64).collect::<Vec<_>>() {
                 return Err(format!("the numbers of person {person} have a gap"));
             }
@@ -313,6 +347,12 @@ impl Seen {
             if !connected || verify(&bundle, Trust::Policy(&policy), &[]).is_err() {
                 return Err(format!("the bundle of person {person} does not verify"));
             }
+        }
+        if let Some((id, times)) = carried.iter().find(|(_, times)| **times != 1) {
+            return Err(format!("{id} has {times} entries"));
+        }
+        if let Some(id) = self.left.iter().find(|id| !carried.contains_key(*id)) {
+            return Err(format!("{id} has left, and has 0 entries"));
         }
         // The same file is looked at in the next round too.
         self.all_answered +=

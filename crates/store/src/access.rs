@@ -6,12 +6,12 @@ use chukei_profile::Purpose;
 use chukei_profile::history::{Entry, Kind, Range};
 use chukei_profile::login::Context;
 use chukei_relay::{
-    AccessLog, Commitment, Issuance, NewEntry, Page, Person, Recorded, Recording, Unavailable,
+    AccessLog, Carried, Commitment, Issuance, NewEntry, Page, Person, Recorded, Recording, Unavailable,
 };
 use chukei_xml::lexical::DateTime;
 
 use crate::Store;
-use crate::ledger::{Access, book, octets};
+use crate::ledger::{Access, Sealed, book, octets};
 use crate::replay::Written;
 use crate::sql::{self, Connection, Error, Row, values};
 use crate::writer::Verdict;
@@ -34,52 +34,19 @@ const LIST: &str =
 
 impl AccessLog for Store {
     fn record(&self, entries: &[NewEntry]) -> Result<Recorded, Unavailable> {
-        let mut receipts = Vec::with_capacity(entries.len());
-        let mut sealed = Vec::with_capacity(entries.len());
-        for entry in entries {
-            // [disclosure.notice.recorded] A second notice about one envelope is no second disclosure.
-            if let Some(commitment) = self.disclosed(entry)? {
-                receipts.push(Commitment(commitment.0));
-                continue;
-            }
-            let seal = access(entry).seal().map_err(|_| Unavailable)?;
-            receipts.push(Commitment(seal.commitment.0));
-            sealed.push((entry.clone(), seal));
-        }
-        let fresh = self.fresh.clone();
-        let (recording, ending) = Recording::begun();
-        let job = move |connection: &Connection| {
-            let written = fresh.write(connection)?;
-            for (entry, seal) in &sealed {
-                // Two notices about one envelope at once: who gave the second one tries again, and gets the receipt of the first.
-                if entry.kind == Kind::Disclosure && connection.exists(KNOWN, values![&entry.envelope])? {
-                    return Err(Error::of("a disclosure that was recorded meanwhile"));
-                }
-                let access = access(entry);
-                let place = book(connection, &access, seal)?;
-                let values = values![
-                    access.person,
-                    access.person.map(|_| place.number),
-                    access.at,
-                    access.actor,
-                    access.kind.name(),
-                    access.outcome,
-                    access.purpose,
-                    access.envelope,
-                    access.target,
-                    place.leaf,
-                    access.authentication,
-                    access.operator,
-                ];
-                connection.execute(INSERT, values)?;
-            }
-            Ok(Verdict::Keep(written))
-        };
-        self.writer.begin(job, move |kept: Option<Written>| {
-            let is_kept = kept.map(Written::keep).is_some();
-            ending.tell(is_kept);
-        })?;
-        Ok(Recorded { recording, receipts })
+        self.record_and(entries, |_| Ok(()))
+    }
+
+    fn carry(&self, carried: &Carried) -> Result<Recording, Unavailable> {
+        self.note(carried)
+    }
+
+    fn conclude(&self, id: &str, entry: &NewEntry) -> Result<Recorded, Unavailable> {
+        self.end(id, entry)
+    }
+
+    fn give_up(&self, now: UnixTime) -> Result<usize, Unavailable> {
+        self.record_overdue(now)
     }
 
     fn page(&self, person: Person, range: &Range, now: UnixTime) -> Result<Page, Unavailable> {
@@ -115,6 +82,31 @@ impl AccessLog for Store {
         })?;
         row.map(|issuance| issuance.ok_or(Unavailable)).transpose()
     }
+}
+
+/// Records an entry in a transaction that is under way.
+pub(crate) fn put(connection: &Connection, entry: &NewEntry) -> sql::Result<()> {
+    let access = access(entry);
+    insert(connection, &access, &access.seal()?)
+}
+
+fn insert(connection: &Connection, access: &Access<'_>, seal: &Sealed) -> sql::Result<()> {
+    let place = book(connection, access, seal)?;
+    let values = values![
+        access.person,
+        access.person.map(|_| place.number),
+        access.at,
+        access.actor,
+        access.kind.name(),
+        access.outcome,
+        access.purpose,
+        access.envelope,
+        access.target,
+        place.leaf,
+        access.authentication,
+        access.operator,
+    ];
+    connection.execute(INSERT, values).map(drop)
 }
 
 fn access(entry: &NewEntry) -> Access<'_> {
@@ -170,6 +162,45 @@ fn entry(row: &Row<'_>) -> sql::Result<Option<Entry>> {
 }
 
 impl Store {
+    /// Records the entries, with something else in the same transaction.
+    pub(crate) fn record_and(
+        &self,
+        entries: &[NewEntry],
+        mut with: impl FnMut(&Connection) -> sql::Result<()> + Send + 'static,
+    ) -> Result<Recorded, Unavailable> {
+        let mut receipts = Vec::with_capacity(entries.len());
+        let mut sealed = Vec::with_capacity(entries.len());
+        for entry in entries {
+            // [disclosure.notice.recorded] A second notice about one envelope is no second disclosure.
+            if let Some(commitment) = self.disclosed(entry)? {
+                receipts.push(Commitment(commitment.0));
+                continue;
+            }
+            let seal = access(entry).seal().map_err(|_| Unavailable)?;
+            receipts.push(Commitment(seal.commitment.0));
+            sealed.push((entry.clone(), seal));
+        }
+        let fresh = self.fresh.clone();
+        let (recording, ending) = Recording::begun();
+        let job = move |connection: &Connection| {
+            let written = fresh.write(connection)?;
+            with(connection)?;
+            for (entry, seal) in &sealed {
+                // Two notices about one envelope at once: who gave the second one tries again, and gets the receipt of the first.
+                if entry.kind == Kind::Disclosure && connection.exists(KNOWN, values![&entry.envelope])? {
+                    return Err(Error::of("a disclosure that was recorded meanwhile"));
+                }
+                insert(connection, &access(entry), seal)?;
+            }
+            Ok(Verdict::Keep(written))
+        };
+        self.writer.begin(job, move |kept: Option<Written>| {
+            let is_kept = kept.map(Written::keep).is_some();
+            ending.tell(is_kept);
+        })?;
+        Ok(Recorded { recording, receipts })
+    }
+
     /// What stands for this disclosure, if it is recorded.
     fn disclosed(&self, entry: &NewEntry) -> Result<Option<Hash>, Unavailable> {
         if entry.kind != Kind::Disclosure {

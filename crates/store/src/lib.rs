@@ -32,6 +32,7 @@ mod access;
 mod agreements;
 mod apply;
 mod backup;
+mod carried;
 mod checkpoint;
 #[cfg(feature = "danger-crash-points")]
 pub mod danger;

@@ -180,6 +180,20 @@ const STEPS: &[&str] = &["
         operator TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX session_until ON session (until);
+", "
+    -- Queries that are carried and have no outcome yet: what is recorded of each, if it gets none (carried.rs).
+    CREATE TABLE carried (
+        id             TEXT    PRIMARY KEY,
+        until          INTEGER NOT NULL,
+        person         INTEGER,
+        at             INTEGER NOT NULL,
+        requester      TEXT    NOT NULL,
+        responder      TEXT    NOT NULL,
+        purpose        TEXT    NOT NULL,
+        items          TEXT    NOT NULL,
+        envelope       TEXT    NOT NULL,
+        withheld_until INTEGER
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.

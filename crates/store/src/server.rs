@@ -217,12 +217,27 @@ const STEPS: &[&str] = &["
         operator TEXT
     );
     CREATE INDEX session_until ON session (until);
+", "
+    -- Queries that are carried and have no outcome yet: what is recorded of each, if it gets none (carried.rs).
+    CREATE TABLE carried (
+        id             TEXT    PRIMARY KEY,
+        until          BIGINT NOT NULL,
+        person         BIGINT,
+        at             BIGINT NOT NULL,
+        requester      TEXT    NOT NULL,
+        responder      TEXT    NOT NULL,
+        purpose        TEXT    NOT NULL,
+        items          TEXT    NOT NULL,
+        envelope       TEXT    NOT NULL,
+        withheld_until BIGINT
+    );
 "];
 
 /// Every table, each before those to which it refers.
 const DROP: &str =
     "DROP TABLE IF EXISTS access, leaf, chain, agreement, portal, withholder, out_of_service, used, tile, heads_page,
-    ledger, making, checkpoint, challenge, session, mapping, past, version, numbering, party, file, source, chukei";
+    ledger, making, checkpoint, challenge, session, carried, mapping, past, version, numbering, party, file, source,
+    chukei";
 /// The version of the schema.
 const VERSION: &str =
     "CREATE TABLE IF NOT EXISTS chukei (one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL)";

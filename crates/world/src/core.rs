@@ -102,6 +102,11 @@ impl Core {
         let peers = fixed.options.peers.clone();
         let provisioned = Provisioned { trust: Trust::of(world)?, people: world.people()?, peers };
         let state = State::new(&fixed, &provisioned.beliefs())?;
+        if let Kind::Relay(relay) = &state.kind {
+            // What a relay that was killed has left.
+            let silent = |_| WorldError::Store("it does not answer".to_owned());
+            relay.log.give_up(fixed.clock.now()).map_err(silent)?;
+        }
         Ok(Self {
             fixed,
             log,
@@ -243,8 +248,9 @@ impl Core {
         self.checkpoint(true).await;
     }
 
-    /// Looks now and then whether a checkpoint is due, as long as the party is there. No answer waits for it.
-    pub(crate) fn keep_checkpoints(self: &Arc<Self>) {
+    /// Looks now and then, as long as the party is there, whether a checkpoint is due and whether a carried query has lost
+    /// its outcome. No answer waits for it.
+    pub(crate) fn keep_ledger(self: &Arc<Self>) {
         if self.state().checkpoints().is_none() {
             return;
         }
@@ -255,8 +261,22 @@ impl Core {
                 ticks.tick().await;
                 let Some(this) = this.upgrade() else { return };
                 this.checkpoint(false).await;
+                this.give_up().await;
             }
         });
+    }
+
+    async fn give_up(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        let given_up = blocking(move || match &this.state().kind {
+            Kind::Relay(relay) => relay.log.give_up(this.clock().now()),
+            Kind::Responder(_) | Kind::Requester(_) => Ok(0),
+        });
+        match given_up.await {
+            Some(Ok(0)) => {}
+            Some(Ok(_)) => self.log.event("carried queries without an outcome were recorded"),
+            Some(Err(_)) | None => self.log.event("carried queries without an outcome were not recorded"),
+        }
     }
 
     async fn checkpoint(&self, is_end: bool) {
@@ -313,12 +333,10 @@ impl Core {
                 once_recorded(reply).await.unwrap_or_else(unrecorded)
             }
             Some(Step::Send(outgoing)) => {
-                // What was used is on the disk before anybody hears of it.
-                let is_recorded = match relay.log.record(&[]) {
-                    Ok(entries) => recorded(entries.recording).await,
-                    Err(_) => false,
-                };
-                if !is_recorded {
+                // That it is carried, and what was used for it, is on the disk before anybody hears of it.
+                if let Some(recording) = outgoing.pending.recording()
+                    && !recorded(recording).await
+                {
                     return unrecorded();
                 }
                 let (relaying, came) = self.send(outgoing).await;

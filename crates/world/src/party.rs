@@ -114,7 +114,7 @@ impl Party {
             Some(listener) => Some(ControlServer::start(listener, Arc::clone(&core), server.clone())?),
             None => None,
         };
-        core.keep_checkpoints();
+        core.keep_ledger();
         core.log.event("started");
         drop(_inside);
         Ok(Handle { core, server, door, control, runtime: Some(runtime) })

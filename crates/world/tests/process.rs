@@ -3,15 +3,23 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
+use chukei_crypto::UnixTime;
+use chukei_profile::Scheme;
+use chukei_profile::history::Entry;
+use chukei_store::Store;
 use chukei_world::folder::Role;
 use chukei_world::run::{mock, mock_world};
-use chukei_world::{Options, World, WorldError};
+use chukei_world::{Clock, Ending, Link, Options, Party, Via, World, WorldError, folder};
 use serde_json::Value;
 use support::{anywhere, world};
+
+/// When the clocks of parties stand still here.
+const NOW: i64 = 1_790_000_000;
 
 /// Not a test of its own: what the child does.
 #[test]
@@ -21,15 +29,28 @@ fn child() {
     let aloud = Options { aloud: true, ..anywhere() };
     match what.as_str() {
         "world" => mock_world(&world, |_| aloud.clone()).unwrap(),
+        "relay" => {
+            let said = |name: &str| std::env::var(name).unwrap();
+            let now = UnixTime(said("CHUKEI_TEST_NOW").parse().unwrap());
+            let peers = BTreeMap::from([("insurer-b".to_owned(), said("CHUKEI_TEST_INSURER_B"))]);
+            let state = Some(said("CHUKEI_TEST_STATE").into());
+            let options = Options { state, peers, clock: Clock::fixed(now), ..aloud };
+            mock(&world, "relay", Role::Relay, options).unwrap();
+        }
         name => mock(&world, name, Role::Responder, aloud).unwrap(),
     }
 }
 
 fn spawn(what: &str) -> (Child, Value, BufReader<std::process::ChildStdout>) {
+    spawn_with(what, &[])
+}
+
+fn spawn_with(what: &str, said: &[(&str, &str)]) -> (Child, Value, BufReader<std::process::ChildStdout>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["child", "--exact", "--nocapture"])
         .env("CHUKEI_TEST_CHILD", what)
         .env("CHUKEI_TEST_WORLD", world().dir())
+        .envs(said.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -83,6 +104,59 @@ fn one_party_runs_until_it_is_interrupted() {
     assert_eq!(expected, ["insurer-b"]);
     TcpStream::connect(address(&ready["endpoints"]["insurer-b"])).unwrap();
     assert!(stop(child, "-INT").ends_with("stopped\n"));
+}
+
+/// A relay that is killed while it carries a query: the person sees it all the same, once its time is over.
+#[test]
+fn a_query_whose_relay_was_killed_has_its_entry() {
+    // A responder that takes the connection and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let insurer_b = format!("https://{}/", silent.local_addr().unwrap());
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().to_str().unwrap();
+    let relay = |now: i64| {
+        let now = now.to_string();
+        let (said, at_b) = (("CHUKEI_TEST_STATE", folder), ("CHUKEI_TEST_INSURER_B", insurer_b.as_str()));
+        spawn_with("relay", &[said, at_b, ("CHUKEI_TEST_NOW", &now)])
+    };
+    let party = |name: &str, now: i64, ready: &Value| {
+        let at = ready["endpoints"]["relay"].as_str().unwrap().to_owned();
+        let peers = BTreeMap::from([("relay".to_owned(), at), ("insurer-b".to_owned(), insurer_b.clone())]);
+        let clock = Clock::fixed(UnixTime(now));
+        Party::start(world(), name, Options { peers, clock, ..anywhere() }).unwrap()
+    };
+    let sample = world().people().unwrap().person("seed-sample").unwrap().clone();
+    let history = |now: i64, ready: &Value| {
+        let shown = party("portal", now, ready).history(sample.number("portal").unwrap()).unwrap();
+        let brief =
+            |entry: &Entry| format!("{} {} {}", entry.kind.name(), entry.outcome, entry.at.seconds - NOW);
+        shown.entries.iter().map(brief).collect::<Vec<_>>()
+    };
+
+    let (mut child, ready, _lines) = relay(NOW);
+    let asker = party("insurer-a", NOW, &ready);
+    let number = sample.number("insurer-a").unwrap().clone();
+    let asked = std::thread::spawn(move || {
+        let link = Link::new(&number, Scheme::MedicalInsured, &folder::entity("insurer-b"));
+        asker.link(Link { via: Via::Relay, ..link })
+    });
+    let (carried, _) = silent.accept().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(asked.join().unwrap().state, Ending::Rejected);
+    drop(carried);
+
+    // It may still have an outcome, for all that others know.
+    let (child, ready, _lines) = relay(NOW + 300);
+    assert_eq!(history(NOW + 300, &ready), ["mapping granted 0", "history shown 300"]);
+    stop(child, "-TERM");
+    let (child, ready, _lines) = relay(NOW + 301);
+    let lost = "relayed no-answer 300";
+    let shown = ["mapping granted 0", "history shown 300", lost, "history shown 301"];
+    assert_eq!(history(NOW + 301, &ready), shown);
+    stop(child, "-TERM");
+    let store = Store::open(&state.path().join("relay.db")).unwrap();
+    assert!(store.fsck(None).unwrap().is_ok());
 }
 
 #[test]

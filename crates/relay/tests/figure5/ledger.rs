@@ -11,8 +11,8 @@ use chukei_profile::{
 };
 use chukei_reason::Reason;
 use chukei_relay::{
-    AccessLog, Commitment, Issuance, NewEntry, Page, Person, Proofs, Recorded, Relay, Reply, Unavailable,
-    Whom, memory::MemoryLog,
+    AccessLog, Carried, Commitment, Issuance, NewEntry, Page, Person, Proofs, Recorded, Recording, Relay,
+    Reply, Unavailable, Whom, memory::MemoryLog,
 };
 use chukei_xml::lexical::{DateTime, decode_base64, encode_base64};
 
@@ -26,6 +26,20 @@ impl AccessLog for Promising {
         let before = self.0.all()?.len();
         let one = |at: usize| Commitment([u8::try_from(before + at + 1).unwrap(); 32]);
         Ok(Recorded { receipts: (0..entries.len()).map(one).collect(), ..self.0.record(entries)? })
+    }
+
+    fn carry(&self, carried: &Carried) -> Result<Recording, Unavailable> {
+        self.0.carry(carried)
+    }
+
+    fn conclude(&self, id: &str, entry: &NewEntry) -> Result<Recorded, Unavailable> {
+        let before = self.0.all()?.len();
+        let receipts = vec![Commitment([u8::try_from(before + 1).unwrap(); 32])];
+        Ok(Recorded { receipts, ..self.0.conclude(id, entry)? })
+    }
+
+    fn give_up(&self, now: UnixTime) -> Result<usize, Unavailable> {
+        self.0.give_up(now)
     }
 
     fn page(&self, person: Person, range: &Range, now: UnixTime) -> Result<Page, Unavailable> {
