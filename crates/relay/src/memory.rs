@@ -226,8 +226,8 @@ impl AccessLog for MemoryLog {
 
     fn give_up(&self, now: UnixTime) -> Result<usize, Unavailable> {
         let mut carried = locked(&self.carried)?;
-        let overdue: Vec<Carried> =
-            carried.extract_if(.., |_, carried| carried.until < now).map(|(_, carried)| carried).collect();
+        let overdue: Vec<Carried> = carried.values().filter(|carried| carried.until < now).cloned().collect();
+        carried.retain(|_, carried| carried.until >= now);
         drop(carried);
         locked(&self.entries)?.extend(overdue.iter().map(Carried::lost));
         Ok(overdue.len())
