@@ -325,14 +325,14 @@ fn migrate(connection: &Connection) -> Result<Option<i64>> {
 fn step(connection: &Connection) -> Result<Option<i64>> {
     let latest = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     // Whoever only uses the tables needs no right to make any.
-    if is_known(connection)? {
-        let version = version(connection)?;
-        if version >= latest {
-            return Ok(Some(version).filter(|version| *version > latest));
+    match if is_known(connection)? { version(connection)? } else { None } {
+        Some(version) if version >= latest => return Ok(Some(version).filter(|version| *version > latest)),
+        Some(_) => {}
+        // Nothing yet, or all that another process got done.
+        None => {
+            connection.batch(VERSION)?;
+            connection.batch("INSERT INTO chukei VALUES (1, 0) ON CONFLICT DO NOTHING")?;
         }
-    } else {
-        connection.batch(VERSION)?;
-        connection.batch("INSERT INTO chukei VALUES (1, 0) ON CONFLICT DO NOTHING")?;
     }
     connection.begin("UPDATE chukei SET version = version")?;
     let migrated = due(connection, latest);
@@ -353,7 +353,7 @@ fn is_known(connection: &Connection) -> Result<bool> {
 }
 
 fn due(connection: &Connection, latest: i64) -> Result<Option<i64>> {
-    let version = version(connection)?;
+    let version = version(connection)?.ok_or_else(|| Error::Conflict("no version".to_owned()))?;
     let Some(due) = usize::try_from(version).ok().and_then(|done| STEPS.get(done..)) else {
         return Ok(Some(version));
     };
@@ -364,6 +364,7 @@ fn due(connection: &Connection, latest: i64) -> Result<Option<i64>> {
     Ok(None)
 }
 
-fn version(connection: &Connection) -> Result<i64> {
-    connection.row("SELECT version FROM chukei", &[], |row| row.get(0)).map(Option::unwrap_or_default)
+/// Nothing between the two statements that make it.
+fn version(connection: &Connection) -> Result<Option<i64>> {
+    connection.row("SELECT version FROM chukei", &[], |row| row.get(0))
 }
