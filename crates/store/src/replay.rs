@@ -1,28 +1,45 @@
-//! Memory of what was used.
+//! What was used once. A file has one process that writes it: that process remembers, and the file is what it reads when it
+//! begins. A database has several, and decides itself.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chukei_crypto::UnixTime;
+use chukei_crypto::{UnixTime, sha256};
 use chukei_relay::{ReplayStore, Unavailable};
 
 use crate::Store;
-use crate::sql::{self, Connection, values};
+use crate::sql::{self, Connection, Row, values};
 use crate::writer::Verdict;
 
 /// A second use never shortens the memory of the first.
-const INSERT: &str = "INSERT INTO used (owner, id, until) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+const INSERT_ONCE: &str = "INSERT INTO used (owner, id, until) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+const FORGET: &str = "DELETE FROM used WHERE until < ?1";
+
+/// A file has no index of them: they are at its end in the order in which they come, and the oldest go.
+const INSERT: &str = "INSERT INTO used (owner, id, until) VALUES (?1, ?2, ?3)";
+const OLDEST: &str = "DELETE FROM used WHERE place < coalesce(
+        (SELECT place FROM used WHERE until >= ?1 ORDER BY place LIMIT 1),
+        (SELECT max(place) + 1 FROM used))
+     RETURNING owner, id";
 
 impl ReplayStore for Store {
     fn first_use(&self, owner: &str, id: &str, until: UnixTime) -> Result<bool, Unavailable> {
         let (owner, id) = (owner.to_owned(), id.to_owned());
-        self.writer
-            .write(move |connection| Ok(connection.execute(INSERT, values![&owner, &id, until.0])? == 1))
+        if self.is_shared() {
+            return self.writer.write(move |connection| {
+                Ok(connection.execute(INSERT_ONCE, values![&owner, &id, until.0])? == 1)
+            });
+        }
+        let is_first = self.remember(owner, id, until)?;
+        if is_first {
+            self.write_uses(|_| Ok(()))?;
+        }
+        Ok(is_first)
     }
 }
 
 /// Memory of a party that records each use before anything leaves: a first use is on the disk no later than anything that is
-/// recorded after it, and nobody waits for it alone. One process writes the file; a database that several write decides itself.
+/// recorded after it, and nobody waits for it alone.
 #[derive(Clone, Debug)]
 pub struct EarlyReplay(pub Arc<Store>);
 
@@ -32,81 +49,48 @@ impl ReplayStore for EarlyReplay {
         if store.is_shared() {
             return store.first_use(owner, id, until);
         }
-        let key = (owner.to_owned(), id.to_owned());
-        if !store.fresh.ask(&key, until.0) {
-            return Ok(false);
-        }
-        let known = store.read(|connection| {
-            connection.exists("SELECT 1 FROM used WHERE owner = ?1 AND id = ?2", values![owner, id])
-        });
-        store.fresh.decide(key, known == Ok(false));
-        known.map(|known| !known)
+        store.remember(owner.to_owned(), id.to_owned(), until)
     }
 }
 
-/// Owner and identifier.
-type Key = (String, String);
+/// Stands for an owner and an identifier: half of a digest.
+type Mark = [u8; 16];
 
-/// First uses that are not on the disk yet.
+/// Uses of the process that writes the file.
 #[derive(Clone, Default)]
-pub(crate) struct Fresh(Arc<Mutex<HashMap<Key, Use>>>);
+pub(crate) struct Memory(Arc<Mutex<Uses>>);
 
-struct Use {
-    until: i64,
-    stage: Stage,
+#[derive(Default)]
+struct Uses {
+    /// All that are remembered. Nothing until somebody asks.
+    known: Option<HashSet<Mark>>,
+    /// Those that are not on the disk yet.
+    waiting: Vec<Use>,
 }
 
-#[derive(PartialEq, Eq)]
-enum Stage {
-    /// The disk is being asked whether it is the first.
-    Asked,
-    /// It waits to be written.
-    Waiting,
-    /// It is written in a transaction that has not ended.
-    Writing,
+struct Use {
+    owner: String,
+    id: String,
+    until: i64,
 }
 
 /// Uses in a transaction that has not ended. Dropped, they wait again.
 pub(crate) struct Written {
-    fresh: Fresh,
-    keys: Vec<Key>,
+    memory: Memory,
+    uses: Vec<Use>,
 }
 
-impl Fresh {
-    fn uses(&self) -> MutexGuard<'_, HashMap<Key, Use>> {
+impl Memory {
+    fn uses(&self) -> MutexGuard<'_, Uses> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Remembers a use that nobody else asks about; false if there is one.
-    fn ask(&self, key: &Key, until: i64) -> bool {
-        let mut uses = self.uses();
-        let is_new = !uses.contains_key(key);
-        if is_new {
-            uses.insert(key.clone(), Use { until, stage: Stage::Asked });
-        }
-        is_new
-    }
-
-    /// Keeps a use that is the first, and forgets one that is not.
-    fn decide(&self, key: Key, is_first: bool) {
-        let mut uses = self.uses();
-        match uses.get_mut(&key) {
-            Some(this) if is_first => this.stage = Stage::Waiting,
-            _ => drop(uses.remove(&key)),
-        }
     }
 
     /// Writes what waits. To be called in every transaction that records something.
     pub(crate) fn write(&self, connection: &Connection) -> sql::Result<Written> {
-        let mut written = Written { fresh: self.clone(), keys: Vec::new() };
-        let mut untils = Vec::new();
-        for (key, this) in self.uses().iter_mut().filter(|(_, this)| this.stage == Stage::Waiting) {
-            this.stage = Stage::Writing;
-            written.keys.push(key.clone());
-            untils.push(this.until);
-        }
-        for ((owner, id), until) in written.keys.iter().zip(untils) {
-            connection.execute(INSERT, values![owner, id, until])?;
+        let uses = std::mem::take(&mut self.uses().waiting);
+        let written = Written { memory: self.clone(), uses };
+        for Use { owner, id, until } in &written.uses {
+            connection.execute(INSERT, values![owner, id, *until])?;
         }
         Ok(written)
     }
@@ -115,46 +99,78 @@ impl Fresh {
 impl Written {
     /// The transaction is on the disk.
     pub(crate) fn keep(mut self) {
-        let mut uses = self.fresh.uses();
-        for key in std::mem::take(&mut self.keys) {
-            uses.remove(&key);
-        }
+        self.uses.clear();
     }
 }
 
 impl Drop for Written {
     fn drop(&mut self) {
-        let mut uses = self.fresh.uses();
-        for key in &self.keys {
-            if let Some(this) = uses.get_mut(key) {
-                this.stage = Stage::Waiting;
-            }
+        if !self.uses.is_empty() {
+            self.memory.uses().waiting.append(&mut self.uses);
         }
     }
 }
 
 impl Store {
-    /// Forgets what was to be remembered until before `now`.
+    /// Whether nobody has used it before; from now on somebody has.
+    fn remember(&self, owner: String, id: String, until: UnixTime) -> Result<bool, Unavailable> {
+        let mut uses = self.memory.uses();
+        if uses.known.is_none() {
+            let used = |row: &Row<'_>| Ok(mark(row.get(0)?, row.get(1)?));
+            let known = self.read(|connection| connection.rows("SELECT owner, id FROM used", &[], used))?;
+            uses.known = Some(known.into_iter().collect());
+        }
+        let is_first = uses.known.as_mut().is_some_and(|known| known.insert(mark(&owner, &id)));
+        if is_first {
+            uses.waiting.push(Use { owner, id, until: until.0 });
+        }
+        Ok(is_first)
+    }
+
+    /// Writes what waits, and something else with it.
+    fn write_uses<T: Send + 'static>(
+        &self,
+        mut with: impl FnMut(&Connection) -> sql::Result<T> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let memory = self.memory.clone();
+        let job = move |connection: &Connection| Ok((memory.write(connection)?, with(connection)?));
+        let (written, done) = self.writer.write(job)?;
+        written.keep();
+        Ok(done)
+    }
+
+    /// Forgets what was to be remembered until before `now`; in a file, in the order in which it was used, so that one that
+    /// is remembered for longer keeps those after it.
     ///
     /// # Errors
     /// When the store does not answer.
     pub fn forget_before(&self, now: UnixTime) -> Result<usize, Unavailable> {
-        let fresh = self.fresh.clone();
-        let (written, forgotten) = self.writer.write(move |connection| {
-            let written = fresh.write(connection)?;
-            let forgotten = connection.execute("DELETE FROM used WHERE until < ?1", values![now.0])?;
-            Ok((written, forgotten))
+        if self.is_shared() {
+            return self.writer.write(move |connection| connection.execute(FORGET, values![now.0]));
+        }
+        let forgotten = self.write_uses(move |connection| {
+            connection.rows(OLDEST, values![now.0], |row| Ok(mark(row.get(0)?, row.get(1)?)))
         })?;
-        written.keep();
-        Ok(forgotten)
+        if let Some(known) = &mut self.memory.uses().known {
+            for mark in &forgotten {
+                known.remove(mark);
+            }
+        }
+        Ok(forgotten.len())
     }
+}
+
+/// The length keeps apart what the octets alone would not.
+fn mark(owner: &str, id: &str) -> Mark {
+    let digest = sha256(format!("{} {owner} {id}", owner.len()).as_bytes());
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// What was used without a record after it is written at the end.
 impl Drop for Store {
     fn drop(&mut self) {
-        let fresh = self.fresh.clone();
-        let job = move |connection: &Connection| fresh.write(connection).map(Verdict::Keep);
+        let memory = self.memory.clone();
+        let job = move |connection: &Connection| memory.write(connection).map(Verdict::Keep);
         // A store that does not answer any more was told so to whoever asked.
         let _ = self.writer.begin(job, |written| written.map_or((), Written::keep));
     }

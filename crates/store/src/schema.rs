@@ -194,6 +194,17 @@ const STEPS: &[&str] = &["
         envelope       TEXT    NOT NULL,
         withheld_until INTEGER
     ) STRICT, WITHOUT ROWID;
+", "
+    -- What was used lies in the order in which it came; the process that writes the file knows all of it (replay.rs).
+    ALTER TABLE used RENAME TO used_before;
+    CREATE TABLE used (
+        place INTEGER PRIMARY KEY,
+        owner TEXT    NOT NULL,
+        id    TEXT    NOT NULL,
+        until INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO used (owner, id, until) SELECT owner, id, until FROM used_before ORDER BY until;
+    DROP TABLE used_before;
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.
@@ -301,7 +312,7 @@ pub(crate) fn moving(connection: &Connection) -> Result<Option<Vec<Old>>> {
 mod tests {
     use chukei_crypto::UnixTime;
     use chukei_profile::{Identifier, Scheme};
-    use chukei_relay::{AccessLog, MappingStore, Person};
+    use chukei_relay::{AccessLog, MappingStore, Person, ReplayStore};
 
     use rusqlite::Connection;
 
@@ -336,8 +347,12 @@ mod tests {
             )
             .unwrap();
         }
+        old.execute("INSERT INTO used VALUES ('messages', 'urn:1', 1790000000)", []).unwrap();
         drop(old);
         let store = Store::open(&path).unwrap();
+        for (id, is_first) in [("urn:1", false), ("urn:2", true)] {
+            assert_eq!(store.first_use("messages", id, UnixTime(1_790_000_000)), Ok(is_first));
+        }
         // Mappings have gone to a file of their own.
         for (person, number) in [(1, "1234567890"), (2, "1234567891")] {
             let number = Identifier::new(Scheme::CareInsured, number).unwrap();

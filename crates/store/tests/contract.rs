@@ -159,6 +159,15 @@ mod replay {
             assert!(!store.first_use(A, "new", UnixTime(300)).unwrap());
             // A second use has not changed how long the first is remembered.
             assert_eq!(store.forget_before(UnixTime(101)), Ok(1));
+            // In a file one that is remembered for longer keeps those after it, and in the end all of them go.
+            assert!(store.first_use(A, "short", UnixTime(99)).unwrap());
+            let in_order = usize::from(store.is_shared());
+            assert_eq!(store.forget_before(UnixTime(300)), Ok(in_order));
+            assert!(!store.first_use(A, "old", UnixTime(300)).unwrap());
+            assert_eq!(store.forget_before(UnixTime(301)), Ok(2 - in_order));
+            for id in ["old", "new", "short"] {
+                assert!(store.first_use(A, id, UnixTime(300)).unwrap(), "{id} is forgotten");
+            }
         });
     }
 }

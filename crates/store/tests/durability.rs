@@ -326,7 +326,8 @@ fn there_is_no_column_for_what_a_relay_must_not_know(place: &Place) {
         assert!(own.iter().all(|own| columns.iter().any(|column| column == own)));
         columns.retain(|column| !own.contains(&column.as_str()));
         columns.extend(
-            ["access.sequence", "beside.mark", "beside.mark", "beside.one", "beside.one"].map(str::to_owned),
+            ["access.sequence", "beside.mark", "beside.mark", "beside.one", "beside.one", "used.place"]
+                .map(str::to_owned),
         );
     }
     let files = if place.is_file() {
@@ -459,6 +460,7 @@ fn there_is_no_column_for_what_a_relay_must_not_know(place: &Place) {
             "tile.tile",
             "used.id",
             "used.owner",
+            "used.place",
             "used.until",
             "version.at",
             "version.line",
