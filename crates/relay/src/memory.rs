@@ -321,13 +321,19 @@ impl MemoryAgreements {
 
 impl Agreements for MemoryAgreements {
     fn allow(&self, requester: &str, target: Option<&str>, purpose: Purpose) -> bool {
-        self.pairs.iter().any(|(from, to, for_what)| {
-            from == requester && *for_what == purpose && target.is_none_or(|target| to == target)
-        })
+        let pair = |target: &str| (requester.to_owned(), target.to_owned(), purpose);
+        match target {
+            Some(target) => self.pairs.contains(&pair(target)),
+            // Those of one requester stand together.
+            None => {
+                let of_requester = self.pairs.range(pair("")..).take_while(|(from, ..)| from == requester);
+                of_requester.into_iter().any(|(.., for_what)| *for_what == purpose)
+            }
+        }
     }
 
     fn via_relay(&self, requester: &str, target: &str) -> bool {
-        self.relayed.iter().any(|(from, to)| from == requester && to == target)
+        self.relayed.contains(&(requester.to_owned(), target.to_owned()))
     }
 
     fn is_portal(&self, party: &str) -> bool {

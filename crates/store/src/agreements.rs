@@ -1,10 +1,16 @@
 //! Who may ask what, and who takes queries. A store that does not answer allows nothing.
 
+use std::sync::{PoisonError, RwLock};
+
 use chukei_profile::Purpose;
+use chukei_relay::memory::MemoryAgreements;
 use chukei_relay::{Agreements, Unavailable};
 
 use crate::Store;
-use crate::sql::{Value, values};
+use crate::sql::{self, Connection, Error, Row, values};
+
+/// All of them, as the one process that writes a file knows them; nothing until somebody asks, and after a change.
+pub(crate) type Agreed = RwLock<Option<MemoryAgreements>>;
 
 /// That a requester may ask for the numbers of a target for a purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +36,7 @@ impl Store {
         portals: Vec<String>,
         withholders: Vec<String>,
     ) -> Result<(), Unavailable> {
-        self.writer.write(move |connection| {
+        self.agree(move |connection| {
             connection.batch("DELETE FROM agreement; DELETE FROM portal; DELETE FROM withholder;")?;
             for one in &agreements {
                 let values = values![&one.requester, &one.target, one.purpose.uri(), one.via_relay];
@@ -57,44 +63,95 @@ impl Store {
         } else {
             "INSERT INTO out_of_service VALUES (?1) ON CONFLICT DO NOTHING"
         };
-        self.writer.write(move |connection| connection.execute(sql, values![&party]).map(drop))
+        self.agree(move |connection| connection.execute(sql, values![&party]).map(drop))
     }
 
-    fn is_there(&self, sql: &'static str, key: &[Value<'_>]) -> Result<bool, Unavailable> {
-        self.read(|connection| connection.exists(sql, key))
+    /// Changes something; whoever asks meanwhile waits for it.
+    fn agree(
+        &self,
+        change: impl FnMut(&Connection) -> sql::Result<()> + Send + 'static,
+    ) -> Result<(), Unavailable> {
+        let mut agreed = self.agreed.write().unwrap_or_else(PoisonError::into_inner);
+        *agreed = None;
+        self.writer.write(change)
+    }
+
+    /// What is in memory says it, or the row that a database has. A store that does not answer allows nothing.
+    fn allows(
+        &self,
+        in_memory: impl FnOnce(&MemoryAgreements) -> bool,
+        in_database: impl FnMut(&Connection) -> sql::Result<bool>,
+    ) -> bool {
+        if self.is_shared() {
+            return self.read(in_database).unwrap_or(false);
+        }
+        if let Some(agreed) = &*self.agreed.read().unwrap_or_else(PoisonError::into_inner) {
+            return in_memory(agreed);
+        }
+        let mut agreed = self.agreed.write().unwrap_or_else(PoisonError::into_inner);
+        self.readers.snapshot(all).is_ok_and(|all| in_memory(agreed.insert(all)))
     }
 }
 
 impl Agreements for Store {
     fn allow(&self, requester: &str, target: Option<&str>, purpose: Purpose) -> bool {
-        let purpose = purpose.uri();
-        let found = match target {
-            Some(target) => self.is_there(
+        let in_memory = |agreed: &MemoryAgreements| agreed.allow(requester, target, purpose);
+        self.allows(in_memory, |connection| match target {
+            Some(target) => connection.exists(
                 "SELECT 1 FROM agreement WHERE requester = ?1 AND purpose = ?2 AND target = ?3",
-                values![requester, purpose, target],
+                values![requester, purpose.uri(), target],
             ),
-            None => self.is_there(
+            None => connection.exists(
                 "SELECT 1 FROM agreement WHERE requester = ?1 AND purpose = ?2",
-                values![requester, purpose],
+                values![requester, purpose.uri()],
             ),
-        };
-        found == Ok(true)
+        })
     }
 
     fn via_relay(&self, requester: &str, target: &str) -> bool {
         let sql = "SELECT 1 FROM agreement WHERE requester = ?1 AND target = ?2 AND via_relay = 1";
-        self.is_there(sql, values![requester, target]) == Ok(true)
+        let in_memory = |agreed: &MemoryAgreements| agreed.via_relay(requester, target);
+        self.allows(in_memory, |connection| connection.exists(sql, values![requester, target]))
     }
 
     fn is_portal(&self, party: &str) -> bool {
-        self.is_there("SELECT 1 FROM portal WHERE party = ?1", values![party]) == Ok(true)
+        let sql = "SELECT 1 FROM portal WHERE party = ?1";
+        let in_memory = |agreed: &MemoryAgreements| agreed.is_portal(party);
+        self.allows(in_memory, |connection| connection.exists(sql, values![party]))
     }
 
     fn may_withhold(&self, party: &str) -> bool {
-        self.is_there("SELECT 1 FROM withholder WHERE party = ?1", values![party]) == Ok(true)
+        let sql = "SELECT 1 FROM withholder WHERE party = ?1";
+        let in_memory = |agreed: &MemoryAgreements| agreed.may_withhold(party);
+        self.allows(in_memory, |connection| connection.exists(sql, values![party]))
     }
 
     fn in_service(&self, party: &str) -> bool {
-        self.is_there("SELECT 1 FROM out_of_service WHERE party = ?1", values![party]) == Ok(false)
+        let sql = "SELECT 1 FROM out_of_service WHERE party = ?1";
+        let in_memory = |agreed: &MemoryAgreements| agreed.in_service(party);
+        self.allows(in_memory, |connection| connection.exists(sql, values![party]).map(|is_out| !is_out))
     }
+}
+
+/// All that is agreed.
+fn all(connection: &Connection) -> sql::Result<MemoryAgreements> {
+    let mut all = MemoryAgreements::default();
+    let sql = "SELECT requester, target, purpose, via_relay FROM agreement";
+    let rows = connection.rows(sql, &[], |row| {
+        let purpose = Purpose::from_uri(row.get(2)?).ok_or_else(|| Error::Damaged("a purpose".to_owned()))?;
+        Ok((row.get::<String>(0)?, row.get::<String>(1)?, purpose, row.get::<bool>(3)?))
+    })?;
+    for (requester, target, purpose, via_relay) in rows {
+        if via_relay {
+            all.relayed.insert((requester.clone(), target.clone()));
+        }
+        all.pairs.insert((requester, target, purpose));
+    }
+    let party = |row: &Row<'_>| row.get::<String>(0);
+    all.portals.extend(connection.rows("SELECT party FROM portal", &[], party)?);
+    all.withholders.extend(connection.rows("SELECT party FROM withholder", &[], party)?);
+    for party in connection.rows("SELECT party FROM out_of_service", &[], party)? {
+        all.set_in_service(&party, false).map_err(Error::of)?;
+    }
+    Ok(all)
 }

@@ -95,6 +95,8 @@ pub struct Store {
     readers: Arc<Readers>,
     writer: Writer,
     maps: Maps,
+    /// Who may ask what, if this process is the one that writes that.
+    agreed: agreements::Agreed,
     /// What was used, as far as this process decides that.
     memory: replay::Memory,
     /// End of the tree up to the last checkpoint that was made here; who holds it makes the next.
@@ -212,8 +214,8 @@ impl Store {
         let writer = Writer::start(Line::file(connection), Company::Shared).map_err(|error| file(&error))?;
         let readers = Arc::new(Readers::of(Source::File(path.to_owned())));
         let (maps, mark) = Maps::open(Maps::path(path), due)?;
-        let (memory, edge) = Default::default();
-        let store = Self { location: path.into(), writer, readers, maps, memory, edge };
+        let (agreed, memory, edge) = Default::default();
+        let store = Self { location: path.into(), writer, readers, maps, agreed, memory, edge };
         if let Some(rows) = moving {
             store.move_mappings(rows).map_err(|error| file(&error))?;
         }
@@ -236,8 +238,16 @@ impl Store {
         let writer = Writer::start(line, Company::Shared).map_err(fails)?;
         let readers = Arc::new(Readers::of(Source::Server(database.clone())));
         let maps = Maps::of(database, Arc::clone(&readers)).map_err(fails)?;
-        let (memory, edge) = Default::default();
-        Ok(Self { location: Location::Postgres(database.clone()), writer, readers, maps, memory, edge })
+        let (agreed, memory, edge) = Default::default();
+        Ok(Self {
+            location: Location::Postgres(database.clone()),
+            writer,
+            readers,
+            maps,
+            agreed,
+            memory,
+            edge,
+        })
     }
 
     /// Where it is.
