@@ -61,16 +61,18 @@ impl MappingStore for Store {
     }
 
     fn persons(&self, party: &str, number: &Identifier, at: UnixTime) -> Result<Vec<Person>, Unavailable> {
-        self.maps.read(|connection| {
-            // The number leads to few rows, the party to up to hundreds of insurers: the number goes first. Two rows of one
-            // person are one person.
-            let sql = "SELECT DISTINCT mapping.person FROM mapping CROSS JOIN party
+        let mut persons = self.maps.read(|connection| {
+            // The number leads to few rows, the party to up to hundreds of insurers: the number goes first.
+            let sql = "SELECT mapping.person FROM mapping CROSS JOIN party
                  WHERE mapping.party = party.party AND number = ?2 AND kind = ?3 AND entity = ?1
-                     AND valid_from <= ?4 AND ?4 < valid_until
-                 ORDER BY mapping.person";
+                     AND valid_from <= ?4 AND ?4 < valid_until";
             let kind = NumberKind::Scheme(number.scheme()).code();
             connection.rows(sql, values![party, number.expose(), kind, at.0], |row| row.get(0).map(Person))
-        })
+        })?;
+        // Two rows of one person are one person. SQLite would make a table to find that out.
+        persons.sort_unstable();
+        persons.dedup();
+        Ok(persons)
     }
 
     fn numbers(
