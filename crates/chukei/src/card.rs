@@ -11,6 +11,7 @@ use chukei_world::{World, cards};
 use clap::{Args, ValueEnum};
 
 use crate::foreign;
+use crate::output::{self, Readers};
 use crate::say::{Exit, Failure, Say};
 
 #[derive(Args)]
@@ -81,6 +82,9 @@ pub(crate) fn run(asked: &CardArgs, say: &Say) -> Result<Exit, Failure> {
         }
         What::Issue => {
             let issued = issue(asked)?;
+            if let Some(folder) = &asked.out {
+                files(folder, &issued)?.iter().try_for_each(|(path, _)| output::free(path))?;
+            }
             if asked.register {
                 register(asked, &issued)?;
             }
@@ -291,17 +295,20 @@ fn toml_of(image: &Image) -> Result<String, Failure> {
 
 fn write(folder: &Path, issued: &Issued) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| Failure::write(folder, &error))?;
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| Failure::write(&path, &error))
-    };
-    write("card.toml", &toml_of(&issued.image)?)?;
+    let files = files(folder, issued)?;
+    files.iter().try_for_each(|(path, text)| output::write_new(path, text.as_bytes(), Readers::Usual))
+}
+
+/// What a card is in a folder.
+fn files(folder: &Path, issued: &Issued) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let mut files = vec![(folder.join("card.toml"), toml_of(&issued.image)?)];
     for made in &issued.certificates {
-        write(&format!("{}.pem", made.name), &made.certificate)?;
-        write(&format!("{}-authority.pem", made.name), &made.authority)?;
-        write(&format!("{}-crl.pem", made.name), &made.revocation_list)?;
+        let named = |end: &str| folder.join(format!("{}{end}.pem", made.name));
+        files.push((named(""), made.certificate.clone()));
+        files.push((named("-authority"), made.authority.clone()));
+        files.push((named("-crl"), made.revocation_list.clone()));
     }
-    Ok(())
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! `chukei login`: a person logs in at the portal of a mock world with a card and a PIN, also over TLS, or a hospital of that world reads the card
 //! without one (chapter 34).
 
-use std::fs;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +23,7 @@ use crate::{
     entries,
     mapping::date,
     mock::failed,
+    output::{self, Readers},
     say::{Exit, Failure, Say},
     token,
 };
@@ -87,6 +87,7 @@ struct Shows<'a> {
 /// Logs somebody in. PINs are lines of standard input: the person's, or the one of the member of staff.
 pub(crate) fn run(asked: &LoginArgs, say: &Say) -> Result<Exit, Failure> {
     let shows = asked.shows()?;
+    shows.proof.map_or(Ok(()), output::free)?;
     let world = World::open(&asked.world).map_err(|error| failed(&asked.world, &error))?;
     let party = if asked.operator.is_some() { "hospital" } else { "portal" };
     let handle = Party::start(&world, party, Options::default());
@@ -147,7 +148,7 @@ fn shown(
             Failure::new(Exit::Nonconformant, "login.unproved", [code]).fix("login.unproved-fix", [""; 0])
         };
         let proof = handle.proof_of(&given.id, since).map_err(unproved)?;
-        fs::write(path, proof.bundle).map_err(|error| Failure::write(path, &error))?;
+        output::write_new(path, &proof.bundle, Readers::Usual)?;
         say.result(say.text("login.proof", [path.display().to_string()]));
     }
     Ok(Exit::Conformant)

@@ -223,6 +223,48 @@ fn a_kind_that_is_none_is_told_before_a_number_is_asked_for() {
     );
 }
 
+/// Keys and proofs that are there could not be made again, and a refusal changes nothing.
+#[test]
+fn what_is_there_is_not_written_over() {
+    let folder = Folder::new();
+    let read = |file: &str| fs::read(folder.path.join(file)).unwrap();
+    assert_eq!(folder.chukei("en", "world", &["--dir", "w"], "").code, 0);
+    let issue = |lang: &str, seed: &str, out: &str| {
+        let words = ["issue", "--type", "kamogawa", "--world", "w", "--register", "--person"];
+        let words = [&words[..], &["seed-sample", "--seed", seed, "--out", out]].concat();
+        folder.chukei(lang, "card", &words, "")
+    };
+    assert_eq!(issue("en", "1", "card").code, 0);
+    let (card, registered) = (read("card/card.toml"), read("w/cards.json"));
+    let english = "card/card.toml is there already, and nothing is written over it";
+    told(&issue("en", "2", "card"), 2, english);
+    let said = issue("ja", "2", "card");
+    told(&said, 2, "card/card.toml はすでにあります。上書きはしません。");
+    assert!(said.err.contains("別の名を指定する"), "{}", said.err);
+    assert!(read("card/card.toml") == card && read("w/cards.json") == registered, "they are as they were");
+    // Nor is half a card laid over what is left of another one.
+    fs::remove_file(folder.path.join("card/card.toml")).unwrap();
+    assert_eq!(issue("en", "2", "card").code, 2);
+    assert!(!folder.path.join("card/card.toml").exists());
+    fs::create_dir(folder.path.join("other")).unwrap();
+    fs::write(folder.path.join("other/notes.txt"), "somebody's").unwrap();
+    assert_eq!(issue("en", "2", "other").code, 0);
+    assert!(read("other/card.toml") != card && read("w/cards.json") != registered);
+
+    // It is told before anybody is asked, though no relay runs here.
+    fs::write(folder.path.join("kept"), "kept").unwrap();
+    let login = |proof| {
+        let words = ["--world", "w", "--image", "other/card.toml", "--proof", proof];
+        folder.chukei("en", "login", &words, "1234\n")
+    };
+    let status = |out| folder.chukei("en", "ledger", &["status", "--world", "w", "--out", out], "");
+    told(&login("kept"), 2, "kept is there already");
+    told(&status("kept"), 2, "kept is there already");
+    told(&login("new"), 3, "The relay of this world cannot be reached");
+    told(&status("new"), 1, "The relay does not tell how its ledger stands");
+    assert_eq!(read("kept"), b"kept");
+}
+
 /// A result that nobody got is no success; a reader that has gone away wants no more.
 #[cfg(target_os = "linux")]
 #[test]
