@@ -331,7 +331,7 @@ mod tests {
                 "1:7: ここに書けるもの: any",
             ),
             ("fault sign status 1234", "1:19: expected a status word", "1:19: ここには 6100"),
-            ("fault sign after x mute", "1:18: expected a number", "1:18: ここには数を書く"),
+            ("fault sign after x mute", "1:18: expected a number", "1:18: ここには数を書いてください"),
             ("fault power mute", "1:13: expected dead", "1:13: dead は power"),
             ("eject now", "1:7: expected the end", "1:7: ここで行が終わる"),
             ("injekt", "1:1: expected one of: insert,", "1:1: ここに書けるもの: insert"),
@@ -351,8 +351,8 @@ mod tests {
     fn what_cannot_be_done_now_is_told_in_both_languages() {
         let device = Device::new(Slot::default());
         for (text, en, ja) in [
-            ("insert", "there is no card", "カードがない"),
-            ("advance activated", "the card cannot become activated", "カードは activated になれない"),
+            ("insert", "there is no card", "カードがありません"),
+            ("advance activated", "the card cannot become activated", "カードは activated になれません"),
         ] {
             let verb = control::script(text).unwrap().remove(0);
             let why = control::obey(&device, &verb).unwrap_err();
