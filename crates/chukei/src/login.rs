@@ -62,10 +62,15 @@ pub(crate) struct LoginArgs {
 impl LoginArgs {
     fn shows(&self) -> Result<Shows<'_>, Failure> {
         let day = |text: &Option<String>| text.as_deref().map(date).transpose();
+        let (from, until) = (day(&self.from)?, day(&self.until)?);
+        if from.zip(until).is_some_and(|(from, until)| from.0 >= until.0) {
+            let days = [&self.from, &self.until].map(|day| day.clone().unwrap_or_default());
+            return Err(Failure::new(Exit::Usage, "login.no-day", days).fix("login.no-day-fix", [""; 0]));
+        }
         let moment = |day: UnixTime| DateTime { seconds: day.0, nanoseconds: 0 };
         let range = Range {
-            from: day(&self.from)?.map(moment),
-            until: day(&self.until)?.map(moment),
+            from: from.map(moment),
+            until: until.map(moment),
             before: self.before,
             limit: self.limit.unwrap_or(Range::LIMIT),
         };
@@ -118,6 +123,7 @@ fn at_the_portal(
         Challenged { by, relay: &relay, sender: &sender, purpose, challenge: &challenge, subject }.digest()
     };
     let mut typed = std::io::stdin().lock().lines().map_while(Result::ok);
+    say.ask("login.type-pin");
     let signed = visit(contacts, Task::Login, Some(&digest), &mut typed)?;
     let signed = match signed {
         Ok(signed) => signed,
@@ -140,6 +146,9 @@ fn shown(
     let lines = entries::of_history(&history, say);
     lines.iter().for_each(|line| say.result(line));
     let listed = lines.len().to_string();
+    if history.total == 0 {
+        say.result(say.text("login.none", [""; 0]));
+    }
     if listed != history.total.to_string() {
         say.result(say.text("login.part", [listed, history.total.to_string()]));
     }
@@ -171,6 +180,7 @@ fn at_the_hospital(
     let (by, purpose, subject) = (By::Operator, Purpose::EligibilityCheck, sha256(&read.certificate));
     let challenged =
         Challenged { by, relay: &relay, sender: &sender, purpose, challenge: &challenge, subject };
+    say.ask("login.type-token-pin");
     let pin = std::io::stdin().lock().lines().map_while(Result::ok).next().unwrap_or_default();
     let mut staff = InProcess::new(card::load(token)?);
     let (certificate, signature) = token::sign(&mut staff, &pin, &challenged.digest())

@@ -269,6 +269,23 @@ fn what_is_there_is_not_written_over() {
     assert_eq!(read("kept"), b"kept");
 }
 
+/// A period without a day would show an empty history, as if nobody had looked.
+#[test]
+fn a_period_without_a_day_is_told_before_a_pin_is_asked_for() {
+    let folder = Folder::new();
+    assert_eq!(folder.chukei("en", "world", &["--dir", "w"], "").code, 0);
+    assert_eq!(folder.chukei("en", "card", &["issue", "--type", "kamogawa", "--out", "card"], "").code, 0);
+    let login = |lang, until| {
+        let words = ["--world", "w", "--image", "card/card.toml", "--from", "2026-07-02", "--until", until];
+        folder.chukei(lang, "login", &words, "1234\n")
+    };
+    for until in ["2026-07-01", "2026-07-02"] {
+        told(&login("ja", until), 2, &format!("2026-07-02 から {until} までの期間には、一日もありません。"));
+        told(&login("en", until), 2, &format!("The period from 2026-07-02 until {until} has no day"));
+    }
+    told(&login("en", "2026-07-03"), 3, "The relay of this world cannot be reached");
+}
+
 /// A result that nobody got is no success; a reader that has gone away wants no more.
 #[cfg(target_os = "linux")]
 #[test]
