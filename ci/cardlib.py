@@ -72,6 +72,7 @@ class Place:
     def issue(self, kind, *options):
         folder = self.folder / re.sub(r"[^\w+-]", "", "-".join([kind, *map(str, options)]))
         now = int(time.time()) - 3600
+        shutil.rmtree(folder, ignore_errors=True)  # a card that is there is not written over
         command = [self.chukei, "card", "issue", "--type", kind, "--out", folder, "--issued", now]
         want(f"issuing {kind}", self.run(*command, *options))
         return folder

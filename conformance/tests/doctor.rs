@@ -28,26 +28,33 @@ fn examined(ground: &Ground, (profile, party): (&str, &str), runs: Option<(&str,
         let options = Options { clock, listen, ..Options::default() };
         Party::start(ground.world(), runs, options).unwrap()
     });
-    let sut = Sut {
+    let url = handle.as_ref().and_then(|handle| handle.endpoint()).and_then(Endpoint::parse);
+    let endpoints = url.map(|url| (named(profile).to_owned(), url)).into_iter().collect();
+    let found = described(ground, (profile, party), endpoints).examine(Limits::default());
+    if let Some(handle) = handle {
+        handle.stop();
+    }
+    found
+}
+
+/// The description of a product.
+fn described(ground: &Ground, (profile, party): (&str, &str), endpoints: BTreeMap<String, Endpoint>) -> Sut {
+    Sut {
         profile: Index::profile(profile).unwrap(),
         claims: Vec::new(),
         product: Product { party: party.into(), ..Product::default() },
-        endpoints: handle
-            .as_ref()
-            .and_then(|handle| handle.endpoint())
-            .and_then(Endpoint::parse)
-            .map_or_else(BTreeMap::new, |url| BTreeMap::from([("soap".to_owned(), url)])),
+        endpoints,
         world: ground.dir(),
         card: None,
         terminal: None,
         control: None,
         text: String::new(),
-    };
-    let found = sut.examine(Limits::default());
-    if let Some(handle) = handle {
-        handle.stop();
     }
-    found
+}
+
+/// The endpoint that the description of such a product names, if it does not listen where world.toml says.
+fn named(profile: &str) -> &'static str {
+    if profile == RELAY.0 { "mapping" } else { "linkage" }
 }
 
 fn codes(found: &Examination) -> Vec<&str> {
@@ -85,6 +92,13 @@ fn a_clock_that_is_off_is_found() {
 fn who_is_not_there_or_is_somebody_else_is_found() {
     let ground = Ground::new();
     assert_eq!(codes(&examined(&ground, RESPONDER, None)), ["setup.endpoint.unreachable"]);
+    let moved = BTreeMap::from([("linkage".to_owned(), Endpoint::parse("https://127.0.0.1:1/x").unwrap())]);
+    let found = described(&ground, RESPONDER, moved).examine(Limits::default());
+    assert_eq!(
+        codes(&found),
+        ["setup.endpoint.unreachable"],
+        "it is looked for where it is said to be, and nowhere else"
+    );
     let other = examined(&ground, RESPONDER, Some(("insurer-c", Clock::default())));
     assert_eq!(codes(&other), ["setup.endpoint.certificate"]);
     assert_eq!(codes(&examined(&ground, ("responder@1.0", "nobody-x"), None)), ["setup.party.unknown"]);

@@ -11,6 +11,7 @@ use chukei_world::{World, cards};
 use clap::{Args, ValueEnum};
 
 use crate::foreign;
+use crate::output::{self, Readers};
 use crate::say::{Exit, Failure, Say};
 
 #[derive(Args)]
@@ -81,6 +82,9 @@ pub(crate) fn run(asked: &CardArgs, say: &Say) -> Result<Exit, Failure> {
         }
         What::Issue => {
             let issued = issue(asked)?;
+            if let Some(folder) = &asked.out {
+                files(folder, &issued)?.iter().try_for_each(|(path, _)| output::free(path))?;
+            }
             if asked.register {
                 register(asked, &issued)?;
             }
@@ -291,17 +295,20 @@ fn toml_of(image: &Image) -> Result<String, Failure> {
 
 fn write(folder: &Path, issued: &Issued) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| Failure::write(folder, &error))?;
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| Failure::write(&path, &error))
-    };
-    write("card.toml", &toml_of(&issued.image)?)?;
+    let files = files(folder, issued)?;
+    files.iter().try_for_each(|(path, text)| output::write_new(path, text.as_bytes(), Readers::Usual))
+}
+
+/// What a card is in a folder.
+fn files(folder: &Path, issued: &Issued) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let mut files = vec![(folder.join("card.toml"), toml_of(&issued.image)?)];
     for made in &issued.certificates {
-        write(&format!("{}.pem", made.name), &made.certificate)?;
-        write(&format!("{}-authority.pem", made.name), &made.authority)?;
-        write(&format!("{}-crl.pem", made.name), &made.revocation_list)?;
+        let named = |end: &str| folder.join(format!("{}{end}.pem", made.name));
+        files.push((named(""), made.certificate.clone()));
+        files.push((named("-authority"), made.authority.clone()));
+        files.push((named("-crl"), made.revocation_list.clone()));
     }
-    Ok(())
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -324,7 +331,7 @@ mod tests {
                 "1:7: ここに書けるもの: any",
             ),
             ("fault sign status 1234", "1:19: expected a status word", "1:19: ここには 6100"),
-            ("fault sign after x mute", "1:18: expected a number", "1:18: ここには数を書く"),
+            ("fault sign after x mute", "1:18: expected a number", "1:18: ここには数を書いてください"),
             ("fault power mute", "1:13: expected dead", "1:13: dead は power"),
             ("eject now", "1:7: expected the end", "1:7: ここで行が終わる"),
             ("injekt", "1:1: expected one of: insert,", "1:1: ここに書けるもの: insert"),
@@ -344,8 +351,8 @@ mod tests {
     fn what_cannot_be_done_now_is_told_in_both_languages() {
         let device = Device::new(Slot::default());
         for (text, en, ja) in [
-            ("insert", "there is no card", "カードがない"),
-            ("advance activated", "the card cannot become activated", "カードは activated になれない"),
+            ("insert", "there is no card", "カードがありません"),
+            ("advance activated", "the card cannot become activated", "カードは activated になれません"),
         ] {
             let verb = control::script(text).unwrap().remove(0);
             let why = control::obey(&device, &verb).unwrap_err();

@@ -123,29 +123,37 @@ mod tests {
         let octets = String::from_utf8(vec![0xff]).unwrap_err().to_string();
         let key = chukei_ledger::Ed25519PrivateKey::from_pem("x").unwrap_err().to_string();
         for (text, en, ja) in [
-            (missing.clone(), "there is no such file or folder", "そのようなファイルやフォルダはない"),
+            (missing.clone(), "there is no such file or folder", "そのようなファイルやフォルダはありません"),
             (
                 format!("a/b: {missing}"),
                 "a/b: there is no such file or folder",
-                "a/b: そのようなファイルやフォルダはない",
+                "a/b: そのようなファイルやフォルダはありません",
             ),
-            (folder, "it is a folder", "フォルダである"),
-            (octets, "it is not UTF-8", "UTF-8 ではない"),
-            (key, "it is not a private key as PEM", "PEM の秘密鍵の形ではない"),
-            (json(""), "1:0: it ends too early", "1:0: 途中で終わっている"),
-            (json("[x"), "1:2: it is no JSON from here on", "1:2: ここから JSON として読めない"),
-            (json("[\"x\"]"), "1:4: Expected a whole number, not too large", "1:4: 範囲内の整数を書く"),
-            (toml("a = 1\na = 2"), "This key stands here for the second time", "このキーは二度目である"),
+            (folder, "it is a folder", "フォルダです"),
+            (octets, "it is not UTF-8", "UTF-8 ではありません"),
+            (key, "it is not a private key as PEM", "PEM の秘密鍵の形ではありません"),
+            (json(""), "1:0: it ends too early", "1:0: 途中で終わっています"),
+            (json("[x"), "1:2: it is no JSON from here on", "1:2: ここから JSON として読めません"),
+            (
+                json("[\"x\"]"),
+                "1:4: Expected a whole number, not too large",
+                "1:4: 範囲内の整数を書いてください",
+            ),
+            (toml("a = 1\na = 2"), "This key stands here for the second time", "このキーは二度目です"),
             (
                 toml("a = x"),
                 "It is no TOML; expected here: a text in quotation marks",
-                "TOML の文法に合わない。ここに要るもの: 引用符で囲んだ文字列",
+                "TOML の文法に合いません。ここに要るもの: 引用符で囲んだ文字列",
             ),
-            (toml("<a/>"), "It is no TOML; expected here: `=`", "TOML の文法に合わない。ここに要るもの: `=`"),
+            (
+                toml("<a/>"),
+                "It is no TOML; expected here: `=`",
+                "TOML の文法に合いません。ここに要るもの: `=`",
+            ),
         ] {
             let phrase = Phrase::key("failure.read", ["x".to_owned(), text.clone()]);
             assert_eq!(say(&phrase, Lang::En), format!("x cannot be read: {en}"), "{text}");
-            assert_eq!(say(&phrase, Lang::Ja), format!("x を読めない: {ja}"), "{text}");
+            assert_eq!(say(&phrase, Lang::Ja), format!("x を読めません: {ja}"), "{text}");
         }
         // What nobody knows, and what somebody wrote himself, stays.
         for text in ["responder@1.0", "C: something else", "expected", "42"] {

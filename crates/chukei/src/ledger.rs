@@ -1,7 +1,7 @@
 //! `chukei ledger`: proofs for persons, and the whole ledger for operators.
 
 use std::{
-    io::{Read, Write},
+    io::Read,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -23,6 +23,7 @@ use crate::{
     },
     entries,
     mock::failed,
+    output::{self, Readers},
     say::{Exit, Failure, Say},
 };
 
@@ -112,6 +113,7 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
 
 /// How the ledger of a running relay stands, as a party of its world is told.
 fn status(asked: &LedgerStatus, say: &Say) -> Result<Exit, Failure> {
+    asked.out.as_deref().map_or(Ok(()), output::free)?;
     let policy = asked.policy.as_deref().map(policy).transpose()?;
     let world = World::open(&asked.world).map_err(|error| failed(&asked.world, &error))?;
     let handle = Party::start(&world, &asked.party, Options::default());
@@ -134,7 +136,7 @@ fn status(asked: &LedgerStatus, say: &Say) -> Result<Exit, Failure> {
     let size = checkpoint.size.to_string();
     say.result(say.text("ledger.standing", [checkpoint.origin, size, from.format(), until.format()]));
     if let Some(path) = &asked.out {
-        std::fs::write(path, note).map_err(|error| Failure::write(path, &error))?;
+        output::write_new(path, note.as_bytes(), Readers::Usual)?;
     }
     Ok(Exit::Conformant)
 }
@@ -158,6 +160,7 @@ fn bundle_of(path: &Path, text: String) -> Result<Option<String>, Failure> {
 }
 
 fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
+    output::free(&asked.out)?;
     let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
     let mut number = String::new();
     let stdin = std::io::stdin().lock();
@@ -177,7 +180,7 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     store.checkpoint(std::slice::from_ref(&key), now).map_err(|error| fails(&error))?;
     let bundle = store.bundle(*person, &asked.since, key.verifier()).map_err(|error| fails(&error))?;
     let json = bundle.json().map_err(|error| Failure::write(&asked.out, &error))?;
-    std::fs::write(&asked.out, json).map_err(|error| Failure::write(&asked.out, &error))?;
+    output::write_new(&asked.out, json.as_bytes(), Readers::Usual)?;
     let size = store.last_checkpoint().map(|(checkpoint, _)| checkpoint.size).unwrap_or_default();
     let (out, entries) = (asked.out.display().to_string(), bundle.chain.entries.len().to_string());
     say.result(say.text("ledger.made", [out, entries, size.to_string()]));
@@ -217,6 +220,7 @@ fn fsck(asked: &LedgerFsck, say: &Say) -> Result<Exit, Failure> {
 }
 
 fn backup(asked: &LedgerBackup, say: &Say) -> Result<Exit, Failure> {
+    output::free(&asked.out)?;
     let store = existing(&asked.state)?;
     store.backup(&asked.out).map_err(|error| match error {
         StoreError::NoFile { at } => {
@@ -249,16 +253,7 @@ fn key(asked: &LedgerKey, say: &Say) -> Result<Exit, Failure> {
     let pem = key.to_pkcs8_pem().map_err(|error| fails(&error))?;
     let used = if asked.witness { KeyUse::Witness } else { KeyUse::Log };
     let signer = SignerKey::new(&asked.origin, used, key).ok_or_else(|| bad_origin(&asked.origin))?;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&asked.out).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::new(Exit::Setup, "ledger.key-exists", [out.clone()])
-            .fix("ledger.key-exists-fix", [""; 0]),
-        _ => fails(&error),
-    })?;
-    file.write_all(pem.as_bytes()).map_err(|error| fails(&error))?;
+    output::write_new(&asked.out, pem.as_bytes(), Readers::Owner)?;
     say.note(say.text("ledger.key-made", [out]));
     let name = signer.verifier().name();
     match used {

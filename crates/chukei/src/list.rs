@@ -41,7 +41,8 @@ fn show(rows: Vec<(String, Vec<&str>)>, as_json: bool, (of, to): (&str, &str), s
     let width = rows.iter().map(|(id, _)| id.len()).max().unwrap_or_default();
     let mut text = String::new();
     for (id, sentences) in &rows {
-        let _ = writeln!(text, "{id:<width$}  {}", sentences.join(" "));
+        let line = format!("{id:<width$}  {}", sentences.join(" "));
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     let _ = write!(text, "{}", say.text("list.count", [rows.len().to_string()]));
     say.result(text);

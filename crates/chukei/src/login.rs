@@ -1,7 +1,6 @@
 //! `chukei login`: a person logs in at the portal of a mock world with a card and a PIN, also over TLS, or a hospital of that world reads the card
 //! without one (chapter 34).
 
-use std::fs;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +23,7 @@ use crate::{
     entries,
     mapping::date,
     mock::failed,
+    output::{self, Readers},
     say::{Exit, Failure, Say},
     token,
 };
@@ -62,10 +62,15 @@ pub(crate) struct LoginArgs {
 impl LoginArgs {
     fn shows(&self) -> Result<Shows<'_>, Failure> {
         let day = |text: &Option<String>| text.as_deref().map(date).transpose();
+        let (from, until) = (day(&self.from)?, day(&self.until)?);
+        if from.zip(until).is_some_and(|(from, until)| from.0 >= until.0) {
+            let days = [&self.from, &self.until].map(|day| day.clone().unwrap_or_default());
+            return Err(Failure::new(Exit::Usage, "login.no-day", days).fix("login.no-day-fix", [""; 0]));
+        }
         let moment = |day: UnixTime| DateTime { seconds: day.0, nanoseconds: 0 };
         let range = Range {
-            from: day(&self.from)?.map(moment),
-            until: day(&self.until)?.map(moment),
+            from: from.map(moment),
+            until: until.map(moment),
             before: self.before,
             limit: self.limit.unwrap_or(Range::LIMIT),
         };
@@ -87,6 +92,7 @@ struct Shows<'a> {
 /// Logs somebody in. PINs are lines of standard input: the person's, or the one of the member of staff.
 pub(crate) fn run(asked: &LoginArgs, say: &Say) -> Result<Exit, Failure> {
     let shows = asked.shows()?;
+    shows.proof.map_or(Ok(()), output::free)?;
     let world = World::open(&asked.world).map_err(|error| failed(&asked.world, &error))?;
     let party = if asked.operator.is_some() { "hospital" } else { "portal" };
     let handle = Party::start(&world, party, Options::default());
@@ -117,6 +123,7 @@ fn at_the_portal(
         Challenged { by, relay: &relay, sender: &sender, purpose, challenge: &challenge, subject }.digest()
     };
     let mut typed = std::io::stdin().lock().lines().map_while(Result::ok);
+    say.ask("login.type-pin");
     let signed = visit(contacts, Task::Login, Some(&digest), &mut typed)?;
     let signed = match signed {
         Ok(signed) => signed,
@@ -139,6 +146,9 @@ fn shown(
     let lines = entries::of_history(&history, say);
     lines.iter().for_each(|line| say.result(line));
     let listed = lines.len().to_string();
+    if history.total == 0 {
+        say.result(say.text("login.none", [""; 0]));
+    }
     if listed != history.total.to_string() {
         say.result(say.text("login.part", [listed, history.total.to_string()]));
     }
@@ -147,7 +157,7 @@ fn shown(
             Failure::new(Exit::Nonconformant, "login.unproved", [code]).fix("login.unproved-fix", [""; 0])
         };
         let proof = handle.proof_of(&given.id, since).map_err(unproved)?;
-        fs::write(path, proof.bundle).map_err(|error| Failure::write(path, &error))?;
+        output::write_new(path, &proof.bundle, Readers::Usual)?;
         say.result(say.text("login.proof", [path.display().to_string()]));
     }
     Ok(Exit::Conformant)
@@ -170,6 +180,7 @@ fn at_the_hospital(
     let (by, purpose, subject) = (By::Operator, Purpose::EligibilityCheck, sha256(&read.certificate));
     let challenged =
         Challenged { by, relay: &relay, sender: &sender, purpose, challenge: &challenge, subject };
+    say.ask("login.type-token-pin");
     let pin = std::io::stdin().lock().lines().map_while(Result::ok).next().unwrap_or_default();
     let mut staff = InProcess::new(card::load(token)?);
     let (certificate, signature) = token::sign(&mut staff, &pin, &challenged.digest())

@@ -19,6 +19,7 @@ mod list;
 mod login;
 mod mapping;
 mod mock;
+mod output;
 mod reconcile;
 mod run;
 mod say;

@@ -91,8 +91,9 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     let pins = asked.card.pins.as_deref().map(|pins| format!("pins = {}\n", path(pins)));
     let world = card.world.as_deref();
     let world = world.map(|dir| format!("\n[world]\ndir = {}\nparty = \"{PORTAL}\"\n", path(dir)));
+    let unknown = chukei_evidence::Product::UNKNOWN;
     let text = format!(
-        "{MADE}profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"–\"\nname = {}\nversion = \"–\"\n\n{place}\n{}{}",
+        "{MADE}profile = {}\nclaims = [{}]\n\n[product]\nvendor = \"{unknown}\"\nname = {}\nversion = \"{unknown}\"\n\n{place}\n{}{}",
         quoted(profile),
         claims.join(", "),
         quoted(&name),

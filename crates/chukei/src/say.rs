@@ -206,6 +206,13 @@ impl Say {
         }
     }
 
+    /// Says what standard input is read for, to somebody at a terminal who would wait for nothing.
+    pub(crate) fn ask(&self, key: &str) {
+        if std::io::stdin().is_terminal() {
+            let _ = writeln!(std::io::stderr().lock(), "{}", self.text(key, [""; 0]));
+        }
+    }
+
     /// Progress: one line that is written over at a terminal, one line in ten per cent elsewhere.
     pub(crate) fn progress(&self, done: usize, all: usize) {
         if self.quiet || all == 0 {

@@ -29,7 +29,7 @@ fn tell(verified: &Verified, is_any_key: bool, say: &Say) {
     say.result(say.text(
         "verify.holds",
         [
-            format!("{} {} {}", product.vendor, product.name, product.version),
+            product.full_title(),
             header.profile.clone(),
             say.text::<&str>(&format!("standing.{}", verified.model.standing.name()), []),
             verified.model.totals.cases.to_string(),

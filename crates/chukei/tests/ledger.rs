@@ -181,13 +181,47 @@ fn what_is_asked_wrongly_is_refused() {
     assert_eq!(desk.prove("x.json", &[], "").code, 2);
     assert_eq!(
         desk.run("en", &["key", "--origin", ORIGIN, "--out", "log.pem"], "").code,
-        3,
+        2,
         "never overwritten"
     );
     assert_eq!(desk.run("en", &["key", "--origin", "a b", "--out", "b.pem"], "").code, 2);
     fs::write(desk.0.path.join("log.pem"), "no key").unwrap();
     assert_eq!(desk.prove("x.json", &[], NUMBER).code, 2);
     assert!(!desk.0.path.join("x.json").exists() && !desk.0.path.join("b.pem").exists());
+}
+
+/// A proof, a checkpoint or a key that somebody keeps could not be made again.
+#[test]
+fn what_somebody_keeps_is_not_written_over() {
+    let desk = Desk::proved();
+    let read = |file: &str| fs::read(desk.0.path.join(file)).unwrap();
+    let (key, proof) = (read("log.pem"), read("history.json"));
+    desk.record(5);
+    for (lang, told) in [("en", "history.json is there already"), ("ja", "history.json はすでにあります")]
+    {
+        let scheme = Scheme::CareInsured.uri();
+        let words = ["--state", "relay.db", "--key", "log.pem", "--origin", ORIGIN, "--party", A];
+        let words = [&["prove"], &words[..], &["--scheme", scheme, "--out", "history.json"]].concat();
+        let refused = desk.run(lang, &words, NUMBER);
+        assert!(
+            refused.code == 2 && refused.err.contains(told) && refused.err.contains('→'),
+            "{}",
+            refused.err
+        );
+        let refused = desk.run(lang, &["key", "--origin", ORIGIN, "--out", "log.pem"], "");
+        assert!(refused.code == 2 && refused.err.contains("log.pem"), "{}", refused.err);
+        let refused = desk.run(lang, &["backup", "--state", "relay.db", "--out", "history.json"], "");
+        assert!(refused.code == 2 && refused.err.contains(told), "{}", refused.err);
+    }
+    assert!(read("log.pem") == key && read("history.json") == proof, "they are as they were");
+    assert_eq!(desk.prove("later.json", &[], NUMBER).code, 0);
+    assert_eq!(desk.run("en", &["key", "--origin", ORIGIN, "--out", "other.pem"], "").code, 0);
+    // What is no file keeps nothing.
+    #[cfg(target_os = "linux")]
+    {
+        let shown = desk.prove("/dev/stdout", &[], NUMBER);
+        assert!(shown.code == 0 && shown.out.contains("\"checkpoints\""), "{} {}", shown.out, shown.err);
+    }
 }
 
 #[test]

@@ -22,44 +22,44 @@ fn told(said: &Said, code: i32, begins: &str) {
 fn a_wrong_command_line_is_told_in_both_languages() {
     let folder = Folder::new();
     for (command, words, ja, en) in [
-        ("frobnicate", &[][..], "コマンド frobnicate はない", "There is no command frobnicate"),
-        ("run", &[], "--out <DIR> が要る", "--out <DIR> is missing"),
-        ("run", &["--out", "x", "--sed", "3"], "--sed はここには書けない", "--sed is not expected here"),
+        ("frobnicate", &[][..], "コマンド frobnicate はありません。", "There is no command frobnicate"),
+        ("run", &[], "--out <DIR> が要ります。", "--out <DIR> is missing"),
+        ("run", &["--out", "x", "--sed", "3"], "--sed はここには書けません。", "--sed is not expected here"),
         (
             "run",
             &["--out", "x", "--seed", "abc"],
-            "--seed <SEED> に abc は使えない: 符号のない整数を書く",
+            "--seed <SEED> に abc は使えません: 符号のない整数を書いてください",
             "--seed <SEED> cannot be abc: a whole number",
         ),
         (
             "run",
             &["--out", "x", "--out", "y"],
-            "--out <DIR> が二度以上ある",
+            "--out <DIR> が二度以上あります。",
             "--out <DIR> stands there more than once",
         ),
-        ("mock", &["wrld"], "<WHO> に wrld は使えない", "<WHO> cannot be wrld"),
+        ("mock", &["wrld"], "<WHO> に wrld は使えません。", "<WHO> cannot be wrld"),
         (
             "mock",
             &["card", "--image", "a", "--type", "b"],
-            "--image <FILE> は --type <TYPE> と一緒には使えない",
+            "--image <FILE> は --type <TYPE> と一緒には使えません。",
             "--image <FILE> cannot be used together with --type <TYPE>",
         ),
         (
             "login",
             &["--world", "w"],
-            "<--reader <NAME>|--image <FILE>|--tls> が要る",
+            "<--reader <NAME>|--image <FILE>|--tls> が要ります。",
             "<--reader <NAME>|--image <FILE>|--tls> is missing",
         ),
         (
             "run",
             &["--profile", "relay@1.0", "--image", "x", "--out", "o"],
-            "relay@1.0 の判定には、製品の記述が要る",
+            "relay@1.0 の判定には、製品の記述が要ります。",
             "relay@1.0 is judged with a description",
         ),
         (
             "run",
             &["--profile", "crd@1.0", "--image", "x", "--out", "o"],
-            "プロファイル crd@1.0 はない",
+            "プロファイル crd@1.0 はありません。",
             "There is no profile crd@1.0",
         ),
     ] {
@@ -86,9 +86,9 @@ fn a_file_that_cannot_be_read_is_wrong_use_whatever_stands_in_its_place() {
     fs::write(path("utf16"), b"\xff\xfep\0r\0").unwrap();
     fs::write(path("sut.toml"), "profile = responder").unwrap();
     for (name, ja, en) in [
-        ("nowhere", "そのようなファイルやフォルダはない", "there is no such file or folder"),
-        ("folder", "フォルダである", "it is a folder"),
-        ("utf16", "UTF-8 ではない", "it is not UTF-8"),
+        ("nowhere", "そのようなファイルやフォルダはありません", "there is no such file or folder"),
+        ("folder", "フォルダです", "it is a folder"),
+        ("utf16", "UTF-8 ではありません", "it is not UTF-8"),
     ] {
         for (command, before) in [
             ("doctor", &["--sut"][..]),
@@ -101,12 +101,12 @@ fn a_file_that_cannot_be_read_is_wrong_use_whatever_stands_in_its_place() {
             ("mapping", &["register", "--state", "s.db"]),
         ] {
             let words = [before, &[name]].concat();
-            told(&folder.chukei("ja", command, &words, ""), 2, &format!("{name} を読めない: {ja}"));
+            told(&folder.chukei("ja", command, &words, ""), 2, &format!("{name} を読めません: {ja}"));
             told(&folder.chukei("en", command, &words, ""), 2, &format!("{name} cannot be read: {en}"));
         }
     }
     let said = folder.chukei("ja", "doctor", &[], "");
-    told(&said, 2, "sut.toml:1:11: TOML の文法に合わない");
+    told(&said, 2, "sut.toml:1:11: TOML の文法に合いません");
     assert!(said.err.contains("引用符で囲んだ文字列") && said.err.contains("→"), "{}", said.err);
 }
 
@@ -165,7 +165,7 @@ fn a_mistake_in_a_registry_or_a_policy_has_its_place() {
     told(
         &folder.chukei("ja", "ledger", &["verify", "proof"], ""),
         2,
-        "proof: 証明ファイルではありません: 1:2: ここにキー format が要る",
+        "proof: 証明ファイルではありません: 1:2: ここにキー format が要ります",
     );
 }
 
@@ -179,7 +179,7 @@ fn a_slip_of_the_pen_makes_no_world() {
         &["world", "--world", "w", "--fault", "skips:envelope.audiense.self"],
         "",
     );
-    told(&said, 2, "不具合のスイッチ skips:envelope.audiense.self はない");
+    told(&said, 2, "不具合のスイッチ skips:envelope.audiense.self はありません。");
     assert!(said.err.contains(skipping), "{}", said.err);
     // A fault that nobody has would be asked for in vain.
     told(
@@ -190,9 +190,13 @@ fn a_slip_of_the_pen_makes_no_world() {
     assert!(!folder.path.join("w").exists());
     assert_eq!(folder.chukei("en", "world", &["--dir", "w"], "").code, 0);
     let said = folder.chukei("ja", "mock", &["world", "--world", "w", "--party", "insurer-z"], "");
-    told(&said, 2, "この世界に insurer-z という当事者はいない");
+    told(&said, 2, "この世界に insurer-z という当事者はいません。");
     fs::write(folder.path.join("w/world.toml"), "seed = 1\nparty = 3\n").unwrap();
-    told(&folder.chukei("ja", "mock", &["relay", "--world", "w"], ""), 3, "w/world.toml:2:9 を解釈できない");
+    told(
+        &folder.chukei("ja", "mock", &["relay", "--world", "w"], ""),
+        3,
+        "w/world.toml:2:9 を解釈できません",
+    );
 }
 
 #[test]
@@ -221,6 +225,65 @@ fn a_kind_that_is_none_is_told_before_a_number_is_asked_for() {
         2,
         "What standard input holds is no number",
     );
+}
+
+/// Keys and proofs that are there could not be made again, and a refusal changes nothing.
+#[test]
+fn what_is_there_is_not_written_over() {
+    let folder = Folder::new();
+    let read = |file: &str| fs::read(folder.path.join(file)).unwrap();
+    assert_eq!(folder.chukei("en", "world", &["--dir", "w"], "").code, 0);
+    let issue = |lang: &str, seed: &str, out: &str| {
+        let words = ["issue", "--type", "kamogawa", "--world", "w", "--register", "--person"];
+        let words = [&words[..], &["seed-sample", "--seed", seed, "--out", out]].concat();
+        folder.chukei(lang, "card", &words, "")
+    };
+    assert_eq!(issue("en", "1", "card").code, 0);
+    let (card, registered) = (read("card/card.toml"), read("w/cards.json"));
+    let english = "card/card.toml is there already, and nothing is written over it";
+    told(&issue("en", "2", "card"), 2, english);
+    let said = issue("ja", "2", "card");
+    told(&said, 2, "card/card.toml はすでにあります。上書きはしません。");
+    assert!(said.err.contains("別の名を指定する"), "{}", said.err);
+    assert!(read("card/card.toml") == card && read("w/cards.json") == registered, "they are as they were");
+    // Nor is half a card laid over what is left of another one.
+    fs::remove_file(folder.path.join("card/card.toml")).unwrap();
+    assert_eq!(issue("en", "2", "card").code, 2);
+    assert!(!folder.path.join("card/card.toml").exists());
+    fs::create_dir(folder.path.join("other")).unwrap();
+    fs::write(folder.path.join("other/notes.txt"), "somebody's").unwrap();
+    assert_eq!(issue("en", "2", "other").code, 0);
+    assert!(read("other/card.toml") != card && read("w/cards.json") != registered);
+
+    // It is told before anybody is asked, though no relay runs here.
+    fs::write(folder.path.join("kept"), "kept").unwrap();
+    let login = |proof| {
+        let words = ["--world", "w", "--image", "other/card.toml", "--proof", proof];
+        folder.chukei("en", "login", &words, "1234\n")
+    };
+    let status = |out| folder.chukei("en", "ledger", &["status", "--world", "w", "--out", out], "");
+    told(&login("kept"), 2, "kept is there already");
+    told(&status("kept"), 2, "kept is there already");
+    told(&login("new"), 3, "The relay of this world cannot be reached");
+    told(&status("new"), 1, "The relay does not tell how its ledger stands");
+    assert_eq!(read("kept"), b"kept");
+}
+
+/// A period without a day would show an empty history, as if nobody had looked.
+#[test]
+fn a_period_without_a_day_is_told_before_a_pin_is_asked_for() {
+    let folder = Folder::new();
+    assert_eq!(folder.chukei("en", "world", &["--dir", "w"], "").code, 0);
+    assert_eq!(folder.chukei("en", "card", &["issue", "--type", "kamogawa", "--out", "card"], "").code, 0);
+    let login = |lang, until| {
+        let words = ["--world", "w", "--image", "card/card.toml", "--from", "2026-07-02", "--until", until];
+        folder.chukei(lang, "login", &words, "1234\n")
+    };
+    for until in ["2026-07-01", "2026-07-02"] {
+        told(&login("ja", until), 2, &format!("2026-07-02 から {until} までの期間には、一日もありません。"));
+        told(&login("en", until), 2, &format!("The period from 2026-07-02 until {until} has no day"));
+    }
+    told(&login("en", "2026-07-03"), 3, "The relay of this world cannot be reached");
 }
 
 /// A result that nobody got is no success; a reader that has gone away wants no more.

@@ -48,6 +48,28 @@ pub struct Product {
     pub control: u8,
 }
 
+impl Product {
+    /// What stands for a vendor or version that nobody knows: a card says neither.
+    pub const UNKNOWN: &'static str = "–";
+
+    /// Name and version, as people say them.
+    #[must_use]
+    pub fn title(&self) -> String {
+        known(&[&self.name, &self.version])
+    }
+
+    /// The same with the vendor before it.
+    #[must_use]
+    pub fn full_title(&self) -> String {
+        known(&[&self.vendor, &self.name, &self.version])
+    }
+}
+
+fn known(parts: &[&str]) -> String {
+    let known: Vec<&str> = parts.iter().copied().filter(|part| *part != Product::UNKNOWN).collect();
+    known.join(" ")
+}
+
 /// Public data of the world: enough for a judge, and no private key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,5 +200,24 @@ impl Person {
     /// What an insurer holds about the person under an item.
     pub fn holdings_at<'a>(&'a self, insurer: &'a str, item: &'a str) -> impl Iterator<Item = &'a Holding> {
         self.holdings.iter().filter(move |holding| holding.insurer == insurer && holding.item == item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_knows_is_not_said() {
+        let product = |vendor: &str, version: &str| Product {
+            vendor: vendor.into(),
+            name: "card a".into(),
+            version: version.into(),
+            ..Product::default()
+        };
+        let unknown = product(Product::UNKNOWN, Product::UNKNOWN);
+        assert_eq!((unknown.title().as_str(), unknown.full_title().as_str()), ("card a", "card a"));
+        let known = product("V", "1");
+        assert_eq!((known.title().as_str(), known.full_title().as_str()), ("card a 1", "V card a 1"));
     }
 }

@@ -6,7 +6,7 @@ use chukei_xml::lexical::DateTime;
 
 use crate::{
     clock::Clock,
-    face::{Face, Target},
+    face::{CARD_DOOR, Face, Target},
     kit::{USUAL_PERSON, find, text_of},
     record::Broken,
     seed::Ids,
@@ -50,9 +50,10 @@ impl Sut {
                 .fix(Fix::OneOf(fitting.join(", "))));
         }
         let mut endpoints = self.endpoints.clone();
-        let default = world.endpoint(&party.name, "soap").and_then(|url| Endpoint::parse(&url));
-        if let Some(default) = default {
-            endpoints.entry("soap".into()).or_insert(default);
+        // A product that takes messages elsewhere does not listen where world.toml says, and need not.
+        if endpoints.keys().all(|role| role == CARD_DOOR) {
+            let usual = world.endpoint(&party.name, "soap").and_then(|url| Endpoint::parse(&url));
+            endpoints.extend(usual.map(|url| ("soap".to_owned(), url)));
         }
         Ok(Target { party: party.name.clone(), endpoints, control: self.control.clone() })
     }
@@ -113,9 +114,12 @@ impl Sut {
     fn look_at_endpoints(&self, face: &Face, own: &[u8], found: &mut Examination) {
         let party = &face.target().party;
         let asks = if party == "insurer-a" { "relay" } else { "insurer-a" };
-        let mut urls: Vec<&Endpoint> = face.target().endpoints.values().collect();
-        urls.dedup();
-        for url in urls {
+        let mut seen: Vec<&Endpoint> = Vec::new();
+        for url in face.target().endpoints.values() {
+            if seen.contains(&url) {
+                continue;
+            }
+            seen.push(url);
             let url_text = url.url.clone();
             let fault = match face.certificate(url, asks) {
                 Ok(shown) if shown == own => {

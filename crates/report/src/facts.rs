@@ -15,7 +15,7 @@ pub(crate) fn facts(report: &Report<'_>, words: &Words<'_>) -> Vec<(String, Stri
     let or_none = |text: String| if text.is_empty() { words.t("label.none", &[]) } else { text };
     let complete = if report.transcript.complete() { "label.yes" } else { "label.no" };
     let facts = [
-        ("product", format!("{} {}", product.name, product.version)),
+        ("product", product.title()),
         ("vendor", product.vendor.clone()),
         ("build", product.build.clone()),
         ("party", product.party.clone()),

@@ -48,7 +48,7 @@ pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> String {
         body.push_str("  </testsuite>\n");
         all.add(&counts);
     }
-    let product = format!("{} {} ({})", header.product.name, header.product.version, header.profile);
+    let product = format!("{} ({})", header.product.title(), header.profile);
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" {all}>\n{body}</testsuites>\n",
         xml(&product)

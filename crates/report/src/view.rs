@@ -163,7 +163,7 @@ pub(crate) fn page(report: &Report<'_>, words: &Words<'_>) -> Page {
 /// The statement of the run and what it means.
 pub(crate) fn statement(report: &Report<'_>, words: &Words<'_>) -> (String, String) {
     let header = report.transcript.header();
-    let product = one_line(&format!("{} {}", header.product.name, header.product.version));
+    let product = one_line(&header.product.title());
     let standing = report.model.standing;
     let count = |outcome| {
         let claimed = report.model.with(outcome).filter(|sentence| sentence.claimed);
@@ -223,9 +223,7 @@ impl Builder<'_> {
             ids.iter().filter_map(|id| sentence(id)).map(|s| self.plain(s, "not-selected")).collect()
         };
         let mut page = Page {
-            title: self
-                .words
-                .t("title.page", &[&one_line(&header.product.name), &one_line(&header.product.version)]),
+            title: self.words.t("title.page", &[&one_line(&header.product.title())]),
             standing: model.standing.name(),
             good: matches!(model.standing, Standing::Conformant | Standing::SelectionMet),
             statement,

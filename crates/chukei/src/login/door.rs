@@ -38,6 +38,7 @@ pub(super) fn login(handle: &Handle, image: Option<&Path>, say: &Say) -> Result<
         Some(image) => {
             let mut contacts = InProcess::new(card::load(image)?);
             // The card asks for its PIN, and shows that its key works.
+            say.ask("login.type-pin");
             let signed = match visit(&mut contacts, Task::Login, None, &mut typed)? {
                 Ok(signed) => signed,
                 Err(outcome) => return Err(told(&outcome)),
@@ -52,7 +53,13 @@ pub(super) fn login(handle: &Handle, image: Option<&Path>, say: &Say) -> Result<
             let document = String::from_utf8_lossy(&octets);
             say.note(say.text("login.present", [""; 0]));
             say.result(serde_json::json!({ "door": door, "presentation": document }));
-            typed.next().unwrap_or_default().trim().to_owned().into()
+            let ticket = typed.next().unwrap_or_default().trim().to_owned();
+            if ticket.is_empty() {
+                return Err(
+                    Failure::new(Exit::Usage, "login.no-ticket", [""; 0]).fix("login.no-ticket-fix", [""; 0])
+                );
+            }
+            ticket.into()
         }
     };
     Ok(Login::Ticket { challenge, ticket })
