@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chukei_conformance as conformance;
-use chukei_evidence::Cases;
+use chukei_evidence::{Case, Cases};
+use chukei_spec::Index;
 
 #[test]
 fn every_negative_case_has_a_positive_twin_of_its_role() {
@@ -39,5 +40,44 @@ fn every_declared_sentence_has_a_judge_and_every_judge_a_case() {
     }
     for judge in registry.judges.iter().filter(|judge| judge.cases == Cases::Declared) {
         assert!(declared.contains(judge.sentence.id), "no case declares {}", judge.sentence.id);
+    }
+}
+
+/// Without test control nobody sees logs, and what is not seen does not pass (README, "Test your product in ten minutes").
+const UNSEEN: (&str, &str) = ("privacy.log.no-identifier", "test-control");
+
+/// A product that claims no feature, or some of them, can conform: whatever it claims is shown by cases that it is put to.
+#[test]
+fn what_is_claimed_is_shown_by_cases_that_are_offered() {
+    let registry = conformance::registry();
+    for profile in Index::profiles() {
+        let features: Vec<&str> = profile.features.iter().map(|feature| feature.name).collect();
+        let alone = features.iter().map(|feature| vec![*feature]);
+        // A terminal claims one of its tasks at least (terminal.toml).
+        let nothing = (profile.name != "terminal@1.0").then(Vec::new);
+        for claims in alone.chain(nothing).chain([features.clone()]) {
+            for sentence in profile.claimed(&claims) {
+                for judge in registry.judges.iter().filter(|judge| judge.sentence.id == sentence.id) {
+                    let shows = |case: &&Case| match judge.cases {
+                        Cases::Declared => case.sentences.iter().any(|shown| shown.id == sentence.id),
+                        Cases::Each(ids) => ids.contains(&case.id),
+                        Cases::Any(beginning) => case.id.starts_with(beginning),
+                        Cases::Whole => true,
+                    };
+                    let offered = |case: &&Case| {
+                        profile.roles.contains(&case.role)
+                            && case.feature.is_none_or(|feature| claims.contains(&feature))
+                    };
+                    let is_shown = registry.cases.iter().filter(offered).any(|case| shows(&case));
+                    let is_unseen = sentence.id == UNSEEN.0 && !claims.contains(&UNSEEN.1);
+                    assert!(
+                        is_shown != is_unseen,
+                        "{} with {claims:?}: nothing shows {}",
+                        profile.name,
+                        sentence.id
+                    );
+                }
+            }
+        }
     }
 }
