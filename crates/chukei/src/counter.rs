@@ -196,6 +196,12 @@ impl Booth<Process> {
     /// authority's certificate is put there.
     pub(crate) fn open(place: &TerminalPlace, cards: Cards, out: &Path) -> Result<Self, Failure> {
         let out = std::path::absolute(out).map_err(|error| Failure::write(out, &error))?;
+        if !can_start(&place.client) {
+            let client = [place.client.as_str()];
+            return Err(
+                Failure::new(Exit::Setup, "terminal.client", client).fix("terminal.client-fix", [""; 0])
+            );
+        }
         let product = Process {
             client: place.client.clone(),
             authority: out.join("authority.pem"),
@@ -404,6 +410,18 @@ impl Product for Process {
     }
 }
 
+/// Whether the shell knows the program of a command; it is asked only about a plain word.
+fn can_start(client: &str) -> bool {
+    let program = client.split_whitespace().next().unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if program.is_empty() || !program.chars().all(is_plain) {
+        return !program.is_empty();
+    }
+    let mut asked = Command::new("sh");
+    asked.args(["-c", "command -v -- \"$1\" >/dev/null 2>&1", "sh", program]).stdin(Stdio::null());
+    asked.status().is_ok_and(|status| status.success())
+}
+
 /// Carries a device to a reader of this name.
 fn serve(device: &Arc<Device>, reader: &str) -> Result<(String, JoinHandle<()>), Failure> {
     let (address, carrier) = (address(reader)?, Arc::clone(device));
@@ -455,6 +473,23 @@ mod tests {
         let text = "# x\nFRIENDLYNAME \"Chukei Patient\"\nDEVICENAME /dev/null:/run/p.sock\nLIBPATH /l\n\n\
                     FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:0x8C7B\n";
         assert_eq!(readers(text), [("Chukei Patient".to_owned(), PathBuf::from("/run/p.sock"))]);
+    }
+
+    #[test]
+    fn a_client_that_the_shell_does_not_know_is_told_before_the_first_visit() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = folder.path().join("known");
+        fs::write(&known, "#!/bin/sh\n").unwrap();
+        let mut rights = fs::metadata(&known).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o755);
+        fs::set_permissions(&known, rights).unwrap();
+        for client in ["sh x.sh --y", known.to_str().unwrap(), "cd /; true", "A=1 nobody-has-this", "(true)"]
+        {
+            assert!(can_start(client), "{client}");
+        }
+        for client in ["nobody-has-this", "./nobody-has-this x", "/nobody/has/this", "", " "] {
+            assert!(!can_start(client), "{client:?}");
+        }
     }
 
     #[test]
