@@ -73,5 +73,6 @@ pub fn xml_id(randomness: &dyn Randomness) -> Result<String, Refusal> {
 
 fn hex(randomness: &dyn Randomness) -> Result<String, Refusal> {
     let octets = randomness.octets().map_err(|_| Refusal::internal("randomness"))?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+    let halves = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+    Ok(halves.filter_map(|half| char::from_digit(half.into(), 16)).collect())
 }
