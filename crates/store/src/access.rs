@@ -180,10 +180,10 @@ impl Store {
             receipts.push(Commitment(seal.commitment.0));
             sealed.push((entry.clone(), seal));
         }
-        let memory = self.memory.clone();
+        let believed = self.believed();
         let (recording, ending) = Recording::begun();
         let job = move |connection: &Connection| {
-            let written = memory.write(connection)?;
+            let written = believed.write(connection)?;
             with(connection)?;
             for (entry, seal) in &sealed {
                 // Two notices about one envelope at once: who gave the second one tries again, and gets the receipt of the first.

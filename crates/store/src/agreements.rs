@@ -1,6 +1,7 @@
 //! Who may ask what, and who takes queries. A store that does not answer allows nothing.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chukei_profile::Purpose;
 use chukei_relay::memory::MemoryAgreements;
@@ -9,8 +10,44 @@ use chukei_relay::{Agreements, Unavailable};
 use crate::Store;
 use crate::sql::{self, Connection, Error, Row, values};
 
-/// All of them, as the one process that writes a file knows them; nothing until somebody asks, and after a change.
-pub(crate) type Agreed = RwLock<Option<MemoryAgreements>>;
+/// Whoever has read them before notices.
+const CHANGED: &str = "UPDATE remembers SET agreed = agreed + 1";
+
+/// All of them and their version, as a process has read them in a file: it records nothing with another (replay.rs).
+#[derive(Clone, Default)]
+pub(crate) struct Agreed(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// Nothing until somebody asks, and after a change of ours.
+    known: RwLock<Option<(i64, MemoryAgreements)>>,
+    /// The version that somebody else has changed, or 0, which no version is.
+    stale: AtomicI64,
+}
+
+impl Agreed {
+    fn read(&self) -> RwLockReadGuard<'_, Option<(i64, MemoryAgreements)>> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Option<(i64, MemoryAgreements)>> {
+        self.0.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which agreements are believed, if any.
+    pub(crate) fn version(&self) -> Option<i64> {
+        self.read().as_ref().map(|(version, _)| *version)
+    }
+
+    /// These are to be read again. Waits for nobody.
+    pub(crate) fn doubt(&self, version: i64) {
+        self.0.stale.store(version, Ordering::SeqCst);
+    }
+
+    fn is_doubted(&self, version: i64) -> bool {
+        self.0.stale.load(Ordering::SeqCst) == version
+    }
+}
 
 /// That a requester may ask for the numbers of a target for a purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,11 +106,17 @@ impl Store {
     /// Changes something; whoever asks meanwhile waits for it.
     fn agree(
         &self,
-        change: impl FnMut(&Connection) -> sql::Result<()> + Send + 'static,
+        mut change: impl FnMut(&Connection) -> sql::Result<()> + Send + 'static,
     ) -> Result<(), Unavailable> {
-        let mut agreed = self.agreed.write().unwrap_or_else(PoisonError::into_inner);
+        if self.is_shared() {
+            return self.writer.write(change);
+        }
+        let mut agreed = self.agreed.write();
         *agreed = None;
-        self.writer.write(change)
+        self.writer.write(move |connection| {
+            change(connection)?;
+            connection.execute(CHANGED, &[]).map(drop)
+        })
     }
 
     /// What is in memory says it, or the row that a database has. A store that does not answer allows nothing.
@@ -85,11 +128,13 @@ impl Store {
         if self.is_shared() {
             return self.read(in_database).unwrap_or(false);
         }
-        if let Some(agreed) = &*self.agreed.read().unwrap_or_else(PoisonError::into_inner) {
+        if let Some((version, agreed)) = &*self.agreed.read()
+            && !self.agreed.is_doubted(*version)
+        {
             return in_memory(agreed);
         }
-        let mut agreed = self.agreed.write().unwrap_or_else(PoisonError::into_inner);
-        self.readers.snapshot(all).is_ok_and(|all| in_memory(agreed.insert(all)))
+        let mut agreed = self.agreed.write();
+        self.readers.snapshot(all).is_ok_and(|all| in_memory(&agreed.insert(all).1))
     }
 }
 
@@ -133,8 +178,9 @@ impl Agreements for Store {
     }
 }
 
-/// All that is agreed.
-fn all(connection: &Connection) -> sql::Result<MemoryAgreements> {
+/// All that is agreed, and its version.
+fn all(connection: &Connection) -> sql::Result<(i64, MemoryAgreements)> {
+    let version = connection.only("SELECT agreed FROM remembers", &[], |row| row.get(0))?;
     let mut all = MemoryAgreements::default();
     let sql = "SELECT requester, target, purpose, via_relay FROM agreement";
     let rows = connection.rows(sql, &[], |row| {
@@ -153,5 +199,5 @@ fn all(connection: &Connection) -> sql::Result<MemoryAgreements> {
     for party in connection.rows("SELECT party FROM out_of_service", &[], party)? {
         all.set_in_service(&party, false).map_err(Error::of)?;
     }
-    Ok(all)
+    Ok((version, all))
 }

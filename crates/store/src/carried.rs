@@ -20,10 +20,10 @@ const DELETE: &str = "DELETE FROM carried WHERE id = ?1";
 
 impl Store {
     pub(crate) fn note(&self, carried: &Carried) -> Result<Recording, Unavailable> {
-        let (memory, carried) = (self.memory.clone(), carried.clone());
+        let (believed, carried) = (self.believed(), carried.clone());
         let (recording, ending) = Recording::begun();
         let job = move |connection: &Connection| {
-            let written = memory.write(connection)?;
+            let written = believed.write(connection)?;
             let items = carried.items.join(" ");
             let values = values![
                 &carried.id,

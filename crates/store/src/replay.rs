@@ -1,14 +1,15 @@
-//! What was used once. A file has one process that writes it: that process remembers, and the file is what it reads when it
-//! begins. A database has several, and decides itself.
+//! What was used once. A file has one process that remembers it: it reads the file when it begins, and records nothing any more
+//! as soon as another one has begun. A database has several, and decides itself.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chukei_crypto::{UnixTime, sha256};
+use chukei_crypto::{UnixTime, random_bytes, sha256};
 use chukei_relay::{ReplayStore, Unavailable};
 
 use crate::Store;
-use crate::sql::{self, Connection, Row, values};
+use crate::agreements::Agreed;
+use crate::sql::{self, Connection, Error, Row, values};
 use crate::writer::Verdict;
 
 /// A second use never shortens the memory of the first.
@@ -56,16 +57,30 @@ impl ReplayStore for EarlyReplay {
 /// Stands for an owner and an identifier: half of a digest.
 type Mark = [u8; 16];
 
-/// Uses of the process that writes the file.
+/// What the process that writes a file remembers of it.
 #[derive(Clone, Default)]
-pub(crate) struct Memory(Arc<Mutex<Uses>>);
+pub(crate) struct Memory(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    uses: Mutex<Uses>,
+    /// One at a time reads the file.
+    reading: Mutex<()>,
+}
 
 #[derive(Default)]
 struct Uses {
-    /// All that are remembered. Nothing until somebody asks.
-    known: Option<HashSet<Mark>>,
-    /// Those that are not on the disk yet.
+    /// Nothing until somebody asks.
+    own: Option<Own>,
+    /// Uses that are not on the disk yet.
     waiting: Vec<Use>,
+}
+
+struct Own {
+    /// Stands in the file until another process begins.
+    token: i64,
+    /// Every use.
+    known: HashSet<Mark>,
 }
 
 struct Use {
@@ -82,17 +97,50 @@ pub(crate) struct Written {
 
 impl Memory {
     fn uses(&self) -> MutexGuard<'_, Uses> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what waits. To be called in every transaction that records something.
-    pub(crate) fn write(&self, connection: &Connection) -> sql::Result<Written> {
+    fn token(&self) -> Option<i64> {
+        self.uses().own.as_ref().map(|own| own.token)
+    }
+
+    /// Writes what waits.
+    fn write(&self, connection: &Connection) -> sql::Result<Written> {
         let uses = std::mem::take(&mut self.uses().waiting);
         let written = Written { memory: self.clone(), uses };
         for Use { owner, id, until } in &written.uses {
             connection.execute(INSERT, values![owner, id, *until])?;
         }
         Ok(written)
+    }
+}
+
+/// What a transaction was begun with: it is recorded only if that is so still.
+pub(crate) struct Believed {
+    memory: Memory,
+    /// Nobody else remembers what was used.
+    token: Option<i64>,
+    /// Nobody has changed these agreements.
+    version: Option<i64>,
+    agreed: Agreed,
+}
+
+impl Believed {
+    /// Writes what was used. To be called in every transaction that records something.
+    pub(crate) fn write(&self, connection: &Connection) -> sql::Result<Written> {
+        if self.token.is_some() || self.version.is_some() {
+            let sql = "SELECT who, agreed FROM remembers";
+            let both = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?));
+            let (who, version) = connection.only(sql, &[], both)?;
+            if self.token.is_some_and(|token| token != who) {
+                return Err(Error::of("another process remembers what was used"));
+            }
+            if let Some(believed) = self.version.filter(|believed| *believed != version) {
+                self.agreed.doubt(believed);
+                return Err(Error::of("another process has changed the agreements"));
+            }
+        }
+        self.memory.write(connection)
     }
 }
 
@@ -114,17 +162,39 @@ impl Drop for Written {
 impl Store {
     /// Whether nobody has used it before; from now on somebody has.
     fn remember(&self, owner: String, id: String, until: UnixTime) -> Result<bool, Unavailable> {
+        self.remembering()?;
         let mut uses = self.memory.uses();
-        if uses.known.is_none() {
-            let used = |row: &Row<'_>| Ok(mark(row.get(0)?, row.get(1)?));
-            let known = self.read(|connection| connection.rows("SELECT owner, id FROM used", &[], used))?;
-            uses.known = Some(known.into_iter().collect());
-        }
-        let is_first = uses.known.as_mut().is_some_and(|known| known.insert(mark(&owner, &id)));
+        let own = uses.own.as_mut().ok_or(Unavailable)?;
+        let is_first = own.known.insert(mark(&owner, &id));
         if is_first {
             uses.waiting.push(Use { owner, id, until: until.0 });
         }
         Ok(is_first)
+    }
+
+    /// What is believed now, for a transaction that is to be begun.
+    pub(crate) fn believed(&self) -> Believed {
+        let (memory, agreed) = (self.memory.clone(), self.agreed.clone());
+        Believed { token: memory.token(), version: agreed.version(), memory, agreed }
+    }
+
+    /// Begins to remember, if this process does not.
+    fn remembering(&self) -> Result<(), Unavailable> {
+        if self.memory.token().is_some() {
+            return Ok(());
+        }
+        let _alone = self.memory.0.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.memory.token().is_some() {
+            return Ok(());
+        }
+        let token = random_bytes().map(i64::from_be_bytes).map_err(|_| Unavailable)?;
+        let known = self.writer.write(move |connection| {
+            connection.execute("UPDATE remembers SET who = ?1", values![token])?;
+            let used = |row: &Row<'_>| Ok(mark(row.get(0)?, row.get(1)?));
+            connection.rows("SELECT owner, id FROM used", &[], used)
+        })?;
+        self.memory.uses().own = Some(Own { token, known: known.into_iter().collect() });
+        Ok(())
     }
 
     /// Writes what waits, and something else with it.
@@ -132,8 +202,8 @@ impl Store {
         &self,
         mut with: impl FnMut(&Connection) -> sql::Result<T> + Send + 'static,
     ) -> Result<T, Unavailable> {
-        let memory = self.memory.clone();
-        let job = move |connection: &Connection| Ok((memory.write(connection)?, with(connection)?));
+        let believed = self.believed();
+        let job = move |connection: &Connection| Ok((believed.write(connection)?, with(connection)?));
         let (written, done) = self.writer.write(job)?;
         written.keep();
         Ok(done)
@@ -151,9 +221,9 @@ impl Store {
         let forgotten = self.write_uses(move |connection| {
             connection.rows(OLDEST, values![now.0], |row| Ok(mark(row.get(0)?, row.get(1)?)))
         })?;
-        if let Some(known) = &mut self.memory.uses().known {
+        if let Some(own) = &mut self.memory.uses().own {
             for mark in &forgotten {
-                known.remove(mark);
+                own.known.remove(mark);
             }
         }
         Ok(forgotten.len())
@@ -169,8 +239,8 @@ fn mark(owner: &str, id: &str) -> Mark {
 /// What was used without a record after it is written at the end.
 impl Drop for Store {
     fn drop(&mut self) {
-        let memory = self.memory.clone();
-        let job = move |connection: &Connection| memory.write(connection).map(Verdict::Keep);
+        let believed = self.believed();
+        let job = move |connection: &Connection| believed.write(connection).map(Verdict::Keep);
         // A store that does not answer any more was told so to whoever asked.
         let _ = self.writer.begin(job, |written| written.map_or((), Written::keep));
     }

@@ -205,6 +205,13 @@ const STEPS: &[&str] = &["
     ) STRICT;
     INSERT INTO used (owner, id, until) SELECT owner, id, until FROM used_before ORDER BY until;
     DROP TABLE used_before;
+    -- A number that the process has drawn that remembers them, and the version of the agreements.
+    CREATE TABLE remembers (
+        one    INTEGER PRIMARY KEY CHECK (one = 1),
+        who    INTEGER NOT NULL,
+        agreed INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO remembers VALUES (1, 0, 1);
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.

@@ -134,6 +134,7 @@ mod replay {
         let store = Arc::new(Store::open(&path).unwrap());
         let early = EarlyReplay(Arc::clone(&store));
         let rival = rusqlite::Connection::open(&path).unwrap();
+        assert!(early.first_use(A, "urn:0", T).unwrap());
         rival.execute_batch("BEGIN IMMEDIATE").unwrap();
         assert!(early.first_use(A, "urn:1", T).unwrap());
         store.append(&[entry(1, Kind::Mapping)]).unwrap_err();
@@ -147,6 +148,20 @@ mod replay {
         store.append(&[entry(1, Kind::Mapping)]).unwrap();
         assert_eq!(on_disk(), 1);
         assert!(!early.first_use(A, "urn:1", T).unwrap());
+    }
+
+    /// Two relays on one file: what one remembers is worth nothing as soon as the other has begun, and nothing follows from it.
+    #[test]
+    fn a_relay_records_nothing_once_another_has_begun() {
+        let place = Place::file();
+        let [one, two] = [(); 2].map(|()| Arc::new(place.store()));
+        let first = |store: &Arc<Store>, id| EarlyReplay(Arc::clone(store)).first_use(A, id, T).unwrap();
+        let records = |store: &Arc<Store>| store.append(&[entry(1, Kind::Mapping)]).is_ok();
+        assert!(first(&one, "urn:1") && records(&one));
+        assert!(!first(&two, "urn:1") && first(&two, "urn:2") && records(&two));
+        // It does not know better, but nothing comes of it.
+        assert!(first(&one, "urn:2") && !records(&one) && !records(&one));
+        assert!(records(&two) && !first(&two, "urn:1") && !first(&two, "urn:2"));
     }
 
     #[test]
@@ -655,6 +670,33 @@ mod agreements {
             store.set_agreements(vec![], vec![], vec![]).unwrap();
             assert!(!store.allow(A, Some(B), Purpose::CombinedHighCost));
             assert!(!store.may_withhold(C));
+        });
+    }
+
+    /// Whoever changes agreements beside a relay is heard before anything follows from the old ones.
+    #[test]
+    fn what_another_process_has_changed_counts() {
+        in_both(|place| {
+            let [relay, other] = [(); 2].map(|()| place.store());
+            let agreement = Agreement {
+                requester: A.to_owned(),
+                target: B.to_owned(),
+                purpose: Purpose::CombinedHighCost,
+                via_relay: true,
+            };
+            let allows = || relay.allow(A, Some(B), Purpose::CombinedHighCost);
+            let records = || relay.append(&[entry(1, Kind::Mapping)]).is_ok();
+            other.set_agreements(vec![agreement.clone()], vec![], vec![]).unwrap();
+            assert!(allows() && records());
+            other.set_agreements(vec![], vec![], vec![]).unwrap();
+            // A file's relay has not read them again; a database has said no.
+            assert_eq!((allows(), records()), (place.is_file(), !place.is_file()));
+            assert!(!allows() && records());
+            // Its own changes disturb nobody.
+            relay.set_agreements(vec![agreement], vec![], vec![]).unwrap();
+            assert!(allows() && records());
+            relay.set_in_service(B, false).unwrap();
+            assert!(!relay.in_service(B) && records());
         });
     }
 }

@@ -326,8 +326,18 @@ fn there_is_no_column_for_what_a_relay_must_not_know(place: &Place) {
         assert!(own.iter().all(|own| columns.iter().any(|column| column == own)));
         columns.retain(|column| !own.contains(&column.as_str()));
         columns.extend(
-            ["access.sequence", "beside.mark", "beside.mark", "beside.one", "beside.one", "used.place"]
-                .map(str::to_owned),
+            [
+                "access.sequence",
+                "beside.mark",
+                "beside.mark",
+                "beside.one",
+                "beside.one",
+                "remembers.agreed",
+                "remembers.one",
+                "remembers.who",
+                "used.place",
+            ]
+            .map(str::to_owned),
         );
     }
     let files = if place.is_file() {
@@ -442,6 +452,9 @@ fn there_is_no_column_for_what_a_relay_must_not_know(place: &Place) {
             "past.valid_from",
             "past.valid_until",
             "portal.party",
+            "remembers.agreed",
+            "remembers.one",
+            "remembers.who",
             "session.context",
             "session.id",
             "session.operator",
