@@ -27,8 +27,6 @@ use crate::{
     say::{Exit, Failure, Say},
 };
 
-/// Octets of the largest number that is read from standard input.
-const NUMBER: u64 = 4096;
 /// How a file of SQLite begins (SQLite, Database File Format, 1.3).
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
@@ -162,13 +160,10 @@ fn bundle_of(path: &Path, text: String) -> Result<Option<String>, Failure> {
 fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     output::free(&asked.out)?;
     let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
-    let mut number = String::new();
-    let stdin = std::io::stdin().lock();
-    stdin.take(NUMBER).read_to_string(&mut number).map_err(|error| Failure::read(Path::new("-"), &error))?;
     let bad_number =
         || Failure::new(Exit::Usage, "ledger.bad-number", [""; 0]).fix("ledger.bad-number-fix", [""; 0]);
     let scheme = Scheme::from_uri(&asked.scheme).ok_or_else(bad_number)?;
-    let number = Identifier::new(scheme, number.trim_end_matches(['\r', '\n'])).map_err(|_| bad_number())?;
+    let number = Identifier::new(scheme, &say.ask_number()?).map_err(|_| bad_number())?;
 
     let store = existing(&asked.state)?;
     let fails = |error: &dyn std::fmt::Display| unusable(&asked.state, error);

@@ -1,7 +1,7 @@
 //! `chukei mapping`: what a relay maps, for its operators. No number is ever printed that was not asked for, and none is taken
 //! from the command line, where others can read it.
 
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use chukei_crypto::UnixTime;
 use chukei_import::{Expected, File, Finding};
@@ -23,8 +23,6 @@ use crate::{
     say::{Exit, Failure, Say},
 };
 
-/// Octets of the largest number that is read from standard input.
-const NUMBER: u64 = 4096;
 /// Findings that are listed for each file.
 const LISTED: usize = 100;
 
@@ -221,7 +219,7 @@ fn tell(name: &str, dry_run: bool, file: &File, applied: &Applied, say: &Say) {
 }
 
 fn show(asked: &MappingShow, say: &Say) -> Result<Exit, Failure> {
-    let (store, person) = found(&asked.key)?;
+    let (store, person) = found(&asked.key, say)?;
     let at = asked.at.as_deref().map(date).transpose()?.unwrap_or_else(now);
     let only = asked.only.as_deref().map(party_code);
     let fails = |error: &dyn std::fmt::Display| unusable(&asked.key.state, error);
@@ -238,7 +236,7 @@ fn show(asked: &MappingShow, say: &Say) -> Result<Exit, Failure> {
 }
 
 fn history(asked: &MappingKey, say: &Say) -> Result<Exit, Failure> {
-    let (store, person) = found(asked)?;
+    let (store, person) = found(asked, say)?;
     for version in store.versions(person).map_err(|error| unusable(&asked.state, &error))? {
         let at = DateTime { seconds: version.at.0, nanoseconds: 0 }.format();
         let what = say.text(&format!("mapping.action.{}", version.what), [""; 0]);
@@ -276,16 +274,14 @@ fn unplaced(asked: &MappingUnplaced, say: &Say) -> Result<Exit, Failure> {
 }
 
 /// Whom the number from standard input leads to, or ever led to.
-fn found(asked: &MappingKey) -> Result<(Store, Person), Failure> {
+fn found(asked: &MappingKey, say: &Say) -> Result<(Store, Person), Failure> {
     let kind = NumberKind::from_name(&asked.kind).ok_or_else(|| {
         Failure::new(Exit::Usage, "mapping.bad-kind", [&asked.kind]).fix("mapping.bad-kind-fix", [""; 0])
     })?;
-    let mut written = String::new();
-    let stdin = std::io::stdin().lock();
-    stdin.take(NUMBER).read_to_string(&mut written).map_err(|error| Failure::read(Path::new("-"), &error))?;
+    let written = say.ask_number()?;
     let bad =
         || Failure::new(Exit::Usage, "mapping.bad-number", [""; 0]).fix("mapping.bad-number-fix", [""; 0]);
-    let read = Number::read(kind, written.trim_end_matches(['\r', '\n']), Level::Lenient);
+    let read = Number::read(kind, &written, Level::Lenient);
     let (number, _) = read.map_err(|_| bad())?;
     let store = existing(&asked.state)?;
     let key = Assigned { party: party_code(&asked.party), number };

@@ -2,7 +2,8 @@
 
 use std::{
     fmt,
-    io::{IsTerminal, Write},
+    io::{BufRead, IsTerminal, Read, Write},
+    path::Path,
     process::ExitCode,
     sync::{Mutex, OnceLock, PoisonError},
 };
@@ -211,6 +212,17 @@ impl Say {
         if std::io::stdin().is_terminal() {
             let _ = writeln!(std::io::stderr().lock(), "{}", self.text(key, [""; 0]));
         }
+    }
+
+    /// A number from standard input, which ends at the end of the line.
+    pub(crate) fn ask_number(&self) -> Result<String, Failure> {
+        /// Octets of the largest that is read.
+        const LARGEST: u64 = 4096;
+        self.ask("login.type-number");
+        let mut line = String::new();
+        let read = std::io::stdin().lock().take(LARGEST).read_line(&mut line);
+        read.map_err(|error| Failure::read(Path::new("-"), &error))?;
+        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
     }
 
     /// Progress: one line that is written over at a terminal, one line in ten per cent elsewhere.
