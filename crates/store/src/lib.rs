@@ -4,6 +4,9 @@
 //!   writer that commits what is waiting together.
 //! * What was not committed was never acknowledged, and leaves nothing behind.
 //! * A database that is gone refuses; when it is back, the next call finds it.
+//! * A file has one relay: it remembers what was used and who may ask what, and records nothing once another has begun.
+//! * A query that is carried is noted before it leaves; if its relay does not live to see the outcome, whoever opens the store
+//!   next records it without one.
 //! * The access history is append-only, in a file by triggers, and numbered for each person from 1 without a gap, by a key.
 //! * Each entry is a leaf of the ledger (`chukei-ledger`), in the same transaction. [`Store::checkpoint`] commits to all of
 //!   them and to every person's last one, [`Store::bundle`] is what a person gets, [`Store::fsck`] recomputes everything.
