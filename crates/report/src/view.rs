@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chukei_evidence::{CaseResult, Lang, Outcome, Place, Run, SentenceResult, Standing, Verdict, What};
+use chukei_evidence::{
+    CaseResult, Lang, Outcome, Place, Product, Run, SentenceResult, Standing, Verdict, What,
+};
 use chukei_spec::{Index, Sentence};
 use chukei_xml::lexical::DateTime;
 use serde::Serialize;
@@ -287,7 +289,7 @@ impl Builder<'_> {
         });
         let parts =
             [one_line(&header.product.vendor), name.unwrap_or_default().to_owned(), utc(header.epoch)];
-        parts.into_iter().filter(|part| !part.is_empty()).collect()
+        parts.into_iter().filter(|part| !part.is_empty() && part != Product::UNKNOWN).collect()
     }
 
     fn plain(&self, sentence: &'static Sentence, outcome: &'static str) -> Plain {
