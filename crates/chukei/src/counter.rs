@@ -414,8 +414,11 @@ impl Product for Process {
 fn can_start(client: &str) -> bool {
     let program = client.split_whitespace().next().unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if program.is_empty() || !program.chars().all(is_plain) {
-        return !program.is_empty();
+    if program.is_empty() {
+        return false;
+    }
+    if !program.chars().all(is_plain) {
+        return true;
     }
     let mut asked = Command::new("sh");
     asked.args(["-c", "command -v -- \"$1\" >/dev/null 2>&1", "sh", program]).stdin(Stdio::null());

@@ -326,8 +326,8 @@ impl Agreements for MemoryAgreements {
             Some(target) => self.pairs.contains(&pair(target)),
             // Those of one requester stand together.
             None => {
-                let of_requester = self.pairs.range(pair("")..).take_while(|(from, ..)| from == requester);
-                of_requester.into_iter().any(|(.., for_what)| *for_what == purpose)
+                let mut own = self.pairs.range(pair("")..).take_while(|(from, ..)| from == requester);
+                own.any(|(.., for_what)| *for_what == purpose)
             }
         }
     }

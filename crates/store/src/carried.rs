@@ -6,9 +6,7 @@ use chukei_relay::{Carried, NewEntry, Person, Recorded, Recording, Unavailable};
 
 use crate::Store;
 use crate::access::put;
-use crate::replay::Written;
-use crate::sql::{self, Connection, Error, Row, values};
-use crate::writer::Verdict;
+use crate::sql::{self, Error, Row, values};
 
 const INSERT: &str =
     "INSERT INTO carried (id, until, person, at, requester, responder, purpose, items, envelope, withheld_until)
@@ -20,10 +18,8 @@ const DELETE: &str = "DELETE FROM carried WHERE id = ?1";
 
 impl Store {
     pub(crate) fn note(&self, carried: &Carried) -> Result<Recording, Unavailable> {
-        let (believed, carried) = (self.believed(), carried.clone());
-        let (recording, ending) = Recording::begun();
-        let job = move |connection: &Connection| {
-            let written = believed.write(connection)?;
+        let carried = carried.clone();
+        let noted = self.record_and(&[], move |connection| {
             let items = carried.items.join(" ");
             let values = values![
                 &carried.id,
@@ -37,12 +33,9 @@ impl Store {
                 &carried.envelope,
                 carried.withheld_until.map(|until| until.0),
             ];
-            connection.execute(INSERT, values)?;
-            Ok(Verdict::Keep(written))
-        };
-        self.writer
-            .begin(job, move |kept: Option<Written>| ending.tell(kept.map(Written::keep).is_some()))?;
-        Ok(recording)
+            connection.execute(INSERT, values).map(drop)
+        })?;
+        Ok(noted.recording)
     }
 
     /// Takes the note away, in the transaction that records `entry`.
