@@ -114,7 +114,7 @@ fn register(asked: &MappingRegister, say: &Say) -> Result<Exit, Failure> {
             .fix("mapping.bad-registry-fix", [""; 0])
     };
     store.register(registry).map_err(|fault| match fault {
-        RegistryFault::Unavailable => unusable(&asked.state, &fault),
+        RegistryFault::Unavailable(_) => unusable(&asked.state, &fault),
         RegistryFault::Source(name) => of_file("mapping.bad-source", &name),
         RegistryFault::Party(code) => of_file("mapping.bad-party", &code),
     })?;

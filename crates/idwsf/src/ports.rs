@@ -1,26 +1,33 @@
 //! What a party needs from outside: memory of what was used, and randomness. Time is always an argument.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use chukei_crypto::{CryptoError, UnixTime, random_bytes};
 
 use crate::Refusal;
 
-/// A store that does not answer. What depends on it is refused; nothing is let through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable;
+/// A store that does not answer, and why. What depends on it is refused; nothing is let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable(Cow<'static, str>);
+
+impl Unavailable {
+    /// Why, for who runs the store: in words that hold nothing of a message or a person, for they go into a log.
+    pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
+        Self(why.into())
+    }
+}
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a store does not answer")
+        write!(f, "the store does not answer: {}", self.0)
     }
 }
 
 impl std::error::Error for Unavailable {}
 
 impl From<Unavailable> for Refusal {
-    fn from(_: Unavailable) -> Self {
-        Self::internal("a store that answers")
+    fn from(unavailable: Unavailable) -> Self {
+        Self::because("a store that answers", &unavailable.0)
     }
 }
 

@@ -28,6 +28,11 @@ impl Refusal {
         Self::new("answer.internal.server-fault", Reason::Internal, expected)
     }
 
+    /// The same, with what was found in its place: words of ours.
+    pub(crate) fn because(expected: &'static str, found: &str) -> Self {
+        Self { expected: Cow::Owned(format!("{expected} ({found})")), ..Self::internal(expected) }
+    }
+
     /// The same refusal of another sentence, with the answer of another group: inside a ciphertext, everything has one.
     #[must_use]
     pub const fn answered(mut self, sentence: &'static str, answer: Answer) -> Self {
@@ -81,6 +86,10 @@ impl From<XmlError> for Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.reason, self.sentence)?;
+        // What failed us is for who runs the party; what a peer did wrong is in the reason.
+        if self.reason == Reason::Internal {
+            write!(f, ": expected {}", self.expected)?;
+        }
         match &self.position {
             Some(place) => write!(f, " at line {}, column {}", place.line, place.column),
             None => Ok(()),
@@ -89,3 +98,20 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Unavailable;
+
+    #[test]
+    fn what_failed_us_is_told_and_what_a_peer_did_is_not() {
+        let full = Refusal::from(Unavailable::new("database or disk is full"));
+        assert_eq!(
+            full.to_string(),
+            "Internal (answer.internal.server-fault): expected a store that answers (database or disk is full)"
+        );
+        let to = Refusal::new("message.to.self", Reason::To, "our own address");
+        assert_eq!(to.to_string(), "To (message.to.self)");
+    }
+}

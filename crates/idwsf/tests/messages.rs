@@ -29,7 +29,7 @@ struct Memory(Mutex<BTreeSet<(String, String)>>);
 
 impl ReplayStore for Memory {
     fn first_use(&self, owner: &str, id: &str, _: UnixTime) -> Result<bool, Unavailable> {
-        Ok(self.0.lock().map_err(|_| Unavailable)?.insert((owner.into(), id.into())))
+        Ok(self.0.lock().map_err(|_| Unavailable::new("a lock"))?.insert((owner.into(), id.into())))
     }
 }
 
@@ -38,7 +38,7 @@ struct Down;
 
 impl ReplayStore for Down {
     fn first_use(&self, _: &str, _: &str, _: UnixTime) -> Result<bool, Unavailable> {
-        Err(Unavailable)
+        Err(Unavailable::new("it is down"))
     }
 }
 

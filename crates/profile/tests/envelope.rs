@@ -30,7 +30,7 @@ struct Memory(Mutex<BTreeSet<String>>);
 
 impl ReplayStore for Memory {
     fn first_use(&self, owner: &str, id: &str, _: UnixTime) -> Result<bool, Unavailable> {
-        Ok(self.0.lock().map_err(|_| Unavailable)?.insert(format!("{owner} {id}")))
+        Ok(self.0.lock().map_err(|_| Unavailable::new("a lock"))?.insert(format!("{owner} {id}")))
     }
 }
 

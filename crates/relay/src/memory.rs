@@ -22,7 +22,7 @@ use crate::{
 };
 
 fn locked<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, Unavailable> {
-    mutex.lock().map_err(|_| Unavailable)
+    mutex.lock().map_err(|_| Unavailable::new("whoever changed it last has panicked"))
 }
 
 /// [`ReplayStore`] in memory. Keeps everything until it is told to forget.
@@ -220,7 +220,7 @@ impl AccessLog for MemoryLog {
     }
 
     fn conclude(&self, id: &str, entry: &NewEntry) -> Result<Recorded, Unavailable> {
-        locked(&self.carried)?.remove(id).ok_or(Unavailable)?;
+        locked(&self.carried)?.remove(id).ok_or_else(|| Unavailable::new("a query that was given up"))?;
         self.record(std::slice::from_ref(entry))
     }
 

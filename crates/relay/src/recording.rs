@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use chukei_idwsf::Unavailable;
 
-type Tell = Box<dyn FnOnce(bool) + Send>;
+type Outcome = Result<(), Unavailable>;
+type Tell = Box<dyn FnOnce(Outcome) + Send>;
 
 /// Entries on their way to the disk. Nothing that follows from them may leave before they are there.
 #[must_use = "nothing that follows from the entries may leave before they are recorded"]
@@ -18,8 +19,8 @@ pub struct Ending(Recording);
 enum Stage {
     /// Not ended yet; whom to tell.
     Open(Vec<Tell>),
-    /// Whether the entries are on the disk.
-    Ended(bool),
+    /// Whether the entries are on the disk, and why not.
+    Ended(Outcome),
 }
 
 impl Recording {
@@ -31,18 +32,18 @@ impl Recording {
 
     /// One that has ended: the entries are where they belong.
     pub fn done() -> Self {
-        Self(Arc::new(Mutex::new(Stage::Ended(true))))
+        Self(Arc::new(Mutex::new(Stage::Ended(Ok(())))))
     }
 
     /// Tells whether the entries are recorded, as soon as that is known: at once, or from the store's thread.
-    pub fn then(self, tell: impl FnOnce(bool) + Send + 'static) {
+    pub fn then(self, tell: impl FnOnce(Result<(), Unavailable>) + Send + 'static) {
         let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *stage {
             Stage::Open(waiting) => waiting.push(Box::new(tell)),
-            Stage::Ended(recorded) => {
-                let recorded = *recorded;
+            Stage::Ended(outcome) => {
+                let outcome = outcome.clone();
                 drop(stage);
-                tell(recorded);
+                tell(outcome);
             }
         }
     }
@@ -53,34 +54,38 @@ impl Recording {
     /// They are not.
     pub fn wait(self) -> Result<(), Unavailable> {
         let (told, ended) = mpsc::sync_channel(1);
-        self.then(move |recorded| {
-            let _ = told.send(recorded); // who waits is there
+        self.then(move |outcome| {
+            let _ = told.send(outcome); // who waits is there
         });
-        if ended.recv() == Ok(true) { Ok(()) } else { Err(Unavailable) }
+        ended.recv().unwrap_or_else(|_| Err(forgotten()))
     }
 }
 
 impl Ending {
     /// Ends it.
-    pub fn tell(self, recorded: bool) {
-        self.end(recorded);
+    pub fn tell(self, outcome: Result<(), Unavailable>) {
+        self.end(outcome);
     }
 
-    fn end(&self, recorded: bool) {
+    fn end(&self, outcome: Outcome) {
         let mut stage = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Stage::Open(waiting) = &mut *stage {
             let waiting = std::mem::take(waiting);
-            *stage = Stage::Ended(recorded);
+            *stage = Stage::Ended(outcome.clone());
             drop(stage);
-            waiting.into_iter().for_each(|tell| tell(recorded));
+            waiting.into_iter().for_each(|tell| tell(outcome.clone()));
         }
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.end(false);
+        self.end(Err(forgotten()));
     }
+}
+
+fn forgotten() -> Unavailable {
+    Unavailable::new("it has stopped")
 }
 
 #[cfg(test)]
@@ -90,15 +95,15 @@ mod tests {
     #[test]
     fn who_waits_is_told_once_whenever_he_asks() {
         assert_eq!(Recording::done().wait(), Ok(()));
-        for (recorded, expected) in [(true, Ok(())), (false, Err(Unavailable))] {
+        for outcome in [Ok(()), Err(Unavailable::new("the disk is full"))] {
             let (recording, ending) = Recording::begun();
             let early = recording.clone();
             let waiting = std::thread::spawn(move || early.wait());
-            ending.tell(recorded);
-            assert_eq!((waiting.join().unwrap(), recording.wait()), (expected, expected));
+            ending.tell(outcome.clone());
+            assert_eq!((waiting.join().unwrap(), recording.wait()), (outcome.clone(), outcome));
         }
         let (recording, ending) = Recording::begun();
         drop(ending);
-        assert_eq!(recording.wait(), Err(Unavailable));
+        assert_eq!(recording.wait(), Err(forgotten()));
     }
 }

@@ -126,8 +126,8 @@ impl Relay {
     }
 
     /// What is answered in place of a reply whose recording has failed: no ledger, no answer.
-    pub fn unrecorded(&self, request: &Request<'_>) -> Reply {
-        self.party.refuse(Unavailable.into(), request)
+    pub fn unrecorded(&self, why: Unavailable, request: &Request<'_>) -> Reply {
+        self.party.refuse(why.into(), request)
     }
 
     fn accept(&self, request: &Request<'_>, now: UnixTime) -> Result<Step<Relaying>, Refusal> {

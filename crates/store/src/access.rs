@@ -63,7 +63,7 @@ impl AccessLog for Store {
             Ok((total.unsigned_abs(), rows))
         })?;
         // A kind or purpose that we do not know is a damaged store; nothing of a history is left out.
-        let entries = rows.into_iter().rev().collect::<Option<_>>().ok_or(Unavailable)?;
+        let entries = rows.into_iter().rev().collect::<Option<_>>().ok_or_else(unknown)?;
         Ok(Page { entries, total })
     }
 
@@ -80,8 +80,12 @@ impl AccessLog for Store {
             };
             connection.row(sql, values![envelope], issuance)
         })?;
-        row.map(|issuance| issuance.ok_or(Unavailable)).transpose()
+        Ok(row.map(|issuance| issuance.ok_or_else(unknown)).transpose()?)
     }
+}
+
+fn unknown() -> Error {
+    Error::Damaged("an entry of an unknown kind or purpose".to_owned())
 }
 
 /// Records an entry in a transaction that is under way.
@@ -176,7 +180,7 @@ impl Store {
                 receipts.push(Commitment(commitment.0));
                 continue;
             }
-            let seal = access(entry).seal().map_err(|_| Unavailable)?;
+            let seal = access(entry).seal()?;
             receipts.push(Commitment(seal.commitment.0));
             sealed.push((entry.clone(), seal));
         }
@@ -194,10 +198,7 @@ impl Store {
             }
             Ok(Verdict::Keep(written))
         };
-        self.writer.begin(job, move |kept: Option<Written>| {
-            let is_kept = kept.map(Written::keep).is_some();
-            ending.tell(is_kept);
-        })?;
+        self.writer.begin(job, move |ended| ending.tell(ended.map(Written::keep)))?;
         Ok(Recorded { recording, receipts })
     }
 

@@ -29,8 +29,8 @@ const PAGES: usize = 64;
 /// The ledger cannot do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerError {
-    /// The store does not answer.
-    Unavailable,
+    /// The store does not answer, and why.
+    Unavailable(Unavailable),
     /// There is no checkpoint that covers the map of heads: make one.
     NoCheckpoint,
     /// Another process makes a checkpoint.
@@ -54,7 +54,7 @@ pub enum LedgerError {
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable => f.write_str("the store does not answer"),
+            Self::Unavailable(unavailable) => unavailable.fmt(f),
             Self::NoCheckpoint => f.write_str("no checkpoint covers the ledger as it is; make one"),
             Self::Busy => f.write_str("another process makes a checkpoint; try again"),
             Self::Folder { error } => f.write_str(error),
@@ -70,8 +70,8 @@ impl fmt::Display for LedgerError {
 impl std::error::Error for LedgerError {}
 
 impl From<Unavailable> for LedgerError {
-    fn from(_: Unavailable) -> Self {
-        Self::Unavailable
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
     }
 }
 
@@ -229,7 +229,7 @@ impl Store {
     pub(crate) fn ask<T>(&self, query: impl FnMut(&Connection) -> sql::Result<T>) -> Result<T, LedgerError> {
         self.readers.snapshot(query).map_err(|error| match error {
             Error::Damaged(_) => LedgerError::Damaged,
-            Error::Lost(_) | Error::Conflict(_) | Error::Failed(_) => LedgerError::Unavailable,
+            Error::Lost(_) | Error::Conflict(_) | Error::Failed(_) => LedgerError::Unavailable(error.into()),
         })
     }
 
@@ -238,10 +238,10 @@ impl Store {
         let held = match self.location() {
             Location::File(_) => None,
             Location::Postgres(database) => {
-                let connection = server::connect(database).map_err(|_| LedgerError::Unavailable)?;
+                let connection = server::connect(database).map_err(Unavailable::from)?;
                 connection.begin("UPDATE making SET turn = turn").map_err(|error| match error {
                     Error::Failed(_) | Error::Conflict(_) => LedgerError::Busy,
-                    Error::Lost(_) | Error::Damaged(_) => LedgerError::Unavailable,
+                    Error::Lost(_) | Error::Damaged(_) => LedgerError::Unavailable(error.into()),
                 })?;
                 Some(connection)
             }

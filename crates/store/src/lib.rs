@@ -315,7 +315,7 @@ impl Store {
 
     /// Reads what is committed.
     fn read<T>(&self, query: impl FnMut(&Connection) -> sql::Result<T>) -> Result<T, Unavailable> {
-        self.readers.read(query).map_err(|_| Unavailable)
+        Ok(self.readers.read(query)?)
     }
 
     /// Mappings that still stand in the file of the ledger go to their own. What is interrupted is done again.

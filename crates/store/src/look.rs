@@ -90,7 +90,8 @@ impl Store {
                      AND (CAST(?3 AS TEXT) IS NULL OR code = ?3)";
             connection.rows(sql, values![person.0, at.map(|at| at.0), party], held)
         })?;
-        let mut held = rows.into_iter().collect::<Option<Vec<Held>>>().ok_or(Unavailable)?;
+        let held = rows.into_iter().collect::<Option<Vec<Held>>>();
+        let mut held = held.ok_or_else(|| Unavailable::new("a number of an unknown kind"))?;
         // Here, because databases order texts as their language does.
         held.sort_by(|a, b| {
             let order = |held: &Held| (held.kind.code(), held.from.0);

@@ -91,7 +91,8 @@ impl MappingStore for Store {
         })?;
         // Only numbers of the right form go in without a doubt, so one without it is a damaged store.
         let identified = |(party, number): (String, String)| {
-            Identifier::new(scheme, &number).map(|number| (party, number)).map_err(|_| Unavailable)
+            let identified = Identifier::new(scheme, &number).map(|number| (party, number));
+            identified.map_err(|_| Unavailable::new("a number that has not the form of its scheme"))
         };
         rows.into_iter().map(identified).collect()
     }

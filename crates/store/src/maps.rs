@@ -169,7 +169,7 @@ impl Maps {
 
     /// Reads what is committed.
     pub(crate) fn read<T>(&self, query: impl FnMut(&Connection) -> sql::Result<T>) -> Result<T, Unavailable> {
-        self.readers.read(query).map_err(|_| Unavailable)
+        Ok(self.readers.read(query)?)
     }
 }
 

@@ -52,8 +52,8 @@ pub struct Registry {
 /// What a registry has wrong. Nothing of it is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryFault {
-    /// The store does not answer.
-    Unavailable,
+    /// The store does not answer, and why.
+    Unavailable(Unavailable),
     /// A source without a name, or one name twice.
     Source(String),
     /// A party without a code, one code twice, or one whose source is not there.
@@ -89,7 +89,7 @@ impl Role {
 impl fmt::Display for RegistryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable => f.write_str("the store does not answer"),
+            Self::Unavailable(unavailable) => unavailable.fmt(f),
             Self::Source(name) => write!(f, "source {name:?}"),
             Self::Party(code) => write!(f, "party {code:?}"),
         }
@@ -99,8 +99,8 @@ impl fmt::Display for RegistryFault {
 impl std::error::Error for RegistryFault {}
 
 impl From<Unavailable> for RegistryFault {
-    fn from(_: Unavailable) -> Self {
-        Self::Unavailable
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
     }
 }
 

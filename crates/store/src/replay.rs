@@ -164,7 +164,7 @@ impl Store {
     fn remember(&self, owner: String, id: String, until: UnixTime) -> Result<bool, Unavailable> {
         self.remembering()?;
         let mut uses = self.memory.uses();
-        let own = uses.own.as_mut().ok_or(Unavailable)?;
+        let own = uses.own.as_mut().ok_or_else(|| Unavailable::new("nothing is remembered"))?;
         let is_first = own.known.insert(mark(&owner, &id));
         if is_first {
             uses.waiting.push(Use { owner, id, until: until.0 });
@@ -187,7 +187,7 @@ impl Store {
         if self.memory.token().is_some() {
             return Ok(());
         }
-        let token = random_bytes().map(i64::from_be_bytes).map_err(|_| Unavailable)?;
+        let token = random_bytes().map(i64::from_be_bytes).map_err(Error::of)?;
         let known = self.writer.write(move |connection| {
             connection.execute("UPDATE remembers SET who = ?1", values![token])?;
             let used = |row: &Row<'_>| Ok(mark(row.get(0)?, row.get(1)?));
@@ -242,6 +242,6 @@ impl Drop for Store {
         let believed = self.believed();
         let job = move |connection: &Connection| believed.write(connection).map(Verdict::Keep);
         // A store that does not answer any more was told so to whoever asked.
-        let _ = self.writer.begin(job, |written| written.map_or((), Written::keep));
+        let _ = self.writer.begin(job, |written| written.map_or_else(drop, Written::keep));
     }
 }

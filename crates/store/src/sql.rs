@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use chukei_relay::Unavailable;
 use rusqlite::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
@@ -284,6 +285,14 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// No text of a database has a value of ours in it: SQLite tells none, and of PostgreSQL the detail is left out.
+impl From<Error> for Unavailable {
+    fn from(error: Error) -> Self {
+        let (Error::Damaged(says) | Error::Lost(says) | Error::Conflict(says) | Error::Failed(says)) = error;
+        Self::new(says)
+    }
+}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {

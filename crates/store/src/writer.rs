@@ -25,13 +25,13 @@ trait Job: Send {
     /// transaction is.
     fn run(&mut self, connection: &Connection) -> sql::Result<bool>;
 
-    /// Tells how the commit ended.
-    fn tell(self: Box<Self>, is_committed: bool);
+    /// Tells how the transaction ended.
+    fn tell(self: Box<Self>, ended: sql::Result<()>);
 }
 
 struct Task<T, J, L> {
     job: J,
-    result: Option<T>,
+    result: Option<sql::Result<T>>,
     tell: L,
 }
 
@@ -124,18 +124,18 @@ impl Writer {
         self.begin(job, move |result| {
             let _ = told.send(result);
         })?;
-        done.recv().ok().flatten().ok_or(Unavailable)
+        done.recv().unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// The same, but returns at once; `tell` hears what came of it, from the writer's thread: nothing, if nothing was kept.
+    /// The same, but returns at once; `tell` hears what came of it, from the writer's thread.
     /// Jobs are done in the order in which they were begun.
     pub(crate) fn begin<T: Send + 'static>(
         &self,
         job: impl FnMut(&Connection) -> sql::Result<Verdict<T>> + Send + 'static,
-        tell: impl FnOnce(Option<T>) + Send + 'static,
+        tell: impl FnOnce(Result<T, Unavailable>) + Send + 'static,
     ) -> Result<(), Unavailable> {
         let task = Box::new(Task { job, result: None, tell });
-        self.jobs.as_ref().and_then(|jobs| jobs.send(task).ok()).ok_or(Unavailable)
+        self.jobs.as_ref().and_then(|jobs| jobs.send(task).ok()).ok_or_else(stopped)
     }
 }
 
@@ -153,24 +153,34 @@ impl<T, J, L> Job for Task<T, J, L>
 where
     T: Send,
     J: FnMut(&Connection) -> sql::Result<Verdict<T>> + Send,
-    L: FnOnce(Option<T>) + Send,
+    L: FnOnce(Result<T, Unavailable>) + Send,
 {
     fn run(&mut self, connection: &Connection) -> sql::Result<bool> {
         // What came of it before is undone.
         self.result = None;
         let (result, stays) = match (self.job)(connection) {
-            Ok(Verdict::Keep(result)) => (Some(result), true),
-            Ok(Verdict::Undo(result)) => (Some(result), false),
+            Ok(Verdict::Keep(result)) => (Ok(result), true),
+            Ok(Verdict::Undo(result)) => (Ok(result), false),
             Err(error) if error.is_final() => return Err(error),
-            Err(_) => (None, false),
+            Err(error) => (Err(error), false),
         };
-        self.result = result;
+        self.result = Some(result);
         Ok(stays)
     }
 
-    fn tell(self: Box<Self>, is_committed: bool) {
-        (self.tell)(self.result.filter(|_| is_committed));
+    fn tell(self: Box<Self>, ended: sql::Result<()>) {
+        // What a job fails at may end the transaction too; then its own error says more.
+        let result = match (self.result, ended) {
+            (Some(Err(own)), _) => Err(own),
+            (_, Err(error)) => Err(error),
+            (result, Ok(())) => result.unwrap_or_else(|| Err(Error::of("it was not done"))),
+        };
+        (self.tell)(result.map_err(Unavailable::from));
     }
+}
+
+fn stopped() -> Unavailable {
+    Unavailable::new("its writer has stopped")
 }
 
 fn work(mut line: Line, waiting: &Receiver<Box<dyn Job>>, company: Company) {
@@ -199,8 +209,9 @@ fn work(mut line: Line, waiting: &Receiver<Box<dyn Job>>, company: Company) {
             // Who came meanwhile has waited, too. The next job tries again.
             jobs.extend(waiting.try_iter());
         }
+        let ended = ended.map_err(|(Stop::Beginning(error) | Stop::Begun(error))| error);
         for job in jobs {
-            job.tell(ended.is_ok());
+            job.tell(ended.clone());
         }
     }
 }
@@ -310,7 +321,8 @@ mod tests {
             })
         };
         limit(0).unwrap();
-        assert_eq!(insert(&writer, &format!("{big}b")), Err(Unavailable));
+        let full = Unavailable::new("database or disk is full");
+        assert_eq!(insert(&writer, &format!("{big}b")), Err(full));
         assert_eq!(count(&writer), 1);
         limit(1000).unwrap();
         assert_eq!(insert(&writer, &format!("{big}b")), Ok(1));
@@ -335,7 +347,7 @@ mod tests {
     fn a_job_that_panics_fails_its_caller_and_those_after_it() {
         let (_scratch, writer) = writer();
         assert_eq!(insert(&writer, "a"), Ok(1));
-        assert_eq!(writer.write::<()>(|_| panic!("a mistake of ours")), Err(Unavailable));
-        assert_eq!(insert(&writer, "b"), Err(Unavailable));
+        assert_eq!(writer.write::<()>(|_| panic!("a mistake of ours")), Err(stopped()));
+        assert_eq!(insert(&writer, "b"), Err(stopped()));
     }
 }

@@ -21,7 +21,7 @@ use chukei_crypto::UnixTime;
 use chukei_ledger::{Ed25519PrivateKey, KeyUse, SignerKey};
 use chukei_profile::history::Kind;
 use chukei_profile::{Identifier, Purpose, Scheme};
-use chukei_relay::{AccessLog, Agreements, MappingStore, NewEntry, Person, ReplayStore, Unavailable};
+use chukei_relay::{AccessLog, Agreements, MappingStore, NewEntry, Person, ReplayStore};
 use chukei_store::{LedgerError, Location, MappingRow, Store, StoreError};
 use support::{Place, Server};
 
@@ -192,14 +192,16 @@ fn a_killed_database_refuses_and_is_found_again() {
         store.checkpoint(&[key()], T).unwrap();
 
         server.kill();
-        assert_eq!(store.append(&[entry(1, None)]), Err(Unavailable));
-        assert_eq!(store.first_use(A, "while", T), Err(Unavailable));
-        assert_eq!(store.person(A, &number, T), Err(Unavailable));
-        assert_eq!(store.history(Person(1)), Err(Unavailable));
+        let says = store.append(&[entry(1, None)]).unwrap_err().to_string();
+        assert!(says.starts_with("the store does not answer: "), "{says}");
+        assert!(says.contains("connect"), "why is told: {says}");
+        assert!(store.first_use(A, "while", T).is_err());
+        assert!(store.person(A, &number, T).is_err());
+        assert!(store.history(Person(1)).is_err());
         assert!(!store.is_portal(A) && !store.in_service(A), "what cannot be asked is not allowed");
-        assert_eq!(store.add_mappings(vec![mapping(2, "1234567891")]), Err(Unavailable));
-        assert_eq!(store.checkpoint(&[key()], T), Err(LedgerError::Unavailable));
-        assert_eq!(store.fsck(None), Err(LedgerError::Unavailable), "what is away is not damaged");
+        assert!(store.add_mappings(vec![mapping(2, "1234567891")]).is_err());
+        assert!(matches!(store.checkpoint(&[key()], T), Err(LedgerError::Unavailable(_))));
+        assert!(matches!(store.fsck(None), Err(LedgerError::Unavailable(_))), "what is away is not damaged");
 
         server.restart();
         assert_eq!(store.history(Person(1)).unwrap().len(), 1);
@@ -236,7 +238,7 @@ fn a_database_that_is_killed_under_load_loses_nothing_that_was_acknowledged() {
                         let id = format!("_{writer}-{turn}");
                         match store.append(&[entry(1, Some(id.clone()))]) {
                             Ok(_) => acknowledged.lock().unwrap().push(id),
-                            Err(Unavailable) => drop(refused.fetch_add(1, Ordering::SeqCst)),
+                            Err(_) => drop(refused.fetch_add(1, Ordering::SeqCst)),
                         }
                     }
                 });
@@ -271,8 +273,8 @@ fn a_database_that_does_not_answer_counts_as_lost() {
         server.pause();
         let begun = std::time::Instant::now();
         std::thread::scope(|scope| {
-            scope.spawn(|| assert_eq!(store.append(&[entry(1, None)]), Err(Unavailable)));
-            scope.spawn(|| assert_eq!(store.history(Person(1)), Err(Unavailable)));
+            scope.spawn(|| assert!(store.append(&[entry(1, None)]).is_err()));
+            scope.spawn(|| assert!(store.history(Person(1)).is_err()));
         });
         assert!(begun.elapsed().as_secs() < 40, "{:?}", begun.elapsed());
         server.resume();

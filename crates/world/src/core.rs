@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chukei_idwsf::{PeerAnswer, Refusal, Request};
 use chukei_reason::Reason;
-use chukei_relay::{Outgoing, Recording, Reply, Step};
+use chukei_relay::{Outgoing, Recording, Reply, Step, Unavailable};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -275,7 +275,8 @@ impl Core {
         match given_up.await {
             Some(Ok(0)) => {}
             Some(Ok(_)) => self.log.event("carried queries without an outcome were recorded"),
-            Some(Err(_)) | None => self.log.event("carried queries without an outcome were not recorded"),
+            Some(Err(why)) => self.log.trouble("carried queries without an outcome were not recorded", &why),
+            None => self.log.event("carried queries without an outcome were not recorded"),
         }
     }
 
@@ -285,7 +286,8 @@ impl Core {
         match blocking(move || checkpoints.keep(now, is_end)).await {
             Some(Ok(true)) => self.log.event("checkpoint"),
             Some(Ok(false)) => {}
-            Some(Err(_)) | None => self.log.event("a checkpoint was not made"),
+            Some(Err(why)) => self.log.trouble("a checkpoint was not made", &why),
+            None => self.log.event("a checkpoint was not made"),
         }
     }
 
@@ -313,7 +315,7 @@ impl Core {
     async fn relay(self: &Arc<Self>, received: Arc<Received>) -> Reply {
         let (state, now) = (self.state(), self.clock().now());
         let Kind::Relay(relay) = &state.kind else { return nothing() };
-        let unrecorded = || relay.unrecorded(&request(&received));
+        let unrecorded = |why| relay.unrecorded(why, &request(&received));
         // Who asks for a history or its proof, or logs somebody in, waits for the disk, and everybody for a database; everything
         // else is done here, and waits without a thread.
         let action = known_action(received.soap_action.as_deref().unwrap_or_default());
@@ -335,9 +337,9 @@ impl Core {
             Some(Step::Send(outgoing)) => {
                 // That it is carried, and what was used for it, is on the disk before anybody hears of it.
                 if let Some(recording) = outgoing.pending.recording()
-                    && !recorded(recording).await
+                    && let Err(why) = recorded(recording).await
                 {
-                    return unrecorded();
+                    return unrecorded(why);
                 }
                 let (relaying, came) = self.send(outgoing).await;
                 let this = Arc::clone(self);
@@ -490,21 +492,21 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-/// The reply, when what has to be recorded before it leaves is; nothing if it could not be.
-async fn once_recorded(mut reply: Reply) -> Option<Reply> {
+/// The reply, when what has to be recorded before it leaves is.
+async fn once_recorded(mut reply: Reply) -> Result<Reply, Unavailable> {
     match reply.recording.take() {
-        Some(recording) => recorded(recording).await.then_some(reply),
-        None => Some(reply),
+        Some(recording) => recorded(recording).await.map(|()| reply),
+        None => Ok(reply),
     }
 }
 
-/// Waits until entries are on the disk; whether they are.
-async fn recorded(recording: Recording) -> bool {
+/// Waits until entries are on the disk.
+async fn recorded(recording: Recording) -> Result<(), Unavailable> {
     let (tell, told) = oneshot::channel();
-    recording.then(move |recorded| {
-        let _ = tell.send(recorded); // the peer may be gone
+    recording.then(move |outcome| {
+        let _ = tell.send(outcome); // the peer may be gone
     });
-    told.await.unwrap_or(false)
+    told.await.unwrap_or_else(|_| Err(Unavailable::new("it has stopped")))
 }
 
 /// A mistake of ours.

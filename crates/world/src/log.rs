@@ -57,6 +57,11 @@ impl Log {
         dispatcher::with_default(&self.dispatch, || tracing::info!("{what}"));
     }
 
+    /// Something of our own that did not succeed. Why is told in words that hold nothing of a message.
+    pub(crate) fn trouble(&self, what: &'static str, why: &dyn fmt::Display) {
+        dispatcher::with_default(&self.dispatch, || tracing::info!(%why, "{what}"));
+    }
+
     /// The transport refused something by itself.
     pub(crate) fn transport(&self, refusal: &Refusal) {
         let (reason, sentence) = (refusal.reason(), refusal.sentence());

@@ -1,5 +1,6 @@
 //! How a mock relay proves a history: with a checkpoint of this moment, or wrongly.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use chukei_crypto::UnixTime;
@@ -44,6 +45,10 @@ impl Prover {
     }
 }
 
+fn unavailable(error: impl fmt::Display) -> Unavailable {
+    Unavailable::new(error.to_string())
+}
+
 impl Proofs for Prover {
     fn prove(&self, person: Person, since: Option<u64>, now: UnixTime) -> Result<Vec<u8>, Unavailable> {
         if self.faults.has(Fault::OldProof)
@@ -52,15 +57,15 @@ impl Proofs for Prover {
             return Ok(first.clone());
         }
         let since = since.filter(|_| !self.faults.has(Fault::ForgetsCheckpoints));
-        let mut bundle = self.checkpoints.prove(person, since, now).map_err(|_| Unavailable)?;
-        self.deviate(&mut bundle).ok_or(Unavailable)?;
-        let json = serde_json::to_vec(&bundle).map_err(|_| Unavailable)?;
+        let mut bundle = self.checkpoints.prove(person, since, now).map_err(unavailable)?;
+        self.deviate(&mut bundle).ok_or_else(|| Unavailable::new("a proof cannot be changed so"))?;
+        let json = serde_json::to_vec(&bundle).map_err(unavailable)?;
         let _ = self.first.set(json.clone()); // the first stays
         Ok(json)
     }
 
     fn status(&self, now: UnixTime) -> Result<LedgerStatus, Unavailable> {
-        let mut status = self.checkpoints.status(now).map_err(|_| Unavailable)?;
+        let mut status = self.checkpoints.status(now).map_err(unavailable)?;
         if self.faults.has(Fault::OldStatus) {
             status.checkpoint = self.first_checkpoint.get_or_init(|| status.checkpoint.clone()).clone();
         }

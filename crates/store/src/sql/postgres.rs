@@ -199,7 +199,10 @@ impl From<tokio_postgres::Error> for Error {
             let says = format!("{error}{cause}");
             return if is_ours { Self::Failed(says) } else { Self::Lost(says) };
         };
-        let says = format!("{} ({})", told.message(), told.code().code());
+        // Of these two classes a message may repeat a value.
+        let is_about_value = ["22", "23"].iter().any(|class| told.code().code().starts_with(class));
+        let says = if is_about_value { "a value that does not fit" } else { told.message() };
+        let says = format!("{says} ({})", told.code().code());
         let is = |codes: &[SqlState]| codes.contains(told.code());
         if is(&[SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED]) {
             Self::Conflict(says)
