@@ -181,8 +181,8 @@ impl Relay {
         let Some((target, identifier)) = numbers.into_iter().next() else {
             return Ok(self.invented(target, wanted, false));
         };
-        // [mapping.unreachable.distinct]
-        if !self.agreements.in_service(&target) {
+        // [mapping.unreachable.distinct], [metadata.valid-until]
+        if !self.agreements.in_service(&target) || !self.party.is_current(&target, asker.now) {
             return Ok(Err(self.unreachable()));
         }
         Ok(Ok(Granted { target, identifier }))

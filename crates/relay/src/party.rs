@@ -169,6 +169,11 @@ impl Party {
         self.federation.entity(entity).ok_or_else(unknown)
     }
 
+    /// Whether the party's metadata may be used: its keys too.
+    pub(crate) fn is_current(&self, entity: &str, now: UnixTime) -> bool {
+        self.federation.entity(entity).is_some_and(|entity| now < entity.valid_until)
+    }
+
     /// An answer to the request with this MessageID.
     pub(crate) fn answer<C: Content>(
         &self,

@@ -22,6 +22,8 @@ on_both!(
     a_lost_card_is_suspended_and_resumed_and_a_renewed_one_re_keyed,
     who_changes_insurer_is_never_silently_in_no_scheme,
     nobody_speaks_for_others,
+    nobody_ends_what_another_has_reported,
+    a_first_load_makes_one_person_of_one_key,
     an_overlap_and_a_number_of_somebody_else_are_refused,
     a_doubtful_number_never_travels,
     the_first_load_finds_what_looking_up_would,
@@ -299,6 +301,51 @@ fn nobody_speaks_for_others(place: &Place) {
     desk.apply(TOWN, vec![state(2, &[resident("1"), insured("x", "2")], 6, OPEN)]).unwrap();
     let one = person(&desk, &resident("1"), 7).unwrap();
     assert_eq!(desk.store.numbers(one, Scheme::MedicalInsured, at(7)).unwrap().len(), 1);
+}
+
+fn nobody_ends_what_another_has_reported(place: &Place) {
+    let desk = Desk::new(place);
+    let (card, other) = (certificate("a1"), certificate("b1"));
+    desk.apply(X, vec![state(1, &[insured("x", "1")], 0, OPEN)]).unwrap();
+    desk.apply(TOWN, vec![state(1, &[resident("1"), card.clone(), insured("x", "1")], 0, OPEN)]).unwrap();
+    let someone = person(&desk, &card, 5).unwrap();
+    // Not the insurer's word, and not that of another municipality about a party without a source.
+    let actions = |number: Assigned| {
+        [Action::Leave { at: at(5) }, Action::Suspend { at: at(5) }, Action::Rekey { number, at: at(5) }]
+    };
+    for (key, number) in [(insured("x", "1"), insured("x", "2")), (card.clone(), other.clone())] {
+        for action in actions(number) {
+            let why = fault(desk.apply(OTHER_TOWN, vec![change(1, &key, action)]));
+            assert_eq!(why, MappingFault::Foreign, "{key:?}");
+        }
+        assert_eq!(standing(&desk, &key, 9), Standing::Current(someone));
+    }
+    for action in actions(insured("x", "2")) {
+        let why = fault(desk.apply(TOWN, vec![change(2, &insured("x", "1"), action)]));
+        assert_eq!(why, MappingFault::Foreign);
+    }
+    // Each its own: the card is suspended, resumed and renewed by the town that has reported it.
+    let mine = |version, action| desk.apply(TOWN, vec![change(version, &card, action)]).unwrap();
+    mine(2, Action::Suspend { at: at(5) });
+    let resume =
+        |source, version| desk.apply(source, vec![change(version, &card, Action::Resume { at: at(6) })]);
+    assert_eq!(fault(resume(OTHER_TOWN, 1)), MappingFault::Foreign);
+    resume(TOWN, 3).unwrap();
+    mine(4, Action::Rekey { number: other.clone(), at: at(7) });
+    assert_eq!(standing(&desk, &other, 8), Standing::Current(someone));
+}
+
+fn a_first_load_makes_one_person_of_one_key(place: &Place) {
+    let own = insured("x", "1");
+    let parts =
+        || vec![state(1, std::slice::from_ref(&own), 0, 10), state(1, std::slice::from_ref(&own), 10, OPEN)];
+    let desk = Desk::new(place);
+    let refused = MappingFault::Version { due: 2, found: 1 };
+    assert_eq!(fault(desk.apply(X, parts())), refused);
+    let rows =
+        vec![state(1, std::slice::from_ref(&own), 0, 10), state(2, std::slice::from_ref(&own), 10, OPEN)];
+    desk.apply(X, rows).unwrap();
+    assert_eq!(person(&desk, &own, 5), person(&desk, &own, 15));
 }
 
 fn an_overlap_and_a_number_of_somebody_else_are_refused(place: &Place) {

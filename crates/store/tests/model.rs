@@ -49,6 +49,7 @@ fn owner(party: &str) -> Option<&'static str> {
 fn may(source: &str, party: &str) -> bool {
     match source {
         TOWN => true,
+        OTHER_TOWN => owner(party) != Some(TOWN),
         _ => owner(party) == Some(source),
     }
 }
@@ -126,6 +127,7 @@ impl Model {
             Action::Leave { at } => {
                 let person = self.own(source, change, second(*at))?;
                 let when = self.whose(&about, person, second(*at));
+                self.may_change(source, &about, &when)?;
                 self.follow(person, source, change.version)?;
                 for at in &when {
                     self.seconds[*at].remove(&about);
@@ -139,6 +141,9 @@ impl Model {
                 if when.first() != Some(&at) || self.seconds[at][&about].held {
                     return None;
                 }
+                let mut free = when.clone();
+                free.retain(|at| !self.seconds[*at][&about].held);
+                self.may_change(source, &about, &free)?;
                 self.follow(person, source, change.version)?;
                 for at in when {
                     self.seconds[at].get_mut(&about)?.held = true;
@@ -153,6 +158,7 @@ impl Model {
                 if *held.first()? > at || *held.last()? < at {
                     return None;
                 }
+                self.may_change(source, &about, &held)?;
                 self.follow(person, source, change.version)?;
                 for second in held {
                     if second < at {
@@ -173,6 +179,7 @@ impl Model {
                 if when.first() != Some(&at) {
                     return None;
                 }
+                self.may_change(source, &about, &when)?;
                 let last = *when.last()?;
                 if self.holders(&new, at, last + 1).iter().any(|other| *other != person) {
                     return None;
@@ -196,6 +203,12 @@ impl Model {
     fn pairs(&self, at: usize, person: usize, of: &Key) -> Vec<Key> {
         let own = self.seconds[at].iter().filter(|(_, cell)| cell.person == person);
         own.filter(|(key, _)| (&key.0, key.1) == (&of.0, of.1)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Whether what stands there is the source's own word, or that of others about a party of its own.
+    fn may_change(&self, source: &str, key: &Key, when: &[usize]) -> Option<()> {
+        let mut words = when.iter().map(|at| self.seconds[*at][key].source);
+        (owner(&key.0) == Some(source) || words.all(|word| word == source)).then_some(())
     }
 
     fn own(&self, source: &str, change: &Change, at: usize) -> Option<usize> {
@@ -291,7 +304,7 @@ impl Model {
 }
 
 fn sources() -> impl Strategy<Value = &'static str> {
-    prop_oneof![2 => Just(TOWN), 1 => Just(X), 1 => Just(Y)]
+    prop_oneof![3 => Just(TOWN), 1 => Just(OTHER_TOWN), 2 => Just(X), 2 => Just(Y)]
 }
 
 fn numbers_of(source: &'static str) -> Vec<Assigned> {
@@ -300,7 +313,7 @@ fn numbers_of(source: &'static str) -> Vec<Assigned> {
         .chain(each(certificate))
         .chain(each(|n| insured("x", n)))
         .chain(each(|n| insured("y", n)));
-    all.filter(|number| source == TOWN || owner(&number.party) == Some(source)).collect()
+    all.filter(|number| may(source, &number.party)).collect()
 }
 
 fn changes() -> impl Strategy<Value = (&'static str, Change)> {

@@ -18,20 +18,45 @@ pub(super) fn write(files: &[(&str, &[u8])]) -> Result<Vec<u8>, String> {
     Ok(archive.finish().map_err(|error| error.to_string())?.into_inner())
 }
 
-/// Reads every file. Entries that are not stored, or are longer than the archive, are refused before they are read.
+/// Reads every file. Entries that are not stored, or are together longer than the archive, are refused before they are read.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let mut left = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let mut files = Vec::new();
     for index in 0..archive.len() {
         let file = archive.by_index(index).map_err(|error| error.to_string())?;
         let name = file.name().to_owned();
-        if file.compression() != CompressionMethod::Stored || file.size() > length {
-            return Err(format!("{name:?} is not stored as it is"));
-        }
+        let size = file.size();
+        let rest = left.checked_sub(size).filter(|_| file.compression() == CompressionMethod::Stored);
+        left = rest.ok_or_else(|| format!("{name:?} is not stored as it is"))?;
         let mut content = Vec::new();
-        file.take(length).read_to_end(&mut content).map_err(|error| format!("{name}: {error}"))?;
+        file.take(size).read_to_end(&mut content).map_err(|error| format!("{name}: {error}"))?;
         files.push((name, content));
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_share_their_octets_are_not_read() {
+        let files = [("a", &[7_u8; 4000][..]), ("b", &[7; 4000])];
+        let sound = write(&files).unwrap();
+        assert_eq!(read(&sound).unwrap().len(), 2);
+        // The second entry of the directory points to the content of the first.
+        let mut bomb = write(&files[..1]).unwrap();
+        let directory = bomb.len() - 22 - 47;
+        let entry = bomb[directory..directory + 47].to_vec();
+        assert!(entry.starts_with(b"PK\x01\x02"));
+        let end = bomb.split_off(directory + 47);
+        bomb.extend(&entry[..46]);
+        bomb.push(b'c');
+        let mut end = end;
+        end[8..12].copy_from_slice(&[2, 0, 2, 0]);
+        end[12..16].copy_from_slice(&94_u32.to_le_bytes());
+        bomb.extend(end);
+        assert_eq!(read(&bomb).unwrap_err(), "\"c\" is not stored as it is");
+    }
 }

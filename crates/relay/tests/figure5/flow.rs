@@ -366,3 +366,22 @@ fn a_person_without_data_is_no_fault() {
     assert_eq!((answer.status.code.as_str(), answer.has_data()), ("NoData", false));
     assert_eq!(world.log.all().unwrap()[1].outcome, "no-data");
 }
+
+#[test]
+fn nothing_is_encrypted_for_a_party_whose_metadata_has_ended() {
+    let mut world = World::new();
+    let federation = federation_with(|party| {
+        if party.id == B {
+            party.valid_until = later(60);
+        }
+    });
+    world.relay.party.federation = federation;
+    let outcome = |now| {
+        let asked = world.a.map(&[ask(0)], PURPOSE, now).unwrap();
+        let mapped = reply(world.relay.handle(&request(&asked, A), now));
+        let mapped = world.a.take_mapping(asked.pending, &answer(&mapped), now).unwrap();
+        mapped.results.into_iter().next().unwrap().1.map(|envelope| envelope.target)
+    };
+    assert_eq!(outcome(later(59)), Ok(B.to_owned()));
+    assert_eq!(outcome(later(60)), Err("Unreachable".to_owned()));
+}

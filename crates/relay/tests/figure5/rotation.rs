@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chukei_crypto::{Certificate, PrivateKey, SignatureAlgorithm, Unwrapper};
 use chukei_profile::linkage::Item;
 use chukei_reason::Reason;
-use chukei_saml::metadata::Federation;
+use chukei_saml::metadata::{Entity, Federation};
 use chukei_xml_security::KeyUse;
 
 use crate::world::*;
@@ -16,8 +16,8 @@ const NEXT: &str = STRANGER;
 
 /// The federation in which this party has these certificates for this use, and no others for it.
 fn listing(party: &str, key_use: KeyUse, certificates: &[&Certificate]) -> Arc<Federation> {
-    federation_with(|entity, listed| {
-        if entity == party {
+    federation_with(|Entity { id, certificates: listed, .. }| {
+        if id == party {
             listed.retain(|(other, _)| *other != key_use);
             listed.extend(certificates.iter().map(|certificate| (key_use, (*certificate).clone())));
         }

@@ -110,11 +110,11 @@ pub struct World {
 }
 
 fn federation() -> Arc<Federation> {
-    federation_with(|_, _| ())
+    federation_with(|_| ())
 }
 
-/// Everybody's metadata, with other certificates.
-pub fn federation_with(change: impl Fn(&str, &mut Vec<(KeyUse, Certificate)>)) -> Arc<Federation> {
+/// Everybody's metadata, changed.
+pub fn federation_with(change: impl Fn(&mut Entity)) -> Arc<Federation> {
     let federation_key = PrivateKey::generate(KeyKind::P256).unwrap();
     let signer = federation_key.signer(SignatureAlgorithm::EcdsaSha256).unwrap();
     let mut federation = Federation::new();
@@ -123,13 +123,13 @@ pub fn federation_with(change: impl Fn(&str, &mut Vec<(KeyUse, Certificate)>)) -
         if [B, C].contains(&entity) {
             certificates.push((KeyUse::Encryption, the_keys().decrypt[usize::from(entity == C)].1.clone()));
         }
-        change(entity, &mut certificates);
-        let written = Entity {
+        let mut written = Entity {
             id: entity.to_owned(),
             valid_until: later(86_400 * 30),
             certificates,
             endpoint: endpoint(entity),
         };
+        change(&mut written);
         let bytes = written.write(&Signing::new(&signer)).unwrap();
         let read = Entity::read(&bytes, federation_key.public_key(), NOW).unwrap();
         assert_eq!(read, written);

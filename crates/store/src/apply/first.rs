@@ -91,25 +91,20 @@ impl Work<'_> {
         Ok(true)
     }
 
-    /// Whether no number leads to two persons at one time.
+    /// Whether no number leads to two persons. At different times either, for then it may be one of whom two rows tell.
     fn leads_to_one(&self) -> sql::Result<bool> {
-        let sql = "SELECT number, kind, party, valid_until, valid_from FROM mapping
-             ORDER BY number, kind, party, valid_until";
-        let (mut number, mut key, mut until) = (String::new(), (0_i64, 0_i64), 0_i64);
+        let sql = "SELECT number, kind, party FROM mapping ORDER BY number, kind, party";
+        let (mut number, mut key) = (String::new(), (0_i64, 0_i64));
         let mut leads_to_one = true;
         self.connection.stream(sql, |row| {
             let (text, this) = (row.get::<&str>(0)?, (row.get(1)?, row.get(2)?));
-            let (end, from): (i64, i64) = (row.get(3)?, row.get(4)?);
             let is_same = text == number && this == key;
-            let identifies = NumberKind::from_code(this.0).is_none_or(NumberKind::identifies);
-            // Rows of one key come in the order of their ends: who begins before the former has ended overlaps.
-            leads_to_one = !(is_same && identifies && from < until);
+            leads_to_one = !(is_same && NumberKind::from_code(this.0).is_none_or(NumberKind::identifies));
             if !is_same {
                 number.clear();
                 number.push_str(text);
                 key = this;
             }
-            until = end;
             Ok(leads_to_one)
         })?;
         Ok(leads_to_one)

@@ -214,18 +214,14 @@ impl Work<'_> {
     }
 
     fn leave(&mut self, change: &Change, at: i64) -> Result<(), Stop> {
-        let (person, of) = self.own_key(change, at)?;
+        let (person, of, rows) = self.own_key(change, at, |row| row.end() > at)?;
+        if rows.is_empty() {
+            return Err(MappingFault::NotCurrent.into());
+        }
         self.version(person, change)?;
         let writing = Writing { person, source: self.source, version: change.version };
-        let mut has_ended = false;
-        for row in rows::of_person(self.connection, person)? {
-            if row.is(of) && row.end() > at {
-                self.cut(writing, &row, at)?;
-                has_ended = true;
-            }
-        }
-        if !has_ended {
-            return Err(MappingFault::NotCurrent.into());
+        for row in rows {
+            self.cut(writing, &row, at)?;
         }
         if is_medical(of.kind) {
             self.left.insert(person, (at, change.line));
@@ -234,9 +230,7 @@ impl Work<'_> {
     }
 
     fn suspend(&mut self, change: &Change, at: i64) -> Result<(), Stop> {
-        let (person, of) = self.own_key(change, at)?;
-        let mut rows = rows::of_person(self.connection, person)?;
-        rows.retain(|row| row.is(of) && at < row.until);
+        let (person, _, rows) = self.own_key(change, at, |row| at < row.until)?;
         if !rows.iter().any(|row| row.from <= at) {
             return Err(MappingFault::NotCurrent.into());
         }
@@ -251,9 +245,7 @@ impl Work<'_> {
     }
 
     fn resume(&mut self, change: &Change, at: i64) -> Result<(), Stop> {
-        let (person, of) = self.own_key(change, at)?;
-        let mut rows = rows::of_person(self.connection, person)?;
-        rows.retain(|row| row.is(of) && row.held.is_some());
+        let (person, _, rows) = self.own_key(change, at, |row| row.held.is_some())?;
         let since = rows.iter().map(|row| row.until).min().ok_or(MappingFault::NotSuspended)?;
         if at < since || rows.iter().all(|row| row.end() <= at) {
             return Err(MappingFault::Never.into());
@@ -281,18 +273,17 @@ impl Work<'_> {
         }
         let party = self.party(number)?;
         let new = New { assigned: number, party, suspended: None, is_put: false, is_said: false };
-        let (person, of) = self.own_key(change, at)?;
+        let (person, of, old) = self.own_key(change, at, |row| at < row.end())?;
         if new.of() == of {
             return Err(MappingFault::Overlap.into());
         }
-        let all = rows::of_person(self.connection, person)?;
-        let old: Vec<&Row> = all.iter().filter(|row| row.is(of) && at < row.end()).collect();
         if !old.iter().any(|row| row.from <= at) {
             return Err(MappingFault::NotCurrent.into());
         }
         let until = old.iter().map(|row| row.end()).max().unwrap_or(at);
         self.no_other(&new, person, at, until)?;
         let is_pair = |row: &&Row| row.kind == of.kind && row.party == party.party && !row.is(of);
+        let all = rows::of_person(self.connection, person)?;
         if all.iter().filter(is_pair).any(|row| row.overlaps(at, until)) {
             return Err(MappingFault::Overlap.into());
         }
@@ -300,7 +291,7 @@ impl Work<'_> {
         let writing = Writing { person, source: self.source, version: change.version };
         for row in old {
             // A key that was suspended and is replaced does not come back; the new one is not suspended.
-            self.cut(writing, row, at)?;
+            self.cut(writing, &row, at)?;
             self.add(writing, &new.row(writing, at.max(row.from), row.end()))?;
         }
         Ok(())
@@ -318,11 +309,23 @@ impl Work<'_> {
         only(&found)?.ok_or(Stop::Fault(MappingFault::Unknown))
     }
 
-    /// A key of which the source may say what becomes of it.
-    fn own_key<'k>(&mut self, change: &'k Change, at: i64) -> Result<(i64, Of<'k>), Stop> {
+    /// A key of which the source may say what becomes of it: whose it is, and those of its rows that the change is about. What
+    /// somebody else has said it may not change.
+    fn own_key<'k>(
+        &mut self,
+        change: &'k Change,
+        at: i64,
+        is_about: impl Fn(&Row) -> bool,
+    ) -> Result<(i64, Of<'k>, Vec<Row>), Stop> {
         let party = self.party(&change.key)?;
         let of = New { assigned: &change.key, party, suspended: None, is_put: false, is_said: false }.of();
-        Ok((self.person(&change.key, at)?, of))
+        let person = self.person(&change.key, at)?;
+        let mut rows = rows::of_person(self.connection, person)?;
+        rows.retain(|row| row.is(of) && is_about(row));
+        if !self.owns(party) && rows.iter().any(|row| row.source != self.source) {
+            return Err(MappingFault::Foreign.into());
+        }
+        Ok((person, of, rows))
     }
 
     /// Nobody else may have the number in that time.
