@@ -26,6 +26,8 @@ pub(crate) fn octets(message: &Message) -> Option<Vec<u8>> {
 pub(crate) struct Proof {
     /// The event.
     pub(crate) seq: u32,
+    /// When it came.
+    pub(crate) at: i64,
     /// `since` of the query; empty for none.
     pub(crate) since: String,
     /// The bundle, or what is wrong with it.
@@ -40,7 +42,7 @@ pub(crate) fn proofs(exchange: &Exchange<'_>) -> Vec<Proof> {
         let since =
             asked.as_ref().and_then(Message::content).map(|query| attribute(query, "since").to_owned());
         let bundle = Bundle::parse(&octets).map_err(|error| error.to_string());
-        Some(Proof { seq: answer.seq, since: since.unwrap_or_default(), bundle })
+        Some(Proof { seq: answer.seq, at: answer.at, since: since.unwrap_or_default(), bundle })
     };
     exchange.answered().filter_map(proof).collect()
 }

@@ -113,7 +113,7 @@ fn holds(exchange: &Exchange<'_>) -> Verdict {
             Ok(bundle) => bundle,
             Err(error) => return wrong(error.clone()),
         };
-        match verify(bundle, Trust::Named, &[]) {
+        match verify(bundle, Trust::Named, &[], proof.at) {
             Ok(_) => Ok(()),
             Err(findings) => {
                 wrong(findings.iter().map(|finding| format!("{finding:?}")).collect::<Vec<_>>().join(", "))

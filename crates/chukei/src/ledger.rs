@@ -8,8 +8,8 @@ use std::{
 
 use chukei_crypto::UnixTime;
 use chukei_ledger::{
-    Bundle, BundleError, Checkpoint, Distrust, Ed25519PrivateKey, Finding, KeyUse, Note, Policy, SignerKey,
-    Trust,
+    Bundle, BundleError, Checkpoint, Distrust, Ed25519PrivateKey, Finding, KeyUse, Note, Policy, Seen,
+    SignerKey, Trust,
 };
 use chukei_profile::{Identifier, Scheme, proof};
 use chukei_relay::MappingStore;
@@ -46,7 +46,7 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
 }
 
 fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
-    let bundle = bundle(&asked.bundle, &read(&asked.bundle)?)?;
+    let proof = bundle(&asked.bundle, &read(&asked.bundle)?)?;
     let policy = asked.policy.as_deref().map(policy).transpose()?;
     let mut seen = Vec::new();
     for path in &asked.seen {
@@ -58,14 +58,14 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
                     return Err(Failure::new(Exit::Usage, "ledger.bad-seen", [path.display().to_string()])
                         .fix("ledger.unreadable-fix", [""; 0]));
                 }
-                seen.push(text);
+                seen.push(Seen::Checkpoint(text));
             }
-            Ok(text) => seen.extend(bundle_of(path, text)?),
+            Ok(text) => seen.push(Seen::Bundle(Box::new(bundle(path, text.as_bytes())?))),
             Err(error) => return Err(Failure::read(path, &error).usage()),
         }
     }
     let trust = policy.as_ref().map_or(Trust::Named, Trust::Policy);
-    let shown = match chukei_ledger::verify(&bundle, trust, &seen) {
+    let shown = match chukei_ledger::verify(&proof, trust, &seen, now().0) {
         Ok(shown) => shown,
         Err(findings) => {
             findings.iter().for_each(|finding| say.result(finding_text(finding, say)));
@@ -74,13 +74,13 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
         }
     };
     for receipt in &asked.receipt {
-        kept(receipt, &bundle)?;
+        kept(receipt, &proof)?;
     }
     let checkpoint = &shown.trusted.checkpoint;
     let until = DateTime { seconds: shown.complete_until, nanoseconds: 0 }.format();
     let (size, entries) = (checkpoint.size.to_string(), shown.entries.to_string());
     say.result(say.text("ledger.holds", [checkpoint.origin.clone(), size, entries, until]));
-    for entry in &bundle.chain.entries {
+    for entry in &proof.chain.entries {
         match &entry.content {
             Some(content) if asked.list => say.result(entries::of_proof(entry.number, content, say)),
             None if entry.withheld_until > shown.complete_until => {
@@ -152,11 +152,6 @@ fn kept(receipt: &str, bundle: &Bundle) -> Result<(), Failure> {
         .fix("ledger.receipt-not-kept-fix", [""; 0]))
 }
 
-/// The last checkpoint of a bundle that was seen before.
-fn bundle_of(path: &Path, text: String) -> Result<Option<String>, Failure> {
-    bundle(path, text.as_bytes()).map(|mut bundle| bundle.checkpoints.pop())
-}
-
 fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     output::free(&asked.out)?;
     let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
@@ -172,8 +167,18 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     let [person] = persons.as_slice() else {
         return Err(Failure::new(Exit::Usage, "ledger.nobody", [""; 0]).fix("ledger.nobody-fix", [""; 0]));
     };
-    store.checkpoint(std::slice::from_ref(&key), now).map_err(|error| fails(&error))?;
+    let made = store.checkpoint(std::slice::from_ref(&key), now);
+    made.map_err(|error| other_key(&error, &asked.key).unwrap_or_else(|| fails(&error)))?;
     let bundle = store.bundle(*person, &asked.since, key.verifier()).map_err(|error| fails(&error))?;
+    let sizes: Vec<u64> = bundle
+        .checkpoints
+        .iter()
+        .filter_map(|note| Some(Checkpoint::parse(&Note::parse(note)?.text)?.size))
+        .collect();
+    if let Some(size) = asked.since.iter().find(|size| !sizes.contains(size)) {
+        return Err(Failure::new(Exit::Usage, "ledger.no-since", [size.to_string()])
+            .fix("ledger.no-since-fix", [""; 0]));
+    }
     let json = bundle.json().map_err(|error| Failure::write(&asked.out, &error))?;
     output::write_new(&asked.out, json.as_bytes(), Readers::Usual)?;
     let size = store.last_checkpoint().map(|(checkpoint, _)| checkpoint.size).unwrap_or_default();
@@ -182,12 +187,20 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     Ok(Exit::Conformant)
 }
 
+/// Another key than the one that has signed until now begins another log.
+fn other_key(error: &LedgerError, key: &Path) -> Option<Failure> {
+    (*error == LedgerError::OtherKey).then(|| {
+        Failure::new(Exit::Usage, "ledger.other-key", [key.display().to_string()])
+            .fix("ledger.other-key-fix", [""; 0])
+    })
+}
+
 fn publish(asked: &LedgerPublish, say: &Say) -> Result<Exit, Failure> {
     let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
     let store = existing(&asked.state)?;
     let fails = |error: LedgerError| match error {
         LedgerError::Folder { error } => Failure::write(&asked.out, &error),
-        error => unusable(&asked.state, &error),
+        error => other_key(&error, &asked.key).unwrap_or_else(|| unusable(&asked.state, &error)),
     };
     store.checkpoint(&[key], now()).map_err(fails)?;
     let files = store.publish(&asked.out).map_err(fails)?;
@@ -394,10 +407,13 @@ fn finding_text(finding: &Finding, say: &Say) -> String {
         Finding::Inclusion { number } => one("inclusion", number),
         Finding::Order { number } => one("order", number),
         Finding::HeadsInclusion => ("heads-inclusion", vec![]),
+        Finding::Future { at } => ("future", vec![DateTime { seconds: *at, nanoseconds: 0 }.format()]),
         Finding::HeadsProof => ("heads-proof", vec![]),
         Finding::Omitted { shown, committed } => two("omitted", shown, committed),
         Finding::Head { number } => one("head", number),
         Finding::Unbooked { number } => one("unbooked", number),
+        Finding::OtherChain => ("other-chain", vec![]),
+        Finding::Lost { number } => one("lost", number),
     };
     say.text(&format!("ledger.finding.{key}"), with)
 }

@@ -5,8 +5,8 @@
 //! * **Nothing is changed.** Every entry is a leaf of a Merkle tree (RFC 6962), published as tiles (C2SP tlog-tiles), whose
 //!   size and root the relay signs (C2SP tlog-checkpoint) and witnesses sign with the time (C2SP tlog-cosignature).
 //! * **Nothing is left out.** The entries about a person are numbered from 1 without a gap, each holds the hash of the one
-//!   before, and a map of all last ones ([`heads`]) is committed to in the same tree. The map also adds up how many
-//!   entries there are, so none can stand in the tree without being booked in a chain.
+//!   before, and a map of all last ones ([`heads`]) is the last leaf of every tree that is proved in. The map also adds up how
+//!   many entries there are, so whoever has all leaves sees that none stands in the tree without being booked in a chain.
 //! * **Nothing is told.** Leaves are hashes; no identifier is in them. What was done opens only with a salt of its own
 //!   ([`chain`]). Withheld entries can be seen to be there. When an entry has been kept long enough its salt and content
 //!   are destroyed, and every proof still holds.
@@ -49,7 +49,7 @@ pub use ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 pub use hash::Hash;
 pub use heads::{Head, HeadProof, Part};
 pub use note::{KeyUse, Note, NoteSignature, SignerKey, VerifierKey};
-pub use verify::{Finding, Shown, Trust, verify};
+pub use verify::{Finding, Seen, Shown, Trust, verify};
 
 /// A policy file of the wrong form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

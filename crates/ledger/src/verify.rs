@@ -5,6 +5,9 @@ use crate::chain::{commitment, label};
 use crate::checkpoint::{Checkpoint, Distrust, Policy, Trusted};
 use crate::{Hash, Head, Part, VerifierKey, tree};
 
+/// What clocks may differ by, in seconds.
+const SKEW: i64 = 300;
+
 /// A ground for not believing a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -71,8 +74,14 @@ pub enum Finding {
         /// Its number.
         number: u64,
     },
-    /// The map of heads does not stand in the tree where it says.
+    /// The map of heads is not the last leaf of the tree, or does not cover everything before it: what came later could be left
+    /// out.
     HeadsInclusion,
+    /// The map of heads says that it was made later than now: it would excuse contents whose time is not over.
+    Future {
+        /// When it was made, as it says, in seconds since 1970.
+        at: i64,
+    },
     /// The chain's place in the map of heads is not proved.
     HeadsProof,
     /// The map of heads commits to more entries than are shown: the newest are left out.
@@ -87,8 +96,15 @@ pub enum Finding {
         /// Its number.
         number: u64,
     },
-    /// An entry is older than the map of heads, and not booked in it.
+    /// An entry is not booked in the map of heads.
     Unbooked {
+        /// Its number.
+        number: u64,
+    },
+    /// An earlier proof was about another chain: entries that it showed could be left out.
+    OtherChain,
+    /// An entry of an earlier proof is another one now, or is not there.
+    Lost {
         /// Its number.
         number: u64,
     },
@@ -118,13 +134,33 @@ pub enum Trust<'p> {
     Policy(&'p Policy),
 }
 
-/// Verifies a bundle, and that its log has grown from each checkpoint that was `seen` before.
+/// What was seen before, and has to be true still.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// A signed checkpoint.
+    Checkpoint(String),
+    /// A proof about the same person.
+    Bundle(Box<Bundle>),
+}
+
+impl Seen {
+    /// The checkpoint in which it ends.
+    fn checkpoint(&self) -> &str {
+        match self {
+            Self::Checkpoint(note) => note,
+            Self::Bundle(bundle) => bundle.checkpoints.last().map_or("", String::as_str),
+        }
+    }
+}
+
+/// Verifies a bundle at a time, in seconds since 1970, and that what was `seen` before is true still: the log has grown from each
+/// checkpoint, and every entry of an earlier proof is there.
 ///
 /// # Errors
 /// Every ground that was found, at least one.
-pub fn verify(bundle: &Bundle, trust: Trust<'_>, seen: &[String]) -> Result<Shown, Vec<Finding>> {
+pub fn verify(bundle: &Bundle, trust: Trust<'_>, seen: &[Seen], now: i64) -> Result<Shown, Vec<Finding>> {
     let mut findings = Vec::new();
-    let shown = judge(bundle, trust, seen, &mut findings);
+    let shown = judge(bundle, trust, seen, now, &mut findings);
     match shown {
         Some(shown) if findings.is_empty() => Ok(shown),
         _ => Err(findings),
@@ -132,7 +168,13 @@ pub fn verify(bundle: &Bundle, trust: Trust<'_>, seen: &[String]) -> Result<Show
 }
 
 /// `None` where nothing further can be judged.
-fn judge(bundle: &Bundle, trust: Trust<'_>, seen: &[String], findings: &mut Vec<Finding>) -> Option<Shown> {
+fn judge(
+    bundle: &Bundle,
+    trust: Trust<'_>,
+    seen: &[Seen],
+    now: i64,
+    findings: &mut Vec<Finding>,
+) -> Option<Shown> {
     let trusted = checkpoints(bundle, trust, seen, findings)?;
     let last = &trusted.checkpoint;
     let heads = &bundle.heads;
@@ -140,8 +182,12 @@ fn judge(bundle: &Bundle, trust: Trust<'_>, seen: &[String], findings: &mut Vec<
 
     let leaf = Hash::of_leaf(&heads.values.leaf());
     let stands = tree::includes(&leaf, heads.leaf, last.size, &heads.inclusion, &last.root);
-    if !stands || heads.values.covered > heads.leaf {
+    let is_last = heads.leaf.checked_add(1) == Some(last.size);
+    if !stands || !is_last || heads.values.covered != heads.leaf {
         findings.push(Finding::HeadsInclusion);
+    }
+    if heads.values.at > now.saturating_add(SKEW) {
+        findings.push(Finding::Future { at: heads.values.at });
     }
     let root = Part { hash: heads.values.root, total: heads.values.total };
     let head = heads.proof.verify(&label, &root);
@@ -157,7 +203,12 @@ fn judge(bundle: &Bundle, trust: Trust<'_>, seen: &[String], findings: &mut Vec<
     };
     entries(bundle, label, last, findings, &mut shown);
     if let Some(head) = head {
-        complete(&bundle.chain.entries, label, head, heads.values.covered, findings);
+        complete(&bundle.chain.entries, label, head, findings);
+    }
+    for earlier in seen {
+        if let Seen::Bundle(earlier) = earlier {
+            goes_on(earlier, bundle, findings);
+        }
     }
     Some(shown)
 }
@@ -166,7 +217,7 @@ fn judge(bundle: &Bundle, trust: Trust<'_>, seen: &[String], findings: &mut Vec<
 fn checkpoints(
     bundle: &Bundle,
     trust: Trust<'_>,
-    seen: &[String],
+    seen: &[Seen],
     findings: &mut Vec<Finding>,
 ) -> Option<Trusted> {
     let named;
@@ -207,8 +258,8 @@ fn checkpoints(
             connect(old, new, proof, findings);
         }
     }
-    for note in seen {
-        match policy.trust_log(note) {
+    for seen in seen {
+        match policy.trust_log(seen.checkpoint()) {
             Err(why) => findings.push(Finding::Distrusted { place: 0, why }),
             Ok(seen) => {
                 let seen = seen.checkpoint;
@@ -266,22 +317,35 @@ fn entries(bundle: &Bundle, label: Hash, last: &Checkpoint, findings: &mut Vec<F
     }
 }
 
-/// No entry is left out: up to the head all are there, and whatever follows is younger than the map.
-fn complete(entries: &[Entry], label: Hash, head: Option<Head>, covered: u64, findings: &mut Vec<Finding>) {
+/// No entry is left out: the map, which covers the whole tree, knows as many as are shown.
+fn complete(entries: &[Entry], label: Hash, head: Option<Head>, findings: &mut Vec<Finding>) {
     let shown = u64::try_from(entries.len()).unwrap_or(u64::MAX);
     let committed = head.map_or(0, |head| head.number);
     if committed > shown {
         findings.push(Finding::Omitted { shown, committed });
         return;
     }
-    let (booked, younger) = entries.split_at(usize::try_from(committed).unwrap_or(entries.len()));
+    let (booked, others) = entries.split_at(usize::try_from(committed).unwrap_or(entries.len()));
     if let (Some(head), Some(last)) = (head, booked.last())
         && last.link(label).hash() != head.hash
     {
         findings.push(Finding::Head { number: last.number });
     }
-    // Booked entries stand before the map's end, the others behind it.
-    let wrong = booked.iter().filter(|entry| entry.leaf >= covered);
-    let wrong = wrong.chain(younger.iter().filter(|entry| entry.leaf < covered));
-    findings.extend(wrong.map(|entry| Finding::Unbooked { number: entry.number }));
+    findings.extend(others.iter().map(|entry| Finding::Unbooked { number: entry.number }));
+}
+
+/// What an earlier proof showed is there still, in the same chain. One that showed nothing had no chain.
+fn goes_on(earlier: &Bundle, bundle: &Bundle, findings: &mut Vec<Finding>) {
+    let (earlier, now) = (&earlier.chain, &bundle.chain);
+    if !earlier.entries.is_empty() && earlier.key != now.key {
+        findings.push(Finding::OtherChain);
+        return;
+    }
+    let label = label(&now.key);
+    for (place, entry) in earlier.entries.iter().enumerate() {
+        let same = |now: &Entry| (now.leaf, now.link(label)) == (entry.leaf, entry.link(label));
+        if !now.entries.get(place).is_some_and(same) {
+            findings.push(Finding::Lost { number: entry.number });
+        }
+    }
 }

@@ -19,7 +19,7 @@ use chukei_ledger::heads::{Page, Pages};
 use chukei_ledger::tiles::{Edge, Prover, Tile, Tiles};
 use chukei_ledger::{
     Checkpoint, Content, Distrust, Ed25519PrivateKey, Finding, Hash, Head, HeadsLeaf, KeyUse, Link, Policy,
-    Shown, SignerKey, Trust, heads, verify,
+    Seen, Shown, SignerKey, Trust, heads, verify,
 };
 
 const RELAY: &str = "relay.example.test/ledger";
@@ -104,7 +104,10 @@ impl Book {
         let update = heads::update(self, &all).unwrap();
         self.pages.borrow_mut().extend(update.pages);
         let covered = self.edge.size();
-        let values = HeadsLeaf { at, covered, total: update.root.total, root: update.root.hash };
+        self.put(HeadsLeaf { at, covered, total: update.root.total, root: update.root.hash });
+    }
+
+    fn put(&mut self, values: HeadsLeaf) {
         let leaf = self.push(&values.leaf());
         self.maps.push((values, leaf));
     }
@@ -152,7 +155,7 @@ impl Book {
     }
 }
 
-/// Three persons, two checkpoints, a map of heads between, and one entry that is younger than it.
+/// Three persons, two checkpoints, and at the end a map of heads.
 fn book() -> Book {
     let mut book = Book::default();
     for turn in 0..90 {
@@ -160,14 +163,14 @@ fn book() -> Book {
     }
     book.sign();
     (0..200).for_each(|turn| book.record([2, 1, 2, 3][turn % 4], "NotMember", 0));
-    book.commit(T + 1000);
     book.record(1, "granted", 0);
     book.record(2, "granted", 0);
+    book.commit(T + 1000);
     book.sign();
     book
 }
 
-/// The bundle of `example.json`: few entries, one of them withheld, one younger than the map of heads.
+/// The bundle of `example.json`: few entries, one of them withheld.
 fn example() -> Bundle {
     let mut book = Book::default();
     for turn in 0..7 {
@@ -176,8 +179,8 @@ fn example() -> Bundle {
     book.sign();
     book.record(1, "granted", T + 2000);
     (0..6).for_each(|turn| book.record([1, 2, 4][turn % 3], "NotMember", 0));
-    book.commit(T + 1000);
     book.record(1, "granted", 0);
+    book.commit(T + 1000);
     book.sign();
     let mut bundle = book.bundle(1);
     bundle.chain.entries[3].salt = None;
@@ -190,7 +193,12 @@ fn sound() -> Bundle {
 }
 
 fn judged(bundle: &Bundle) -> Result<Shown, Vec<Finding>> {
-    verify(bundle, Trust::Policy(&Policy::of_log(key(1).verifier().clone())), &[])
+    seen_before(bundle, &[])
+}
+
+fn seen_before(bundle: &Bundle, seen: &[Seen]) -> Result<Shown, Vec<Finding>> {
+    let policy = Policy::of_log(key(1).verifier().clone());
+    verify(bundle, Trust::Policy(&policy), seen, bundle.heads.values.at)
 }
 
 fn findings(change: impl FnOnce(&mut Bundle)) -> Vec<Finding> {
@@ -208,7 +216,7 @@ fn a_sound_bundle_verifies_and_survives_its_file() {
     assert_eq!(shown.trusted.checkpoint.size, 293);
     let json = bundle.json().unwrap();
     assert_eq!(Bundle::parse(json.as_bytes()), Ok(bundle.clone()));
-    assert!(verify(&bundle, Trust::Named, &[]).is_ok());
+    assert!(verify(&bundle, Trust::Named, &[], T + 1000).is_ok());
     // Somebody about whom nothing is recorded.
     let nobody = book().bundle(9);
     assert_eq!(judged(&nobody).unwrap().entries, 0);
@@ -254,7 +262,7 @@ fn an_omitted_entry_is_found_wherever_it_stood() {
     assert_eq!(found[..2], [Finding::Gap { expected: 1, found: 2 }, Finding::Link { number: 2 }]);
     // At the end, as if it had not been recorded yet.
     let found = findings(|b| b.chain.entries.truncate(70));
-    assert_eq!(found, [Finding::Omitted { shown: 70, committed: 73 }]);
+    assert_eq!(found, [Finding::Omitted { shown: 70, committed: 74 }]);
     // All of them, with the proof that another person's chain is not in the map.
     let nothing = book().bundle(9).heads.proof;
     let found = findings(|b| {
@@ -280,7 +288,7 @@ fn another_persons_entry_or_chain_is_found() {
     assert!(found.contains(&Finding::Inclusion { number: 5 }), "{found:?}");
     let found = findings(|b| b.chain = other.chain.clone());
     assert!(found.contains(&Finding::HeadsProof), "{found:?}");
-    assert!(found.contains(&Finding::Omitted { shown: 72, committed: 73 }) || found.len() == 1, "{found:?}");
+    assert!(found.contains(&Finding::Omitted { shown: 72, committed: 74 }) || found.len() == 1, "{found:?}");
 }
 
 /// The relay itself books the newest entry nowhere, in a map that it makes and signs for this person alone.
@@ -296,6 +304,74 @@ fn an_entry_that_is_older_than_the_map_and_not_booked_is_found() {
     assert_eq!(judged(&bundle), Err(vec![Finding::Unbooked { number: 4 }]));
     // Everybody can see that the counts do not add up.
     assert_ne!(bundle.heads.values.total, bundle.heads.values.covered);
+}
+
+/// Entries that came after the map could be left out, and so could all of them where it covers nothing.
+#[test]
+fn a_map_that_does_not_cover_the_whole_tree_is_found() {
+    let short = |change: fn(&mut Book)| {
+        let mut book = Book::default();
+        (0..8).for_each(|turn| book.record([1, 2][turn % 2], "granted", 0));
+        change(&mut book);
+        book.sign();
+        let mut bundle = book.bundle(1);
+        bundle.chain.entries.truncate(4);
+        judged(&bundle).map(|shown| shown.entries)
+    };
+    let late = |book: &mut Book| {
+        book.commit(T + 1000);
+        (0..5).for_each(|_| book.record(1, "granted", 0));
+    };
+    assert_eq!(short(late), Err(vec![Finding::HeadsInclusion]));
+    // Another map of the same heads at the end, or one of none.
+    let stale = |book: &mut Book| {
+        book.commit(T + 1000);
+        (0..5).for_each(|_| book.record(1, "granted", 0));
+        let (values, _) = *book.maps.last().unwrap();
+        book.put(HeadsLeaf { at: T + 86_400, ..values });
+    };
+    assert_eq!(short(stale), Err(vec![Finding::HeadsInclusion]));
+    let none = |book: &mut Book| book.put(HeadsLeaf { at: T + 1000, covered: 0, total: 0, root: Hash::ZERO });
+    assert!(short(none).unwrap_err().contains(&Finding::HeadsInclusion));
+    // Positive case
+    assert_eq!(short(|book| book.commit(T + 1000)), Ok(4));
+}
+
+#[test]
+fn a_map_of_a_time_that_is_still_to_come_is_found() {
+    let bundle = sound();
+    let policy = Policy::of_log(key(1).verifier().clone());
+    let judged = |now| verify(&bundle, Trust::Policy(&policy), &[], now).map(|shown| shown.entries);
+    assert_eq!(judged(T + 1000 - 301), Err(vec![Finding::Future { at: T + 1000 }]));
+    assert_eq!(judged(T + 1000 - 300), Ok(74));
+}
+
+#[test]
+fn what_an_earlier_proof_showed_is_there_still() {
+    let mut book = book();
+    let earlier = book.bundle(1);
+    book.record(1, "granted", 0);
+    book.commit(T + 2000);
+    book.sign();
+    let bundle = book.bundle(1);
+    let seen = |earlier: &Bundle| {
+        seen_before(&bundle, &[Seen::Bundle(Box::new(earlier.clone()))]).map(|shown| shown.entries)
+    };
+    assert_eq!(seen(&earlier), Ok(75));
+    // Another person's, which is as sound: the person was moved to another chain.
+    assert_eq!(seen(&book.bundle(3)), Err(vec![Finding::OtherChain]));
+    // Somebody of whom nothing was shown has no chain yet.
+    assert_eq!(seen(&book.bundle(9)), Ok(75));
+    let changed = |change: fn(&mut Bundle)| {
+        let mut earlier = earlier.clone();
+        change(&mut earlier);
+        seen(&earlier)
+    };
+    assert_eq!(changed(|b| b.chain.entries[7].keep_until += 1), Err(vec![Finding::Lost { number: 8 }]));
+    assert_eq!(changed(|b| b.chain.entries[7].leaf += 1), Err(vec![Finding::Lost { number: 8 }]));
+    // More than is there now.
+    let more = |b: &mut Bundle| b.chain.entries.extend_from_within(..2);
+    assert_eq!(changed(more), Err(vec![Finding::Lost { number: 1 }, Finding::Lost { number: 2 }]));
 }
 
 #[test]
@@ -318,7 +394,7 @@ fn a_map_that_is_not_in_the_tree_is_found() {
     assert_eq!(found, [Finding::HeadsInclusion, Finding::HeadsProof]);
     let found = findings(|b| b.heads.proof.beside[0].total += 1);
     assert_eq!(found, [Finding::HeadsProof]);
-    let found = findings(|b| b.heads.inclusion.truncate(3));
+    let found = findings(|b| b.heads.inclusion.truncate(2));
     assert_eq!(found, [Finding::HeadsInclusion]);
 }
 
@@ -367,8 +443,7 @@ fn a_log_that_was_rewritten_is_found() {
         forked.record([1, 2, 3, 2][turn % 4], if turn == 40 { "hidden" } else { "granted" }, 0);
     }
     forked.sign();
-    let policy = Policy::of_log(key(1).verifier().clone());
-    let seen = |note: &str| verify(&sound(), Trust::Policy(&policy), &[note.to_owned()]);
+    let seen = |note: &str| seen_before(&sound(), &[Seen::Checkpoint(note.to_owned())]);
     assert_eq!(seen(&forked.notes[0].1), Err(vec![Finding::Fork { size: 90 }]));
     assert!(seen(&book().notes[0].1).is_ok());
     // The log goes on from the rewritten state, and shows the old checkpoint as if nothing had happened.
@@ -394,7 +469,10 @@ fn a_checkpoint_that_is_not_the_logs_is_found() {
     assert_eq!(findings(|b| b.checkpoints[0].clear()), distrusted(1, Distrust::Form));
     assert_eq!(findings(|b| b.checkpoints.clear()), [Finding::Checkpoints]);
     let stranger = Policy::of_log(key(2).verifier().clone());
-    assert_eq!(verify(&sound(), Trust::Policy(&stranger), &[]), Err(distrusted(2, Distrust::NoKey)));
+    assert_eq!(
+        verify(&sound(), Trust::Policy(&stranger), &[], T + 1000),
+        Err(distrusted(2, Distrust::NoKey))
+    );
 }
 
 #[test]

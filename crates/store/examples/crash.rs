@@ -347,7 +347,7 @@ impl Seen {
             let bundle =
                 store.bundle(Person(person), &sizes, key().verifier()).map_err(|error| error.to_string())?;
             let connected = bundle.checkpoints.len() >= sizes.len();
-            if !connected || verify(&bundle, Trust::Policy(&policy), &[]).is_err() {
+            if !connected || verify(&bundle, Trust::Policy(&policy), &[], bundle.heads.values.at).is_err() {
                 return Err(format!("the bundle of person {person} does not verify"));
             }
         }

@@ -77,7 +77,9 @@ fn main() {
         let bundle = store.bundle(person, &[], key.verifier()).unwrap();
         made.push(begun.elapsed());
         assert_eq!(bundle.chain.entries.len(), 1);
-        verified.push(timed(|| drop(verify(&bundle, Trust::Policy(&policy), &[]).unwrap())));
+        verified.push(timed(|| {
+            drop(verify(&bundle, Trust::Policy(&policy), &[], bundle.heads.values.at).unwrap())
+        }));
     }
     for person in (1..=100).map(|n| Person(n * 7919 % persons + 1)) {
         whole.push(timed(|| drop(store.bundle(person, &[], key.verifier()).unwrap())));

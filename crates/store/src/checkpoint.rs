@@ -10,7 +10,7 @@ use chukei_crypto::UnixTime;
 use chukei_ledger::chain::label;
 use chukei_ledger::heads::{self, HeadsError, Page, Pages, Update};
 use chukei_ledger::tiles::{Edge, ProofError, Prover, Tile, Tiles};
-use chukei_ledger::{Checkpoint, Hash, Head, HeadsLeaf, Note, Part, SignerKey};
+use chukei_ledger::{Checkpoint, Hash, Head, HeadsLeaf, Note, SignerKey};
 use chukei_relay::Unavailable;
 
 use crate::ledger::octets;
@@ -25,6 +25,10 @@ const BOOKED: u64 = 16_384;
 const TILED: u64 = 4096;
 /// Pages of the map that are written in one transaction.
 const PAGES: usize = 64;
+/// Leaves that are booked in the transaction that ends the tree with the map: so few that nobody waits for them.
+const FEW: u64 = 16;
+/// How often is booked what came meanwhile, until it is few.
+const ROUNDS: usize = 8;
 
 /// The ledger cannot do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub enum LedgerError {
     },
     /// There is no key to sign with, or it cannot sign.
     Key,
+    /// None of the keys has signed the last checkpoint, or not under this origin. Nothing is signed.
+    OtherKey,
     /// What is stored contradicts itself; `fsck` says where.
     Damaged,
     /// The tree is not one that the last checkpoint began. Nothing is signed.
@@ -59,6 +65,9 @@ impl fmt::Display for LedgerError {
             Self::Busy => f.write_str("another process makes a checkpoint; try again"),
             Self::Folder { error } => f.write_str(error),
             Self::Key => f.write_str("there is no key that can sign"),
+            Self::OtherKey => {
+                f.write_str("the last checkpoint was signed by another key, or under another origin")
+            }
             Self::Damaged => f.write_str("the ledger contradicts itself; fsck says where"),
             Self::Diverged { size } => {
                 write!(f, "the tree does not begin with the one that was signed at size {size}")
@@ -179,10 +188,15 @@ impl Store {
     /// has begun meanwhile.
     pub fn checkpoint(&self, keys: &[SignerKey], at: UnixTime) -> Result<String, LedgerError> {
         let origin = keys.first().ok_or(LedgerError::Key)?.verifier().name();
+        if let Some((_, note)) = self.ask(last)?
+            && !is_signed(&note, keys)
+        {
+            return Err(LedgerError::OtherKey);
+        }
         let mut edge = self.edge.lock().unwrap_or_else(PoisonError::into_inner);
         let making = self.making()?;
-        let root = self.book_all(&making)?;
-        let size = self.commit_heads(&making, root, at)?;
+        self.book_most(&making)?;
+        let size = self.commit_heads(&making, at)?;
         let known = self.ask(last)?;
         // Unless the last one was made elsewhere: tiles never become narrower.
         let signed = known.as_ref().map(|(known, _)| known.size);
@@ -268,26 +282,27 @@ impl Store {
         done.ok_or(LedgerError::Busy)
     }
 
-    /// Books every entry that is there when it begins, and gives the map's root.
-    fn book_all(&self, making: &Making) -> Result<Part, LedgerError> {
-        let until = self.ask(size)?;
-        loop {
-            let step = self.ask(|connection| {
-                let (booked, _) = state(connection)?;
-                let end = until.min(booked.saturating_add(BOOKED));
-                if booked >= end {
-                    return heads::root(&Reader(connection)).map_err(heads_error).map(Err);
-                }
-                let heads = heads_between(connection, booked, end)?;
-                heads::update(&Reader(connection), &heads)
-                    .map_err(heads_error)
-                    .map(|update| Ok((update, end)))
-            })?;
-            match step {
-                Err(root) => return Ok(root),
-                Ok((update, end)) => self.write_pages(making, update, end)?,
+    /// Books entries until there are few that are not.
+    fn book_most(&self, making: &Making) -> Result<(), LedgerError> {
+        for _ in 0..ROUNDS {
+            let until = self.ask(size)?;
+            loop {
+                let step = self.ask(|connection| {
+                    let (booked, _) = state(connection)?;
+                    let end = until.min(booked.saturating_add(BOOKED));
+                    if end.saturating_sub(booked) <= FEW {
+                        return Ok(None);
+                    }
+                    book(connection, booked, end).map(|update| Some((update, end)))
+                })?;
+                let Some((update, end)) = step else { break };
+                self.write_pages(making, update, end)?;
+            }
+            if self.ask(size)?.saturating_sub(until) <= FEW {
+                break;
             }
         }
+        Ok(())
     }
 
     /// Pages below before those above; what was written when it ends early is written once more.
@@ -297,11 +312,7 @@ impl Store {
             let pages: Vec<_> = rest.by_ref().take(PAGES).collect();
             let is_last = rest.len() == 0;
             self.step(making, move |connection| {
-                let put = "INSERT INTO heads_page VALUES (?1, ?2)
-                     ON CONFLICT (path) DO UPDATE SET page = excluded.page";
-                for (path, page) in &pages {
-                    connection.execute(put, values![path, &page.octets()])?;
-                }
+                put(connection, &pages)?;
                 if is_last {
                     let sql = "UPDATE ledger SET booked = ?1";
                     connection.execute(sql, values![booked.cast_signed()])?;
@@ -313,24 +324,28 @@ impl Store {
         Ok(())
     }
 
-    /// Puts the map's root into the tree, unless it is there. Gives the size of the tree that ends with it.
-    fn commit_heads(&self, making: &Making, root: Part, at: UnixTime) -> Result<u64, LedgerError> {
-        let (covered, newest) = self.ask(state)?;
-        if let Some((leaf, _)) = newest.filter(|(_, heads)| heads.root == root.hash) {
-            return Ok(leaf.saturating_add(1));
-        }
-        // A clock that was set back does not take the ledger with it.
-        let at = newest.map_or(at.0, |(_, heads)| heads.at.max(at.0));
-        let leaf = HeadsLeaf { at, covered, total: root.total, root: root.hash };
-        let leaf = self.step(making, move |connection| {
+    /// Ends the tree with a map that covers everything before it, unless it ends with one. Gives the size of the tree.
+    fn commit_heads(&self, making: &Making, at: UnixTime) -> Result<u64, LedgerError> {
+        let size = self.step(making, move |connection| {
+            let (booked, newest) = state(connection)?;
+            let end = size(connection)?;
+            // A map that was made by a clock which was ahead is made again: until then nothing would be withheld.
+            let is_last = |(leaf, heads): (u64, HeadsLeaf)| leaf.saturating_add(1) == end && heads.at <= at.0;
+            if newest.is_some_and(is_last) {
+                return Ok(end);
+            }
+            let update = book(connection, booked, end)?;
+            put(connection, &update.pages)?;
+            let leaf = HeadsLeaf { at: at.0, covered: end, total: update.root.total, root: update.root.hash };
             let sql = "INSERT INTO leaf (leaf, data)
                  VALUES ((SELECT coalesce(max(leaf) + 1, 0) FROM leaf), ?1) RETURNING leaf";
             let leaf = connection.insert(sql, values![&leaf.leaf()])?;
-            connection.execute("UPDATE ledger SET heads = ?1", values![leaf])?;
-            Ok(leaf.unsigned_abs())
+            let sql = "UPDATE ledger SET heads = ?1, booked = ?2";
+            connection.execute(sql, values![leaf, end.cast_signed()])?;
+            Ok(end.saturating_add(1))
         })?;
         crash_point!("headed");
-        Ok(leaf.saturating_add(1))
+        Ok(size)
     }
 
     /// Puts the leaves before `size` into tiles.
@@ -359,6 +374,30 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether one of the keys has signed it: a key may be replaced, the log may not.
+fn is_signed(note: &str, keys: &[SignerKey]) -> bool {
+    Note::parse(note).is_some_and(|note| {
+        keys.iter()
+            .map(SignerKey::verifier)
+            .any(|key| note.by(key).any(|signature| key.verifies(&note.text, signature).is_some()))
+    })
+}
+
+/// What becomes of the map with the last entry of each chain that has one among the leaves `first..end`.
+fn book(connection: &Connection, first: u64, end: u64) -> sql::Result<Update> {
+    let heads = heads_between(connection, first, end)?;
+    heads::update(&Reader(connection), &heads).map_err(heads_error)
+}
+
+fn put(connection: &Connection, pages: &[(Vec<u8>, Page)]) -> sql::Result<()> {
+    let sql = "INSERT INTO heads_page VALUES (?1, ?2)
+         ON CONFLICT (path) DO UPDATE SET page = excluded.page";
+    for (path, page) in pages {
+        connection.execute(sql, values![path, &page.octets()])?;
+    }
+    Ok(())
 }
 
 /// Leaves that are in tiles: those of the full ones of level 0.

@@ -251,12 +251,7 @@ impl Check<'_> {
     /// A map's leaf: its counts are those of the leaves before it.
     fn committed(&mut self, leaf: u64, data: &[u8]) {
         let heads = HeadsLeaf::parse(data);
-        // Entries that came between the map and its leaf are not in it.
-        let counts = |heads: HeadsLeaf| {
-            heads.covered <= leaf
-                && heads.total <= self.entries
-                && self.entries - heads.total <= leaf - heads.covered
-        };
+        let counts = |heads: HeadsLeaf| (heads.covered, heads.total) == (leaf, self.entries);
         if !heads.is_some_and(counts) {
             self.damage.push(Damage::Heads { leaf });
         }

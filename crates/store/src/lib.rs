@@ -158,6 +158,11 @@ pub enum StoreError {
         /// Which file.
         path: PathBuf,
     },
+    /// The file of the ledger is not there, though its mappings are: another ledger under the same key would be a lie.
+    Alone {
+        /// The mappings.
+        path: PathBuf,
+    },
     /// The file of the mappings is not there, or is another ledger's: a copy or a backup was put back in part.
     Parted {
         /// Where it should be.
@@ -185,6 +190,11 @@ impl fmt::Display for StoreError {
                 write!(f, "{at}: version {version} of the schema is newer than this program")
             }
             Self::Foreign { path } => write!(f, "{}: a database, but not a relay's state", path.display()),
+            Self::Alone { path } => write!(
+                f,
+                "{}: the ledger that belongs to these mappings is not here; put its file back, or move these away too",
+                path.display()
+            ),
             Self::Parted { path } => {
                 write!(f, "{}: the mappings that belong to this ledger are not here", path.display())
             }

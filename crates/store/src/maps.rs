@@ -117,6 +117,8 @@ const STEPS: &[&str] = &["
 const CACHE: i64 = 256 * 1024;
 /// Octets of the journal that stay between imports; that of a large import is as long as what it changed.
 const JOURNAL: i64 = 64 << 20;
+/// Whether a file was ever applied, or a number filled in.
+const USED: &str = "SELECT 1 FROM mapping UNION ALL SELECT 1 FROM file LIMIT 1";
 /// What a writer of mappings changes first in a database.
 const MAPPINGS: &str = "UPDATE numbering SET next = next";
 
@@ -147,6 +149,10 @@ impl Maps {
         found.or_refuse(&path)?;
         let known = crate::schema::mark(&connection).map_err(|error| file(&error))?;
         let mark = match (due, known) {
+            // A new ledger beside mappings that are in use is one whose file was lost.
+            (None, Some(_)) if connection.exists(USED, &[]).map_err(|error| file(&error))? => {
+                return Err(StoreError::Alone { path });
+            }
             (None, Some(mark)) => mark,
             (Some(due), Some(mark)) if due == mark => mark,
             (Some(_), _) => return Err(StoreError::Parted { path }),

@@ -6,7 +6,7 @@ use chukei_crypto::UnixTime;
 use chukei_ledger::bundle::{Bundle, Chain, Entry, FORMAT, Heads, VERSION};
 use chukei_ledger::chain::label;
 use chukei_ledger::tiles::Prover;
-use chukei_ledger::{Content, Hash, HeadsLeaf, VerifierKey, heads};
+use chukei_ledger::{Content, Hash, HeadsLeaf, Part, VerifierKey, heads};
 use chukei_relay::{Person, Unavailable};
 
 use crate::Store;
@@ -16,6 +16,11 @@ use crate::sql::{self, Connection, Row, values};
 
 /// Entries that are destroyed in one transaction.
 const STEP: usize = 256;
+/// Entries that are looked at, oldest first: more than are ever withheld for longer than others are kept.
+const OLDEST: i64 = 65_536;
+/// Of the oldest entries whose content is there, those whose time is over.
+const DUE: &str = "SELECT leaf.leaf FROM (SELECT leaf FROM access ORDER BY leaf LIMIT ?3) AS oldest
+     JOIN leaf ON leaf.leaf = oldest.leaf WHERE keep_until <= ?1 ORDER BY leaf.leaf LIMIT ?2";
 
 impl Store {
     /// All entries about the person, proved in the tree of the last checkpoint; with the earlier checkpoints of these
@@ -32,7 +37,7 @@ impl Store {
                 return Ok(None);
             };
             let root = heads::root(&reader).map_err(heads_error)?;
-            if leaf >= checkpoint.size || root.hash != values.root {
+            if leaf.saturating_add(1) != checkpoint.size || root.hash != values.root {
                 return Ok(None);
             }
             let prover = Prover::new(&reader, checkpoint.size);
@@ -48,12 +53,14 @@ impl Store {
                     entries.push(entry(connection, leaf, inclusion, &values)?);
                 }
             }
-            let heads = Heads {
-                values,
-                leaf,
-                inclusion: prover.inclusion(leaf).map_err(proof_error)?,
-                proof: heads::prove(&reader, &label(&key)).map_err(heads_error)?,
-            };
+            let proof = heads::prove(&reader, &label(&key)).map_err(heads_error)?;
+            // Pages below are written before those above: somebody makes the next checkpoint.
+            let root = Part { hash: values.root, total: values.total };
+            if proof.verify(&label(&key), &root).is_none() {
+                return Ok(None);
+            }
+            let inclusion = prover.inclusion(leaf).map_err(proof_error)?;
+            let heads = Heads { values, leaf, inclusion, proof };
             let mut checkpoints = earlier(connection, since, checkpoint.size)?;
             checkpoints.push((checkpoint.size, note));
             let mut consistency = Vec::new();
@@ -89,17 +96,19 @@ impl Store {
     }
 
     /// Destroys salt and content of entries whose time was over before `now`, and takes them out of the access history.
-    /// Leaves and links stay, so every proof of the others holds. Gives their number.
+    /// Leaves and links stay, so every proof of the others holds. Gives their number. Only what was over when the newest map of
+    /// heads was made: a proof in its tree would lack what is not old enough by it.
     ///
     /// # Errors
     /// When the store does not answer.
     pub fn destroy_before(&self, now: UnixTime) -> Result<usize, Unavailable> {
+        let (_, newest) = self.read(state)?;
+        let now = newest.map_or(i64::MIN, |(_, heads)| heads.at.min(now.0));
+        let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
         let mut destroyed = 0;
         loop {
             let step = self.writer.write(move |connection| {
-                let sql = "SELECT leaf FROM leaf WHERE keep_until <= ?1 AND salt IS NOT NULL ORDER BY leaf LIMIT ?2";
-                let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
-                let due: Vec<i64> = connection.rows(sql, values![now.0, limit], |row| row.get(0))?;
+                let due: Vec<i64> = connection.rows(DUE, values![now, limit, OLDEST], |row| row.get(0))?;
                 for leaf in &due {
                     let destroy = "UPDATE leaf SET salt = NULL, content = NULL WHERE leaf = ?1";
                     connection.execute(destroy, values![*leaf])?;

@@ -18,12 +18,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chukei_crypto::UnixTime;
-use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
+use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::changes::{Action, Assigned, Change, KeyStore, Standing};
 use chukei_relay::numbers::{Level, Number, NumberKind};
 use chukei_relay::{AccessLog, NewEntry, Person, ReplayStore};
-use chukei_store::{Batch, Location, Outcome, PartyEntry, Registry, Role, SourceEntry, Store, StoreError};
+use chukei_store::{
+    Batch, Location, MappingRow, Outcome, PartyEntry, Registry, Role, SourceEntry, Store, StoreError,
+};
 use rusqlite::Connection;
 use support::{Place, on_both};
 
@@ -292,6 +294,27 @@ fn what_is_no_state_is_not_opened() {
         Store::open(&scratch.path().join("no/such/folder/state.db")),
         Err(StoreError::File { .. })
     ));
+}
+
+#[test]
+fn no_ledger_is_begun_beside_mappings_that_are_in_use() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("one.db");
+    let remove = || {
+        for file in Store::files(&path).iter().filter(|file| !file.to_string_lossy().contains("mappings")) {
+            let _ = std::fs::remove_file(file);
+        }
+    };
+    // Of no use to anybody yet: the process died between making the two.
+    drop(Store::open(&path).unwrap());
+    remove();
+    let number = Identifier::new(Scheme::CareInsured, "1234567890").unwrap();
+    let (party, from, until) =
+        ("https://insurer-a.example.test/".to_owned(), UnixTime(0), UnixTime(i64::MAX));
+    let mapping = MappingRow { person: Person(1), party, number, from, until };
+    Store::open(&path).unwrap().add_mappings(vec![mapping]).unwrap();
+    remove();
+    assert!(matches!(Store::open(&path), Err(StoreError::Alone { .. })));
 }
 
 #[test]

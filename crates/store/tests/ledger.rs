@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chukei_crypto::UnixTime;
 use chukei_ledger::tiles::{Prover, Tile, Tiles};
-use chukei_ledger::{Ed25519PrivateKey, Hash, KeyUse, Policy, SignerKey, Trust, verify};
+use chukei_ledger::{Ed25519PrivateKey, Hash, KeyUse, Policy, Seen, SignerKey, Trust, verify};
 use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, Commitment, NewEntry, Person};
@@ -27,6 +27,8 @@ on_both!(
     what_is_published_gives_the_root_that_is_signed,
     nothing_is_signed_that_does_not_begin_with_what_was_signed,
     a_clock_that_is_set_back_breaks_nothing,
+    a_clock_that_was_ahead_discloses_nothing_withheld,
+    nobody_goes_on_with_another_key_or_origin,
     entries_are_recorded_while_checkpoints_are_made,
     who_makes_a_checkpoint_stops_when_another_begins,
 );
@@ -77,8 +79,9 @@ impl Scratch {
     }
 
     fn shown(&self, person: i64, since: &[u64], seen: &[String]) -> (usize, usize) {
+        let seen: Vec<Seen> = seen.iter().cloned().map(Seen::Checkpoint).collect();
         let bundle = self.store.bundle(Person(person), since, key(1).verifier()).unwrap();
-        let shown = verify(&bundle, Trust::Policy(&policy()), seen).unwrap();
+        let shown = verify(&bundle, Trust::Policy(&policy()), &seen, bundle.heads.values.at).unwrap();
         (shown.entries, shown.destroyed)
     }
 
@@ -184,7 +187,7 @@ fn withheld_entries_are_proved_and_tell_nothing_before_their_time(place: &Place)
     scratch.checkpoint().unwrap();
     let shown = || {
         let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
-        let shown = verify(&bundle, Trust::Policy(&policy()), &[]).unwrap();
+        let shown = verify(&bundle, Trust::Policy(&policy()), &[], bundle.heads.values.at).unwrap();
         (bundle.chain.entries, shown.withheld)
     };
     let (entries, count) = shown();
@@ -210,9 +213,12 @@ fn old_entries_are_destroyed_and_the_proofs_of_the_others_hold(place: &Place) {
     let later = UnixTime(T.0 + YEARS);
     scratch.store.append(&[entry(1, later), entry(5, later)]).unwrap();
     assert_eq!(scratch.store.destroy_before(T), Ok(0));
-    assert_eq!(scratch.store.destroy_before(later), Ok(1200));
+    // By the last map none is old enough yet, and without their contents no proof would hold in its tree.
     assert_eq!(scratch.store.destroy_before(later), Ok(0));
     scratch.store.checkpoint(&[key(1)], later).unwrap();
+    assert_eq!(scratch.store.destroy_before(T), Ok(0));
+    assert_eq!(scratch.store.destroy_before(later), Ok(1200));
+    assert_eq!(scratch.store.destroy_before(later), Ok(0));
 
     assert_eq!(scratch.shown(1, &[1201], &[before]), (301, 300));
     assert_eq!(scratch.shown(2, &[], &[]), (300, 300));
@@ -406,8 +412,49 @@ fn a_clock_that_is_set_back_breaks_nothing(place: &Place) {
     scratch.store.append(&[entry(1, UnixTime(5))]).unwrap();
     scratch.store.checkpoint(&[key(1)], UnixTime(5)).unwrap();
     let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
-    assert_eq!(bundle.heads.values.at, T.0 + 60);
+    assert_eq!(bundle.heads.values.at, 5);
     assert_eq!(scratch.shown(1, &[9], &[]), (3, 0));
+}
+
+fn a_clock_that_was_ahead_discloses_nothing_withheld(place: &Place) {
+    let scratch = scratch(place);
+    scratch.store.append(&[entry(1, T)]).unwrap();
+    scratch.store.checkpoint(&[key(1)], UnixTime(T.0 + YEARS)).unwrap();
+    let until = UnixTime(T.0 + 86_400);
+    scratch.store.append(&[NewEntry { withheld_until: Some(until), ..entry(1, T) }]).unwrap();
+    let shown = |at| {
+        scratch.store.checkpoint(&[key(1)], at).unwrap();
+        let bundle = scratch.store.bundle(Person(1), &[], key(1).verifier()).unwrap();
+        (bundle.heads.values.at, bundle.chain.entries[1].content.is_some())
+    };
+    assert_eq!(shown(T), (T.0, false));
+    // The same without a new entry: the clock was ahead when the last map was made.
+    assert_eq!(shown(UnixTime(T.0 + YEARS)), (T.0, false), "the tree ends with a map already");
+    scratch.store.append(&[entry(2, T)]).unwrap();
+    assert_eq!(shown(UnixTime(T.0 + YEARS)), (T.0 + YEARS, true));
+    assert_eq!(shown(T), (T.0, false));
+    assert_eq!(shown(until), (T.0, false), "nothing is new, and what was shown is shown");
+    scratch.store.append(&[entry(2, T)]).unwrap();
+    assert_eq!(shown(until), (until.0, true));
+    assert!(scratch.store.fsck(Some(&policy())).unwrap().is_ok());
+}
+
+fn nobody_goes_on_with_another_key_or_origin(place: &Place) {
+    let scratch = filled(place, 8);
+    scratch.checkpoint().unwrap();
+    scratch.store.append(&[entry(1, T)]).unwrap();
+    let elsewhere = Ed25519PrivateKey::from_seed(&[1; 32]).unwrap();
+    let elsewhere = SignerKey::new("other.example.test/ledger", KeyUse::Log, elsewhere).unwrap();
+    for keys in [vec![key(2)], vec![elsewhere], vec![]] {
+        let expected = if keys.is_empty() { LedgerError::Key } else { LedgerError::OtherKey };
+        assert_eq!(scratch.store.checkpoint(&keys, T), Err(expected));
+    }
+    // While a key is replaced by another, both sign; then the new one alone.
+    scratch.store.checkpoint(&[key(1), key(2)], T).unwrap();
+    scratch.store.append(&[entry(1, T)]).unwrap();
+    scratch.store.checkpoint(&[key(2)], T).unwrap();
+    scratch.store.append(&[entry(1, T)]).unwrap();
+    assert_eq!(scratch.store.checkpoint(&[key(1)], T), Err(LedgerError::OtherKey));
 }
 
 fn entries_are_recorded_while_checkpoints_are_made(place: &Place) {

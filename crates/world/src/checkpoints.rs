@@ -18,6 +18,9 @@ use crate::WorldError;
 /// How often it is looked whether one is due.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
+/// How often a proof is begun anew when the next checkpoint comes between.
+const TRIES: usize = 5;
+
 /// What makes them.
 pub(crate) struct Checkpoints {
     store: Arc<Store>,
@@ -61,8 +64,16 @@ impl Checkpoints {
         since: Option<u64>,
         now: UnixTime,
     ) -> Result<Bundle, LedgerError> {
-        self.keep(now, true)?;
         let since: Vec<u64> = since.into_iter().collect();
+        for _ in 1..TRIES {
+            self.keep(now, true)?;
+            match self.store.bundle(person, &since, &self.log) {
+                // Somebody has begun the next one meanwhile.
+                Err(LedgerError::NoCheckpoint) => {}
+                bundle => return bundle,
+            }
+        }
+        self.keep(now, true)?;
         self.store.bundle(person, &since, &self.log)
     }
 
