@@ -28,6 +28,8 @@ pub(crate) struct Proof {
     pub(crate) seq: u32,
     /// When it came.
     pub(crate) at: i64,
+    /// Whom the query is about: what its content says beside `since`.
+    pub(crate) about: String,
     /// `since` of the query; empty for none.
     pub(crate) since: String,
     /// The bundle, or what is wrong with it.
@@ -42,7 +44,13 @@ pub(crate) fn proofs(exchange: &Exchange<'_>) -> Vec<Proof> {
         let since =
             asked.as_ref().and_then(Message::content).map(|query| attribute(query, "since").to_owned());
         let bundle = Bundle::parse(&octets).map_err(|error| error.to_string());
-        Some(Proof { seq: answer.seq, at: answer.at, since: since.unwrap_or_default(), bundle })
+        let number = asked.as_ref().and_then(Message::content).and_then(|query| query.elements().next());
+        let about = number.map(|number| {
+            let value = |name| attribute(number, name).to_owned();
+            [value("Format"), value("NameQualifier"), text(number).unwrap_or_default().to_owned()].join(" ")
+        });
+        let about = about.unwrap_or_default();
+        Some(Proof { seq: answer.seq, at: answer.at, about, since: since.unwrap_or_default(), bundle })
     };
     exchange.answered().filter_map(proof).collect()
 }

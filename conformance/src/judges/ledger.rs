@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Sent, Verdict};
-use chukei_ledger::{Bundle, Content, Note, Trust, VerifierKey, verify};
+use chukei_ledger::{Bundle, Content, Note, Trust, VerifierKey, goes_on, verify};
 use chukei_spec::req;
 use chukei_xml::lexical::decode_base64;
 
@@ -106,19 +106,23 @@ fn kept(exchange: &Exchange<'_>) -> Verdict {
     })
 }
 
+/// Each for itself, and beside the one before it about the same number.
 fn holds(exchange: &Exchange<'_>) -> Verdict {
+    let mut before: BTreeMap<String, Bundle> = BTreeMap::new();
     each(ledger::proofs(exchange), "missing.a-proof", |proof| {
         let wrong = |observed: String| Err(Finding::new("ledger.proof", "–", observed).at([proof.seq]));
         let bundle = match &proof.bundle {
             Ok(bundle) => bundle,
             Err(error) => return wrong(error.clone()),
         };
-        match verify(bundle, Trust::Named, &[], proof.at) {
-            Ok(_) => Ok(()),
-            Err(findings) => {
-                wrong(findings.iter().map(|finding| format!("{finding:?}")).collect::<Vec<_>>().join(", "))
-            }
+        let mut findings = verify(bundle, Trust::Named, &[], proof.at).err().unwrap_or_default();
+        if let Some(earlier) = before.insert(proof.about.clone(), bundle.clone()) {
+            findings.extend(goes_on(&earlier, bundle));
         }
+        if findings.is_empty() {
+            return Ok(());
+        }
+        wrong(findings.iter().map(|finding| format!("{finding:?}")).collect::<Vec<_>>().join(", "))
     })
 }
 

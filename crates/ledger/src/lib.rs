@@ -49,7 +49,7 @@ pub use ed25519::{Ed25519PrivateKey, Ed25519PublicKey};
 pub use hash::Hash;
 pub use heads::{Head, HeadProof, Part};
 pub use note::{KeyUse, Note, NoteSignature, SignerKey, VerifierKey};
-pub use verify::{Finding, Seen, Shown, Trust, verify};
+pub use verify::{Finding, Seen, Shown, Trust, goes_on, verify};
 
 /// A policy file of the wrong form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

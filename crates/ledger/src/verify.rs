@@ -207,7 +207,7 @@ fn judge(
     }
     for earlier in seen {
         if let Seen::Bundle(earlier) = earlier {
-            goes_on(earlier, bundle, findings);
+            findings.extend(goes_on(earlier, bundle));
         }
     }
     Some(shown)
@@ -334,18 +334,19 @@ fn complete(entries: &[Entry], label: Hash, head: Option<Head>, findings: &mut V
     findings.extend(others.iter().map(|entry| Finding::Unbooked { number: entry.number }));
 }
 
-/// What an earlier proof showed is there still, in the same chain. One that showed nothing had no chain.
-fn goes_on(earlier: &Bundle, bundle: &Bundle, findings: &mut Vec<Finding>) {
+/// Whether what an earlier proof about the same person showed is there still, in the same chain. One that showed nothing had no
+/// chain. Gives every ground for not believing it.
+#[must_use]
+pub fn goes_on(earlier: &Bundle, bundle: &Bundle) -> Vec<Finding> {
     let (earlier, now) = (&earlier.chain, &bundle.chain);
     if !earlier.entries.is_empty() && earlier.key != now.key {
-        findings.push(Finding::OtherChain);
-        return;
+        return vec![Finding::OtherChain];
     }
     let label = label(&now.key);
-    for (place, entry) in earlier.entries.iter().enumerate() {
+    let is_there = |(place, entry): &(usize, &Entry)| {
         let same = |now: &Entry| (now.leaf, now.link(label)) == (entry.leaf, entry.link(label));
-        if !now.entries.get(place).is_some_and(same) {
-            findings.push(Finding::Lost { number: entry.number });
-        }
-    }
+        now.entries.get(*place).is_some_and(same)
+    };
+    let lost = earlier.entries.iter().enumerate().filter(|entry| !is_there(entry));
+    lost.map(|(_, entry)| Finding::Lost { number: entry.number }).collect()
 }

@@ -184,6 +184,8 @@ faults! {
     OldProof => ["ledger.proof.current", "ledger.proof.since", "ledger.receipt.kept", "ledger.entry.content"], "いつも最初の証明と同じところまでしか証明しない";
     /// Leaves the last entry out of proofs.
     DropsEntry => ["ledger.proof.holds", "ledger.proof.current", "ledger.receipt.kept", "ledger.entry.content"], "証明から最後の項目を落とす";
+    /// Shows a chain of which nobody knows to whoever has seen a proof before.
+    AnotherChain => ["ledger.proof.holds", "ledger.proof.current", "ledger.receipt.kept", "ledger.entry.content"], "前に証明を見た人に、別の鎖を示す";
     /// Changes an entry after it was recorded.
     AltersEntry => ["ledger.proof.holds", "ledger.entry.content"], "記録した項目を後から変える";
     /// Leaves the checkpoint that was seen before out of proofs.

@@ -301,6 +301,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         }
         Fault::OldProof
         | Fault::DropsEntry
+        | Fault::AnotherChain
         | Fault::AltersEntry
         | Fault::ForgetsCheckpoints
         | Fault::ManyLogs
