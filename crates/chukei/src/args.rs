@@ -221,6 +221,7 @@ pub(crate) enum Ledger {
     Key(LedgerKey),
     Cosign(LedgerCosign),
     Backup(LedgerBackup),
+    Destroy(LedgerDestroy),
     Status(LedgerStatus),
 }
 
@@ -296,6 +297,14 @@ pub(crate) struct LedgerBackup {
     pub(crate) state: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerDestroy {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "DATE")]
+    pub(crate) before: String,
 }
 
 #[derive(Args)]

@@ -19,7 +19,8 @@ use chukei_xml::lexical::{DateTime, decode_base64};
 
 use crate::{
     args::{
-        Ledger, LedgerBackup, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus, LedgerVerify,
+        Ledger, LedgerBackup, LedgerDestroy, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus,
+        LedgerVerify,
     },
     entries,
     mock::failed,
@@ -41,6 +42,7 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
         Ledger::Key(asked) => key(asked, say),
         Ledger::Cosign(asked) => crate::cosign::cosign(asked, say),
         Ledger::Backup(asked) => backup(asked, say),
+        Ledger::Destroy(asked) => destroy(asked, say),
         Ledger::Status(asked) => status(asked, say),
     }
 }
@@ -252,6 +254,19 @@ fn backup(asked: &LedgerBackup, say: &Say) -> Result<Exit, Failure> {
                 .fix("ledger.unsound-fix", [""; 0]))
         }
     }
+}
+
+/// What was kept long enough goes. The day is told by who runs the relay: a clock that is ahead would take years.
+fn destroy(asked: &LedgerDestroy, say: &Say) -> Result<Exit, Failure> {
+    let before = crate::mapping::date(&asked.before)?;
+    if before > now() {
+        return Err(Failure::new(Exit::Usage, "ledger.destroy-later", [asked.before.clone()])
+            .fix("ledger.destroy-later-fix", [""; 0]));
+    }
+    let store = existing(&asked.state)?;
+    let count = store.destroy_before(before).map_err(|error| unusable(&asked.state, &error))?;
+    say.result(say.text("ledger.destroyed-now", [count.to_string(), asked.before.clone()]));
+    Ok(Exit::Conformant)
 }
 
 fn key(asked: &LedgerKey, say: &Say) -> Result<Exit, Failure> {

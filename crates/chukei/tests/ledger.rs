@@ -49,9 +49,13 @@ impl Desk {
     }
 
     fn record_in(store: &Store, entries: i64) {
+        Self::record_at(store, entries, 1_790_000_000);
+    }
+
+    fn record_at(store: &Store, entries: i64, at: i64) {
         let entry = |turn| NewEntry {
             person: Some(Person(1 + turn % 2)),
-            at: UnixTime(1_790_000_000 + turn),
+            at: UnixTime(at + turn),
             actor: A.to_owned(),
             kind: Kind::Mapping,
             outcome: "NotMember".to_owned(),
@@ -440,4 +444,59 @@ fn a_database_is_named_by_its_url() {
     assert!(sound.code == 0 && sound.out.contains("20 entries"), "{} {}", sound.out, sound.err);
     let copied = desk.run("ja", &["backup", "--state", &url, "--out", "copy.db"], "");
     assert!(copied.code == 2 && copied.err.contains("pg_dump"), "{}", copied.err);
+}
+
+#[test]
+fn contents_are_destroyed_when_their_time_is_over_and_by_a_day_that_somebody_names() {
+    let desk = Desk::new();
+    Desk::record_at(&desk.store(), 3, 1_400_000_000);
+    let key = desk.run("en", &["key", "--origin", ORIGIN, "--out", "log.pem"], "");
+    fs::write(desk.0.path.join("policy.txt"), format!("{}quorum none\n", key.out)).unwrap();
+    let destroy = |before: &str| desk.run("en", &["destroy", "--state", "relay.db", "--before", before], "");
+    assert!(
+        destroy("2026-01-01").out.contains("Contents destroyed: 0,"),
+        "no checkpoint says how old they are"
+    );
+    assert_eq!(desk.prove("before.json", &[], NUMBER).code, 0);
+    let later = destroy("2999-01-01");
+    assert_eq!(later.code, 2, "{}", later.err);
+    assert_eq!(destroy("yesterday").code, 2);
+    assert!(destroy("2020-01-01").out.contains("Contents destroyed: 0,"));
+    let done = destroy("2026-01-01");
+    assert!(done.code == 0 && done.out.contains("Contents destroyed: 6,"), "{} {}", done.out, done.err);
+    assert_eq!(desk.prove("after.json", &[], NUMBER).code, 0);
+    let shown = desk.verify("ja", "after.json");
+    assert!(shown.code == 0 && shown.out.contains("3 件"), "{} {}", shown.out, shown.err);
+    let seen =
+        desk.run("en", &["verify", "after.json", "--policy", "policy.txt", "--seen", "before.json"], "");
+    assert_eq!(seen.code, 0, "{}", seen.err);
+}
+
+#[test]
+fn another_key_does_not_go_on_with_a_ledger() {
+    let desk = Desk::proved();
+    assert_eq!(desk.run("en", &["key", "--origin", ORIGIN, "--out", "other.pem"], "").code, 0);
+    desk.record(1);
+    let prove = |key: &str, origin: &str| {
+        let scheme = Scheme::CareInsured.uri();
+        let words = [
+            "prove", "--state", "relay.db", "--key", key, "--origin", origin, "--party", A, "--scheme",
+            scheme, "--out", "new.json",
+        ];
+        desk.run("en", &words, NUMBER)
+    };
+    for (key, origin) in [("other.pem", ORIGIN), ("log.pem", "other.example.test/ledger")] {
+        let refused = prove(key, origin);
+        assert!(refused.code == 2 && refused.err.contains("has not signed"), "{}", refused.err);
+    }
+    let published = desk.run(
+        "en",
+        &["publish", "--state", "relay.db", "--key", "other.pem", "--origin", ORIGIN, "--out", "t"],
+        "",
+    );
+    assert_eq!(published.code, 2, "{}", published.err);
+    let unseen = desk.prove("since.json", &["--since", "5"], NUMBER);
+    assert!(unseen.code == 2 && unseen.err.contains("size 5"), "{}", unseen.err);
+    assert_eq!(prove("log.pem", ORIGIN).code, 0);
+    assert_eq!(desk.verify("en", "new.json").code, 0);
 }
