@@ -1,7 +1,11 @@
 //! `chukei mapping`: what a relay maps, for its operators. No number is ever printed that was not asked for, and none is taken
 //! from the command line, where others can read it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use chukei_crypto::UnixTime;
 use chukei_import::{Expected, File, Finding};
@@ -25,6 +29,8 @@ use crate::{
 
 /// Findings that are listed for each file.
 const LISTED: usize = 100;
+/// How long an import tells nothing. A little less than the store's own pace, so that each of its calls is told.
+const SILENCE: Duration = Duration::from_millis(1900);
 
 /// Does what was asked of the mappings.
 pub(crate) fn run(asked: &Mapping, say: &Say) -> Result<Exit, Failure> {
@@ -165,7 +171,7 @@ fn import_one(asked: &MappingImport, store: &Store, path: &Path, say: &Say) -> R
 
     let level = if asked.lenient { Level::Lenient } else { Level::Strict };
     let (rows, lang, quiet) = (file.rows(), say.lang, say.quiet);
-    let mut told = 0;
+    let (mut told, mut when) = (0, Instant::now());
     let read = file.clone();
     let outcome = store.apply(Batch {
         source: header.source.clone(),
@@ -176,10 +182,10 @@ fn import_one(asked: &MappingImport, store: &Store, path: &Path, say: &Say) -> R
         dry_run: asked.dry_run,
         changes: move || read.changes(level),
         progress: Box::new(move |done| {
-            // Once for each tenth.
+            // Once for each tenth, and every two seconds where a tenth takes longer.
             let tenth = done.saturating_mul(10).checked_div(rows).unwrap_or_default();
-            if tenth != told {
-                told = tenth;
+            if tenth != told || when.elapsed() >= SILENCE {
+                (told, when) = (tenth, Instant::now());
                 let say = Say { lang, quiet };
                 say.note(say.text("mapping.progress", [done.to_string(), rows.to_string()]));
             }

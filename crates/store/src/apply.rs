@@ -4,6 +4,7 @@
 //! for somebody else is a named fault with its line; every fault of the file is found before the file is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use chukei_crypto::UnixTime;
 use chukei_relay::Unavailable;
@@ -23,6 +24,8 @@ const FAULTS: usize = 100;
 const NOTES: usize = 10_000;
 /// Changes after which progress is told.
 const PROGRESS: u64 = 10_000;
+/// How long nothing is told: somebody waits.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// The changes of one file.
 pub struct Batch<F> {
@@ -40,7 +43,7 @@ pub struct Batch<F> {
     pub dry_run: bool,
     /// Gives the changes, from the first one each time that it is called.
     pub changes: F,
-    /// Is told now and then how many changes are done.
+    /// Is told how many changes are done: after so many, and every two seconds.
     pub progress: Box<dyn FnMut(u64) + Send>,
 }
 
@@ -117,6 +120,12 @@ struct Work<'c> {
     left: BTreeMap<i64, (i64, u64)>,
 }
 
+/// Who is told how far it is, and when last.
+struct Teller<'p> {
+    progress: &'p mut dyn FnMut(u64),
+    told: Instant,
+}
+
 /// A fault of the change, or one of the store.
 enum Stop {
     Fault(MappingFault),
@@ -181,8 +190,10 @@ where
     };
     // Into an empty store rows go without looking each of them up. If there is more in the file than that, one by one.
     let is_first = !connection.exists("SELECT 1 FROM mapping LIMIT 1", &[])?;
-    if !is_first || !work.first_load((batch.changes)(), &mut batch.progress)? {
-        let faults = work.one_by_one((batch.changes)(), &mut batch.progress)?;
+    let mut teller = Teller { progress: &mut batch.progress, told: Instant::now() };
+    if !is_first || !work.first_load((batch.changes)(), &mut teller)? {
+        connection.expect_growth()?;
+        let faults = work.one_by_one((batch.changes)(), &mut teller)?;
         if !faults.is_empty() {
             return Ok(Verdict::Undo(Outcome::Refused(faults)));
         }
@@ -201,12 +212,21 @@ where
     Ok(if batch.dry_run { Verdict::Undo(outcome) } else { Verdict::Keep(outcome) })
 }
 
+impl Teller<'_> {
+    fn tell(&mut self, done: u64) {
+        if done.is_multiple_of(PROGRESS) || self.told.elapsed() >= SILENCE {
+            self.told = Instant::now();
+            (self.progress)(done);
+        }
+    }
+}
+
 impl Work<'_> {
     /// Looks everything up, and gives all faults.
     fn one_by_one<E>(
         &mut self,
         changes: impl Iterator<Item = Result<Change, E>>,
-        progress: &mut dyn FnMut(u64),
+        teller: &mut Teller<'_>,
     ) -> sql::Result<Vec<Refused<E>>> {
         let mut faults = Vec::new();
         for change in changes {
@@ -222,9 +242,7 @@ impl Work<'_> {
                 break;
             }
             self.done.changes = self.done.changes.saturating_add(1);
-            if self.done.changes.is_multiple_of(PROGRESS) {
-                progress(self.done.changes);
-            }
+            teller.tell(self.done.changes);
         }
         Ok(faults)
     }
