@@ -72,7 +72,7 @@ use sql::{Connection, values};
 use writer::{Company, Line, Writer};
 
 pub use agreements::Agreement;
-pub use apply::{Applied, Batch, Outcome, Refused};
+pub use apply::{About, Applied, Batch, MOST_FAULTS, Outcome, Refused};
 pub use checkpoint::LedgerError;
 pub use fsck::{Damage, Sound};
 pub use keeper::{Keeper, Pace};

@@ -406,7 +406,10 @@ fn the_first_load_finds_two_answers(place: &Place) {
     let rows = |second| vec![state(1, &[resident("1"), insured("x", "1")], 0, 10), second];
     let before = desk.dump();
     let why = desk.apply(TOWN, rows(second.clone())).unwrap_err();
-    assert_eq!(why, [Refused::Change { line: 2, fault: MappingFault::TwoAnswers }]);
+    assert!(matches!(
+        why.as_slice(),
+        [Refused::Change { line: 2, fault: MappingFault::TwoAnswers, about: Some(_) }]
+    ));
     assert_eq!(desk.dump(), before);
     second.action = state(1, &[resident("2"), insured("x", "1")], 10, OPEN).action;
     assert_eq!(desk.apply(TOWN, rows(second)).unwrap().persons, 2);

@@ -42,7 +42,7 @@ impl Work<'_> {
             let Ok(change) = change else { return Ok(false) };
             match self.newborn(&change) {
                 Ok(true) => {}
-                Ok(false) | Err(Stop::Fault(_)) => return Ok(false),
+                Ok(false) | Err(Stop::Fault(..)) => return Ok(false),
                 Err(Stop::Store(error)) => return Err(error),
             }
             self.done.changes = self.done.changes.saturating_add(1);
