@@ -221,6 +221,7 @@ pub(crate) enum Ledger {
     Key(LedgerKey),
     Cosign(LedgerCosign),
     Backup(LedgerBackup),
+    Restore(LedgerRestore),
     Status(LedgerStatus),
 }
 
@@ -296,6 +297,16 @@ pub(crate) struct LedgerBackup {
     pub(crate) state: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerRestore {
+    #[arg(long, value_name = "BACKUP")]
+    pub(crate) from: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Args)]
