@@ -296,6 +296,25 @@ fn what_was_issued_is_held_against_a_responders_own_list() {
     let said = reconcile("en", &with);
     assert!(said.code == 2 && said.err.contains("list.txt:2:1"), "{}", said.err);
     assert_eq!(reconcile("en", &["--from", "1.9."]).code, 2);
+    // Names that nobody has, and a period without a day, would show differences or none at all.
+    list("_e1\n_e9\n");
+    for (responder, lang, told) in [
+        ("insurer-b", "en", "Did you mean https://insurer-b.example.test/?"),
+        ("https://insurer-bb.example.test/", "ja", "https://insurer-b.example.test/ のことですか。"),
+        ("nobody", "en", "Give its entityID"),
+    ] {
+        let said = reconcile(lang, &["--responder", responder, "--reported", "list.txt"]);
+        assert!(said.code == 2 && said.err.contains(told), "{responder}: {} {}", said.code, said.err);
+        assert!(said.out.is_empty(), "{}", said.out);
+    }
+    let said = reconcile("en", &with);
+    let unissued = "_e9: disclosed by https://insurer-b.example.test/; the relay has not issued it";
+    assert!(said.code == 7 && said.out.contains(unissued), "{} {}", said.code, said.out);
+    for (from, until, code) in
+        [("2026-09-22", "2026-09-21", 2), ("2026-09-21", "2026-09-21", 2), ("2026-09-21", "2026-09-22", 0)]
+    {
+        assert_eq!(reconcile("en", &["--from", from, "--until", until]).code, code, "{from} {until}");
+    }
     assert_eq!(reconcile("en", &["--responder", b]).code, 2);
 }
 
