@@ -222,6 +222,7 @@ pub(crate) enum Ledger {
     Cosign(LedgerCosign),
     Backup(LedgerBackup),
     Destroy(LedgerDestroy),
+    Restore(LedgerRestore),
     Status(LedgerStatus),
 }
 
@@ -305,6 +306,16 @@ pub(crate) struct LedgerDestroy {
     pub(crate) state: PathBuf,
     #[arg(long, value_name = "DATE")]
     pub(crate) before: String,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerRestore {
+    #[arg(long, value_name = "BACKUP")]
+    pub(crate) from: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Args)]

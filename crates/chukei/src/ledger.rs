@@ -19,8 +19,7 @@ use chukei_xml::lexical::{DateTime, decode_base64};
 
 use crate::{
     args::{
-        Ledger, LedgerBackup, LedgerDestroy, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus,
-        LedgerVerify,
+        Ledger, LedgerDestroy, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus, LedgerVerify,
     },
     entries,
     mock::failed,
@@ -41,8 +40,9 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
         Ledger::Reconcile(asked) => crate::reconcile::run(asked, say),
         Ledger::Key(asked) => key(asked, say),
         Ledger::Cosign(asked) => crate::cosign::cosign(asked, say),
-        Ledger::Backup(asked) => backup(asked, say),
+        Ledger::Backup(asked) => crate::backup::backup(asked, say),
         Ledger::Destroy(asked) => destroy(asked, say),
+        Ledger::Restore(asked) => crate::backup::restore(asked, say),
         Ledger::Status(asked) => status(asked, say),
     }
 }
@@ -229,33 +229,6 @@ fn fsck(asked: &LedgerFsck, say: &Say) -> Result<Exit, Failure> {
     }
 }
 
-fn backup(asked: &LedgerBackup, say: &Say) -> Result<Exit, Failure> {
-    output::free(&asked.out)?;
-    let store = existing(&asked.state)?;
-    store.backup(&asked.out).map_err(|error| match error {
-        StoreError::NoFile { at } => {
-            Failure::new(Exit::Usage, "ledger.no-file", [at.clone()]).fix("ledger.no-file-fix", [at])
-        }
-        StoreError::File { path, error } => Failure::write(&path, &error),
-        error => unusable(&asked.state, &error),
-    })?;
-    // Nobody wants to learn in need that a copy is none.
-    let copy = Store::open(&asked.out).map_err(|error| unusable(&asked.out, &error))?;
-    match copy.fsck(None).map_err(|error| unusable(&asked.out, &error))? {
-        Ok(sound) => {
-            let counts = [sound.leaves, sound.entries].map(|count| count.to_string());
-            let out = asked.out.display().to_string();
-            say.result(say.text("ledger.copied", [out].into_iter().chain(counts)));
-            Ok(Exit::Conformant)
-        }
-        Err(damage) => {
-            damage.iter().for_each(|damage| say.result(damage_text(damage, say)));
-            Err(Failure::new(Exit::Unverified, "ledger.unsound", [damage.len().to_string()])
-                .fix("ledger.unsound-fix", [""; 0]))
-        }
-    }
-}
-
 /// What was kept long enough goes. The day is told by who runs the relay: a clock that is ahead would take years.
 fn destroy(asked: &LedgerDestroy, say: &Say) -> Result<Exit, Failure> {
     let before = crate::mapping::date(&asked.before)?;
@@ -332,18 +305,7 @@ fn bad_origin(origin: &str) -> Failure {
 pub(crate) fn existing(written: &Path) -> Result<Store, Failure> {
     let location = location(written)?;
     match &location {
-        Location::File(path) => {
-            let mut begins = [0; SQLITE.len()];
-            let mut file = std::fs::File::open(path).map_err(|error| Failure::read(path, &error))?;
-            match file.read_exact(&mut begins) {
-                Ok(()) if begins == *SQLITE => {}
-                Ok(()) => return Err(no_state(path)),
-                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    return Err(no_state(path));
-                }
-                Err(error) => return Err(Failure::read(path, &error)),
-            }
-        }
+        Location::File(path) => is_state(path)?,
         Location::Postgres(_) => {
             if !Store::exists(&location).map_err(|error| unusable(written, &error))? {
                 let at = location.to_string();
@@ -359,6 +321,18 @@ pub(crate) fn made(written: &Path) -> Result<Store, Failure> {
     opened(written, location(written)?)
 }
 
+/// A file that begins as those of states do.
+pub(crate) fn is_state(path: &Path) -> Result<(), Failure> {
+    let mut begins = [0; SQLITE.len()];
+    let mut file = std::fs::File::open(path).map_err(|error| Failure::read(path, &error))?;
+    match file.read_exact(&mut begins) {
+        Ok(()) if begins == *SQLITE => Ok(()),
+        Ok(()) => Err(no_state(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(no_state(path)),
+        Err(error) => Err(Failure::read(path, &error)),
+    }
+}
+
 fn no_state(path: &Path) -> Failure {
     Failure::new(Exit::Usage, "ledger.no-state", [path.display().to_string()])
         .fix("ledger.no-state-fix", [""; 0])
@@ -369,8 +343,17 @@ fn opened(written: &Path, location: Location) -> Result<Store, Failure> {
         StoreError::Unsafe { at, setting } => {
             Failure::new(Exit::Setup, "ledger.unsafe", [at, setting]).fix("ledger.unsafe-fix", [""; 0])
         }
+        StoreError::Mappings { path } => mappings_named(&path),
         error => unusable(written, &error),
     })
+}
+
+/// The other of the two files of a state was named.
+pub(crate) fn mappings_named(path: &Path) -> Failure {
+    let path = path.display().to_string();
+    let own =
+        path.strip_suffix(".mappings.db").map_or_else(|| "relay.db".to_owned(), |stem| format!("{stem}.db"));
+    Failure::new(Exit::Usage, "ledger.mappings-file", [path]).fix("ledger.mappings-file-fix", [own])
 }
 
 /// A file or a database, as it is written on the command line.
@@ -433,7 +416,7 @@ fn finding_text(finding: &Finding, say: &Say) -> String {
     say.text(&format!("ledger.finding.{key}"), with)
 }
 
-fn damage_text(damage: &Damage, say: &Say) -> String {
+pub(crate) fn damage_text(damage: &Damage, say: &Say) -> String {
     let one = |key, value: &dyn ToString| (key, vec![value.to_string()]);
     let (key, with) = match damage {
         Damage::File { says } => one("file", says),

@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err, reason = "a failure is made once, before the command ends")]
 
 mod args;
+mod backup;
 mod card;
 mod client;
 mod contacts;

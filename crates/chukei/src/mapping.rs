@@ -1,7 +1,11 @@
 //! `chukei mapping`: what a relay maps, for its operators. No number is ever printed that was not asked for, and none is taken
 //! from the command line, where others can read it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use chukei_crypto::UnixTime;
 use chukei_import::{Expected, File, Finding};
@@ -10,7 +14,8 @@ use chukei_relay::Person;
 use chukei_relay::changes::{Assigned, MappingFault, MappingNote, Standing, day, midnight};
 use chukei_relay::numbers::{Level, Number, NumberKind, is_insurer_number, is_municipality, party_code};
 use chukei_store::{
-    Applied, Batch, Held, Outcome, PartyEntry, Refused, Registry, RegistryFault, Role, SourceEntry, Store,
+    About, Applied, Batch, Held, Location, MOST_FAULTS, Outcome, PartyEntry, Refused, Registry,
+    RegistryFault, Role, SourceEntry, Store,
 };
 use chukei_xml::lexical::DateTime;
 use serde::Deserialize;
@@ -19,12 +24,14 @@ use toml::Spanned;
 use crate::{
     args::{Mapping, MappingImport, MappingKey, MappingRegister, MappingShow, MappingUnplaced},
     forms,
-    ledger::{existing, made, now, unusable},
+    ledger::{existing, location, made, now, unusable},
     say::{Exit, Failure, Say},
 };
 
 /// Findings that are listed for each file.
 const LISTED: usize = 100;
+/// How long an import tells nothing. A little less than the store's own pace, so that each of its calls is told.
+const SILENCE: Duration = Duration::from_millis(1900);
 
 /// Does what was asked of the mappings.
 pub(crate) fn run(asked: &Mapping, say: &Say) -> Result<Exit, Failure> {
@@ -108,16 +115,21 @@ fn register(asked: &MappingRegister, say: &Say) -> Result<Exit, Failure> {
         registry.parties.push(PartyEntry { code, entity: Some(entity), source });
     }
     let counts = [registry.sources.len(), registry.parties.len()].map(|count| count.to_string());
-    let store = made(&asked.state)?;
     let of_file = |key: &str, name: &str| {
         Failure::new(Exit::Usage, key, [path.display().to_string(), name.to_owned()])
             .fix("mapping.bad-registry-fix", [""; 0])
     };
-    store.register(registry).map_err(|fault| match fault {
+    let refused = |fault: RegistryFault| match fault {
         RegistryFault::Unavailable(_) => unusable(&asked.state, &fault),
         RegistryFault::Source(name) => of_file("mapping.bad-source", &name),
         RegistryFault::Party(code) => of_file("mapping.bad-party", &code),
-    })?;
+    };
+    let location = location(&asked.state)?;
+    if !Store::exists(&location).map_err(|error| unusable(&asked.state, &error))? {
+        // What is refused leaves no new state behind.
+        registry.check_alone().map_err(refused)?;
+    }
+    made(&asked.state)?.register(registry).map_err(refused)?;
     say.result(say.text("mapping.registered", counts));
     Ok(Exit::Conformant)
 }
@@ -126,18 +138,38 @@ fn import(asked: &MappingImport, say: &Say) -> Result<Exit, Failure> {
     if asked.dry_run && asked.files.len() > 1 {
         return Err(Failure::new(Exit::Usage, "mapping.one-dry", [""; 0]).fix("mapping.one-dry-fix", [""; 0]));
     }
+    if let Location::File(path) = location(&asked.state)?
+        && !path.exists()
+    {
+        return Err(Failure::new(Exit::Usage, "mapping.no-state", [path.display().to_string()])
+            .fix("mapping.no-state-fix", [""; 0]));
+    }
     let store = existing(&asked.state)?;
-    for path in &asked.files {
-        import_one(asked, &store, path, say)?;
+    for (at, path) in asked.files.iter().enumerate() {
+        import_one(asked, &store, path, say).inspect_err(|_| stopped(&asked.files, at, say))?;
     }
     Ok(Exit::Conformant)
+}
+
+/// What became of the other files when one of several is refused.
+fn stopped(files: &[PathBuf], at: usize, say: &Say) {
+    let names = |files: &[PathBuf]| {
+        files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let (before, after) = files.split_at_checked(at).unwrap_or_default();
+    for (key, files) in [("mapping.before", before), ("mapping.after", after.get(1..).unwrap_or_default())] {
+        if !files.is_empty() {
+            say.result(say.text(key, [names(files)]));
+        }
+    }
 }
 
 fn import_one(asked: &MappingImport, store: &Store, path: &Path, say: &Say) -> Result<(), Failure> {
     let name = path.display().to_string();
     let refused = |count: usize| {
-        Failure::new(Exit::Usage, "mapping.refused", [name.clone(), count.to_string()])
-            .fix("mapping.refused-fix", [""; 0])
+        // The store stops there.
+        let key = if count < MOST_FAULTS { "mapping.refused" } else { "mapping.refused-more" };
+        Failure::new(Exit::Usage, key, [name.clone(), count.to_string()]).fix("mapping.refused-fix", [""; 0])
     };
     let octets = std::fs::read(path).map_err(|error| Failure::read(path, &error))?;
     let file = File::open(octets).map_err(|found| {
@@ -165,7 +197,7 @@ fn import_one(asked: &MappingImport, store: &Store, path: &Path, say: &Say) -> R
 
     let level = if asked.lenient { Level::Lenient } else { Level::Strict };
     let (rows, lang, quiet) = (file.rows(), say.lang, say.quiet);
-    let mut told = 0;
+    let (mut told, mut when) = (0, Instant::now());
     let read = file.clone();
     let outcome = store.apply(Batch {
         source: header.source.clone(),
@@ -176,10 +208,10 @@ fn import_one(asked: &MappingImport, store: &Store, path: &Path, say: &Say) -> R
         dry_run: asked.dry_run,
         changes: move || read.changes(level),
         progress: Box::new(move |done| {
-            // Once for each tenth.
+            // Once for each tenth, and every two seconds where a tenth takes longer.
             let tenth = done.saturating_mul(10).checked_div(rows).unwrap_or_default();
-            if tenth != told {
-                told = tenth;
+            if tenth != told || when.elapsed() >= SILENCE {
+                (told, when) = (tenth, Instant::now());
                 let say = Say { lang, quiet };
                 say.note(say.text("mapping.progress", [done.to_string(), rows.to_string()]));
             }
@@ -191,9 +223,26 @@ fn import_one(asked: &MappingImport, store: &Store, path: &Path, say: &Say) -> R
             Ok(())
         }
         Outcome::Refused(why) => {
-            why.iter().take(LISTED).for_each(|why| say.result(refused_text(&name, why, say)));
+            tell_refused(&name, &file, &why, say);
             Err(refused(why.len()))
         }
+    }
+}
+
+/// Why a file is refused. A party that is not registered is told where the file declares it, once.
+fn tell_refused(name: &str, file: &File, why: &[Refused<Finding>], say: &Say) {
+    let mut told = BTreeSet::new();
+    for why in why.iter().take(LISTED) {
+        if let Refused::Change { fault: MappingFault::UnknownParty, about: Some(about), .. } = why
+            && let Some((line, column)) = file.declares(&about.party)
+        {
+            if told.insert(&about.party) {
+                let text = say.text("mapping.unregistered", [about.party.clone()]);
+                say.result(format_args!("{name}:{line}:{column}: {text}"));
+            }
+            continue;
+        }
+        say.result(refused_text(name, why, say));
     }
 }
 
@@ -229,10 +278,26 @@ fn show(asked: &MappingShow, say: &Say) -> Result<Exit, Failure> {
         say.result(forms::csv(form, &held, changes));
         return Ok(Exit::Conformant);
     }
+    if held.is_empty() {
+        let all = store.held(person, None, only.as_deref()).map_err(|error| fails(&error))?;
+        let day = [day(at).unwrap_or_default()];
+        match all.iter().max_by_key(|held| held.until.0) {
+            None => say.result(say.text("mapping.none-held", day)),
+            Some(last) => {
+                say.result(say.text("mapping.none-held-then", day.into_iter().chain([last_day(last)])));
+            }
+        }
+    }
     for held in held {
         say.result(held_text(&held, say));
     }
     Ok(Exit::Conformant)
+}
+
+/// The last day on which a number counts; the first one, if it has no end.
+fn last_day(held: &Held) -> String {
+    let last = UnixTime(held.until.0.saturating_sub(1).max(held.from.0));
+    day(held.until).and_then(|_| day(last)).or_else(|| day(held.from)).unwrap_or_default()
 }
 
 fn history(asked: &MappingKey, say: &Say) -> Result<Exit, Failure> {
@@ -252,22 +317,28 @@ fn unplaced(asked: &MappingUnplaced, say: &Say) -> Result<Exit, Failure> {
     let at = asked.at.as_deref().map(date).transpose()?.unwrap_or_else(now);
     let fails = |error: &dyn std::fmt::Display| unusable(&asked.state, error);
     let persons = store.without_scheme(at).map_err(|error| fails(&error))?;
-    // An operator has to find them: by the numbers that do not say what they have.
-    let mut by_person: BTreeMap<i64, Vec<Held>> = BTreeMap::new();
+    // An operator has to find them: by the numbers that do not say what they have, else by the last that they had.
+    let is_key = |held: &&Held| {
+        matches!(
+            held.kind,
+            NumberKind::Resident | NumberKind::Visible | NumberKind::UserId | NumberKind::Reference
+        )
+    };
+    let written = |held: &Held| format!("{} {} {}", held.party, held.kind.name(), held.number.as_str());
     for person in &persons {
-        by_person.insert(person.0, store.held(*person, Some(at), None).map_err(|error| fails(&error))?);
-    }
-    for (person, held) in by_person {
-        let keys = held.iter().filter(|held| {
-            matches!(
-                held.kind,
-                NumberKind::Resident | NumberKind::Visible | NumberKind::UserId | NumberKind::Reference
-            )
-        });
-        let keys: Vec<String> = keys
-            .map(|held| format!("{} {} {}", held.party, held.kind.name(), held.number.as_str()))
-            .collect();
-        say.result(say.text("mapping.person-without", [person.to_string(), keys.join(", ")]));
+        let now = store.held(*person, Some(at), None).map_err(|error| fails(&error))?;
+        let mut keys: Vec<String> = now.iter().filter(is_key).map(written).collect();
+        if keys.is_empty() {
+            let all = store.held(*person, None, None).map_err(|error| fails(&error))?;
+            let last = |held: &[&Held]| held.iter().map(|held| held.until.0).max();
+            let of_keys: Vec<&Held> = all.iter().filter(is_key).collect();
+            let candidates = if of_keys.is_empty() { all.iter().collect() } else { of_keys };
+            let end = last(&candidates);
+            for held in candidates.into_iter().filter(|held| Some(held.until.0) == end) {
+                keys.push(say.text("mapping.last-known", [written(held), last_day(held)]));
+            }
+        }
+        say.result(say.text("mapping.person-without", [person.0.to_string(), keys.join(", ")]));
     }
     say.result(say.text("mapping.without", [persons.len().to_string()]));
     Ok(Exit::Conformant)
@@ -328,12 +399,17 @@ fn refused_text(name: &str, why: &Refused<Finding>, say: &Say) -> String {
     let frame = |key: &str, values: Vec<String>| format!("{name}: {}", say.text(key, values));
     match why {
         Refused::Reader(found) => finding_text(name, found, say),
-        Refused::Change { line, fault } => {
+        Refused::Change { line, fault, about } => {
             let values = match fault {
                 MappingFault::Version { due, found } => vec![due.to_string(), found.to_string()],
                 _ => Vec::new(),
             };
-            format!("{name}:{line}: {}", say.text(&format!("mapping.fault.{}", fault.name()), values))
+            let about = about.as_ref().map(|About { kind, party }| {
+                let kind = say.text(&format!("mapping.kind.{}", kind.name()), [""; 0]);
+                say.text("mapping.about", [kind, party.clone()])
+            });
+            let fault = say.text(&format!("mapping.fault.{}", fault.name()), values);
+            format!("{name}:{line}: {fault}{}", about.unwrap_or_default())
         }
         Refused::Source => frame("mapping.cause.source", Vec::new()),
         Refused::Sequence { due, found } => {

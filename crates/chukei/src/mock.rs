@@ -35,6 +35,10 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     if asked.who == Who::World && asked.control.is_some() {
         return Err(Failure::new(Exit::Usage, "mock.no-control", [""; 0]).fix("mock.no-control-fix", [""; 0]));
     }
+    if let Some(address) = asked.card_door.filter(|address| !address.ip().is_loopback()) {
+        let address = address.to_string();
+        return Err(Failure::new(Exit::Usage, "mock.far-door", [address]).fix("mock.far-door-fix", [""; 0]));
+    }
     let world = if asked.who == Who::World && !folder.join("world.toml").exists() {
         let made = World::generate(folder, Plan::new(SEED)).map_err(|error| failed(folder, &error))?;
         say.note(say.text("world.made", [folder.display().to_string()]));

@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use chukei_crypto::UnixTime;
-use chukei_store::{Difference, Theirs, Unlike};
+use chukei_store::{Difference, Store, Theirs, Unlike};
 use chukei_xml::lexical::DateTime;
 
 use crate::{
     args::LedgerReconcile,
+    explain::nearest,
     ledger::{existing, now, unusable},
     mapping::date,
     say::{Exit, Failure, Say},
@@ -21,9 +22,19 @@ pub(crate) fn run(asked: &LedgerReconcile, say: &Say) -> Result<Exit, Failure> {
     let day = |text: Option<&str>, other| text.map_or(Ok(other), date);
     let between =
         (day(asked.from.as_deref(), UnixTime(i64::MIN))?, day(asked.until.as_deref(), UnixTime(i64::MAX))?);
+    if let (Some(from), Some(until)) = (&asked.from, &asked.until)
+        && between.0.0 >= between.1.0
+    {
+        return Err(
+            Failure::new(Exit::Usage, "ledger.no-day", [from, until]).fix("ledger.no-day-fix", [""; 0])
+        );
+    }
     let theirs = asked.responder.as_ref().zip(asked.reported.as_deref());
     let theirs = theirs.map(|(target, path)| theirs_of(target, path)).transpose()?;
     let store = existing(&asked.state)?;
+    if let Some(Theirs { target, .. }) = &theirs {
+        is_known(target, &store, asked)?;
+    }
     let done = store.reconcile(between, theirs.as_ref(), now());
     let done = done.map_err(|error| unusable(&asked.state, &error))?;
     for difference in [
@@ -44,6 +55,22 @@ pub(crate) fn run(asked: &LedgerReconcile, say: &Say) -> Result<Exit, Failure> {
         .fix("ledger.unlike-fix", [""; 0]))
 }
 
+/// Under a name that nobody has, each line of the list would be a disclosure that was not reported.
+fn is_known(responder: &str, store: &Store, asked: &LedgerReconcile) -> Result<(), Failure> {
+    let known = store.responders().map_err(|error| unusable(&asked.state, &error))?;
+    if known.contains(responder) {
+        return Ok(());
+    }
+    let refused = Failure::new(Exit::Usage, "ledger.no-responder", [responder]);
+    // A short name of it, or a slip of the pen.
+    let of_name = known.iter().find(|entity| !responder.is_empty() && entity.contains(responder));
+    let near = of_name.map(String::as_str).or_else(|| nearest(responder, known.iter().map(String::as_str)));
+    Err(match near {
+        Some(near) => refused.fix("ledger.no-responder-near", [near]),
+        None => refused.fix("ledger.no-responder-fix", [""; 0]),
+    })
+}
+
 fn list(difference: Difference, all: &[Unlike], say: &Say) {
     let own: Vec<&Unlike> = all.iter().filter(|unlike| unlike.difference == difference).collect();
     let key = match difference {
@@ -54,7 +81,12 @@ fn list(difference: Difference, all: &[Unlike], say: &Say) {
         Difference::OnlyOurs => "ledger.unlike-ours",
     };
     for unlike in own.iter().take(LISTED) {
-        let at = unlike.at.map_or("–".to_owned(), |at| DateTime { seconds: at.0, nanoseconds: 0 }.format());
+        let Some(at) = unlike.at else {
+            // Only a responder tells of what was never issued.
+            say.result(say.text("ledger.unlike-unissued", [unlike.envelope.clone(), unlike.target.clone()]));
+            continue;
+        };
+        let at = DateTime { seconds: at.0, nanoseconds: 0 }.format();
         let about = [unlike.envelope.clone(), at, unlike.requester.clone(), unlike.target.clone()];
         say.result(say.text(key, about));
     }

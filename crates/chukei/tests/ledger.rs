@@ -300,6 +300,25 @@ fn what_was_issued_is_held_against_a_responders_own_list() {
     let said = reconcile("en", &with);
     assert!(said.code == 2 && said.err.contains("list.txt:2:1"), "{}", said.err);
     assert_eq!(reconcile("en", &["--from", "1.9."]).code, 2);
+    // Names that nobody has, and a period without a day, would show differences or none at all.
+    list("_e1\n_e9\n");
+    for (responder, lang, told) in [
+        ("insurer-b", "en", "Did you mean https://insurer-b.example.test/?"),
+        ("https://insurer-bb.example.test/", "ja", "https://insurer-b.example.test/ のことですか。"),
+        ("nobody", "en", "Give its entityID"),
+    ] {
+        let said = reconcile(lang, &["--responder", responder, "--reported", "list.txt"]);
+        assert!(said.code == 2 && said.err.contains(told), "{responder}: {} {}", said.code, said.err);
+        assert!(said.out.is_empty(), "{}", said.out);
+    }
+    let said = reconcile("en", &with);
+    let unissued = "_e9: disclosed by https://insurer-b.example.test/; the relay has not issued it";
+    assert!(said.code == 7 && said.out.contains(unissued), "{} {}", said.code, said.out);
+    for (from, until, code) in
+        [("2026-09-22", "2026-09-21", 2), ("2026-09-21", "2026-09-21", 2), ("2026-09-21", "2026-09-22", 0)]
+    {
+        assert_eq!(reconcile("en", &["--from", from, "--until", until]).code, code, "{from} {until}");
+    }
     assert_eq!(reconcile("en", &["--responder", b]).code, 2);
 }
 
@@ -416,6 +435,118 @@ fn an_operator_copies_a_state_that_is_in_use() {
     fs::remove_file(desk.0.path.join("copy.mappings.db")).unwrap();
     let parted = desk.run("en", &["fsck", "copy.db"], "");
     assert!(parted.code == 3 && parted.err.contains("copy.mappings.db"), "{}", parted.err);
+}
+
+/// Half a copy would be taken for one, and would be in the way of the next.
+#[test]
+fn a_copy_is_whole_or_is_not_there() {
+    let desk = Desk::new();
+    let words = ["backup", "--state", "relay.db", "--out", "copy.db"];
+    let there = |file: &str| desk.0.path.join(file).exists();
+    // A journal of an old copy would be played over the new one.
+    for (in_the_way, lang, told) in [
+        ("copy.mappings.db", "en", "copy.mappings.db is there already"),
+        ("copy.db-wal", "ja", "copy.db-wal はすでにあります"),
+    ] {
+        fs::write(desk.0.path.join(in_the_way), "x").unwrap();
+        let refused = desk.run(lang, &words, "");
+        assert!(refused.code == 2 && refused.err.contains(told), "{} {}", refused.code, refused.err);
+        assert!(!there("copy.db"), "{in_the_way}");
+        fs::remove_file(desk.0.path.join(in_the_way)).unwrap();
+    }
+    // Begun, and not ended.
+    let (mappings, away) = (desk.0.path.join("relay.mappings.db"), desk.0.path.join("away"));
+    let store = desk.store();
+    fs::rename(&mappings, &away).unwrap();
+    store.backup(&desk.0.path.join("copy.db")).unwrap_err();
+    assert!(!there("copy.db") && !there("copy.mappings.db"));
+    fs::rename(&away, &mappings).unwrap();
+    drop(store);
+    let copied = desk.run("en", &words, "");
+    assert_eq!(copied.code, 0, "{}", copied.err);
+}
+
+/// What a crash has left beside a state is not played over the one that is put back.
+#[test]
+fn an_operator_puts_a_copy_back() {
+    let desk = Desk::new();
+    let path = |file: &str| desk.0.path.join(file);
+    assert_eq!(desk.run("en", &["backup", "--state", "relay.db", "--out", "copy.db"], "").code, 0);
+    let files = ["relay.db", "relay.db-wal", "relay.db-shm", "relay.mappings.db"];
+    let store = desk.store();
+    Desk::record_in(&store, 5);
+    let restore = |lang: &str, more: &[&str]| {
+        desk.run(lang, &[&["restore", "--from", "copy.db", "--state", "relay.db"], more].concat(), "")
+    };
+    for (lang, told) in [("en", "relay.db is in use"), ("ja", "relay.db は別のプロセスが使っています")]
+    {
+        let refused = restore(lang, &["--replace"]);
+        assert!(refused.code == 3 && refused.err.contains(told), "{} {}", refused.code, refused.err);
+    }
+    // As a process that was killed leaves it.
+    let crashed = files.map(|file| (file, fs::read(path(file)).unwrap()));
+    drop(store);
+    for (file, octets) in &crashed {
+        fs::write(path(file), octets).unwrap();
+    }
+    let refused = restore("en", &[]);
+    assert!(refused.code == 2 && refused.err.contains("relay.db is there already"), "{}", refused.err);
+    for (file, octets) in &crashed {
+        assert!(fs::read(path(file)).unwrap() == *octets, "{file} is as it was");
+    }
+    let restored = restore("en", &["--replace"]);
+    assert!(
+        restored.code == 0 && restored.out.contains("relay.db is restored: 20 leaves, 20 entries"),
+        "{} {}",
+        restored.out,
+        restored.err
+    );
+    let sound = desk.run("en", &["fsck", "relay.db"], "");
+    assert!(sound.code == 0 && sound.out.contains("20 entries"), "{} {}", sound.out, sound.err);
+    // What was there is kept, with its journal.
+    for (file, octets) in &crashed {
+        assert!(fs::read(path(&format!("{file}.replaced"))).unwrap() == *octets, "{file}");
+    }
+    let left = fs::read_dir(&desk.0.path).unwrap().map(|file| file.unwrap().file_name());
+    assert!(!left.into_iter().any(|file| file.to_string_lossy().contains("restoring")));
+    // A second time there is no place for what was there, and half a copy is none.
+    let refused = restore("ja", &["--replace"]);
+    assert!(
+        refused.code == 2 && refused.err.contains("relay.db.replaced はすでにあります"),
+        "{}",
+        refused.err
+    );
+    fs::remove_file(path("copy.mappings.db")).unwrap();
+    let words = ["restore", "--from", "copy.db", "--state", "other.db"];
+    for (lang, told) in [("en", "only one of its two files"), ("ja", "片方だけでは")] {
+        let refused = desk.run(lang, &words, "");
+        assert!(refused.code == 2 && refused.err.contains(told), "{} {}", refused.code, refused.err);
+    }
+    assert!(!path("other.db").exists());
+    assert_eq!(desk.run("en", &["restore", "--from", "absent.db", "--state", "other.db"], "").code, 2);
+    let database = ["restore", "--from", "copy.db", "--state", "postgres://a@localhost/b"];
+    assert!(desk.run("en", &database, "").err.contains("pg_dump"));
+}
+
+#[test]
+fn the_file_of_the_mappings_is_told_from_the_state() {
+    let desk = Desk::new();
+    let words: [(&str, &[&str]); 3] = [
+        ("ledger", &["fsck", "relay.mappings.db"]),
+        ("ledger", &["reconcile", "--state", "relay.mappings.db"]),
+        ("mapping", &["unplaced", "--state", "relay.mappings.db"]),
+    ];
+    for (command, words) in words {
+        for (lang, told) in [
+            ("en", "relay.mappings.db is the file of the mappings."),
+            ("ja", "relay.mappings.db は対応表のファイルです。"),
+        ] {
+            let refused = desk.0.chukei(lang, command, words, "");
+            assert!(refused.code == 2 && refused.err.contains(told), "{} {}", refused.code, refused.err);
+            assert!(refused.err.contains(": relay.db\n"), "{}", refused.err);
+        }
+    }
+    assert_eq!(desk.run("en", &["fsck", "relay.db"], "").code, 0);
 }
 
 #[test]

@@ -222,6 +222,128 @@ fn a_file_that_is_lost_repeated_cut_or_foreign_is_refused_in_both_languages() {
     assert!(shown.contains("suspended from 2009-05-01"), "{shown}");
 }
 
+const PERSON: &str = "D,NUMBER,,,,,1,2009-04-01,,";
+
+#[test]
+fn a_fault_names_what_it_is_about_and_where() {
+    let desk = Desk::new();
+    let all = |said: Said| said.out + &said.err;
+    // Declared, and not registered: told where it is declared, once.
+    let rows: Vec<String> = (1..4).map(|n| format!("D,{n},098765432{n},,,,1,2009-04-01,,")).collect();
+    let rows: Vec<&str> =
+        ["P,整理,town", "P,年金,pension", PLAN].into_iter().chain(rows.iter().map(String::as_str)).collect();
+    desk.file("party.csv", FIRST, &rows);
+    for (lang, told) in
+        [("en", "The party pension is not registered."), ("ja", "付番者 pension は登録されていません。")]
+    {
+        let said = desk.import(lang, &["party.csv"]);
+        let told = format!("party.csv:3:6: {told}");
+        assert!(said.code == 2 && said.out.lines().count() == 1 && said.out.contains(&told), "{}", all(said));
+    }
+    // Two persons: kind and party of the number, and never the number.
+    let digest = desk.file("first.csv", FIRST, &ROWS);
+    assert_eq!(desk.import("en", &["first.csv"]).code, 0);
+    let head = FIRST.replace(",1,plan,", &format!(",2,plan,{digest}"));
+    desk.file(
+        "two.csv",
+        &head,
+        &["P,整理,town", "P,医療保険,138016", PLAN, "D,2,,港いろは１２３４,,,2,2009-04-01,,"],
+    );
+    for (lang, told) in [
+        ("en", "(medical insurance symbol and number, 00138016)"),
+        ("ja", "（医療保険被保険者記号番号、付番者 00138016）"),
+    ] {
+        let said = desk.import(lang, &["two.csv"]);
+        assert!(
+            said.code == 2 && said.out.starts_with("two.csv:5: ") && said.out.contains(told),
+            "{}",
+            all(said)
+        );
+        assert!(!said.out.contains("１２３４"), "{}", said.out);
+    }
+    // What was not counted to its end is not said to be.
+    let many: Vec<String> = (0..150).map(|n| format!("D,{n},,港いろは１２３４,,,9,2009-04-01,,")).collect();
+    let rows: Vec<&str> = ["P,整理,town", "P,医療保険,138016", PLAN]
+        .into_iter()
+        .chain(many.iter().map(String::as_str))
+        .collect();
+    desk.file("many.csv", &head, &rows);
+    assert!(
+        all(desk.import("en", &["many.csv"]))
+            .contains("many.csv is refused as a whole: at least 100 faults.")
+    );
+    assert!(all(desk.import("ja", &["many.csv"])).contains("誤り 100 件以上"));
+    assert!(all(desk.import("en", &["two.csv"])).contains("two.csv is refused as a whole: 1 faults."));
+    // The header's field, and what is allowed.
+    let with_end = format!("{}\r\n", head.replace(",plan,", ",plann,"));
+    desk.put("layout.csv", with_end.as_bytes());
+    assert!(
+        all(desk.import("en", &["layout.csv"]))
+            .contains("layout.csv:1:48: There is no such layout; it is nabari,")
+    );
+    assert!(
+        all(desk.import("ja", &["layout.csv"])).contains("layout.csv:1:48: そのような形式はありません。")
+    );
+}
+
+#[test]
+fn of_several_files_it_is_said_which_were_applied() {
+    let desk = Desk::new();
+    desk.file("good.csv", FIRST, &ROWS);
+    desk.file("bad.csv", FIRST, &ROWS);
+    desk.file("next.csv", FIRST, &ROWS);
+    let said = desk.import("en", &["good.csv", "bad.csv", "next.csv"]);
+    assert_eq!(said.code, 2);
+    assert!(said.out.contains("Applied before that: good.csv\nNot tried: next.csv\n"), "{}", said.out);
+    assert!(
+        said.err.contains("bad.csv is refused as a whole: 1 faults. Nothing of it was applied."),
+        "{}",
+        said.err
+    );
+    let said = desk.import("ja", &["bad.csv"]);
+    assert!(said.code == 2 && !said.out.contains("その前"), "{}", said.out);
+}
+
+/// Whose numbers have ended can still be found.
+#[test]
+fn who_has_no_number_any_more_is_found_by_the_last() {
+    let desk = Desk::new();
+    let ended =
+        PERSON.replace("NUMBER,,,", "9,,港いろは１２３４,").replace("2009-04-01,,", "2009-04-01,2010-03-31,");
+    desk.file("first.csv", FIRST, &["P,整理,town", "P,医療保険,138016", PLAN, &ended]);
+    let said = desk.import("en", &["first.csv"]);
+    assert_eq!(said.code, 0, "{} {}", said.out, said.err);
+    let unplaced = |lang| desk.run(lang, &["unplaced", "--state", "relay.db", "--at", "2011-04-01"], "").out;
+    assert!(
+        unplaced("en").starts_with("Person 1: town reference 9 (last on 2010-03-31)\n"),
+        "{}",
+        unplaced("en")
+    );
+    assert!(unplaced("ja").contains("town reference 9（最後の日 2010-03-31）"), "{}", unplaced("ja"));
+    let shown = desk.about("show", "9", &["--at", "2011-04-01"]);
+    assert_eq!(shown.out, "The person has no number on 2011-04-01. Another day has some: --at 2010-03-31\n");
+    assert!(desk.about("show", "9", &["--at", "2010-03-31"]).out.contains("港いろは１２３４"));
+    let none = desk.about("show", "9", &["--at", "2011-04-01", "--only", "other"]);
+    assert_eq!(none.out, "The person has no number on 2011-04-01.\n");
+}
+
+#[test]
+fn what_is_refused_leaves_no_state_behind() {
+    let desk = Desk::new();
+    let (from, to) = ("source = \"insurer-x\"", "source = \"nobody\"");
+    desk.put("wrong.toml", REGISTRY.replacen(from, to, 1).as_bytes());
+    let said = desk.run("en", &["register", "--state", "new.db", "wrong.toml"], "");
+    assert!(said.code == 2 && said.err.contains("wrong.toml: the party \"00138016\""), "{}", said.err);
+    assert!(!desk.0.path.join("new.db").exists() && !desk.0.path.join("new.mappings.db").exists());
+    for (lang, told) in [("en", "new.db is not there."), ("ja", "new.db がありません。")] {
+        let said = desk.run(lang, &["import", "--state", "new.db", "wrong.toml"], "");
+        let is_told = said.err.contains(told) && said.err.contains("chukei mapping register");
+        assert!(said.code == 2 && is_told, "{}", said.err);
+    }
+    assert_eq!(desk.run("en", &["register", "--state", "new.db", "registry.toml"], "").code, 0);
+    assert!(desk.0.path.join("new.db").exists());
+}
+
 #[test]
 fn a_registry_is_checked() {
     let desk = Desk::new();

@@ -110,6 +110,25 @@ fn a_file_that_cannot_be_read_is_wrong_use_whatever_stands_in_its_place() {
     assert!(said.err.contains("引用符で囲んだ文字列") && said.err.contains("→"), "{}", said.err);
 }
 
+/// Its keys are known to everybody, so it is offered to nobody elsewhere.
+#[test]
+fn a_card_door_is_on_the_loopback_interface() {
+    let folder = Folder::new();
+    let words = |door| ["relay", "--world", "world", "--card-door", door];
+    told(
+        &folder.chukei("ja", "mock", &words("0.0.0.0:0"), ""),
+        2,
+        "0.0.0.0:0: カードはループバックアドレスでだけ",
+    );
+    told(
+        &folder.chukei("en", "mock", &words("[::]:0"), ""),
+        2,
+        "[::]:0: cards are taken at a loopback address only",
+    );
+    let there = folder.chukei("en", "mock", &words("127.0.0.1:0"), "");
+    assert!(there.code == 3 && there.err.contains("world is not a world folder"), "{}", there.err);
+}
+
 #[test]
 fn what_is_no_relays_state_is_not_found_sound() {
     let folder = Folder::new();

@@ -65,6 +65,8 @@ pub struct File {
     pub(crate) octets: Arc<Vec<u8>>,
     pub(crate) header: Header,
     pub(crate) parties: Parties,
+    /// Codes of parties, and where they are declared.
+    declared: Vec<(String, Finding)>,
     body: Body,
     rows: u64,
     digest: [u8; 32],
@@ -105,28 +107,24 @@ impl Encoding {
 }
 
 impl Header {
-    /// The values of a header, whichever way it is written.
+    /// The values of a header, whichever way it is written; or which of them is wrong, and how.
     pub(crate) fn read(
-        encoding: &str,
-        source: &str,
-        town: &str,
-        sequence: &str,
-        layout: &str,
-        previous: &str,
-    ) -> Option<Self> {
+        [encoding, source, town, sequence, layout, previous]: [&str; 6],
+    ) -> Result<Self, (usize, Cause)> {
         let is_digits =
             (1..=18).contains(&sequence.len()) && sequence.bytes().all(|octet| octet.is_ascii_digit());
-        let previous = if previous.is_empty() { None } else { Some(digest_of(previous)?) };
-        let header = Self {
-            encoding: Encoding::from_name(encoding)?,
-            source: source.to_owned(),
-            town: Some(town.to_owned()).filter(|town| !town.is_empty()),
-            sequence: sequence.parse().ok().filter(|sequence| is_digits && *sequence > 0)?,
-            layout: Layout::from_name(layout)?,
-            previous,
-        };
-        let is_town = header.town.as_deref().is_none_or(is_municipality);
-        (is_town && !source.is_empty()).then_some(header)
+        let number = sequence.parse().ok().filter(|sequence| is_digits && *sequence > 0);
+        let town = Some(town).filter(|town| !town.is_empty());
+        let is_town = town.is_none_or(is_municipality);
+        let before = if previous.is_empty() { Some(None) } else { digest_of(previous).map(Some) };
+        Ok(Self {
+            encoding: Encoding::from_name(encoding).ok_or((0, Cause::HeaderEncoding))?,
+            source: Some(source).filter(|name| !name.is_empty()).ok_or((1, Cause::HeaderSource))?.to_owned(),
+            town: is_town.then(|| town.map(str::to_owned)).ok_or((2, Cause::HeaderTown))?,
+            sequence: number.ok_or((3, Cause::HeaderSequence))?,
+            layout: Layout::from_name(layout).ok_or((4, Cause::HeaderLayout))?,
+            previous: before.ok_or((5, Cause::HeaderPrevious))?,
+        })
     }
 }
 
@@ -145,23 +143,30 @@ impl File {
 
     fn open_csv(octets: Vec<u8>, start: usize) -> Result<Self, Finding> {
         let mut lines = Lines { octets: &octets, at: start, line: 0 };
-        let header = lines.next().and_then(|(_, line, _)| header(line));
-        let header = header.ok_or(Finding { line: 1, column: 1, cause: Cause::Header })?;
+        // Only the trailer may be without a line end.
+        let is_cut =
+            |raw: &[u8], at: usize| octets.get(at.saturating_add(raw.len())..).is_none_or(<[u8]>::is_empty);
+        let (_, first, at) = lines.next().unwrap_or((1, &[], start));
+        let header = header(first, is_cut(first, at))?;
         let encoding = header.encoding;
         if start > 0 && encoding != Encoding::Utf8 {
             return Err(Finding { line: 1, column: 1, cause: Cause::Encoding });
         }
 
         let mut parties = Parties::default();
+        let mut declared = Vec::new();
         let columns = loop {
-            let Some((line, raw, _)) = lines.next() else {
-                return Err(Finding { line: 1, column: 1, cause: Cause::Truncated });
+            let line = lines.line;
+            let whole = lines.next().filter(|(_, raw, at)| !is_cut(raw, *at));
+            let Some((line, raw, _)) = whole else {
+                return Err(Finding { line: line.max(lines.line), column: 1, cause: Cause::Truncated });
             };
             let row = record(raw, line, encoding)?;
             match row.texts().as_slice() {
                 ["P", name, code, rest @ ..] => {
                     let kind = rest.first().copied().filter(|kind| !kind.is_empty());
-                    parties.declare(name, code, kind).map_err(|cause| row.finding(0, cause))?;
+                    parties.declare(name, code, kind).map_err(|(at, cause)| row.finding(at, cause))?;
+                    declared.push((party_code(code), row.finding(2, Cause::Party)));
                 }
                 ["C", ..] => break Columns::read(header.layout, &row)?,
                 _ => return Err(row.finding(0, Cause::Line)),
@@ -177,6 +182,7 @@ impl File {
             match raw {
                 [b'D', b',', ..] => rows = rows.saturating_add(1),
                 [b'T', b',', ..] => trailer = Some((line, raw, at)),
+                _ if is_cut(raw, at) => return Err(Finding { line, column: 1, cause: Cause::Truncated }),
                 _ => return Err(Finding { line, column: 1, cause: Cause::Line }),
             }
         }
@@ -197,19 +203,28 @@ impl File {
             return Err(row.finding(2, Cause::Digest));
         }
         let body = Body::Csv { columns, data: first..at, line: last.saturating_sub(rows) };
-        Ok(Self { octets: Arc::new(octets), header, parties, body, rows, digest, notes: Arc::default() })
+        let (octets, notes) = (Arc::new(octets), Arc::default());
+        Ok(Self { octets, header, parties, declared, body, rows, digest, notes })
     }
 
     fn open_xml(octets: Vec<u8>) -> Result<Self, Finding> {
-        let xml::Frame { document, header, parties, rows, digest } = xml::open(&octets)?;
+        let xml::Frame { document, header, parties, declared, rows, digest } = xml::open(&octets)?;
         let body = Body::Xml(Arc::new(document));
-        Ok(Self { octets: Arc::new(octets), header, parties, body, rows, digest, notes: Arc::default() })
+        let (octets, notes) = (Arc::new(octets), Arc::default());
+        Ok(Self { octets, header, parties, declared, body, rows, digest, notes })
     }
 
     /// What it says about itself.
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Line and column that declare the party of this code, if one does.
+    #[must_use]
+    pub fn declares(&self, code: &str) -> Option<(u64, u64)> {
+        let found = self.declared.iter().find(|(known, _)| known == code);
+        found.map(|(_, place)| (place.line, place.column))
     }
 
     /// Its rows.
@@ -368,17 +383,37 @@ fn record(raw: &[u8], line: u64, encoding: Encoding) -> Result<Row<'_>, Finding>
 }
 
 /// A header line: plain ASCII, whatever the encoding of the rest.
-fn header(line: &[u8]) -> Option<Header> {
-    let cut = fields(line).ok()?;
-    let texts: Option<Vec<&str>> =
-        cut.iter().map(|(_, field)| std::str::from_utf8(field).ok().filter(|text| text.is_ascii())).collect();
-    match texts?.as_slice() {
-        ["H", name, version, encoding, source, town, sequence, layout, previous]
-            if [*name, *version] == FORMAT =>
-        {
-            Header::read(encoding, source, town, sequence, layout, previous)
-        }
-        _ => None,
+fn header(line: &[u8], is_cut: bool) -> Result<Header, Finding> {
+    let at = |at: usize, cause| {
+        Err(Finding { line: 1, column: u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1), cause })
+    };
+    let begin = [b"H,", FORMAT[0].as_bytes(), b","].concat();
+    let is_ours = line.starts_with(&begin);
+    if is_cut && (is_ours || begin.starts_with(line)) {
+        return at(0, Cause::Truncated);
+    }
+    if !is_ours {
+        return at(0, Cause::Header);
+    }
+    if let Some(place) = line.iter().position(|octet| !octet.is_ascii()) {
+        return at(place, Cause::HeaderText);
+    }
+    let cut = match fields(line) {
+        Ok(cut) => cut,
+        Err((place, cause)) => return at(place, cause),
+    };
+    let place = |field: usize| cut.get(field).map_or(0, |(at, _)| *at);
+    let texts: Vec<&str> =
+        cut.iter().map(|(_, field)| std::str::from_utf8(field).unwrap_or_default()).collect();
+    match texts.as_slice() {
+        [_, _, version, ..] if *version != FORMAT[1] => at(place(2), Cause::HeaderVersion),
+        [_, _, _, values @ ..] => match <[&str; 6]>::try_from(values) {
+            Ok(values) => {
+                Header::read(values).or_else(|(field, cause)| at(place(field.saturating_add(3)), cause))
+            }
+            Err(_) => at(0, Cause::HeaderFields { due: 9, found: texts.len() }),
+        },
+        _ => at(0, Cause::HeaderFields { due: 9, found: texts.len() }),
     }
 }
 
@@ -395,15 +430,24 @@ pub(crate) fn digest_of(text: &str) -> Option<[u8; 32]> {
 }
 
 impl Parties {
-    /// A line or element that says who assigned the numbers of a group of columns, and which kind they are.
-    pub(crate) fn declare(&mut self, name: &str, code: &str, kind: Option<&str>) -> Result<(), Cause> {
-        let kind = kind.map(|kind| NumberKind::from_name(kind).ok_or(Cause::Kind)).transpose()?;
-        if name.is_empty() || code.is_empty() {
-            return Err(Cause::Party);
+    /// A line or element that says who assigned the numbers of a group of columns, and which kind they are; or which of its
+    /// fields is wrong, from 1.
+    pub(crate) fn declare(
+        &mut self,
+        name: &str,
+        code: &str,
+        kind: Option<&str>,
+    ) -> Result<(), (usize, Cause)> {
+        if name.is_empty() {
+            return Err((1, Cause::Empty));
         }
+        if code.is_empty() {
+            return Err((2, Cause::Empty));
+        }
+        let kind = kind.map(|kind| NumberKind::from_name(kind).ok_or((3, Cause::Kind))).transpose()?;
         match self.0.insert(name.to_owned(), (party_code(code), kind)) {
             None => Ok(()),
-            Some(_) => Err(Cause::Party),
+            Some(_) => Err((1, Cause::DeclaredTwice)),
         }
     }
 }

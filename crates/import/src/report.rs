@@ -19,6 +19,29 @@ pub struct Finding {
 pub enum Cause {
     /// The first line is no header of this format.
     Header,
+    /// The header has more or fewer fields than it should.
+    HeaderFields {
+        /// What it should have.
+        due: usize,
+        /// What it has.
+        found: usize,
+    },
+    /// The header is not plain ASCII.
+    HeaderText,
+    /// A version of the format that is not read.
+    HeaderVersion,
+    /// An encoding that is not read.
+    HeaderEncoding,
+    /// No source is named.
+    HeaderSource,
+    /// No code of a municipality.
+    HeaderTown,
+    /// No sequence number: a number from 1 on.
+    HeaderSequence,
+    /// A layout that is not known.
+    HeaderLayout,
+    /// No digest of the file before.
+    HeaderPrevious,
     /// Octets that are no text in the encoding that the file names.
     Encoding,
     /// Not the source under whose name it was sent.
@@ -93,6 +116,8 @@ pub enum Cause {
     Action,
     /// A party that no line of the file declares.
     Party,
+    /// A group of columns whose party two lines declare.
+    DeclaredTwice,
     /// Rows of one person that do not agree.
     Inconsistent,
     /// No well-formed file in XML, or not of its shape.
@@ -114,6 +139,15 @@ impl Cause {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Header => "header",
+            Self::HeaderFields { .. } => "header-fields",
+            Self::HeaderText => "header-text",
+            Self::HeaderVersion => "header-version",
+            Self::HeaderEncoding => "header-encoding",
+            Self::HeaderSource => "header-source",
+            Self::HeaderTown => "header-town",
+            Self::HeaderSequence => "header-sequence",
+            Self::HeaderLayout => "header-layout",
+            Self::HeaderPrevious => "header-previous",
             Self::Encoding => "encoding",
             Self::Source => "source",
             Self::Town => "town",
@@ -141,6 +175,7 @@ impl Cause {
             Self::Kind => "kind",
             Self::Action => "action",
             Self::Party => "party",
+            Self::DeclaredTwice => "declared-twice",
             Self::Inconsistent => "inconsistent",
             Self::Xml => "xml",
             Self::Gaiji => "gaiji",
@@ -158,7 +193,9 @@ impl Cause {
                 vec![due.to_string(), found.to_string()]
             }
             Self::Count { said, found } => vec![said.to_string(), found.to_string()],
-            Self::Fields { due, found } => vec![due.to_string(), found.to_string()],
+            Self::Fields { due, found } | Self::HeaderFields { due, found } => {
+                vec![due.to_string(), found.to_string()]
+            }
             _ => Vec::new(),
         }
     }

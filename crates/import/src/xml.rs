@@ -3,6 +3,7 @@
 
 use chukei_crypto::sha256;
 use chukei_relay::changes::Change;
+use chukei_relay::numbers::party_code;
 use chukei_xml::{Budget, Document, Element, Limits, Name, Node, XmlError, ns};
 
 use crate::fields::{Cell, Place, Row};
@@ -15,6 +16,7 @@ pub(crate) struct Frame {
     pub(crate) document: Document,
     pub(crate) header: Header,
     pub(crate) parties: Parties,
+    pub(crate) declared: Vec<(String, Finding)>,
     pub(crate) rows: u64,
     pub(crate) digest: [u8; 32],
 }
@@ -35,25 +37,31 @@ const fn name(local: &'static str) -> Name {
 pub(crate) fn open(octets: &[u8]) -> Result<Frame, Finding> {
     let document =
         Document::parse_within(octets, &mut Budget::new(limits())).map_err(|error| finding(&error))?;
-    let (header, parties, rows, digest) = frame(octets, document.root())?;
-    Ok(Frame { document, header, parties, rows, digest })
+    let header = header(document.root())?;
+    let (parties, declared, rows, digest) = frame(octets, document.root())?;
+    Ok(Frame { document, header, parties, declared, rows, digest })
 }
 
-fn frame(octets: &[u8], root: Element<'_>) -> Result<(Header, Parties, u64, [u8; 32]), Finding> {
-    let wrong = |element: Element<'_>, cause| place(element, cause);
+fn header(root: Element<'_>) -> Result<Header, Finding> {
     let value = |local| root.attribute(local).unwrap_or_default();
     let known = ["version", "source", "town", "sequence", "layout", "previous"];
-    let header = Header::read(
-        "UTF-8",
-        value("source"),
-        value("town"),
-        value("sequence"),
-        value("layout"),
-        value("previous"),
-    );
-    let is_ours = root.is(name("Import")) && value("version") == "1" && root.only_attributes(&known).is_ok();
-    let header = header.filter(|_| is_ours).ok_or_else(|| wrong(root, Cause::Header))?;
+    if !root.is(name("Import")) || root.only_attributes(&known).is_err() {
+        return Err(place(root, Cause::Header));
+    }
+    if value("version") != "1" {
+        return Err(place(root, Cause::HeaderVersion));
+    }
+    let values = ["source", "town", "sequence", "layout", "previous"].map(value);
+    let [source, town, sequence, layout, previous] = values;
+    Header::read(["UTF-8", source, town, sequence, layout, previous]).map_err(|(_, cause)| place(root, cause))
+}
 
+/// Parties, where each is declared, rows and digest.
+type Rest = (Parties, Vec<(String, Finding)>, u64, [u8; 32]);
+
+fn frame(octets: &[u8], root: Element<'_>) -> Result<Rest, Finding> {
+    let wrong = |element: Element<'_>, cause| place(element, cause);
+    let mut declared = Vec::new();
     let mut parties = Parties::default();
     let (mut rows, mut trailer) = (0_u64, None);
     for child in elements(root)? {
@@ -65,7 +73,8 @@ fn frame(octets: &[u8], root: Element<'_>) -> Result<(Header, Parties, u64, [u8;
             let value = |local| child.attribute(local).unwrap_or_default();
             parties
                 .declare(value("name"), value("code"), child.attribute("kind"))
-                .map_err(|cause| wrong(child, cause))?;
+                .map_err(|(_, cause)| wrong(child, cause))?;
+            declared.push((party_code(value("code")), wrong(child, Cause::Party)));
         } else if child.is(name("Row")) {
             rows = rows.saturating_add(1);
         } else if child.is(name("Trailer")) {
@@ -87,7 +96,7 @@ fn frame(octets: &[u8], root: Element<'_>) -> Result<(Header, Parties, u64, [u8;
     if sha256(before) != digest {
         return Err(wrong(trailer, Cause::Digest));
     }
-    Ok((header, parties, rows, digest))
+    Ok((parties, declared, rows, digest))
 }
 
 /// Every change of a file.

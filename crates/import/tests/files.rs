@@ -294,18 +294,41 @@ fn what_was_done_to_a_file_is_seen() {
     assert_eq!(refused(&text(&[lines[0], lines[1], lines[3], lines[2], lines[4]])).cause, Cause::Digest);
     assert_eq!(refused(&format!("{whole}D,x\r\n")), at(6, 1, Cause::After));
     assert_eq!(refused(&whole.replace("D,再開", "X,再開")), at(4, 1, Cause::Line));
-    for header in ["H,chukei-import,2", "H,other,1", "X,chukei-import,1", "\"H,chukei-import,1"] {
+    for header in ["H,other,1", "X,chukei-import,1", "\"H,chukei-import,1"] {
         assert_eq!(refused(&whole.replace("H,chukei-import,1", header)), at(1, 1, Cause::Header));
     }
-    for (from, to) in [
-        ("UTF-8", "EUC-JP"),
-        (TOWN, "122239"),
-        (",2,change", ",0,change"),
-        ("change,", "change,00"),
-        (",kamogawa-city,", ",,"),
+    for (from, to, column, cause) in [
+        ("import,1", "import,2", 17, Cause::HeaderVersion),
+        ("UTF-8", "EUC-JP", 19, Cause::HeaderEncoding),
+        ("UTF-8", "SJIS", 19, Cause::HeaderEncoding),
+        (",kamogawa-city,", ",,", 25, Cause::HeaderSource),
+        (",kamogawa-city,", ",鴨川市,", 25, Cause::HeaderText),
+        (TOWN, "122239", 39, Cause::HeaderTown),
+        (",2,change", ",0,change", 46, Cause::HeaderSequence),
+        (",2,change", ",x,change", 46, Cause::HeaderSequence),
+        ("change,", "changes,", 48, Cause::HeaderLayout),
+        ("change,", "change,00", 55, Cause::HeaderPrevious),
+        ("change,", "change", 1, Cause::HeaderFields { due: 9, found: 8 }),
     ] {
-        assert_eq!(refused(&whole.replacen(from, to, 1)), at(1, 1, Cause::Header), "{to}");
+        assert_eq!(refused(&whole.replacen(from, to, 1)), at(1, column, cause), "{to}");
     }
+}
+
+/// Wherever it was cut, it is said to be cut: not to be in another encoding, or no file of this format.
+#[test]
+fn a_cut_is_called_a_cut() {
+    let whole = sealed(nabari(ROW).as_bytes());
+    let frame = whole.windows(4).position(|octets| octets == b"\r\nD,").unwrap();
+    for end in 0..whole.len() - 2 {
+        let Finding { line, cause, .. } = File::open(whole[..end].to_vec()).unwrap_err();
+        let begun = whole[..end].iter().filter(|octet| **octet == b'\n').count() as u64;
+        assert_eq!(cause, Cause::Truncated, "cut at {end}");
+        // Where the frame ends, rows may be missing.
+        assert!(end > frame || line == begun.max(1) || line == begun + 1, "cut at {end}: {line}");
+    }
+    File::open(whole).unwrap();
+    let other = File::open(b"name,town".to_vec()).unwrap_err();
+    assert_eq!(other, at(1, 1, Cause::Header), "what never was a file of this format");
 }
 
 #[test]
@@ -332,9 +355,12 @@ fn columns_are_those_of_the_layout() {
     assert_eq!(wrong(",管理番号", ",住民番号").cause, Cause::Column);
     assert_eq!(wrong(",管理番号", ""), at(7, 1, Cause::Missing));
     assert_eq!(wrong("P,公費,town", "P,公費"), at(5, 1, Cause::Line));
-    assert_eq!(wrong("P,公費,town", "P,公費,"), at(5, 1, Cause::Party));
-    assert_eq!(wrong("P,公費,town", "P,住民,town"), at(5, 1, Cause::Party));
-    assert_eq!(wrong("P,公費,town", "P,公費,town,eligibility"), at(5, 1, Cause::Kind));
+    assert_eq!(wrong("P,公費,town", "P,公費,"), at(5, 6, Cause::Empty));
+    assert_eq!(wrong("P,公費,town", "P,住民,town"), at(5, 3, Cause::DeclaredTwice));
+    assert_eq!(wrong("P,公費,town", "P,公費,town,eligibility"), at(5, 11, Cause::Kind));
+    // The code as the registry has it.
+    let file = open(&nabari(ROW)).unwrap();
+    assert_eq!((file.declares("00138016"), file.declares("other")), (Some((4, 10)), None));
     // A number whose party nobody declares.
     let undeclared = nabari(ROW).replacen("P,年金,pension\r\n", "", 1);
     assert_eq!(read(&undeclared, Level::Strict), Err(at(7, 63, Cause::Party)));
@@ -390,7 +416,9 @@ fn the_same_in_xml() {
     assert_eq!(refused("count=\"1\"", "count=\"2\""), Cause::Count { said: 2, found: 1 });
     assert_eq!(refused("<Trailer", "<Row/><Trailer"), Cause::Count { said: 1, found: 2 });
     assert_eq!(refused("/>\n</Import>", "/><Row/></Import>"), Cause::After);
-    assert_eq!(refused("sequence=\"1\"", "sequence=\"x\""), Cause::Header);
+    assert_eq!(refused("sequence=\"1\"", "sequence=\"x\""), Cause::HeaderSequence);
+    assert_eq!(refused("layout=\"change\"", "layout=\"chnge\""), Cause::HeaderLayout);
+    assert_eq!(refused("version=\"1\" ", "version=\"2\" "), Cause::HeaderVersion);
     assert_eq!(refused("</Import>", ""), Cause::Xml);
     assert_eq!(refused("<Row>", "<!DOCTYPE x><Row>"), Cause::Xml);
 }

@@ -65,7 +65,7 @@ pub type Fault = String;
 /// Reads every chapter of a folder: files `NN-name.md`. Faults are told all at once.
 ///
 /// # Errors
-/// When the folder or a file cannot be read.
+/// When the folder or a file cannot be read; which file is said.
 pub fn folder(spec: &Path) -> io::Result<(Vec<Parsed>, Vec<Fault>)> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(spec)? {
@@ -79,7 +79,9 @@ pub fn folder(spec: &Path) -> io::Result<(Vec<Parsed>, Vec<Fault>)> {
     let (mut sentences, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
         let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-        chapter(&name, &fs::read_to_string(&path)?, &mut sentences, &mut faults);
+        let text = fs::read_to_string(&path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{name}.md: {}", plain(&error))))?;
+        chapter(&name, &text, &mut sentences, &mut faults);
     }
     let mut first = BTreeMap::new();
     for sentence in &sentences {
@@ -89,6 +91,17 @@ pub fn folder(spec: &Path) -> io::Result<(Vec<Parsed>, Vec<Fault>)> {
         }
     }
     Ok((sentences, faults))
+}
+
+/// What the system says, without its numbers.
+#[must_use]
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" (os error ") {
+        _ if error.kind() == io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
 }
 
 /// Reads one chapter.
@@ -141,8 +154,17 @@ fn sentence(chapter: &str, line: usize, head: &str, body: &[&str]) -> Result<Par
     let english = english_keywords(en);
     let mut sorted = english.clone();
     sorted.sort();
-    if japanese_keywords(ja) != sorted {
-        return Err(format!("{id}: the two languages do not say the same keywords"));
+    let japanese = japanese_keywords(ja);
+    if japanese != sorted {
+        let names = |levels: &[Level]| match levels {
+            [] => "none".to_owned(),
+            levels => levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(" "),
+        };
+        return Err(format!(
+            "{id}: the two languages do not say the same keywords: Japanese {}, English {}",
+            names(&japanese),
+            names(&sorted)
+        ));
     }
     let level = *english.first().ok_or_else(|| format!("{id}: no keyword"))?;
     let by_vectors = evidence.and_then(|text| text.strip_prefix("covered-by: vectors/")).map(str::to_owned);

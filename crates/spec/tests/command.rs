@@ -17,12 +17,19 @@ fn spec(words: &[&str]) -> (i32, String, String) {
 fn wrong_use_is_told_from_a_fault_of_the_chapters() {
     let (code, out, err) = spec(&["--help"]);
     assert!(code == 0 && out.starts_with("usage: spec check") && err.is_empty(), "{out}{err}");
-    for words in [&[][..], &["chekc"], &["check", "a", "b"]] {
+    for (words, told) in [
+        (&[][..], "what is to be done?"),
+        (&["chekc"], "there is no command chekc; there are check, lock, list, reasons"),
+        (&["--frist"], "there is no option --frist; there are check"),
+        (&["check", "--all"], "there is no option --all of check"),
+        (&["check", "a", "b"], "there is one FOLDER at most"),
+    ] {
         let (code, out, err) = spec(words);
-        assert!(code == 2 && out.is_empty() && err.starts_with("usage: "), "{words:?}: {out}{err}");
+        let begins = err.starts_with(&format!("spec: {told}")) && err.contains("\n\nusage: ");
+        assert!(code == 2 && out.is_empty() && begins, "{words:?}: {out}{err}");
     }
     let (code, _, err) = spec(&["check", "/nowhere/at/all"]);
-    assert!(code == 2 && err.starts_with("spec: /nowhere/at/all: "), "{err}");
+    assert_eq!((code, err.as_str()), (2, "spec: /nowhere/at/all: No such file or directory\n"));
     assert_eq!(spec(&["check"]).0, 0);
 }
 
@@ -47,6 +54,29 @@ fn a_changed_sentence_is_named() {
     );
     assert_eq!(spec(&["lock", name]).0, 0);
     assert_eq!(spec(&["check", name]).0, 0);
+    // One fault is one line: nothing is said of the lock, which is not at fault.
+    fs::write(&chapter, text.replacen(" MUST ", " SHOULD ", 1)).unwrap();
+    let (code, _, err) = spec(&["check", name]);
+    let told = "the two languages do not say the same keywords: Japanese MUST, English SHOULD";
+    assert!(code == 1 && err.lines().count() == 1 && err.contains(told), "{err}");
+    fs::write(&chapter, b"r[a.b] relay\n\xff\n").unwrap();
+    let (code, _, err) = spec(&["check", name]);
+    assert!(code == 2 && err.ends_with(": 31-envelope.md: it is not UTF-8\n"), "{err}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_folder_without_chapters_gets_no_lock() {
+    let folder = std::env::temp_dir().join(format!("chukei-spec-empty-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    for command in ["lock", "check", "list"] {
+        let (code, out, err) = spec(&[command, folder.to_str().unwrap()]);
+        assert!(code == 2 && out.is_empty() && err.contains("no chapter"), "{command}: {out}{err}");
+    }
+    assert!(!folder.join("index.lock").exists());
+    fs::write(folder.join("10-a.md"), "r[a.b] relay\n行わなければならない。\nIt MUST be done.\n").unwrap();
+    assert_eq!(spec(&["lock", folder.to_str().unwrap()]), (0, String::new(), String::new()));
+    assert!(folder.join("index.lock").exists());
     fs::remove_dir_all(&folder).unwrap();
 }
 

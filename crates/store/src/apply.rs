@@ -4,10 +4,12 @@
 //! for somebody else is a named fault with its line; every fault of the file is found before the file is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use chukei_crypto::UnixTime;
 use chukei_relay::Unavailable;
 use chukei_relay::changes::{Assigned, Change, MappingFault, MappingNote};
+use chukei_relay::numbers::NumberKind;
 
 use crate::Store;
 use crate::registry::{Role, SourceState, find};
@@ -17,12 +19,14 @@ use crate::writer::Verdict;
 mod first;
 mod steps;
 
-/// Faults that are listed; a file with more is hopeless.
-const FAULTS: usize = 100;
+/// Faults that are listed; a file with more is hopeless, and is not read to its end.
+pub const MOST_FAULTS: usize = 100;
 /// Notes that are listed; the others are counted.
 const NOTES: usize = 10_000;
 /// Changes after which progress is told.
 const PROGRESS: u64 = 10_000;
+/// How long nothing is told: somebody waits.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// The changes of one file.
 pub struct Batch<F> {
@@ -40,7 +44,7 @@ pub struct Batch<F> {
     pub dry_run: bool,
     /// Gives the changes, from the first one each time that it is called.
     pub changes: F,
-    /// Is told now and then how many changes are done.
+    /// Is told how many changes are done: after so many, and every two seconds.
     pub progress: Box<dyn FnMut(u64) + Send>,
 }
 
@@ -49,7 +53,7 @@ pub struct Batch<F> {
 pub enum Outcome<E> {
     /// All of it is applied, or would be.
     Applied(Applied),
-    /// Nothing of it is applied.
+    /// Nothing of it is applied. If there are [`MOST_FAULTS`], there may be more.
     Refused(Vec<Refused<E>>),
 }
 
@@ -90,9 +94,20 @@ pub enum Refused<E> {
         line: u64,
         /// Why.
         fault: MappingFault,
+        /// About which of its numbers, where it is about one.
+        about: Option<About>,
     },
     /// What the reader of the file says.
     Reader(E),
+}
+
+/// Which number of a change: not the number itself, for reports are kept longer than files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its kind.
+    pub kind: NumberKind,
+    /// Code of the party that assigned it.
+    pub party: String,
 }
 
 /// A party, as a batch needs it.
@@ -117,10 +132,24 @@ struct Work<'c> {
     left: BTreeMap<i64, (i64, u64)>,
 }
 
+/// Who is told how far it is, and when last.
+struct Teller<'p> {
+    progress: &'p mut dyn FnMut(u64),
+    told: Instant,
+}
+
 /// A fault of the change, or one of the store.
 enum Stop {
-    Fault(MappingFault),
+    Fault(MappingFault, Option<About>),
     Store(sql::Error),
+}
+
+impl Stop {
+    /// A fault of one number.
+    fn about(fault: MappingFault, assigned: &Assigned) -> Self {
+        let (kind, party) = (assigned.number.kind(), assigned.party.clone());
+        Self::Fault(fault, Some(About { kind, party }))
+    }
 }
 
 impl From<sql::Error> for Stop {
@@ -131,7 +160,7 @@ impl From<sql::Error> for Stop {
 
 impl From<MappingFault> for Stop {
     fn from(fault: MappingFault) -> Self {
-        Self::Fault(fault)
+        Self::Fault(fault, None)
     }
 }
 
@@ -181,8 +210,10 @@ where
     };
     // Into an empty store rows go without looking each of them up. If there is more in the file than that, one by one.
     let is_first = !connection.exists("SELECT 1 FROM mapping LIMIT 1", &[])?;
-    if !is_first || !work.first_load((batch.changes)(), &mut batch.progress)? {
-        let faults = work.one_by_one((batch.changes)(), &mut batch.progress)?;
+    let mut teller = Teller { progress: &mut batch.progress, told: Instant::now() };
+    if !is_first || !work.first_load((batch.changes)(), &mut teller)? {
+        connection.expect_growth()?;
+        let faults = work.one_by_one((batch.changes)(), &mut teller)?;
         if !faults.is_empty() {
             return Ok(Verdict::Undo(Outcome::Refused(faults)));
         }
@@ -201,12 +232,21 @@ where
     Ok(if batch.dry_run { Verdict::Undo(outcome) } else { Verdict::Keep(outcome) })
 }
 
+impl Teller<'_> {
+    fn tell(&mut self, done: u64) {
+        if done.is_multiple_of(PROGRESS) || self.told.elapsed() >= SILENCE {
+            self.told = Instant::now();
+            (self.progress)(done);
+        }
+    }
+}
+
 impl Work<'_> {
     /// Looks everything up, and gives all faults.
     fn one_by_one<E>(
         &mut self,
         changes: impl Iterator<Item = Result<Change, E>>,
-        progress: &mut dyn FnMut(u64),
+        teller: &mut Teller<'_>,
     ) -> sql::Result<Vec<Refused<E>>> {
         let mut faults = Vec::new();
         for change in changes {
@@ -214,36 +254,38 @@ impl Work<'_> {
                 Err(error) => faults.push(Refused::Reader(error)),
                 Ok(change) => match self.step(&change) {
                     Ok(()) => {}
-                    Err(Stop::Fault(fault)) => faults.push(Refused::Change { line: change.line, fault }),
+                    Err(Stop::Fault(fault, about)) => {
+                        faults.push(Refused::Change { line: change.line, fault, about });
+                    }
                     Err(Stop::Store(error)) => return Err(error),
                 },
             }
-            if faults.len() >= FAULTS {
+            if faults.len() >= MOST_FAULTS {
                 break;
             }
             self.done.changes = self.done.changes.saturating_add(1);
-            if self.done.changes.is_multiple_of(PROGRESS) {
-                progress(self.done.changes);
-            }
+            teller.tell(self.done.changes);
         }
         Ok(faults)
     }
 
     /// A registered party for whose numbers the source may speak.
     fn party(&mut self, assigned: &Assigned) -> Result<Party, Stop> {
-        let party = self.known_party(&assigned.party)?;
+        let party = self.known_party(assigned)?;
         let is_own = party.owner.is_none_or(|(owner, _)| owner == self.source);
         let may = match self.role {
             Role::Provider => party.owner.is_some() && is_own,
             // One relay serves several towns, and keeps them apart (R-240).
             Role::Municipality => is_own || party.owner.is_some_and(|(_, role)| role == Role::Provider),
         };
-        if may { Ok(party) } else { Err(MappingFault::Foreign.into()) }
+        if may { Ok(party) } else { Err(Stop::about(MappingFault::Foreign, assigned)) }
     }
 
-    fn known_party(&mut self, code: &str) -> Result<Party, Stop> {
+    fn known_party(&mut self, assigned: &Assigned) -> Result<Party, Stop> {
+        let unknown = || Stop::about(MappingFault::UnknownParty, assigned);
+        let code = &assigned.party;
         if let Some(known) = self.parties.get(code) {
-            return known.ok_or(Stop::Fault(MappingFault::UnknownParty));
+            return known.ok_or_else(unknown);
         }
         let sql =
             "SELECT party, source.source, role FROM party LEFT JOIN source ON source.source = party.source
@@ -253,8 +295,8 @@ impl Work<'_> {
             let owner = row.get::<Option<i64>>(1)?.zip(role.and_then(Role::from_name));
             Ok(Party { party: row.get(0)?, owner })
         })?;
-        self.parties.insert(code.to_owned(), found);
-        found.ok_or(Stop::Fault(MappingFault::UnknownParty))
+        self.parties.insert(code.clone(), found);
+        found.ok_or_else(unknown)
     }
 
     fn note(&mut self, line: u64, note: MappingNote) {
@@ -312,10 +354,10 @@ pub(crate) fn is_medical(kind: i64) -> bool {
         .is_some_and(chukei_relay::numbers::NumberKind::is_medical)
 }
 
-/// Distinct persons, of whom there must be one at most.
-fn only(persons: &BTreeSet<i64>) -> Result<Option<i64>, MappingFault> {
+/// Distinct persons to whom a number leads, of whom there must be one at most.
+fn only(persons: &BTreeSet<i64>, number: &Assigned) -> Result<Option<i64>, Stop> {
     match persons.len() {
         0 | 1 => Ok(persons.first().copied()),
-        _ => Err(MappingFault::TwoAnswers),
+        _ => Err(Stop::about(MappingFault::TwoAnswers, number)),
     }
 }

@@ -1,32 +1,144 @@
-//! A copy of the state while it is in use. A database has its own tools for that: `pg_dump` copies one state of it.
+//! A copy of the state while it is in use, and the way back. A database has its own tools for both: `pg_dump` copies one state
+//! of it, `psql` puts it back.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::fsck::{Damage, Sound};
 use crate::location::Location;
 use crate::maps::Maps;
 use crate::{BUSY, Store, StoreError};
+
+/// Behind the names of files that a restored state has replaced.
+const ASIDE: &str = ".replaced";
 
 impl Store {
     /// Copies the state into a file that is not there yet, and its mappings beside it, while entries are recorded and files
     /// imported. What was acknowledged before this was called is in the copy, which [`Store::open`] opens.
     ///
     /// # Errors
-    /// [`StoreError::File`], if a file is there already or cannot be written; [`StoreError::NoFile`] for a database.
+    /// [`StoreError::Taken`], if a file is there already, [`StoreError::File`], if one cannot be written: nothing of the copy is
+    /// left then. [`StoreError::NoFile`] for a database.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let Location::File(from) = self.location() else {
             return Err(StoreError::NoFile { at: self.location().to_string() });
         };
-        // The ledger first: whoever it speaks about is in the later copy of the mappings, and no newcomer there gets a number
-        // that an entry already has.
-        for (from, to) in [(from.clone(), to.to_owned()), (Maps::path(from), Maps::path(to))] {
-            copy(&from, &to).map_err(|error| StoreError::File { path: to, error })?;
-        }
-        Ok(())
+        none_of(&Self::files(to))?;
+        both(from, to)
     }
+
+    /// Puts a copy in the place of a state. It is copied and checked first, and files of the state that are there are moved
+    /// aside, if `replace` says so: a journal that has outlived a crash would else be played over what was restored.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] without `replace`, or if what would be moved aside has no place; [`StoreError::InUse`];
+    /// [`StoreError::Parted`] for half a copy; [`StoreError::File`]. The state is as it was then, unless files could not be
+    /// renamed.
+    pub fn restore(from: &Path, to: &Path, replace: bool) -> Result<Result<Sound, Vec<Damage>>, StoreError> {
+        let old: Vec<PathBuf> = Self::files(to).into_iter().filter(|file| is_there(file)).collect();
+        if !replace {
+            none_of(&old)?;
+        }
+        none_of(&old.iter().map(|file| behind(file, ASIDE)).collect::<Vec<_>>())?;
+        for file in [to.to_owned(), Maps::path(to)] {
+            if is_in_use(&file) {
+                return Err(StoreError::InUse { path: file });
+            }
+        }
+        let parted = || StoreError::Parted { path: Maps::path(from) };
+        if !is_there(&Maps::path(from)) {
+            return Err(parted());
+        }
+        // In the same folder, where renaming is one step.
+        let new = to.with_extension("restoring.db");
+        none_of(&Self::files(&new))?;
+        both(from, &new)?;
+        let checked =
+            Self::open(&new).and_then(|store| store.fsck(None).map_err(|error| file_error(from, &error)));
+        let put = match checked {
+            Ok(Ok(sound)) => change_places(&old, &new, to).map(|()| Ok(sound)),
+            Ok(Err(damage)) => Ok(Err(damage)),
+            Err(StoreError::Parted { .. }) => Err(parted()),
+            Err(error) => Err(error),
+        };
+        // Nothing of it, where it took its place.
+        Self::files(&new).iter().for_each(|file| drop(fs::remove_file(file)));
+        put
+    }
+}
+
+/// The ledger first: whoever it speaks about is in the later copy of the mappings, and no newcomer there gets a number that an
+/// entry already has.
+fn both(from: &Path, to: &Path) -> Result<(), StoreError> {
+    copy(from, to).map_err(|error| file_error(to, &error))?;
+    let (from, mappings) = (Maps::path(from), Maps::path(to));
+    copy(&from, &mappings).map_err(|error| {
+        // Half a copy is none.
+        let _ = fs::remove_file(to);
+        file_error(&mappings, &error)
+    })
+}
+
+/// The old files go, the new ones come, and the ledger's, by which a state is known, is the first to go and the last to come.
+fn change_places(old: &[PathBuf], new: &Path, to: &Path) -> Result<(), StoreError> {
+    let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(|error| file_error(to, &error));
+    // Whoever had it open has put everything into the two files when it is closed.
+    none_of(
+        &Store::files(new)
+            .into_iter()
+            .filter(|file| *file != new && *file != Maps::path(new))
+            .collect::<Vec<_>>(),
+    )?;
+    old.iter().try_for_each(|file| rename(file, &behind(file, ASIDE)))?;
+    rename(&Maps::path(new), &Maps::path(to))?;
+    rename(new, to)?;
+    folder_of(to).and_then(|folder| folder.sync_all()).map_err(|error| file_error(to, &error))
+}
+
+/// Whether another process has the file open: one in WAL mode is locked as long as it is. What cannot be read is not in use by
+/// a relay.
+fn is_in_use(path: &Path) -> bool {
+    let open = || {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // It is only looked at: its journal stays as it is.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    };
+    let opened: rusqlite::Result<()> = open();
+    let locked = [Some(ErrorCode::DatabaseBusy), Some(ErrorCode::DatabaseLocked)];
+    opened.is_err_and(|error| locked.contains(&error.sqlite_error_code()))
+}
+
+fn none_of(files: &[PathBuf]) -> Result<(), StoreError> {
+    match files.iter().find(|file| is_there(file)) {
+        Some(path) => Err(StoreError::Taken { path: path.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// A link that leads nowhere is there too.
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn behind(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(suffix);
+    name.into()
+}
+
+fn file_error(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::File { path: path.to_owned(), error: error.to_string() }
+}
+
+fn folder_of(path: &Path) -> std::io::Result<File> {
+    File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
 /// One state of a file, on the disk when it returns.
@@ -49,8 +161,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
         }
         target.close().map_err(|(_, error)| told(error))?;
         File::open(to).and_then(|file| file.sync_all()).map_err(told)?;
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()).map_err(told)
+        folder_of(to).and_then(|folder| folder.sync_all()).map_err(told)
     })();
     if copied.is_err() {
         // Half a copy is none.

@@ -72,7 +72,7 @@ use sql::{Connection, values};
 use writer::{Company, Line, Writer};
 
 pub use agreements::Agreement;
-pub use apply::{Applied, Batch, Outcome, Refused};
+pub use apply::{About, Applied, Batch, MOST_FAULTS, Outcome, Refused};
 pub use checkpoint::LedgerError;
 pub use fsck::{Damage, Sound};
 pub use keeper::{Keeper, Pace};
@@ -163,6 +163,21 @@ pub enum StoreError {
         /// The mappings.
         path: PathBuf,
     },
+    /// It is the file of the mappings; the ledger's is to be named.
+    Mappings {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A file that would be written is there already.
+    Taken {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Another process has the file open.
+    InUse {
+        /// Which.
+        path: PathBuf,
+    },
     /// The file of the mappings is not there, or is another ledger's: a copy or a backup was put back in part.
     Parted {
         /// Where it should be.
@@ -195,6 +210,11 @@ impl fmt::Display for StoreError {
                 "{}: the ledger that belongs to these mappings is not here; put its file back, or move these away too",
                 path.display()
             ),
+            Self::Mappings { path } => {
+                write!(f, "{}: the file of the mappings; name the ledger's", path.display())
+            }
+            Self::Taken { path } => write!(f, "{}: is there already", path.display()),
+            Self::InUse { path } => write!(f, "{}: another process has it open", path.display()),
             Self::Parted { path } => {
                 write!(f, "{}: the mappings that belong to this ledger are not here", path.display())
             }
@@ -221,6 +241,9 @@ impl Store {
         let file =
             |error: &dyn fmt::Display| StoreError::File { path: path.to_owned(), error: error.to_string() };
         let connection = file_to_write(path, CACHE).map_err(|error| file(&error))?;
+        if schema::is_mappings(&connection).map_err(|error| file(&error))? {
+            return Err(StoreError::Mappings { path: path.to_owned() });
+        }
         schema::migrate(&connection).map_err(|error| file(&error))?.or_refuse(path)?;
         let moving = schema::moving(&connection).map_err(|error| file(&error))?;
         let due = schema::mark(&connection).map_err(|error| file(&error))?;

@@ -63,6 +63,29 @@ pub struct Theirs {
 }
 
 impl Store {
+    /// Who could have a list: for whom an envelope was issued, who has reported a disclosure, and whom the registry names.
+    /// Reads the whole history.
+    ///
+    /// # Errors
+    /// When the store does not answer, or is damaged.
+    pub fn responders(&self) -> Result<BTreeSet<String>, LedgerError> {
+        let mut known = self.ask(|connection| {
+            let mut known = BTreeSet::new();
+            for sql in [
+                "SELECT DISTINCT target FROM access WHERE target IS NOT NULL",
+                "SELECT DISTINCT actor FROM access WHERE kind = 'disclosure'",
+            ] {
+                known.extend(connection.rows(sql, &[], |row| row.get::<String>(0))?);
+            }
+            Ok(known)
+        })?;
+        known.extend(self.maps.read(|connection| {
+            let sql = "SELECT DISTINCT entity FROM party WHERE entity IS NOT NULL";
+            connection.rows(sql, &[], |row| row.get::<String>(0))
+        })?);
+        Ok(known)
+    }
+
     /// Compares what was issued in the half-open interval `from..until` with what was reported about it, until `now`. With a
     /// responder's own list, only what is between the relay and that one.
     ///

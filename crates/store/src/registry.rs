@@ -104,18 +104,41 @@ impl From<Unavailable> for RegistryFault {
     }
 }
 
+impl Registry {
+    /// Whether it can be registered where nothing is known yet, for a state that is not to be made in vain.
+    ///
+    /// # Errors
+    /// [`RegistryFault::Source`] and [`RegistryFault::Party`].
+    pub fn check_alone(&self) -> Result<(), RegistryFault> {
+        self.check_sources()?;
+        for (at, party) in self.parties.iter().enumerate() {
+            let is_twice = self.parties.iter().take(at).any(|other| other.code == party.code);
+            let has_source = |name: &String| self.sources.iter().any(|source| source.name == *name);
+            if party.code.is_empty() || is_twice || !party.source.as_ref().is_none_or(has_source) {
+                return Err(RegistryFault::Party(party.code.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_sources(&self) -> Result<(), RegistryFault> {
+        for (at, source) in self.sources.iter().enumerate() {
+            let is_known = self.sources.iter().take(at).any(|other| other.name == source.name);
+            if source.name.is_empty() || is_known {
+                return Err(RegistryFault::Source(source.name.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Store {
     /// Makes sources and parties known, or changes what is known of them; none is ever forgotten.
     ///
     /// # Errors
     /// [`RegistryFault`].
     pub fn register(&self, registry: Registry) -> Result<(), RegistryFault> {
-        for (at, source) in registry.sources.iter().enumerate() {
-            let is_known = registry.sources.iter().take(at).any(|other| other.name == source.name);
-            if source.name.is_empty() || is_known {
-                return Err(RegistryFault::Source(source.name.clone()));
-            }
-        }
+        registry.check_sources()?;
         self.maps.writer.decide(move |connection| {
             for source in &registry.sources {
                 connection.execute(

@@ -291,6 +291,12 @@ pub(crate) fn steps(
     }
 }
 
+/// Whether it is the file of mappings: that has who comes next, and no history.
+pub(crate) fn is_mappings(connection: &Connection) -> Result<bool> {
+    let has = |name| connection.exists("SELECT 1 FROM sqlite_schema WHERE name = ?1", values![name]);
+    Ok(has("numbering")? && !has("access")?)
+}
+
 /// The mark of the file of mappings that belongs to this one, if there has been one.
 pub(crate) fn mark(connection: &Connection) -> Result<Option<[u8; 16]>> {
     connection.row("SELECT mark FROM beside", &[], |row| row.get(0))

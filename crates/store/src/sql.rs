@@ -214,6 +214,15 @@ impl Connection {
         }
     }
 
+    /// Prepares for a table that grows in this transaction from nothing to millions of rows. A plan that PostgreSQL made when
+    /// it was small reads the whole table for each lookup, and nothing that this transaction does would make it a new one.
+    pub(crate) fn expect_growth(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(link) => link.expect_growth(),
+        }
+    }
+
     /// Ends the transaction; when this returns, what was written in it is on the disk.
     pub(crate) fn commit(&self) -> Result<()> {
         let committed = self.batch("COMMIT");

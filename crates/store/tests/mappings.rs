@@ -406,7 +406,10 @@ fn the_first_load_finds_two_answers(place: &Place) {
     let rows = |second| vec![state(1, &[resident("1"), insured("x", "1")], 0, 10), second];
     let before = desk.dump();
     let why = desk.apply(TOWN, rows(second.clone())).unwrap_err();
-    assert_eq!(why, [Refused::Change { line: 2, fault: MappingFault::TwoAnswers }]);
+    assert!(matches!(
+        why.as_slice(),
+        [Refused::Change { line: 2, fault: MappingFault::TwoAnswers, about: Some(_) }]
+    ));
     assert_eq!(desk.dump(), before);
     second.action = state(1, &[resident("2"), insured("x", "1")], 10, OPEN).action;
     assert_eq!(desk.apply(TOWN, rows(second)).unwrap().persons, 2);
@@ -537,4 +540,36 @@ fn a_suspension_may_turn_out_to_have_begun_earlier(place: &Place) {
     // Not from where it is suspended already.
     let again = change(4, &own, Action::Suspend { at: at(4) });
     assert_eq!(fault(desk.apply(X, vec![again])), MappingFault::NotCurrent);
+}
+
+/// Whoever waits for a slow import is told how far it is.
+#[test]
+fn progress_is_told_by_time_too() {
+    let place = Place::file();
+    let desk = Desk::new(&place);
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let apply = |pause: u64, from: i64| {
+        let progress = std::sync::Arc::clone(&told);
+        let batch =
+            desk.batch(TOWN, (from..from + 4).map(|n| state(1, &[resident(&n.to_string())], 0, 9)).collect());
+        let mut changes = batch.changes;
+        let slow =
+            move || changes().inspect(move |_| std::thread::sleep(std::time::Duration::from_millis(pause)));
+        let applied = desk.store.apply(chukei_store::Batch {
+            source: batch.source,
+            sequence: batch.sequence,
+            previous: batch.previous,
+            digest: batch.digest,
+            at: batch.at,
+            dry_run: batch.dry_run,
+            changes: slow,
+            progress: Box::new(move |done| progress.lock().unwrap().push(done)),
+        });
+        assert!(matches!(applied.unwrap(), chukei_store::Outcome::Applied(_)));
+        std::mem::take(&mut *told.lock().unwrap())
+    };
+    // The first load, and then one by one.
+    assert_eq!(apply(700, 0), [3]);
+    assert_eq!(apply(700, 4), [3]);
+    assert_eq!(apply(0, 8), [0; 0], "a fast one says nothing");
 }

@@ -23,7 +23,7 @@ use chukei_profile::history::Kind;
 use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::{AccessLog, Agreements, MappingStore, NewEntry, Person, ReplayStore};
 use chukei_store::{LedgerError, Location, MappingRow, Store, StoreError};
-use support::{Place, Server};
+use support::{Desk, Place, Server, TOWN, X, insured, of, resident, state};
 
 const A: &str = "https://insurer-a.example.test/";
 const T: UnixTime = UnixTime(1_790_000_000);
@@ -454,5 +454,54 @@ fn a_dump_is_restored_into_another_database() {
         copy.append(&[entry(1, None)]).unwrap();
         copy.checkpoint(&[key()], T).unwrap();
         assert_eq!(copy.fsck(None).unwrap().unwrap().entries, sound.entries + 1);
+    });
+}
+
+/// Within the transaction of an import the tables are as small as they were for all that the database has counted: what it
+/// plans then must not read the whole table for each row. Also where it has counted a table of a few rows.
+#[test]
+fn an_import_into_a_small_store_reads_no_table_through() {
+    const MANY: i64 = 3000;
+    own_server(|server, _| {
+        for counts in ["", "ANALYZE"] {
+            let place = Place::in_server(server);
+            let desk = Desk::new(&place);
+            let person = |number: i64| {
+                let numbers = [
+                    resident(&number.to_string()),
+                    of("town", "household", &format!("h{number}")),
+                    of("town", "user-id", &format!("u{number}")),
+                ];
+                state(1, &numbers, 0, i64::MAX)
+            };
+            for number in 1..=3 {
+                desk.apply(TOWN, vec![person(number)]).unwrap();
+            }
+            place.hand(counts).unwrap();
+            let begun = std::time::Instant::now();
+            let applied = desk.apply(TOWN, (4..4 + MANY).map(person).collect()).unwrap();
+            assert_eq!(applied.persons, MANY as u64);
+            println!("{MANY} persons after {counts:?}: {:?}", begun.elapsed());
+            // A change that needs more than its own rows still finds them.
+            desk.apply(X, vec![state(1, &[insured("x", "1"), resident("7")], 0, i64::MAX)]).unwrap_err();
+            drop(desk);
+            // What a session did is counted when it has ended.
+            let counted = |column: &str, table: &str| {
+                place.count(&format!(
+                    "SELECT coalesce(sum({column}), 0) FROM {table} WHERE schemaname = current_schema() AND relname = 'mapping'"
+                ))
+            };
+            while counted("n_tup_ins", "pg_stat_user_tables") < 3 * (3 + MANY) {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            let scans = counted("seq_scan", "pg_stat_user_tables");
+            let pages = counted(
+                "heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit",
+                "pg_statio_user_tables",
+            );
+            println!("{scans} scans, {} pages a person", pages / MANY);
+            assert!(scans < 50, "{scans}");
+            assert!(pages < 100 * MANY, "{pages}");
+        }
     });
 }

@@ -43,6 +43,10 @@ pub(crate) async fn present(
 
 /// An address that is listened to, and its URL.
 pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, String), WorldError> {
+    if !address.ip().is_loopback() {
+        let error = "cards are taken on the loopback interface only".to_owned();
+        return Err(WorldError::Bind { address: address.to_string(), error });
+    }
     let bound = TcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (bound, listener) =
         bound.map_err(|error| WorldError::Bind { address: address.to_string(), error: error.to_string() })?;

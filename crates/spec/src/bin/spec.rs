@@ -12,7 +12,10 @@ use std::{
     process::ExitCode,
 };
 
-use chukei_spec::{lock, parse};
+use chukei_spec::{
+    lock,
+    parse::{self, Fault, Parsed},
+};
 
 const USAGE: &str = "\
 usage: spec check|lock|list|reasons [FOLDER]
@@ -31,11 +34,12 @@ fn main() -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec");
     let spec = arguments.next().map_or_else(|| PathBuf::from(own), PathBuf::from);
-    if arguments.next().is_some() {
-        eprint!("{USAGE}");
+    let command = command.to_string_lossy();
+    if let Some(wrong) = wrong_use(&command, &spec, arguments.next().is_some()) {
+        eprint!("spec: {wrong}\n\n{USAGE}");
         return ExitCode::from(2);
     }
-    match run(command.to_str().unwrap_or_default(), &spec) {
+    match run(&command, &spec) {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
         Ok(faults) => {
             faults.iter().for_each(|fault| eprintln!("{fault}"));
@@ -43,15 +47,38 @@ fn main() -> ExitCode {
         }
         // A reader that has gone away has what it wanted.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            eprint!("{USAGE}");
-            ExitCode::from(2)
-        }
         Err(error) => {
-            eprintln!("spec: {}: {error}", spec.display());
+            // What is ours has been said in plain words.
+            let is_ours = error.get_ref().is_some();
+            let why = if is_ours { error.to_string() } else { parse::plain(&error) };
+            eprintln!("spec: {}: {why}", spec.display());
             ExitCode::from(2)
         }
     }
+}
+
+fn wrong_use(command: &str, spec: &Path, is_more: bool) -> Option<String> {
+    let known = ["check", "lock", "list", "reasons", "--help", "-h"];
+    if command.is_empty() {
+        return Some("what is to be done?".to_owned());
+    }
+    if !known.contains(&command) {
+        let what = if command.starts_with('-') { "option" } else { "command" };
+        return Some(format!("there is no {what} {command}; there are {}", known.join(", ")));
+    }
+    let option = spec.to_str().filter(|text| text.starts_with('-'));
+    let more = is_more.then(|| "there is one FOLDER at most".to_owned());
+    option.map(|option| format!("there is no option {option} of {command}")).or(more)
+}
+
+/// The sentences of a folder that has some, and its faults. A wrong folder must not get an empty lock.
+fn sentences(spec: &Path) -> io::Result<(Vec<Parsed>, Vec<Fault>)> {
+    let (sentences, faults) = parse::folder(spec)?;
+    if sentences.is_empty() && faults.is_empty() {
+        let what = "no chapter (NN-name.md) with a sentence is here; name the folder of the chapters";
+        return Err(io::Error::other(what));
+    }
+    Ok((sentences, faults))
 }
 
 fn run(command: &str, spec: &Path) -> io::Result<Vec<String>> {
@@ -61,20 +88,23 @@ fn run(command: &str, spec: &Path) -> io::Result<Vec<String>> {
     match command {
         "check" => {
             let sentences;
-            (sentences, faults) = parse::folder(spec)?;
-            let there = fs::read_to_string(&path).unwrap_or_default();
-            faults.extend(lock::differences(&there, &lock::lock(&sentences)));
+            (sentences, faults) = self::sentences(spec)?;
+            // A sentence with a fault is not among them, and would seem to be gone.
+            if faults.is_empty() {
+                let there = fs::read_to_string(&path).unwrap_or_default();
+                faults.extend(lock::differences(&there, &lock::lock(&sentences)));
+            }
         }
         "lock" => {
             let sentences;
-            (sentences, faults) = parse::folder(spec)?;
+            (sentences, faults) = self::sentences(spec)?;
             if faults.is_empty() {
                 fs::write(&path, lock::lock(&sentences))?;
             }
         }
         "list" => {
             let sentences;
-            (sentences, faults) = parse::folder(spec)?;
+            (sentences, faults) = self::sentences(spec)?;
             for s in &sentences {
                 let evidence = s.evidence();
                 let (id, role, level) = (&s.id, s.role.name(), s.level.name());
@@ -84,8 +114,7 @@ fn run(command: &str, spec: &Path) -> io::Result<Vec<String>> {
         "reasons" => {
             chukei_reason::Reason::all().try_for_each(|r| writeln!(out, "{r}\t{}", r.sentence()))?;
         }
-        "--help" | "-h" => write!(out, "{USAGE}")?,
-        _ => return Err(io::ErrorKind::InvalidInput.into()),
+        _ => write!(out, "{USAGE}")?,
     }
     out.flush()?;
     Ok(faults)

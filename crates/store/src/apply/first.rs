@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chukei_relay::changes::{Action, Change, MappingFault};
 use chukei_relay::numbers::NumberKind;
 
-use super::{PROGRESS, Stop, Work};
+use super::{Stop, Teller, Work};
 use crate::rows::{self, Row};
 use crate::sql;
 
@@ -19,11 +19,11 @@ impl Work<'_> {
     pub(super) fn first_load<E>(
         &mut self,
         changes: impl Iterator<Item = Result<Change, E>>,
-        progress: &mut dyn FnMut(u64),
+        teller: &mut Teller<'_>,
     ) -> sql::Result<bool> {
         let next = self.next;
         self.connection.batch("SAVEPOINT first")?;
-        let is_loaded = self.load(changes, progress)?;
+        let is_loaded = self.load(changes, teller)?;
         if !is_loaded {
             self.connection.batch("ROLLBACK TO first")?;
             (self.next, self.done) = (next, super::Applied::default());
@@ -35,22 +35,20 @@ impl Work<'_> {
     fn load<E>(
         &mut self,
         changes: impl Iterator<Item = Result<Change, E>>,
-        progress: &mut dyn FnMut(u64),
+        teller: &mut Teller<'_>,
     ) -> sql::Result<bool> {
         self.connection.batch(WITHOUT)?;
         for change in changes {
             let Ok(change) = change else { return Ok(false) };
             match self.newborn(&change) {
                 Ok(true) => {}
-                Ok(false) | Err(Stop::Fault(_)) => return Ok(false),
+                Ok(false) | Err(Stop::Fault(..)) => return Ok(false),
                 Err(Stop::Store(error)) => return Err(error),
             }
             self.done.changes = self.done.changes.saturating_add(1);
-            if self.done.changes.is_multiple_of(PROGRESS) {
-                progress(self.done.changes);
-            }
+            teller.tell(self.done.changes);
         }
-        self.connection.batch(WITH)?;
+        self.connection.long_batch(WITH)?;
         self.leads_to_one()
     }
 

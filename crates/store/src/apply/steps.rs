@@ -81,18 +81,20 @@ impl Work<'_> {
                 .iter()
                 .any(|other| is_second(other) && (!new.kind().is_multiple() || other.of() == new.of()));
             if is_twice {
-                return Err(MappingFault::Overlap.into());
+                return Err(Stop::about(MappingFault::Overlap, assigned));
             }
             news.push(new);
         }
         let mut found = BTreeSet::new();
         for new in news.iter().filter(|new| new.kind().identifies()) {
             rows::persons(self.connection, new.of(), from, until, &mut found)?;
+            // The first that leads to somebody else than those before it.
+            only(&found, new.assigned)?;
         }
         if found.is_empty() {
             self.known_before(change, &mut found)?;
         }
-        let person = match only(&found)? {
+        let person = match only(&found, &change.key)? {
             Some(person) => person,
             None => self.newcomer(),
         };
@@ -103,7 +105,7 @@ impl Work<'_> {
         let same = |row: &&Row| row.kind == key.kind && row.party == key.party && row.overlaps(from, until);
         let mut keys = rows.iter().filter(same).peekable();
         if keys.peek().is_some() && !keys.any(|row| row.is(key)) {
-            return Err(MappingFault::TwoAnswers.into());
+            return Err(Stop::about(MappingFault::TwoAnswers, &change.key));
         }
         self.version(person, change)?;
         let writing = Writing { person, source: self.source, version: change.version };
@@ -126,7 +128,7 @@ impl Work<'_> {
 
     /// Somebody about whom the source has spoken under this key, if nothing of it counts any more.
     fn known_before(&mut self, change: &Change, found: &mut BTreeSet<i64>) -> Result<(), Stop> {
-        let party = self.known_party(&change.key.party)?;
+        let party = self.known_party(&change.key)?;
         let of = New { assigned: &change.key, party, suspended: None, is_put: false, is_said: false }.of();
         let mut ever = BTreeSet::new();
         rows::persons(self.connection, of, i64::MIN, i64::MAX, &mut ever)?;
@@ -202,7 +204,7 @@ impl Work<'_> {
             if is_pair && (!new.kind().is_multiple() || row.is(new.of())) {
                 // The insurer's own word counts, and its own word does not contradict itself.
                 if row.source == self.source || !self.owns(party) {
-                    return Err(MappingFault::Overlap.into());
+                    return Err(Stop::about(MappingFault::Overlap, number));
                 }
                 self.note(change.line, MappingNote::Superseded);
                 self.cut(writing, &row, from)?;
@@ -285,7 +287,7 @@ impl Work<'_> {
         let is_pair = |row: &&Row| row.kind == of.kind && row.party == party.party && !row.is(of);
         let all = rows::of_person(self.connection, person)?;
         if all.iter().filter(is_pair).any(|row| row.overlaps(at, until)) {
-            return Err(MappingFault::Overlap.into());
+            return Err(Stop::about(MappingFault::Overlap, number));
         }
         self.version(person, change)?;
         let writing = Writing { person, source: self.source, version: change.version };
@@ -299,14 +301,14 @@ impl Work<'_> {
 
     /// Whom a key leads to: at this time, or if to nobody then, ever.
     fn person(&mut self, key: &Assigned, at: i64) -> Result<i64, Stop> {
-        let party = self.known_party(&key.party)?;
+        let party = self.known_party(key)?;
         let of = New { assigned: key, party, suspended: None, is_put: false, is_said: false }.of();
         let mut found = BTreeSet::new();
         rows::persons(self.connection, of, at, at.saturating_add(1), &mut found)?;
         if found.is_empty() {
             rows::persons(self.connection, of, i64::MIN, i64::MAX, &mut found)?;
         }
-        only(&found)?.ok_or(Stop::Fault(MappingFault::Unknown))
+        only(&found, key)?.ok_or_else(|| Stop::about(MappingFault::Unknown, key))
     }
 
     /// A key of which the source may say what becomes of it: whose it is, and those of its rows that the change is about. What
@@ -335,7 +337,8 @@ impl Work<'_> {
         }
         let mut found = BTreeSet::new();
         rows::persons(self.connection, new.of(), from, until, &mut found)?;
-        if found.iter().all(|other| *other == person) { Ok(()) } else { Err(MappingFault::TwoAnswers.into()) }
+        let is_free = found.iter().all(|other| *other == person);
+        if is_free { Ok(()) } else { Err(Stop::about(MappingFault::TwoAnswers, new.assigned)) }
     }
 
     fn owns(&self, party: Party) -> bool {

@@ -16,6 +16,11 @@ use super::{Error, Result, Value};
 
 /// How long a statement waits for another process that writes, as with a file.
 const LOCK: &str = "SET lock_timeout = '5s'";
+/// Until the transaction ends, plans use indexes, and each is made for the table as it is then. Databases that only speak the
+/// protocol may not know a setting, and then it is not in the list.
+const GROWTH: &str =
+    "SELECT set_config(name, CASE name WHEN 'enable_seqscan' THEN 'off' ELSE 'force_custom_plan' END, true)
+     FROM pg_settings WHERE name IN ('enable_seqscan', 'plan_cache_mode')";
 /// How long an answer may take: longer than a lock.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How long one may take that goes through the whole store, or changes its tables.
@@ -88,6 +93,16 @@ impl Link {
 
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
         self.wait(ANSWER, self.client.batch_execute(sql))
+    }
+
+    /// See [`super::Connection::expect_growth`]. Without the settings it is only slower.
+    pub(crate) fn expect_growth(&self) -> Result<()> {
+        self.batch("SAVEPOINT growth")?;
+        match self.batch(GROWTH) {
+            Ok(()) => self.batch("RELEASE growth"),
+            Err(error) if error.is_final() => Err(error),
+            Err(_) => self.batch("ROLLBACK TO growth; RELEASE growth"),
+        }
     }
 
     /// Statements that may take long.

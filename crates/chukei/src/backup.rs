@@ -1,0 +1,78 @@
+//! `chukei ledger backup` and `restore`: a state is copied while it is in use, and put back so that nothing of the old one is left
+//! beside it.
+
+use std::path::Path;
+
+use chukei_store::{Damage, Location, Sound, Store, StoreError};
+
+use crate::{
+    args::{LedgerBackup, LedgerRestore},
+    ledger::{damage_text, existing, is_state, location, mappings_named, unusable},
+    output,
+    say::{Exit, Failure, Say},
+};
+
+/// Copies a state, and checks the copy.
+pub(crate) fn backup(asked: &LedgerBackup, say: &Say) -> Result<Exit, Failure> {
+    // A journal of an old file would be played over the copy.
+    Store::files(&asked.out).iter().try_for_each(|file| output::free(file))?;
+    let store = existing(&asked.state)?;
+    store.backup(&asked.out).map_err(|error| why(&asked.state, error))?;
+    // Nobody wants to learn in need that a copy is none.
+    let copy = Store::open(&asked.out).map_err(|error| unusable(&asked.out, &error))?;
+    let checked = copy.fsck(None).map_err(|error| unusable(&asked.out, &error))?;
+    told("ledger.copied", &asked.out, checked, say)
+}
+
+/// Puts a copy back.
+pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure> {
+    let file = |written: &Path| match location(written)? {
+        Location::File(path) => Ok(path),
+        database @ Location::Postgres(_) => Err(no_file(&database)),
+    };
+    let (from, to) = (file(&asked.from)?, file(&asked.state)?);
+    is_state(&from)?;
+    let restored = Store::restore(&from, &to, asked.replace).map_err(|error| why(&to, error))?;
+    told("ledger.restored", &asked.state, restored, say)
+}
+
+fn told(key: &str, path: &Path, checked: Result<Sound, Vec<Damage>>, say: &Say) -> Result<Exit, Failure> {
+    match checked {
+        Ok(sound) => {
+            let counts = [sound.leaves, sound.entries].map(|count| count.to_string());
+            say.result(say.text(key, [path.display().to_string()].into_iter().chain(counts)));
+            Ok(Exit::Conformant)
+        }
+        Err(damage) => {
+            damage.iter().for_each(|damage| say.result(damage_text(damage, say)));
+            Err(Failure::new(Exit::Unverified, "ledger.unsound", [damage.len().to_string()])
+                .fix("ledger.unsound-fix", [""; 0]))
+        }
+    }
+}
+
+fn no_file(at: &impl ToString) -> Failure {
+    let at = at.to_string();
+    Failure::new(Exit::Usage, "ledger.no-file", [at.clone()]).fix("ledger.no-file-fix", [at])
+}
+
+fn why(state: &Path, error: StoreError) -> Failure {
+    match error {
+        StoreError::NoFile { at } => no_file(&at),
+        StoreError::File { path, error } => Failure::write(&path, &error),
+        StoreError::Mappings { path } => mappings_named(&path),
+        StoreError::Taken { path } => {
+            let path = path.display().to_string();
+            Failure::new(Exit::Usage, "failure.taken", [path]).fix("ledger.taken-fix", [""; 0])
+        }
+        StoreError::InUse { path } => {
+            let path = path.display().to_string();
+            Failure::new(Exit::Setup, "ledger.in-use", [path]).fix("ledger.in-use-fix", [""; 0])
+        }
+        StoreError::Parted { path } => {
+            let path = path.display().to_string();
+            Failure::new(Exit::Usage, "ledger.half-copy", [path]).fix("ledger.half-copy-fix", [""; 0])
+        }
+        error => unusable(state, &error),
+    }
+}
