@@ -173,7 +173,7 @@ fn run_order(
     say: &Say,
 ) -> Result<Exit, Failure> {
     let cases = engine::chosen(sut, order.select)?;
-    let card = sut.card.as_ref().map(inserted).transpose()?;
+    let card = sut.card.as_ref().map(proved).transpose()?;
     let load =
         || World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()));
     let health = if has_world(sut) { sut.examine(order.limits) } else { Examination::default() };
@@ -230,6 +230,13 @@ fn has_world(sut: &Sut) -> bool {
 /// The card under test, and its PINs.
 fn inserted(place: &CardPlace) -> Result<(Box<dyn Contacts>, Pins), Failure> {
     Ok((contacts::open(place)?, contacts::pins(place.pins.as_deref())?))
+}
+
+/// The same, when it accepts these PINs.
+fn proved(place: &CardPlace) -> Result<(Box<dyn Contacts>, Pins), Failure> {
+    let (mut contacts, pins) = inserted(place)?;
+    contacts::prove(contacts.as_mut(), &pins, place.pins.as_deref())?;
+    Ok((contacts, pins))
 }
 
 /// The terminal under test, with its reader and its cards. They are good at the time of the machine, as it is.
