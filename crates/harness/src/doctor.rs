@@ -79,6 +79,7 @@ impl Sut {
     /// Stops at what makes looking further pointless.
     fn look(&self, limits: Limits, found: &mut Examination) -> Result<(), Setup> {
         let world = World::load(&self.world)?;
+        world.check(&self.world, &self.product.party)?;
         found.sound.push(Phrase::key("doctor.world", [self.world.display().to_string()]));
         let target = self.target(&world)?;
         if self.claims.contains(&"test-control") && self.control.is_none() {
