@@ -154,6 +154,9 @@ pub(crate) fn doctor(asked: &args::Doctor, say: &Say) -> Result<Exit, Failure> {
     for line in &health.sound {
         say.result(format_args!("✓ {}", catalogue().say(line, say.lang)));
     }
+    for doubt in &health.doubts {
+        say.doubt(&Failure::setup(doubt, ""));
+    }
     for fault in &health.faults {
         say.failure(&Failure::setup(fault, &asked.sut.display().to_string()));
     }
@@ -177,6 +180,9 @@ fn run_order(
     let load =
         || World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()));
     let health = if has_world(sut) { sut.examine(order.limits) } else { Examination::default() };
+    for doubt in &health.doubts {
+        say.doubt(&Failure::setup(doubt, ""));
+    }
     if let Some(fault) = health.faults.first() {
         for other in health.faults.iter().skip(1) {
             say.failure(&Failure::setup(other, &file.display().to_string()));

@@ -241,6 +241,13 @@ impl Say {
         }
     }
 
+    /// Says what a run can go on with, but hardly as it was meant.
+    pub(crate) fn doubt(&self, doubt: &Failure) {
+        if !self.quiet {
+            let _ = self.failure(doubt);
+        }
+    }
+
     /// Says why it stops, even when quiet.
     pub(crate) fn failure(&self, failure: &Failure) -> Exit {
         let mut stderr = std::io::stderr().lock();

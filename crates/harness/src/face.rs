@@ -367,6 +367,13 @@ impl Face {
         self.record_control(&what, request, status, body)
     }
 
+    /// What the product's test-control API says about itself, with the status: 0 when nothing came. Nothing is recorded.
+    pub(crate) fn identity(&self) -> (u16, serde_json::Value) {
+        let Some(base) = &self.target.control else { return (0, serde_json::Value::Null) };
+        let (status, body) = self.runtime.block_on(Control::new(base).call("GET", "identity", None));
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
     fn record_control(
         &self,
         what: &str,
