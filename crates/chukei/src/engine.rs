@@ -11,7 +11,7 @@ use std::{
 
 use crate::say::{Exit, Failure};
 use chukei_conformance::{self as conformance, Case, SelectError, Stage};
-use chukei_evidence::{Product, Recorder, Transcript};
+use chukei_evidence::{Product, RecordError, Recorder, Transcript};
 use chukei_harness::{Clock, Contacts, Counter, Face, Limits, Pins, Setup, Sut, Terminal, Visitor, World};
 
 /// What to run.
@@ -158,6 +158,33 @@ pub(crate) fn limits() -> Limits {
     Limits { answer: Duration::from_secs(10), ..Limits::default() }
 }
 
-fn record(error: &chukei_evidence::RecordError) -> Failure {
-    Failure::new(Exit::Harness, "run.record", [error.to_string()]).fix("run.record-fix", [""; 0])
+fn record(error: &RecordError) -> Failure {
+    match error {
+        // A full disk is nobody's fault here; the rest is the suite's.
+        RecordError::Io(error) => {
+            Failure::new(Exit::Setup, "run.record", [error.to_string()]).fix("run.record-fix", [""; 0])
+        }
+        other => Failure::new(Exit::Harness, "run.record", [other.to_string()]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use chukei_evidence::Lang;
+
+    use super::*;
+    use crate::say::Say;
+
+    #[test]
+    fn a_full_disk_is_the_set_ups_and_anything_else_the_suites() {
+        let full = std::fs::write("/dev/full", "x").unwrap_err();
+        let say = Say { lang: Lang::En, quiet: false };
+        let told = record(&RecordError::Io(full));
+        assert_eq!(told.told(Lang::En), "The transcript cannot be written: no space is left");
+        assert_eq!(told.told(Lang::Ja), "記録に書き込めません: 空き容量がありません");
+        assert_eq!(say.failure(&told), Exit::Setup);
+        assert_eq!(say.failure(&record(&RecordError::Full)), Exit::Harness);
+    }
 }
