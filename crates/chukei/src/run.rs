@@ -261,12 +261,14 @@ struct Written<'w> {
 impl Written<'_> {
     /// Writes all outputs, or none: beside their places first, then into them.
     fn write(self, (sut, out): (&Path, &Path), say: &Say) -> Result<(), Failure> {
+        // The commands that are shown are typed where the run was begun: with the files as they were named.
+        let (bundle, sut) = (quoted(&out.join(BUNDLE)), quoted(sut));
         let report = Report {
             model: self.model,
             transcript: self.transcript,
             catalogue: catalogue(),
-            bundle: BUNDLE,
-            sut: SUT,
+            bundle: &bundle,
+            sut: &sut,
             measured: self.measured,
         };
         let files = [
@@ -289,10 +291,7 @@ impl Written<'_> {
         for (beside, place) in moves {
             fs::rename(&beside, &place).map_err(|error| Failure::write(&place, &error))?;
         }
-        // What is shown here is typed here: with the files as they were named.
-        let (bundle, sut) = (quoted(&out.join(BUNDLE)), quoted(sut));
-        let typed = Report { bundle: &bundle, sut: &sut, ..report };
-        say.result(typed.summary(say.lang).trim_end());
+        say.result(report.summary(say.lang).trim_end());
         say.note(say.text("run.report", [out.join("report.html").display().to_string()]));
         Ok(())
     }
