@@ -443,6 +443,14 @@ impl Face {
         self.control("POST", "clock", Some(&now)).map(drop)
     }
 
+    /// Gives the product its own clock back: after a run, whole or not, it is no longer told the time.
+    pub fn release_product_clock(&self) {
+        if self.shared.record.clock().is_virtual() {
+            // A product that lacks the verb was never told the time.
+            let _ = self.control("POST", "clock", Some(&serde_json::json!({ "now": null })));
+        }
+    }
+
     /// The certificate that the product's endpoint shows to `party`.
     ///
     /// # Errors
