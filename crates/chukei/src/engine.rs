@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::say::{Exit, Failure};
+use crate::{
+    contacts,
+    say::{Exit, Failure},
+};
 use chukei_conformance::{self as conformance, Case, SelectError, Stage};
 use chukei_evidence::{Product, RecordError, Recorder, Transcript};
 use chukei_harness::{Clock, Contacts, Counter, Face, Limits, Pins, Setup, Sut, Terminal, Visitor, World};
@@ -68,7 +72,7 @@ pub(crate) fn play(
         // A product that lacks the verb after all shows so in the cases that need it.
         let _ = face.set_product_clock();
     }
-    act(Stage::Face(Box::new(face)), cases, order.seed, progress)
+    act(Stage::Face(Box::new(face)), cases, (order.seed, None), progress)
 }
 
 /// Plays the cases with a card and records what happens, as [`play`] does with a party.
@@ -85,7 +89,8 @@ pub(crate) fn play_card(
 ) -> Result<Transcript, Failure> {
     let (clock, recorder) = begin(sut, None, order, cases, sink)?;
     let terminal = Terminal::new(contacts, pins, clock, order.seed, recorder);
-    act(Stage::Terminal(Box::new(terminal)), cases, order.seed, progress)
+    let pins = sut.card.as_ref().and_then(|place| place.pins.as_deref());
+    act(Stage::Terminal(Box::new(terminal)), cases, (order.seed, pins), progress)
 }
 
 /// Plays the visits with a terminal and records what happens, as [`play`] does with a party. With a world, the suite is the
@@ -111,7 +116,7 @@ pub(crate) fn play_terminal(
         }
         None => Visitor::new(counter, clock, order.seed, recorder),
     };
-    act(Stage::Visitor(Box::new(visitor)), cases, order.seed, progress)
+    act(Stage::Visitor(Box::new(visitor)), cases, (order.seed, None), progress)
 }
 
 /// Clock and recorder of a run with a product that needs no world.
@@ -132,7 +137,7 @@ fn begin(
 fn act(
     stage: Stage,
     cases: &[&'static Case],
-    seed: u64,
+    (seed, pins): (u64, Option<&Path>),
     progress: &dyn Fn(usize, usize),
 ) -> Result<Transcript, Failure> {
     let whole = conformance::run(&stage, cases, seed, &STOP, progress);
@@ -140,10 +145,12 @@ fn act(
         face.release_product_clock();
     }
     let failure = stage.record().failure();
+    let refused = if let Stage::Terminal(terminal) = &stage { terminal.refused() } else { None };
     let transcript = stage.close(whole).map_err(|error| record(&error))?;
-    match failure {
-        Some(error) => Err(record(&error)),
-        None => Ok(transcript),
+    match (failure, refused) {
+        (Some(error), _) => Err(record(&error)),
+        (_, Some(unproved)) => Err(contacts::refused(unproved, pins)),
+        (None, None) => Ok(transcript),
     }
 }
 

@@ -273,8 +273,8 @@ fn inserted(place: &CardPlace) -> Result<(Box<dyn Contacts>, Pins), Failure> {
 
 /// The same, when it accepts these PINs.
 fn proved(place: &CardPlace) -> Result<(Box<dyn Contacts>, Pins), Failure> {
-    let (mut contacts, pins) = inserted(place)?;
-    contacts::prove(contacts.as_mut(), &pins, place.pins.as_deref())?;
+    let (mut contacts, mut pins) = inserted(place)?;
+    contacts::prove(contacts.as_mut(), &mut pins, place.pins.as_deref())?;
     Ok((contacts, pins))
 }
 
