@@ -125,6 +125,12 @@ impl Stage {
         }
     }
 
+    /// Whether recording failed, or a card has shown that the suite was told a wrong PIN: then the run has to stop.
+    fn has_failed(&self) -> bool {
+        let refused = matches!(self, Self::Terminal(terminal) if terminal.refused().is_some());
+        refused || self.record().has_failed()
+    }
+
     /// Ends the recording; `whole` when every case was played.
     ///
     /// # Errors
@@ -152,13 +158,13 @@ pub fn run(
     order.sort_by_key(|case| case.about.feature == Some("blocking"));
     for (done, case) in order.iter().enumerate() {
         progress(done, order.len());
-        if stop.load(Ordering::SeqCst) || stage.record().has_failed() {
+        if stop.load(Ordering::SeqCst) || stage.has_failed() {
             return false;
         }
         play(stage, case);
     }
     progress(order.len(), order.len());
-    !stage.record().has_failed()
+    !stage.has_failed()
 }
 
 /// Plays one case between its brackets. A mistake of the case voids the run, and does not end it.

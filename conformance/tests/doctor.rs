@@ -104,3 +104,79 @@ fn who_is_not_there_or_is_somebody_else_is_found() {
     assert_eq!(codes(&examined(&ground, ("responder@1.0", "nobody-x"), None)), ["setup.party.unknown"]);
     assert_eq!(codes(&examined(&ground, ("responder@1.0", "relay"), None)), ["setup.party.role"]);
 }
+
+/// A running responder with test control, and its description.
+fn with_control(ground: &Ground, change: impl Fn(&mut Sut)) -> Examination {
+    let any = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let options = Options { listen: any, control: any, ..Options::default() };
+    let handle = Party::start(ground.world(), RESPONDER.1, options).unwrap();
+    let url = handle.endpoint().and_then(Endpoint::parse).unwrap();
+    let mut sut = described(ground, RESPONDER, BTreeMap::from([("linkage".to_owned(), url)]));
+    sut.control = handle.control().and_then(|url| Endpoint::parse(&url));
+    sut.claims = vec!["test-control"];
+    change(&mut sut);
+    let found = sut.examine(Limits::default());
+    handle.stop();
+    found
+}
+
+/// The same with another path.
+fn moved(url: &Endpoint, path: &str) -> Endpoint {
+    Endpoint::parse(&url.url.replace(&url.path, path)).unwrap()
+}
+
+#[test]
+fn an_address_at_which_somebody_else_answers_is_found() {
+    let ground = Ground::new();
+    let wrong = |sut: &mut Sut| sut.endpoints.values_mut().for_each(|url| *url = moved(url, "/wrong"));
+    let found = with_control(&ground, wrong);
+    assert_eq!(codes(&found), ["setup.endpoint.answer"], "{found:?}");
+    assert!(found.faults.iter().all(|fault| fault.with.iter().any(|with| with == "404")), "{found:?}");
+    let bare = |sut: &mut Sut| sut.control = sut.control.take().map(|url| moved(&url, "/"));
+    let found = with_control(&ground, bare);
+    assert_eq!(codes(&found), ["setup.control.status"]);
+    assert!(found.faults.iter().all(|fault| format!("{:?}", fault.fix).contains("/v1")), "{found:?}");
+    let found = with_control(&ground, |_| ());
+    assert!(found.faults.is_empty() && found.doubts.is_empty() && found.sets_clock, "{found:?}");
+}
+
+#[test]
+fn test_control_that_is_not_claimed_is_said() {
+    let found = with_control(&Ground::new(), |sut| sut.claims = vec!["relayed"]);
+    let doubts: Vec<_> = found.doubts.iter().map(|doubt| (doubt.code, format!("{:?}", doubt.fix))).collect();
+    assert!(found.faults.is_empty() && doubts.len() == 1, "{found:?}");
+    let (code, fix) = doubts.first().unwrap();
+    assert_eq!(*code, "setup.control.unclaimed");
+    assert!(fix.contains("relayed") && fix.contains("test-control"), "{fix}");
+}
+
+#[test]
+fn a_damaged_world_is_not_the_products_fault() {
+    let ground = Ground::new();
+    let path = |name: &str| ground.dir().join(name);
+    for (name, damage, code) in [
+        ("keys/insurer-a/sign.key", None, "setup.file.missing"),
+        ("keys/insurer-a/sign.key", Some("x".to_owned()), "setup.key.damaged"),
+        (
+            "keys/relay/sign.key",
+            std::fs::read_to_string(path("keys/portal/sign.key")).ok(),
+            "setup.key.damaged",
+        ),
+        ("metadata/relay.xml", Some("<x>".to_owned()), "setup.metadata.unreadable"),
+    ] {
+        let sound = std::fs::read(path(name)).unwrap();
+        match &damage {
+            Some(text) => std::fs::write(path(name), text).unwrap(),
+            None => std::fs::remove_file(path(name)).unwrap(),
+        }
+        assert_eq!(codes(&examined(&ground, RESPONDER, None)), [code], "{name}");
+        std::fs::write(path(name), sound).unwrap();
+    }
+    // A vendor need not leave the product's own key there.
+    let own = path("keys/insurer-b/sign.key");
+    let key = std::fs::read(&own).unwrap();
+    std::fs::remove_file(&own).unwrap();
+    assert_eq!(codes(&examined(&ground, RESPONDER, None)), ["setup.endpoint.unreachable"]);
+    std::fs::write(&own, key).unwrap();
+    assert_eq!(codes(&examined(&ground, RESPONDER, Some((RESPONDER.1, Clock::default())))), [""; 0]);
+}

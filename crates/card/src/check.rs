@@ -121,6 +121,8 @@ pub fn mistake(message: &str) -> (&'static str, Vec<String>) {
                 wanted => ("image.other-kind", vec![wanted.to_owned()]),
             }
         }
+        // After what TOML took for a number.
+        Some("nothing") => ("image.bare", Vec::new()),
         Some(wanted) => ("image.syntax-wants", vec![wanted.to_owned()]),
         None => ("image.syntax", vec![message.replace('\n', " ")]),
     }

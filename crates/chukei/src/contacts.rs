@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use chukei_card::{Card, Contact, Slot};
 use chukei_evidence::NoAnswer;
-use chukei_harness::{CardPlace, Contacts, Pins};
+use chukei_harness::{CardPlace, Contacts, Pins, Unproved};
 use serde::Deserialize;
 
 use crate::{
@@ -49,6 +49,35 @@ pub(crate) fn pins(file: Option<&Path>) -> Result<Pins, Failure> {
         }
     }
     Ok(pins)
+}
+
+/// Shows that the card accepts the PINs that were told, before a run enters them again and again.
+///
+/// # Errors
+/// The first that it refuses, with what is to be done.
+pub(crate) fn prove(
+    contacts: &mut dyn Contacts,
+    pins: &mut Pins,
+    file: Option<&Path>,
+) -> Result<(), Failure> {
+    // A card that does not answer is the cases' matter.
+    let _ = contacts.reset();
+    pins.prove(contacts).map_err(|unproved| refused(unproved, file))
+}
+
+/// A PIN of this file is not the card's.
+pub(crate) fn refused(unproved: Unproved, file: Option<&Path>) -> Failure {
+    let place = file.unwrap_or(Path::new("")).display().to_string();
+    let name = PINS.iter().find(|(_, id)| *id == unproved.file).map_or("", |(name, _)| name).to_owned();
+    let left = unproved.left.map_or_else(|| "–".to_owned(), |left| left.to_string());
+    match (unproved.refused, unproved.left) {
+        (_, Some(0)) => Failure::new(Exit::Setup, "pins.blocked", [name]).fix("pins.blocked-fix", [""; 0]),
+        (None, _) => Failure::new(Exit::Setup, "pins.last-try", [name]).fix("pins.last-try-fix", [""; 0]),
+        (Some(status), _) => {
+            Failure::new(Exit::Setup, "pins.refused", [place.clone(), name, format!("{status:04X}"), left])
+                .fix("pins.refused-fix", [place])
+        }
+    }
 }
 
 /// A TEST card in this process.

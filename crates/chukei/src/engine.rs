@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,9 +10,12 @@ use std::{
     time::Duration,
 };
 
-use crate::say::{Exit, Failure};
+use crate::{
+    contacts,
+    say::{Exit, Failure},
+};
 use chukei_conformance::{self as conformance, Case, SelectError, Stage};
-use chukei_evidence::{Product, Recorder, Transcript};
+use chukei_evidence::{Product, RecordError, Recorder, Transcript};
 use chukei_harness::{Clock, Contacts, Counter, Face, Limits, Pins, Setup, Sut, Terminal, Visitor, World};
 
 /// What to run.
@@ -62,11 +66,13 @@ pub(crate) fn play(
     let recorder = Recorder::new(header, sink).map_err(|error| record(&error))?;
     let face =
         Face::open(Arc::clone(world), target, clock, order.seed, order.limits, recorder).map_err(setup)?;
-    if sets_clock {
+    // Ids are a function of seed, time and case: to a product that remembers an earlier run with them, valid messages are replays.
+    let is_reset = level > 0 && face.reset().is_ok();
+    if sets_clock && !is_reset {
         // A product that lacks the verb after all shows so in the cases that need it.
         let _ = face.set_product_clock();
     }
-    act(Stage::Face(Box::new(face)), cases, order.seed, progress)
+    act(Stage::Face(Box::new(face)), cases, (order.seed, None), progress)
 }
 
 /// Plays the cases with a card and records what happens, as [`play`] does with a party.
@@ -83,7 +89,8 @@ pub(crate) fn play_card(
 ) -> Result<Transcript, Failure> {
     let (clock, recorder) = begin(sut, None, order, cases, sink)?;
     let terminal = Terminal::new(contacts, pins, clock, order.seed, recorder);
-    act(Stage::Terminal(Box::new(terminal)), cases, order.seed, progress)
+    let pins = sut.card.as_ref().and_then(|place| place.pins.as_deref());
+    act(Stage::Terminal(Box::new(terminal)), cases, (order.seed, pins), progress)
 }
 
 /// Plays the visits with a terminal and records what happens, as [`play`] does with a party. With a world, the suite is the
@@ -109,7 +116,7 @@ pub(crate) fn play_terminal(
         }
         None => Visitor::new(counter, clock, order.seed, recorder),
     };
-    act(Stage::Visitor(Box::new(visitor)), cases, order.seed, progress)
+    act(Stage::Visitor(Box::new(visitor)), cases, (order.seed, None), progress)
 }
 
 /// Clock and recorder of a run with a product that needs no world.
@@ -130,15 +137,20 @@ fn begin(
 fn act(
     stage: Stage,
     cases: &[&'static Case],
-    seed: u64,
+    (seed, pins): (u64, Option<&Path>),
     progress: &dyn Fn(usize, usize),
 ) -> Result<Transcript, Failure> {
     let whole = conformance::run(&stage, cases, seed, &STOP, progress);
+    if let Stage::Face(face) = &stage {
+        face.release_product_clock();
+    }
     let failure = stage.record().failure();
+    let refused = if let Stage::Terminal(terminal) = &stage { terminal.refused() } else { None };
     let transcript = stage.close(whole).map_err(|error| record(&error))?;
-    match failure {
-        Some(error) => Err(record(&error)),
-        None => Ok(transcript),
+    match (failure, refused) {
+        (Some(error), _) => Err(record(&error)),
+        (_, Some(unproved)) => Err(contacts::refused(unproved, pins)),
+        (None, None) => Ok(transcript),
     }
 }
 
@@ -158,6 +170,33 @@ pub(crate) fn limits() -> Limits {
     Limits { answer: Duration::from_secs(10), ..Limits::default() }
 }
 
-fn record(error: &chukei_evidence::RecordError) -> Failure {
-    Failure::new(Exit::Harness, "run.record", [error.to_string()]).fix("run.record-fix", [""; 0])
+fn record(error: &RecordError) -> Failure {
+    match error {
+        // A full disk is nobody's fault here; the rest is the suite's.
+        RecordError::Io(error) => {
+            Failure::new(Exit::Setup, "run.record", [error.to_string()]).fix("run.record-fix", [""; 0])
+        }
+        other => Failure::new(Exit::Harness, "run.record", [other.to_string()]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use chukei_evidence::Lang;
+
+    use super::*;
+    use crate::say::Say;
+
+    #[test]
+    fn a_full_disk_is_the_set_ups_and_anything_else_the_suites() {
+        let full = std::fs::write("/dev/full", "x").unwrap_err();
+        let say = Say { lang: Lang::En, quiet: false };
+        let told = record(&RecordError::Io(full));
+        assert_eq!(told.told(Lang::En), "The transcript cannot be written: no space is left");
+        assert_eq!(told.told(Lang::Ja), "記録に書き込めません: 空き容量がありません");
+        assert_eq!(say.failure(&told), Exit::Setup);
+        assert_eq!(say.failure(&record(&RecordError::Full)), Exit::Harness);
+    }
 }

@@ -146,6 +146,11 @@ mod tests {
                 "TOML の文法に合いません。ここに要るもの: 引用符で囲んだ文字列",
             ),
             (
+                toml("a = 1.2.3"),
+                "A text stands here without quotation marks",
+                "ここの文字列に引用符がありません",
+            ),
+            (
                 toml("<a/>"),
                 "It is no TOML; expected here: `=`",
                 "TOML の文法に合いません。ここに要るもの: `=`",

@@ -27,6 +27,13 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     let Some(folder) = &asked.world else {
         return Err(Failure::new(Exit::Usage, "mock.no-world", [""; 0]).fix("mock.no-world-fix", [""; 0]));
     };
+    for (option, address) in [("--control", asked.control), ("--card-door", asked.card_door)] {
+        if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
+            return Err(Failure::new(Exit::Usage, "mock.loopback", [address.to_string()])
+                .by(option)
+                .fix("mock.loopback-fix", [option]));
+        }
+    }
     // Before a world is made: a slip of the pen leaves nothing behind.
     let faults = Faults::named(&asked.fault).map_err(|error| failed(folder, &error))?;
     if asked.who == Who::World && !asked.fault.is_empty() && asked.party.is_none() {
@@ -46,8 +53,15 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     } else {
         World::open(folder).map_err(|error| failed(folder, &error))?
     };
-    if let Some(party) = &asked.party {
-        world.party(party).map_err(|error| failed(folder, &error))?;
+    if let Some(name) = &asked.party {
+        let party = world.party(name).map_err(|error| failed(folder, &error))?;
+        if let Some((wanted, _)) = role(asked.who).filter(|(wanted, _)| *wanted != party.role) {
+            let fitting = world.parties().iter().filter(|party| party.role == wanted);
+            let fitting: Vec<&str> = fitting.map(|party| party.name.as_str()).collect();
+            return Err(Failure::new(Exit::Usage, "mock.role", [name, word(party.role), word(wanted)])
+                .by("--party")
+                .fix("fix.one-of", [fitting.join(", ")]));
+        }
     }
     let store = asked.store.as_deref().map(crate::ledger::location).transpose()?;
     // The key of the ledger lies beside the world, whoever else uses the database.
@@ -75,6 +89,17 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     };
     stopped.map_err(|error| failed(world.dir(), &error))?;
     Ok(Exit::Conformant)
+}
+
+/// As world.toml and the command line spell it.
+const fn word(role: Role) -> &'static str {
+    match role {
+        Role::Relay => "relay",
+        Role::Requester => "requester",
+        Role::Responder => "responder",
+        Role::Portal => "portal",
+        Role::Stranger => "stranger",
+    }
 }
 
 const fn role(who: Who) -> Option<(Role, &'static str)> {

@@ -10,7 +10,7 @@ use std::{
 use chukei_evidence::{
     Baseline, BundleKey, Date, Measured, Model, Secrets, Transcript, Trust, judge, pack, sha256_hex,
 };
-use chukei_harness::{CardPlace, Contacts, Examination, Pins, Sut, TerminalPlace, World};
+use chukei_harness::{CardPlace, Contacts, Examination, Pins, Setup, Sut, TerminalPlace, World};
 use chukei_report::Report;
 use chukei_spec::Index;
 
@@ -35,7 +35,9 @@ const PARTIAL: &str = "evidence.chukei.partial";
 
 /// Runs the suite against a product.
 pub(crate) fn run(asked: &args::Run, say: &Say) -> Result<Exit, Failure> {
-    let (sut, file) = match described(asked)? {
+    let described = described(asked)?;
+    let is_made = described.is_some();
+    let (sut, file) = match described {
         Some(sut) => (sut, asked.out.join(SUT)),
         None => (read(&asked.sut)?, asked.sut.clone()),
     };
@@ -43,14 +45,15 @@ pub(crate) fn run(asked: &args::Run, say: &Say) -> Result<Exit, Failure> {
     let key = key(asked.key.as_deref(), asked.seed)?;
     let order =
         Order { select: &asked.select, seed: asked.seed, epoch: asked.epoch, limits: engine::limits() };
-    let exit = run_order(&sut, &file, &order, (&asked.out, baseline.as_ref(), &key), say)?;
+    let made = is_made.then_some(file.as_path());
+    let exit = run_order(&sut, &file, &order, (&asked.out, made, baseline.as_ref(), &key), say)?;
     if asked.key.is_none() {
         say.note(say.text("run.test-key", [key.public().to_string()]));
     }
     Ok(exit)
 }
 
-/// The description of a card or a terminal, from the command line. It is written beside the outputs, for `replay`.
+/// The description of a card or a terminal, from the command line.
 fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
     let Some(profile) = &asked.card.profile else { return Ok(None) };
     if !(profile.starts_with("card@") || profile.starts_with("terminal@")) {
@@ -67,6 +70,15 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
         quoted(&absolute.display().to_string())
     };
     let card = &asked.card;
+    let is_terminal = profile.starts_with("terminal@");
+    if is_terminal && card.client.is_none() {
+        return Err(Failure::new(Exit::Usage, "run.no-client", [profile]).fix("run.no-client-fix", [""; 0]));
+    }
+    if !is_terminal && card.client.is_some() {
+        return Err(
+            Failure::new(Exit::Usage, "run.no-terminal", [profile]).fix("run.no-terminal-fix", [""; 0])
+        );
+    }
     let (name, place) = match (&card.client, &card.reader, &card.image) {
         (Some(client), Some(reader), _) => {
             let operator = card.operator.as_deref();
@@ -100,19 +112,30 @@ fn described(asked: &args::Run) -> Result<Option<Sut>, Failure> {
         pins.unwrap_or_default(),
         world.unwrap_or_default(),
     );
-    let sut =
-        Sut::parse(&text, Path::new("")).map_err(|fault| Failure::setup(&fault, "--profile").usage())?;
-    fs::create_dir_all(&asked.out).map_err(|error| Failure::write(&asked.out, &error))?;
-    let file = asked.out.join(SUT);
-    // What somebody else has written there stays.
-    let is_free = match fs::read_to_string(&file) {
+    Sut::parse(&text, Path::new("")).map(Some).map_err(|fault| of_options(&fault))
+}
+
+/// A fault of a description that nobody wrote, as one of the options that it was made of.
+fn of_options(fault: &Setup) -> Failure {
+    let missing = |option: &str| {
+        Failure::new(Exit::Usage, "usage.missing", [option]).fix("usage.help", ["chukei run".to_owned()])
+    };
+    let named = Setup { place: None, ..fault.clone() };
+    match (fault.code, fault.with.first().map(String::as_str)) {
+        ("setup.sut.lacking", Some("world")) => missing("--world <DIR>"),
+        ("setup.sut.lacking", Some("terminal.operator")) => missing("--operator <NAME>"),
+        ("setup.sut.claim", _) => Failure::setup(&named, "").usage().by("--claim"),
+        _ => Failure::setup(&named, "").usage().by("--profile"),
+    }
+}
+
+/// Writes the description that was made of the options beside the outputs, for `replay`. What somebody else has written there stays.
+fn write_made(text: &str, file: &Path) -> Result<(), Failure> {
+    let is_free = match fs::read_to_string(file) {
         Ok(there) => there.starts_with(MADE),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     };
-    if is_free {
-        fs::write(&file, text).map_err(|error| Failure::write(&file, &error))?;
-    }
-    Ok(Some(sut))
+    if is_free { fs::write(file, text).map_err(|error| Failure::write(file, &error)) } else { Ok(()) }
 }
 
 /// Runs the cases of a bundle again, with its seed.
@@ -125,7 +148,7 @@ pub(crate) fn replay(asked: &args::Replay, say: &Say) -> Result<Exit, Failure> {
     let sut = read(&asked.sut)?;
     let order =
         Order { select: &select, seed: header.seed, epoch: Some(header.epoch), limits: engine::limits() };
-    run_order(&sut, &asked.sut, &order, (&asked.out, None, &key(None, header.seed)?), say)
+    run_order(&sut, &asked.sut, &order, (&asked.out, None, None, &key(None, header.seed)?), say)
 }
 
 /// Looks at a set-up.
@@ -154,6 +177,9 @@ pub(crate) fn doctor(asked: &args::Doctor, say: &Say) -> Result<Exit, Failure> {
     for line in &health.sound {
         say.result(format_args!("✓ {}", catalogue().say(line, say.lang)));
     }
+    for doubt in &health.doubts {
+        say.doubt(&Failure::setup(doubt, ""));
+    }
     for fault in &health.faults {
         say.failure(&Failure::setup(fault, &asked.sut.display().to_string()));
     }
@@ -169,22 +195,35 @@ fn run_order(
     sut: &Sut,
     file: &Path,
     order: &Order<'_>,
-    (out, baseline, key): (&Path, Option<&(String, Baseline)>, &BundleKey),
+    (out, made, baseline, key): (&Path, Option<&Path>, Option<&(String, Baseline)>, &BundleKey),
     say: &Say,
 ) -> Result<Exit, Failure> {
     let cases = engine::chosen(sut, order.select)?;
-    let card = sut.card.as_ref().map(inserted).transpose()?;
+    let card = sut.card.as_ref().map(proved).transpose()?;
     let load =
         || World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()));
     let health = if has_world(sut) { sut.examine(order.limits) } else { Examination::default() };
+    for doubt in &health.doubts {
+        say.doubt(&Failure::setup(doubt, ""));
+    }
     if let Some(fault) = health.faults.first() {
         for other in health.faults.iter().skip(1) {
             say.failure(&Failure::setup(other, &file.display().to_string()));
         }
         return Err(Failure::setup(fault, &file.display().to_string()));
     }
+    let is_new = !out.exists();
     fs::create_dir_all(out).map_err(|error| Failure::write(out, &error))?;
-    let booth = sut.terminal.as_ref().map(|place| booth(place, order, out)).transpose()?;
+    let booth = sut.terminal.as_ref().map(|place| booth(place, order, out)).transpose();
+    // A folder that is empty was made for nothing.
+    let booth = booth.inspect_err(|_| {
+        if is_new {
+            drop(fs::remove_dir(out))
+        }
+    })?;
+    if let Some(made) = made {
+        write_made(&sut.text, made)?;
+    }
     let partial = out.join(PARTIAL);
     let sink = File::create(&partial).map_err(|error| Failure::write(&partial, &error))?;
     say.note(say.text("run.begins", [sut.profile.name.to_owned(), cases.len().to_string()]));
@@ -232,6 +271,13 @@ fn inserted(place: &CardPlace) -> Result<(Box<dyn Contacts>, Pins), Failure> {
     Ok((contacts::open(place)?, contacts::pins(place.pins.as_deref())?))
 }
 
+/// The same, when it accepts these PINs.
+fn proved(place: &CardPlace) -> Result<(Box<dyn Contacts>, Pins), Failure> {
+    let (mut contacts, mut pins) = inserted(place)?;
+    contacts::prove(contacts.as_mut(), &mut pins, place.pins.as_deref())?;
+    Ok((contacts, pins))
+}
+
 /// The terminal under test, with its reader and its cards. They are good at the time of the machine, as it is.
 fn booth(place: &TerminalPlace, order: &Order<'_>, out: &Path) -> Result<Booth<Process>, Failure> {
     Booth::open(place, Cards::new(order.seed, today_seconds(order.epoch)), out)
@@ -248,12 +294,14 @@ struct Written<'w> {
 impl Written<'_> {
     /// Writes all outputs, or none: beside their places first, then into them.
     fn write(self, (sut, out): (&Path, &Path), say: &Say) -> Result<(), Failure> {
+        // The commands that are shown are typed where the run was begun: with the files as they were named.
+        let (bundle, sut) = (quoted(&out.join(BUNDLE)), quoted(sut));
         let report = Report {
             model: self.model,
             transcript: self.transcript,
             catalogue: catalogue(),
-            bundle: BUNDLE,
-            sut: SUT,
+            bundle: &bundle,
+            sut: &sut,
             measured: self.measured,
         };
         let files = [
@@ -276,10 +324,7 @@ impl Written<'_> {
         for (beside, place) in moves {
             fs::rename(&beside, &place).map_err(|error| Failure::write(&place, &error))?;
         }
-        // What is shown here is typed here: with the files as they were named.
-        let (bundle, sut) = (quoted(&out.join(BUNDLE)), quoted(sut));
-        let typed = Report { bundle: &bundle, sut: &sut, ..report };
-        say.result(typed.summary(say.lang).trim_end());
+        say.result(report.summary(say.lang).trim_end());
         say.note(say.text("run.report", [out.join("report.html").display().to_string()]));
         Ok(())
     }

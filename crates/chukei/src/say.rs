@@ -101,6 +101,18 @@ impl Failure {
         self
     }
 
+    /// With the option that is at fault.
+    pub(crate) fn by(mut self, option: &str) -> Self {
+        self.place = Some(option.to_owned());
+        self
+    }
+
+    /// What is wrong, without place and fix.
+    #[cfg(test)]
+    pub(crate) fn told(&self, lang: Lang) -> String {
+        foreign::say(&self.what, lang)
+    }
+
     /// A set-up fault; one with a place in `file` is a mistake in it.
     pub(crate) fn setup(fault: &Setup, file: &str) -> Self {
         Self {
@@ -238,6 +250,13 @@ impl Say {
             let _ = stderr.flush();
         } else if done * 10 / all != done.saturating_sub(1) * 10 / all {
             let _ = writeln!(stderr, "{text}");
+        }
+    }
+
+    /// Says what a run can go on with, but hardly as it was meant.
+    pub(crate) fn doubt(&self, doubt: &Failure) {
+        if !self.quiet {
+            let _ = self.failure(doubt);
         }
     }
 

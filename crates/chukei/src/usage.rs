@@ -93,6 +93,7 @@ pub(crate) fn failure(error: &clap::Error, command: &Command, words: &[&str]) ->
         ErrorKind::MissingRequiredArgument => ("missing", vec![given()]),
         ErrorKind::ArgumentConflict if of(ContextKind::PriorArg) == given() => ("twice", vec![given()]),
         ErrorKind::ArgumentConflict => ("conflict", vec![given(), of(ContextKind::PriorArg)]),
+        ErrorKind::MissingSubcommand => ("no-command", vec![]),
         ErrorKind::InvalidUtf8 => ("encoding", vec![]),
         _ => ("other", vec![given()]),
     };

@@ -115,7 +115,11 @@ fn files_are_tried_applied_shown_and_explained() {
     );
     let unplaced = |day: &str| desk.run("en", &["unplaced", "--state", "relay.db", "--at", day], "").out;
     assert!(unplaced("2010-03-31").contains("0 persons"));
-    assert!(unplaced("2010-04-01").contains("town reference 1\n1 persons"), "{}", unplaced("2010-04-01"));
+    assert!(
+        unplaced("2010-04-01").contains("town reference 1\n1 person is in no medical insurance"),
+        "{}",
+        unplaced("2010-04-01")
+    );
 
     let shown = desk.about("show", "1", &["--at", "2010-03-31"]).out;
     assert!(

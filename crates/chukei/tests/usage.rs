@@ -58,6 +58,48 @@ fn a_wrong_command_line_is_told_in_both_languages() {
         ),
         (
             "run",
+            &["--profile", "terminal@1.0", "--reader", "X", "--out", "o"],
+            "terminal@1.0 の判定では端末を起動しますが",
+            "terminal@1.0 is judged by starting the terminal",
+        ),
+        (
+            "run",
+            &["--profile", "card@1.0", "--client", "c", "--reader", "X", "--out", "o"],
+            "card@1.0 は端末の判定ではない",
+            "card@1.0 judges no terminal",
+        ),
+        (
+            "run",
+            &[
+                "--profile",
+                "terminal@1.0",
+                "--client",
+                "c",
+                "--reader",
+                "X",
+                "--claim",
+                "portal",
+                "--out",
+                "o",
+            ],
+            "--world <DIR> が要ります。",
+            "--world <DIR> is missing",
+        ),
+        (
+            "run",
+            &["--profile", "card@1.0", "--image", "x", "--claim", "foo", "--out", "o"],
+            "--claim: foo はこのプロファイルの機能ではありません。",
+            "--claim: foo is no feature of this profile",
+        ),
+        ("-q", &[], "コマンドが要ります。", "A command is missing"),
+        (
+            "mock",
+            &["responder", "--world", "w", "--control", "10.0.0.1:99"],
+            "--control: 10.0.0.1:99 はループバックのアドレスではありません。",
+            "--control: 10.0.0.1:99 is no address of the loopback interface",
+        ),
+        (
+            "run",
             &["--profile", "crd@1.0", "--image", "x", "--out", "o"],
             "プロファイル crd@1.0 はありません。",
             "There is no profile crd@1.0",
@@ -76,6 +118,21 @@ fn a_wrong_command_line_is_told_in_both_languages() {
         assert!(!help.out.contains(english), "{english}: {}", help.out);
     }
     assert!(folder.chukei("en", "run", &["--help"], "").out.contains("Usage: chukei run"));
+}
+
+#[test]
+fn a_party_of_another_role_is_there() {
+    let folder = Folder::new();
+    assert_eq!(folder.chukei("en", "world", &["--dir", "w"], "").code, 0);
+    let words = ["responder", "--world", "w", "--party", "relay"];
+    let said = folder.chukei("en", "mock", &words, "");
+    told(&said, 2, "--party: relay is a relay in this world, not a responder");
+    assert!(said.err.contains("insurer-b"), "{}", said.err);
+    told(
+        &folder.chukei("ja", "mock", &words, ""),
+        2,
+        "--party: relay はこの世界では relay で、responder ではありません。",
+    );
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Lang {
     }
 }
 
-/// Texts by key and language. `{0}`, `{1}`, … stand for arguments.
+/// Texts by key and language. `{0}`, `{1}`, … stand for arguments, `{0:case|cases}` for the word that goes with a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
     ja: BTreeMap<String, String>,
@@ -137,7 +137,7 @@ fn flat(name: &str, text: &str) -> Result<BTreeMap<String, String>, CatalogueErr
 
 /// The arguments that a text names, in the order of their numbers.
 fn arguments(text: &str) -> Vec<&str> {
-    let mut found: Vec<&str> = pieces(text).filter_map(|(_, argument)| argument).collect();
+    let mut found: Vec<&str> = pieces(text).filter_map(|(_, argument)| Some(argument?.0)).collect();
     found.sort_unstable();
     found.dedup();
     found
@@ -147,14 +147,23 @@ fn fill(text: &str, with: &[String]) -> String {
     let mut filled = String::new();
     for (literal, argument) in pieces(text) {
         filled.push_str(literal);
-        let value = argument.and_then(|number| with.get(number.parse::<usize>().ok()?));
-        filled.push_str(value.map_or("", String::as_str));
+        let Some((number, words)) = argument else { continue };
+        let value =
+            number.parse::<usize>().ok().and_then(|number| with.get(number)).map_or("", String::as_str);
+        filled.push_str(match words {
+            Some((one, _)) if value == "1" => one,
+            Some((_, many)) => many,
+            None => value,
+        });
     }
     filled
 }
 
-/// Literal text, each piece with the number in braces that follows it.
-fn pieces(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+/// A number in braces, with the words for one and for many where it has them.
+type Argument<'t> = (&'t str, Option<(&'t str, &'t str)>);
+
+/// Literal text, each piece with the argument that follows it.
+fn pieces(text: &str) -> impl Iterator<Item = (&str, Option<Argument<'_>>)> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let current = rest.take()?;
@@ -162,9 +171,16 @@ fn pieces(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
         while let Some(open) = current.get(from..)?.find('{').map(|at| from + at) {
             let inside = current.get(open + 1..)?;
             let digits = inside.bytes().take_while(u8::is_ascii_digit).count();
-            if digits > 0 && inside.as_bytes().get(digits) == Some(&b'}') {
-                rest = inside.get(digits + 1..);
-                return Some((current.get(..open)?, inside.get(..digits)));
+            let (number, behind) = inside.split_at_checked(digits)?;
+            let words = behind.strip_prefix(':').and_then(|words| words.split_once('}'));
+            let words = words.and_then(|(words, behind)| Some((words.split_once('|')?, behind)));
+            let ended = match (behind.strip_prefix('}'), words) {
+                (Some(behind), _) => Some((None, behind)),
+                (None, words) => words.map(|(words, behind)| (Some(words), behind)),
+            };
+            if let Some((words, behind)) = ended.filter(|_| digits > 0) {
+                rest = Some(behind);
+                return Some((current.get(..open)?, Some((number, words))));
             }
             from = open + 1;
         }

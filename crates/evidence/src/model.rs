@@ -322,13 +322,23 @@ impl<'a> Court<'a> {
                 for case in self.needed(judge) {
                     let mut runs = self.seen.iter().filter(|seen| seen.case == case).peekable();
                     if runs.peek().is_none() {
-                        let missing = Verdict::unreached(Phrase::key("missing.case", [case]));
+                        let missing = Verdict::unreached(self.not_run(case));
                         results.push(result(case, None, missing));
                     }
                     results.extend(runs.map(|seen| result(case, Some(seen), seen.verdict(judge))));
                 }
                 results
             }
+        }
+    }
+
+    /// That a case did not run, with the reason where the product's description has it.
+    fn not_run(&self, case: &str) -> Phrase {
+        let known = self.registry.cases.iter().find(|known| known.id == case);
+        let feature = known.and_then(|known| known.feature);
+        match feature.filter(|feature| !self.header.features.iter().any(|claimed| claimed == feature)) {
+            Some(feature) => Phrase::key("missing.case-of-feature", [case, feature]),
+            None => Phrase::key("missing.case", [case]),
         }
     }
 

@@ -38,3 +38,13 @@ fn arguments_are_filled_in_and_never_read_again() {
         Catalogue::builtin().text("missing.probe", Lang::En).unwrap()
     );
 }
+
+#[test]
+fn a_word_goes_with_its_number() {
+    let texts = Catalogue::parse("x = '{0} 件'", "x = '{0} {0:case|cases}{0:}'").unwrap();
+    let said = |number: &str, lang| texts.say(&Phrase::key("x", [number]), lang);
+    assert_eq!(said("1", Lang::En), "1 case{0:}");
+    assert_eq!(said("0", Lang::En), "0 cases{0:}");
+    assert_eq!(said("12", Lang::En), "12 cases{0:}");
+    assert_eq!(said("1", Lang::Ja), "1 件");
+}

@@ -92,6 +92,19 @@ fn a_twin_that_did_not_run_is_missing() {
     assert_eq!(keys, ["missing.case", "missing.twin"]);
 }
 
+#[test]
+fn a_case_of_a_feature_that_is_not_claimed_says_why_it_did_not_run() {
+    let cases = CASES.map(|case| Case { feature: Some("test-control"), ..case });
+    let why = |features: &[&str]| {
+        let header = Header { features: features.iter().map(|f| (*f).into()).collect(), ..header() };
+        let model = judge(&record(header, negative_case(GOOD)), &Registry { cases: &cases, ..registry() });
+        let results = &model.sentence("envelope.audience.self").unwrap().results;
+        missing(&results.first().unwrap().verdict).to_owned()
+    };
+    assert_eq!(why(&[]), "missing.case-of-feature");
+    assert_eq!(why(&["test-control"]), "missing.case");
+}
+
 /// A relay that does not mediate is not asked for what only one that does is shown; whoever claims it is.
 #[test]
 fn a_case_of_a_feature_is_needed_by_whoever_claims_it() {

@@ -7,7 +7,7 @@ use chukei_xml::lexical::DateTime;
 use crate::{
     clock::Clock,
     face::{CARD_DOOR, Face, Target},
-    kit::{USUAL_PERSON, find, text_of},
+    kit::{USUAL_PERSON, find, local, text_of},
     record::Broken,
     seed::Ids,
     setup::{Fix, Setup},
@@ -24,6 +24,8 @@ const SKEW: i64 = 60;
 pub struct Examination {
     /// What has to be mended before a run.
     pub faults: Vec<Setup>,
+    /// What a run can go on with, but hardly as it was meant.
+    pub doubts: Vec<Setup>,
     /// What was looked at and is in order.
     pub sound: Vec<Phrase>,
     /// Level of the test-control API, 0 without one.
@@ -79,11 +81,17 @@ impl Sut {
     /// Stops at what makes looking further pointless.
     fn look(&self, limits: Limits, found: &mut Examination) -> Result<(), Setup> {
         let world = World::load(&self.world)?;
+        world.check(&self.world, &self.product.party)?;
         found.sound.push(Phrase::key("doctor.world", [self.world.display().to_string()]));
         let target = self.target(&world)?;
         if self.claims.contains(&"test-control") && self.control.is_none() {
             let fix = Fix::Write("[control]\nurl = \"http://127.0.0.1:9900/v1\"".into());
             found.faults.push(Setup::new("setup.control.lacking", ["test-control"]).fix(fix));
+        }
+        if self.control.is_some() && !self.claims.contains(&"test-control") {
+            let claims: Vec<&str> = self.claims.iter().copied().chain(["test-control"]).collect();
+            let fix = Fix::Write(format!("claims = {claims:?}"));
+            found.doubts.push(Setup::new("setup.control.unclaimed", ["test-control"]).fix(fix));
         }
         let own = world.certificate(&target.party);
         let recorder = Recorder::new(Header::default(), None)
@@ -103,8 +111,8 @@ impl Sut {
         self.look_at_control(&face, found);
         if !self.profile.name.starts_with("requester") {
             self.look_at_endpoints(&face, &own, found);
-            if found.faults.is_empty() && !found.sets_clock {
-                self.look_at_clock(&face, found);
+            if found.faults.is_empty() {
+                self.look_at_answer(&face, found);
             }
         }
         let _ = face.close(false);
@@ -139,19 +147,34 @@ impl Sut {
         }
     }
 
-    /// Asks something valid. What the product does with it is not looked at, but for the time that it names.
-    fn look_at_clock(&self, face: &Face, found: &mut Examination) {
+    /// Asks something valid. What the product does with it is not looked at, but for the time that it names, and that what comes is of
+    /// the standard at all: else every case would be lost on somebody who is not the product.
+    fn look_at_answer(&self, face: &Face, found: &mut Examination) {
         let mut kit = face.kit();
         let (role, draft) = if self.plays() == "relay" {
             ("mapping", kit.mapping(&[USUAL_PERSON], "insurer-b"))
         } else {
             ("linkage", kit.query(USUAL_PERSON, &["eligibility"]))
         };
-        let answer =
-            face.send(role, draft).answer.ok().and_then(|answer| String::from_utf8(answer.body).ok());
-        let Some(answer) = answer.and_then(|text| parse(&text).ok()) else { return };
-        let created = text_of(&answer, "Created").and_then(|created| DateTime::parse(&created));
-        let is_stale = find(&answer, "Status").and_then(|status| status.value("code")) == Some("StaleMsg");
+        let answer = face.send(role, draft).answer;
+        let what =
+            answer.as_ref().map_or_else(|how| how.name().to_owned(), |answer| answer.status.to_string());
+        // A product may say in a message of the standard that nothing is there.
+        let answer = answer.ok().filter(|answer| ![404, 405].contains(&answer.status));
+        let text = answer.and_then(|answer| String::from_utf8(answer.body).ok());
+        let message = text.and_then(|text| parse(&text).ok()).filter(|root| local(&root.name) == "Envelope");
+        let Some(message) = message else {
+            let url = face.target().endpoint(role).map(|url| url.url.clone()).unwrap_or_default();
+            let fault = Setup::new("setup.endpoint.answer", [url.clone(), what]);
+            found.faults.push(fault.fix(Fix::CorrectPath(url)));
+            return;
+        };
+        // A clock that the run sets may stand anywhere now.
+        if found.sets_clock {
+            return;
+        }
+        let created = text_of(&message, "Created").and_then(|created| DateTime::parse(&created));
+        let is_stale = find(&message, "Status").and_then(|status| status.value("code")) == Some("StaleMsg");
         match created.map(|created| clock_fault(created.seconds, face.clock().now())) {
             Some(Some(fault)) => found.faults.push(fault),
             Some(None) => found.sound.push(Phrase::plain("doctor.clock")),
@@ -162,12 +185,18 @@ impl Sut {
 
     fn look_at_control(&self, face: &Face, found: &mut Examination) {
         let Some(base) = &self.control else { return };
-        let Ok(identity) = face.control("GET", "identity", None) else {
-            found.faults.push(
-                Setup::new("setup.control.unreachable", [&base.url]).fix(Fix::StartProduct(base.url.clone())),
-            );
+        let (status, identity) = face.identity();
+        if status != 200 {
+            let fault = if status == 0 {
+                Setup::new("setup.control.unreachable", [&base.url]).fix(Fix::StartProduct(base.url.clone()))
+            } else {
+                let form = format!("url = \"http://{}/v1\"", base.authority());
+                Setup::new("setup.control.status", [base.url.clone(), status.to_string()])
+                    .fix(Fix::Write(form))
+            };
+            found.faults.push(fault);
             return;
-        };
+        }
         let verbs: Vec<&str> = identity
             .get("verbs")
             .and_then(|verbs| verbs.as_array())

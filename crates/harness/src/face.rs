@@ -367,6 +367,13 @@ impl Face {
         self.record_control(&what, request, status, body)
     }
 
+    /// What the product's test-control API says about itself, with the status: 0 when nothing came. Nothing is recorded.
+    pub(crate) fn identity(&self) -> (u16, serde_json::Value) {
+        let Some(base) = &self.target.control else { return (0, serde_json::Value::Null) };
+        let (status, body) = self.runtime.block_on(Control::new(base).call("GET", "identity", None));
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
     fn record_control(
         &self,
         what: &str,
@@ -434,6 +441,14 @@ impl Face {
     pub fn set_product_clock(&self) -> Result<(), Broken> {
         let now = serde_json::json!({ "now": self.shared.record.clock().now() });
         self.control("POST", "clock", Some(&now)).map(drop)
+    }
+
+    /// Gives the product its own clock back: after a run, whole or not, it is no longer told the time.
+    pub fn release_product_clock(&self) {
+        if self.shared.record.clock().is_virtual() {
+            // A product that lacks the verb was never told the time.
+            let _ = self.control("POST", "clock", Some(&serde_json::json!({ "now": null })));
+        }
     }
 
     /// The certificate that the product's endpoint shows to `party`.

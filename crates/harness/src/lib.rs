@@ -36,7 +36,7 @@ pub use record::{Broken, Record};
 pub use seed::Ids;
 pub use setup::{Fix, Setup};
 pub use sut::{CardPlace, Sut, TerminalPlace};
-pub use terminal::{Contacts, Pins, Terminal};
+pub use terminal::{Contacts, Pins, Terminal, Unproved};
 pub use visitor::{Counter, Task, Visit, Visitor};
 pub use wire::{Endpoint, Limits, Reply, Response};
 pub use world::World;

@@ -46,6 +46,12 @@ pub enum Fix {
     AnswerNotOffered,
     /// Let the product trust the world's authority.
     TrustAuthority(String),
+    /// Leave out one of these.
+    LeaveOneOut(String),
+    /// Put the value into quotation marks.
+    Quote,
+    /// Correct the path of this address.
+    CorrectPath(String),
 }
 
 impl Setup {
@@ -98,6 +104,9 @@ impl Fix {
             Self::WriteSut(file) => Phrase::key("fix.write-sut", [file]),
             Self::SutForm => Phrase::plain("fix.sut-form"),
             Self::AnswerNotOffered => Phrase::plain("fix.answer-501"),
+            Self::LeaveOneOut(keys) => Phrase::key("fix.leave-one-out", [keys]),
+            Self::Quote => Phrase::plain("fix.quote"),
+            Self::CorrectPath(url) => Phrase::key("fix.correct-path", [url]),
             Self::TrustAuthority(file) => Phrase::key("fix.trust-authority", [file]),
         }
     }

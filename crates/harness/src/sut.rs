@@ -101,8 +101,15 @@ impl Sut {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Setup> {
         let file = File { text };
         let root = DeTable::parse(text).map_err(|error| {
-            let fault = Setup::new("setup.sut.toml", [error.message()]).fix(Fix::SutForm);
-            file.at(fault, error.span().unwrap_or(0..0))
+            let span = error.span().unwrap_or(0..0);
+            let is_bare = is_bare_value(text, span.start);
+            let fix = if is_bare { Fix::Quote } else { Fix::SutForm };
+            let fault = if is_bare {
+                Setup::plain("setup.sut.bare")
+            } else {
+                Setup::new("setup.sut.toml", [error.message()])
+            };
+            file.at(fault.fix(fix), span)
         })?;
         let root = Table { file: &file, name: "", table: root.get_ref(), span: 0..0 };
         root.check()?;
@@ -146,7 +153,7 @@ impl Sut {
             card,
             terminal,
             control: match root.table("control")? {
-                Some(control) => Some(file.url(&control.text("url")?)?),
+                Some(control) => Some(file.url(&control.text("url")?, Scheme::Http)?),
                 None => None,
             },
             text: text.to_owned(),
@@ -194,7 +201,12 @@ fn card(root: &Table<'_>, profile: &Profile, folder: &Path) -> Result<Option<Car
         image: path("image")?,
         pins: path("pins")?,
     };
-    if place.reader.is_some() == place.image.is_some() {
+    if place.reader.is_some() && place.image.is_some() {
+        let both = "card.reader, card.image";
+        let fault = Setup::new("setup.sut.both", [both]).fix(Fix::LeaveOneOut(both.into()));
+        return Err(root.file.at(fault, table.span.clone()));
+    }
+    if place.reader.is_none() && place.image.is_none() {
         return Err(root.file.lacking("card", "reader", table.span.clone()));
     }
     Ok(Some(place))
@@ -205,9 +217,24 @@ fn endpoints(root: &Table<'_>) -> Result<BTreeMap<String, Endpoint>, Setup> {
     let mut endpoints = BTreeMap::new();
     for (role, _) in table.table.iter() {
         let role: &str = role.get_ref();
-        endpoints.insert(role.to_owned(), root.file.url(&table.text(role)?)?);
+        endpoints.insert(role.to_owned(), root.file.url(&table.text(role)?, Scheme::Https)?);
     }
     Ok(endpoints)
+}
+
+/// Whether a value without quotation marks stands at this place or runs up to it: what TOML takes for a number and then stops at.
+fn is_bare_value(text: &str, at: usize) -> bool {
+    let line = text.get(..at).map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1));
+    let line = text.get(line..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    line.split_once('=')
+        .is_some_and(|(_, value)| value.trim_start().starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// How an address begins: messages go over TLS (chapter 21), test control does not (chapter 50).
+#[derive(Clone, Copy)]
+enum Scheme {
+    Https,
+    Http,
 }
 
 struct File<'t> {
@@ -243,10 +270,16 @@ impl File<'_> {
         self.at(Setup::new("setup.sut.lacking", [full]).fix(Fix::Write(write)), span)
     }
 
-    fn url(&self, url: &Spanned<String>) -> Result<Endpoint, Setup> {
-        Endpoint::parse(url.get_ref()).ok_or_else(|| {
-            let fix = Fix::Write("https://127.0.0.1:8443/linkage".into());
-            self.at(Setup::new("setup.sut.url", [url.get_ref()]).fix(fix), url.span())
+    /// An address, with the one scheme that is spoken there.
+    fn url(&self, url: &Spanned<String>, scheme: Scheme) -> Result<Endpoint, Setup> {
+        let (begins, example) = match scheme {
+            Scheme::Https => ("https://", "https://127.0.0.1:8443/linkage"),
+            Scheme::Http => ("http://", "http://127.0.0.1:9900/v1"),
+        };
+        let of_scheme = Endpoint::parse(url.get_ref()).filter(|_| url.get_ref().starts_with(begins));
+        of_scheme.ok_or_else(|| {
+            let fault = Setup::new("setup.sut.url", [url.get_ref().as_str(), begins]);
+            self.at(fault.fix(Fix::Write(example.into())), url.span())
         })
     }
 }
@@ -305,7 +338,13 @@ impl<'t> Table<'t> {
 
     fn wrong(&self, key: &str, wanted: &str, found: &DeValue<'_>, span: Range<usize>) -> Setup {
         let found = if found.as_str() == Some("") { "empty" } else { found.type_str() };
-        self.file.at(Setup::new("setup.sut.type", [key, wanted, found]), span)
+        let fault = Setup::new("setup.sut.type", [key, wanted, found]);
+        let fault = match (wanted, found) {
+            ("string", "empty") => fault.fix(Fix::Write(format!("{key} = \"…\""))),
+            ("string", _) => fault.fix(Fix::Quote),
+            _ => fault,
+        };
+        self.file.at(fault, span)
     }
 }
 
@@ -351,7 +390,7 @@ party = "insurer-b"
         assert_eq!(fault(&format!("{head}[card]\n")).0, "setup.sut.lacking (card.reader)");
         assert_eq!(
             fault(&format!("{head}[card]\nreader = \"R\"\nimage = \"i\"\n")).0,
-            "setup.sut.lacking (card.reader)"
+            "setup.sut.both (card.reader, card.image)"
         );
         assert_eq!(fault(&format!("{SOUND}[card]\nreader = \"R\"\n")).0, "setup.sut.key (card, world)");
     }
@@ -392,6 +431,22 @@ party = "insurer-b"
     }
 
     #[test]
+    fn messages_go_over_tls_and_test_control_does_not() {
+        let described = |table: &str, url: &str| format!("{SOUND}[{table}]\n{}\n", url);
+        for (table, key, wrong, begins, right) in [
+            ("endpoints", "linkage", "http://127.0.0.1:8443/x", "https://", "https://127.0.0.1:8443/linkage"),
+            ("control", "url", "https://127.0.0.1:9900/v1", "http://", "http://127.0.0.1:9900/v1"),
+            ("control", "url", "127.0.0.1:9900", "http://", "http://127.0.0.1:9900/v1"),
+        ] {
+            let (what, place, fix) = fault(&described(table, &format!("{key} = {wrong:?}")));
+            assert_eq!(what, format!("setup.sut.url ({wrong}, {begins})"));
+            assert_eq!((place, fix), (Some((12, key.len() + 4)), Some(Fix::Write(right.into()))));
+            let sound = described(table, &format!("{key} = {right:?}"));
+            assert!(Sut::parse(&sound, Path::new("")).is_ok(), "{right}");
+        }
+    }
+
+    #[test]
     fn mistakes_have_a_place_and_a_way_out() {
         assert!(Sut::parse(SOUND, Path::new("")).is_ok());
         let (what, place, fix) = fault(&SOUND.replace("vendor", "vendr"));
@@ -407,8 +462,9 @@ party = "insurer-b"
             what.starts_with("setup.sut.toml") && place.is_some_and(|(line, _)| line == 8),
             "{what} {place:?}"
         );
-        let (what, ..) = fault(&format!("{SOUND}[control]\nurl = \"127.0.0.1\"\n"));
-        assert_eq!(what, "setup.sut.url (127.0.0.1)");
+        let (what, place, fix) = fault(&SOUND.replace("\"1.0\"", "1.0.3"));
+        assert_eq!((what.as_str(), fix), ("setup.sut.bare ()", Some(Fix::Quote)));
+        assert!(place.is_some_and(|(line, column)| line == 6 && column > 10), "{place:?}");
         let (what, ..) = fault(&format!("claims = [\"x\"]\n{SOUND}"));
         assert!(what.starts_with("setup.sut.claim (x"), "{what}");
     }

@@ -247,6 +247,40 @@ impl World {
         });
     }
 
+    /// Whether the folder is whole: every party but the product has its keys, and every member metadata that can be read.
+    ///
+    /// # Errors
+    /// The file that is missing or damaged, with the fix. Without this, a run would blame the product.
+    pub fn check(&self, folder: &Path, product: &str) -> Result<(), Setup> {
+        for party in self.public.parties.iter().filter(|party| party.name != NOBODY) {
+            if party.member {
+                let name = format!("metadata/{}.xml", party.name);
+                let text = read(folder, &name)?;
+                let root = chukei_forge::raw::parse(&text).ok();
+                if root.as_ref().and_then(|root| root.value("entityID")) != Some(party.entity.as_str()) {
+                    return Err(damaged(folder, "setup.metadata.unreadable", &name, &party.name));
+                }
+                if text.contains("use=\"encryption\"") {
+                    read(folder, &format!("keys/{}/decrypt.pem", party.name))?; // others seal for it
+                }
+            }
+            let Some(keys) = self.keys.get(&party.name).filter(|_| party.name != product) else { continue };
+            let sealing = keys.encryption.as_ref().map(|(_, key)| key);
+            for (file, own, public) in [
+                ("sign.key", &keys.sign, keys.certificate.public_key().ok().as_ref()),
+                ("decrypt.key", &keys.decrypt, sealing),
+            ] {
+                let name = format!("keys/{}/{file}", party.name);
+                let Some(public) = public else { continue };
+                read(folder, &name)?;
+                if own.get().map(PrivateKey::public_key) != Some(public) {
+                    return Err(damaged(folder, "setup.key.damaged", &name, &party.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Entity id of a party.
     ///
     /// # Panics
@@ -371,6 +405,11 @@ impl FileAgreement {
             purpose: format!("{PURPOSE}{purpose}"),
         })
     }
+}
+
+fn damaged(folder: &Path, code: &'static str, name: &str, party: &str) -> Setup {
+    Setup::new(code, [folder.join(name).display().to_string(), party.to_owned()])
+        .fix(Fix::MakeWorld(folder.display().to_string()))
 }
 
 fn parse(pem: &str, path: &Path) -> Result<Certificate, Setup> {

@@ -35,12 +35,14 @@ pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> Vec<u8> {
             };
             let (message, places) = match &result.verdict {
                 Verdict::Violated { because, at } => (
-                    format!(
-                        "{}: {}. {}: {}.",
-                        words.t("label.expected", &[]),
-                        words.say(&because.expected),
-                        words.t("label.observed", &[]),
-                        words.say(&because.observed)
+                    words.t(
+                        "summary.deviation",
+                        &[
+                            &words.t("label.expected", &[]),
+                            &words.say(&because.expected),
+                            &words.t("label.observed", &[]),
+                            &words.say(&because.observed),
+                        ],
                     ),
                     at.as_slice(),
                 ),

@@ -28,7 +28,7 @@ pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> String {
     let failing: Vec<_> = model.with(Outcome::Fail).chain(model.with(Outcome::Warn)).collect();
     for found in failing.iter().take(MOST) {
         let Some(sentence) = sentence(&found.id) else { continue };
-        let known = if report.is_expected(found) { " (baseline)" } else { "" };
+        let known = if report.is_expected(found) { words.t("summary.baseline", &[]) } else { String::new() };
         let label = words.t(&format!("outcome.{}", found.outcome.name()), &[]);
         let _ = writeln!(text, "\n✕ {} [{label}, {}]{known}", found.id, sentence.level.name());
         let worst = found.results.iter().find(|result| result.outcome == found.outcome);

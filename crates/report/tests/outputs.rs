@@ -106,6 +106,26 @@ fn a_baseline_takes_expected_failures_out() {
         html.contains("<section id=\"baseline\">") && html.contains("envelope.recipient.self passes now")
     );
     assert!(run.report().summary(Lang::En).contains("envelope.recipient.self passes now"));
+    for (lang, right, wrong) in
+        [(Lang::Ja, "（ベースライン）", "(baseline)"), (Lang::En, "(baseline)", "ベースライン")]
+    {
+        let summary = run.report().summary(lang);
+        assert!(summary.contains(right) && !summary.contains(wrong), "{summary}");
+    }
+}
+
+#[test]
+fn sarif_ends_sentences_as_its_language_does() {
+    let run = Run::of(transcript(1));
+    let messages = |lang| {
+        let sarif: Value = serde_json::from_slice(&run.report().sarif(lang)).unwrap();
+        let results = sarif["runs"][0]["results"].as_array().unwrap().clone();
+        let texts = results.iter().filter(|result| result["kind"] == "fail");
+        texts.map(|result| result["message"]["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(messages(Lang::Ja).iter().all(|text| text.ends_with('。') && !text.contains(". ")));
+    assert!(messages(Lang::En).iter().all(|text| text.ends_with('.') && text.contains(". ")));
+    assert!(!messages(Lang::Ja).is_empty());
 }
 
 #[test]

@@ -1,0 +1,181 @@
+//! What `chukei run` and `doctor` do to a product and to earlier outputs when the set-up is at fault.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+use support::{Folder, Said};
+
+/// Judges the TEST card in the folder, with these PINs.
+fn judged(folder: &Folder, lang: &str, pins: &str, out: &str) -> Said {
+    fs::write(folder.path.join("pins.toml"), pins).unwrap();
+    let words = ["--profile", "card@1.0", "--image", "card/card.toml", "--pins", "pins.toml", "--out", out];
+    folder.chukei(lang, "run", &words, "")
+}
+
+#[test]
+fn a_card_is_not_judged_with_a_pin_that_it_refuses() {
+    let folder = Folder::new();
+    let issued = folder.chukei("en", "card", &["issue", "--type", "mynumber-like", "--out", "card"], "");
+    assert_eq!(issued.code, 0, "{}", issued.err);
+    let wrong = "signature = \"WRONG1\"\nauthentication = \"1234\"\n";
+    let said = judged(&folder, "en", wrong, "result");
+    assert_eq!((said.code, said.out.as_str()), (3, ""), "{}", said.err);
+    assert!(
+        said.err.contains(
+            "pins.toml does not have this card's PIN: signature was refused with 63C4. Tries left: 4"
+        )
+    );
+    assert!(
+        judged(&folder, "ja", wrong, "result")
+            .err
+            .contains("pins.toml の PIN はこのカードのものではありません")
+    );
+    assert!(!folder.path.join("result").exists(), "nothing was judged");
+
+    let said = judged(&folder, "en", "signature = \"ABC123\"\nauthentication = \"1234\"\n", "result");
+    assert!(said.out.contains("card@1.0"), "{} {}", said.out, said.err);
+    assert!(said.code < 2 && folder.path.join("result/report.html").exists(), "{}", said.err);
+}
+
+#[test]
+fn a_run_that_does_not_begin_leaves_earlier_outputs_alone() {
+    let folder = Folder::new();
+    let at = |name: &str| folder.path.join(name);
+    let missing = ["--profile", "card@1.0", "--image", "missing.toml", "--out", "result"];
+    assert_eq!(folder.chukei("en", "run", &missing, "").code, 2);
+    assert!(!at("result").exists());
+    assert_eq!(
+        folder.chukei("en", "card", &["issue", "--type", "mynumber-like", "--out", "card"], "").code,
+        0
+    );
+    let said = judged(&folder, "en", "signature = \"ABC123\"\n", "result");
+    assert!(said.code < 2, "{}", said.err);
+    let described = fs::read_to_string(at("result/sut.toml")).unwrap();
+    assert_eq!(folder.chukei("en", "run", &missing, "").code, 2);
+    assert_eq!(fs::read_to_string(at("result/sut.toml")).unwrap(), described);
+}
+
+/// A party of the mock world, as a process, until it is dropped.
+struct Mock {
+    child: Child,
+    ready: Value,
+}
+
+impl Mock {
+    fn start(folder: &Folder, words: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chukei"))
+            .args(["--quiet", "mock", "responder", "--world", "world"])
+            .args(words)
+            .current_dir(&folder.path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, ready: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn describe(&self, folder: &Folder, control: &str) {
+        let linkage = self.ready["endpoints"]["insurer-b"].as_str().unwrap();
+        let text = format!(
+            "profile = \"responder@1.0\"\nclaims = [\"test-control\"]\n[product]\nvendor = \"TEST\"\nname = \"mock\"\nversion = \"1\"\n\
+             [world]\ndir = \"world\"\nparty = \"insurer-b\"\n[endpoints]\nlinkage = \"{linkage}\"\n[control]\nurl = \"{control}\"\n"
+        );
+        fs::write(folder.path.join("sut.toml"), text).unwrap();
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_product_that_remembers_is_reset_so_that_a_failure_shows_again() {
+    let folder = Folder::new();
+    assert_eq!(folder.chukei("en", "world", &["--dir", "world"], "").code, 0);
+    let mock = Mock::start(&folder, &["--control", "127.0.0.1:0", "--fault", "skips:envelope.audience.self"]);
+    mock.describe(&folder, mock.ready["control"]["insurer-b"].as_str().unwrap());
+    let run = folder.chukei("en", "run", &["envelope/audience", "--epoch", "1790000000", "--out", "q 1"], "");
+    assert_eq!(run.code, 1, "{} {}", run.out, run.err);
+    let replay =
+        "chukei replay 'q 1/evidence.chukei' responder/envelope/audience/other --sut sut.toml --out again";
+    assert!(run.out.contains(replay), "{}", run.out);
+    let sarif = fs::read_to_string(folder.path.join("q 1/results.sarif")).unwrap();
+    assert!(sarif.contains(replay), "it can be typed where the run was begun");
+    let words = ["q 1/evidence.chukei", "responder/envelope/audience/other", "--out", "q2"];
+    let again = folder.chukei("en", "replay", &words, "");
+    assert_eq!(again.code, 1, "{} {}", again.out, again.err);
+    assert!(again.out.contains("✕ envelope.audience.self"), "{}", again.out);
+    let verified = folder.chukei("en", "verify", &["q2/evidence.chukei"], "");
+    assert_eq!(verified.code, 0, "{}", verified.err);
+}
+
+/// Test control that only writes down what it is told.
+fn scribe(told: Arc<Mutex<Vec<String>>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut first, mut length) = (String::new(), 0);
+            reader.read_line(&mut first).unwrap();
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let what = first.split(' ').nth(1).unwrap().to_owned();
+            let (status, answer) = match what.as_str() {
+                "/v1/identity" => {
+                    (200, r#"{"product":"x","build":"1","verbs":["identity","reset","clock"]}"#)
+                }
+                "/v1/reset" | "/v1/clock" => (200, "{}"),
+                _ => (501, "{}"),
+            };
+            if status == 200 && what != "/v1/identity" {
+                told.lock().unwrap().push(format!("{what} {}", String::from_utf8(body).unwrap()));
+            }
+            let head = format!(
+                "HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                answer.len()
+            );
+            stream.write_all(format!("{head}{answer}").as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn a_product_has_its_clock_back_after_a_run() {
+    let folder = Folder::new();
+    assert_eq!(folder.chukei("en", "world", &["--dir", "world"], "").code, 0);
+    let mock = Mock::start(&folder, &[]);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    mock.describe(&folder, &scribe(Arc::clone(&told)));
+    let run = folder.chukei("en", "run", &["query", "--out", "result"], "");
+    assert!(run.code < 2, "{} {}", run.out, run.err);
+    let told = told.lock().unwrap().clone();
+    assert_eq!(told.first().map(String::as_str), Some("/v1/reset {}"));
+    assert!(told[1].starts_with("/v1/clock {\"now\":1"), "{told:?}");
+    assert_eq!(told.last().map(String::as_str), Some("/v1/clock {\"now\":null}"));
+}
