@@ -33,7 +33,12 @@ pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure>
     let (from, to) = (file(&asked.from)?, file(&asked.state)?);
     is_state(&from)?;
     let restored = Store::restore(&from, &to, asked.replace).map_err(|error| why(&to, error))?;
-    told("ledger.restored", &asked.state, restored, say)
+    let ahead = restored.as_ref().ok().and_then(|restored| Some((restored.ahead?, restored.sound.leaves)));
+    let exit = told("ledger.restored", &asked.state, restored.map(|restored| restored.sound), say)?;
+    if let Some((signed, leaves)) = ahead {
+        say.result(say.text("ledger.behind", [signed.to_string(), leaves.to_string()]));
+    }
+    Ok(exit)
 }
 
 fn told(key: &str, path: &Path, checked: Result<Sound, Vec<Damage>>, say: &Say) -> Result<Exit, Failure> {

@@ -34,6 +34,17 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
                 .fix("mock.loopback-fix", [option]));
         }
     }
+    let of_relays = [
+        ("--store", asked.store.is_some()),
+        ("--possession", asked.possession),
+        ("--card-door", asked.card_door.is_some()),
+    ];
+    let is_other = matches!(asked.who, Who::Requester | Who::Responder);
+    if let Some((option, _)) = of_relays.iter().find(|(_, is_given)| is_other && *is_given) {
+        return Err(Failure::new(Exit::Usage, "mock.of-relays", [""; 0])
+            .by(option)
+            .fix("mock.of-relays-fix", [""; 0]));
+    }
     // Before a world is made: a slip of the pen leaves nothing behind.
     let faults = Faults::named(&asked.fault).map_err(|error| failed(folder, &error))?;
     if asked.who == Who::World && !asked.fault.is_empty() && asked.party.is_none() {
@@ -41,10 +52,6 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     }
     if asked.who == Who::World && asked.control.is_some() {
         return Err(Failure::new(Exit::Usage, "mock.no-control", [""; 0]).fix("mock.no-control-fix", [""; 0]));
-    }
-    if let Some(address) = asked.card_door.filter(|address| !address.ip().is_loopback()) {
-        let address = address.to_string();
-        return Err(Failure::new(Exit::Usage, "mock.far-door", [address]).fix("mock.far-door-fix", [""; 0]));
     }
     let world = if asked.who == Who::World && !folder.join("world.toml").exists() {
         let made = World::generate(folder, Plan::new(SEED)).map_err(|error| failed(folder, &error))?;

@@ -277,7 +277,7 @@ fn a_fault_names_what_it_is_about_and_where() {
             .contains("many.csv is refused as a whole: at least 100 faults.")
     );
     assert!(all(desk.import("ja", &["many.csv"])).contains("誤り 100 件以上"));
-    assert!(all(desk.import("en", &["two.csv"])).contains("two.csv is refused as a whole: 1 faults."));
+    assert!(all(desk.import("en", &["two.csv"])).contains("two.csv is refused as a whole: 1 fault."));
     // The header's field, and what is allowed.
     let with_end = format!("{}\r\n", head.replace(",plan,", ",plann,"));
     desk.put("layout.csv", with_end.as_bytes());
@@ -300,7 +300,7 @@ fn of_several_files_it_is_said_which_were_applied() {
     assert_eq!(said.code, 2);
     assert!(said.out.contains("Applied before that: good.csv\nNot tried: next.csv\n"), "{}", said.out);
     assert!(
-        said.err.contains("bad.csv is refused as a whole: 1 faults. Nothing of it was applied."),
+        said.err.contains("bad.csv is refused as a whole: 1 fault. Nothing of it was applied."),
         "{}",
         said.err
     );

@@ -175,13 +175,15 @@ fn a_card_door_is_on_the_loopback_interface() {
     told(
         &folder.chukei("ja", "mock", &words("0.0.0.0:0"), ""),
         2,
-        "0.0.0.0:0: カードはループバックアドレスでだけ",
+        "--card-door: 0.0.0.0:0 はループバックのアドレスではありません。",
     );
     told(
         &folder.chukei("en", "mock", &words("[::]:0"), ""),
         2,
-        "[::]:0: cards are taken at a loopback address only",
+        "--card-door: [::]:0 is no address of the loopback interface",
     );
+    let elsewhere = ["responder", "--world", "world", "--card-door", "127.0.0.1:0"];
+    told(&folder.chukei("en", "mock", &elsewhere, ""), 2, "--card-door: only a relay takes it");
     let there = folder.chukei("en", "mock", &words("127.0.0.1:0"), "");
     assert!(there.code == 3 && there.err.contains("world is not a world folder"), "{}", there.err);
 }

@@ -17,6 +17,16 @@ use crate::{BUSY, Store, StoreError};
 /// Behind the names of files that a restored state has replaced.
 const ASIDE: &str = ".replaced";
 
+/// What was put in the place of a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What the copy holds.
+    pub sound: Sound,
+    /// The size of the tree that the replaced state had signed, if the copy is behind it: what is signed from now on contradicts
+    /// that.
+    pub ahead: Option<u64>,
+}
+
 impl Store {
     /// Copies the state into a file that is not there yet, and its mappings beside it, while entries are recorded and files
     /// imported. What was acknowledged before this was called is in the copy, which [`Store::open`] opens.
@@ -39,7 +49,11 @@ impl Store {
     /// [`StoreError::Taken`] without `replace`, or if what would be moved aside has no place; [`StoreError::InUse`];
     /// [`StoreError::Parted`] for half a copy; [`StoreError::File`]. The state is as it was then, unless files could not be
     /// renamed.
-    pub fn restore(from: &Path, to: &Path, replace: bool) -> Result<Result<Sound, Vec<Damage>>, StoreError> {
+    pub fn restore(
+        from: &Path,
+        to: &Path,
+        replace: bool,
+    ) -> Result<Result<Restored, Vec<Damage>>, StoreError> {
         let old: Vec<PathBuf> = Self::files(to).into_iter().filter(|file| is_there(file)).collect();
         if !replace {
             none_of(&old)?;
@@ -50,6 +64,7 @@ impl Store {
                 return Err(StoreError::InUse { path: file });
             }
         }
+        let signed = signed(to);
         let parted = || StoreError::Parted { path: Maps::path(from) };
         if !is_there(&Maps::path(from)) {
             return Err(parted());
@@ -61,7 +76,10 @@ impl Store {
         let checked =
             Self::open(&new).and_then(|store| store.fsck(None).map_err(|error| file_error(from, &error)));
         let put = match checked {
-            Ok(Ok(sound)) => change_places(&old, &new, to).map(|()| Ok(sound)),
+            Ok(Ok(sound)) => {
+                let ahead = signed.filter(|size| *size > sound.leaves);
+                change_places(&old, &new, to).map(|()| Ok(Restored { sound, ahead }))
+            }
             Ok(Err(damage)) => Ok(Err(damage)),
             Err(StoreError::Parted { .. }) => Err(parted()),
             Err(error) => Err(error),
@@ -103,16 +121,22 @@ fn change_places(old: &[PathBuf], new: &Path, to: &Path) -> Result<(), StoreErro
 /// Whether another process has the file open: one in WAL mode is locked as long as it is. What cannot be read is not in use by
 /// a relay.
 fn is_in_use(path: &Path) -> bool {
-    let open = || {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // It is only looked at: its journal stays as it is.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-    };
-    let opened: rusqlite::Result<()> = open();
+    let read = alone(path, "SELECT count(*) FROM sqlite_schema");
     let locked = [Some(ErrorCode::DatabaseBusy), Some(ErrorCode::DatabaseLocked)];
-    opened.is_err_and(|error| locked.contains(&error.sqlite_error_code()))
+    read.is_err_and(|error| locked.contains(&error.sqlite_error_code()))
+}
+
+/// The size of the largest tree that a state has signed, as far as it can be read.
+fn signed(path: &Path) -> Option<u64> {
+    alone(path, "SELECT max(size) FROM checkpoint").ok().flatten().map(i64::unsigned_abs)
+}
+
+/// A number from a file that nobody else has open. It is only looked at: its journal stays as it is.
+fn alone(path: &Path, sql: &str) -> rusqlite::Result<Option<i64>> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.query_row(sql, [], |row| row.get(0))
 }
 
 fn none_of(files: &[PathBuf]) -> Result<(), StoreError> {

@@ -73,6 +73,7 @@ use writer::{Company, Line, Writer};
 
 pub use agreements::Agreement;
 pub use apply::{About, Applied, Batch, MOST_FAULTS, Outcome, Refused};
+pub use backup::Restored;
 pub use checkpoint::LedgerError;
 pub use fsck::{Damage, Sound};
 pub use keeper::{Keeper, Pace};

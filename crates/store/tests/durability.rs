@@ -213,7 +213,7 @@ fn a_state_is_copied_while_it_is_in_use() {
         before
     });
     // Nothing that is there is written over.
-    assert!(matches!(store.backup(&copy), Err(StoreError::File { .. })));
+    assert!(matches!(store.backup(&copy), Err(StoreError::Taken { .. })));
     drop(store);
 
     let copy = Store::open(&copy).unwrap();
