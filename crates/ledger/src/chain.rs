@@ -202,7 +202,7 @@ impl Link {
 pub struct HeadsLeaf {
     /// When, in seconds since 1970.
     pub at: i64,
-    /// Every entry among the leaves before this index is booked in the map.
+    /// Every entry among the leaves before this index is booked in the map: in a proof that holds, the index of this leaf.
     pub covered: u64,
     /// Entries that are booked; the other leaves before `covered` are leaves like this one.
     pub total: u64,

@@ -179,13 +179,13 @@ pub(crate) fn last(connection: &Connection) -> sql::Result<Option<(Checkpoint, S
 }
 
 impl Store {
-    /// Commits to everything that is recorded when it begins: books it in the map of heads, makes its tiles, and signs the
-    /// tree with each of the keys, the first of which names the log. Gives the signed checkpoint; the last one again if
-    /// nothing was recorded since.
+    /// Commits to everything that is recorded when it begins, and to what comes until its map: books it in the map of heads,
+    /// which ends the tree, makes its tiles, and signs the tree with each of the keys, the first of which names the log. Gives
+    /// the signed checkpoint; the last one again if nothing was recorded since.
     ///
     /// # Errors
-    /// [`LedgerError`]. What was recorded stays as it was. [`LedgerError::Busy`] if another process was at it for too long, or
-    /// has begun meanwhile.
+    /// [`LedgerError`]. What was recorded stays as it was. [`LedgerError::OtherKey`] before anything is done.
+    /// [`LedgerError::Busy`] if another process was at it for too long, or has begun meanwhile.
     pub fn checkpoint(&self, keys: &[SignerKey], at: UnixTime) -> Result<String, LedgerError> {
         let origin = keys.first().ok_or(LedgerError::Key)?.verifier().name();
         if let Some((_, note)) = self.ask(last)?
