@@ -224,6 +224,7 @@ pub(crate) enum Ledger {
     Destroy(LedgerDestroy),
     Restore(LedgerRestore),
     Status(LedgerStatus),
+    Succeed(LedgerSucceed),
 }
 
 #[derive(Args)]
@@ -232,6 +233,8 @@ pub(crate) struct LedgerVerify {
     pub(crate) bundle: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub(crate) earlier: Vec<PathBuf>,
     #[arg(long, value_name = "FILE")]
     pub(crate) seen: Vec<PathBuf>,
     #[arg(long, value_name = "BASE64")]
@@ -244,8 +247,8 @@ pub(crate) struct LedgerVerify {
 pub(crate) struct LedgerProve {
     #[arg(long, value_name = "FILE")]
     pub(crate) state: PathBuf,
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: Vec<PathBuf>,
     #[arg(long, value_name = "NAME")]
     pub(crate) origin: String,
     #[arg(long, value_name = "ENTITY")]
@@ -262,8 +265,8 @@ pub(crate) struct LedgerProve {
 pub(crate) struct LedgerPublish {
     #[arg(long, value_name = "FILE")]
     pub(crate) state: PathBuf,
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) key: Vec<PathBuf>,
     #[arg(long, value_name = "NAME")]
     pub(crate) origin: String,
     #[arg(long, value_name = "DIR")]
@@ -276,6 +279,8 @@ pub(crate) struct LedgerFsck {
     pub(crate) state: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub(crate) earlier: Vec<PathBuf>,
 }
 
 #[derive(Args)]
@@ -316,6 +321,18 @@ pub(crate) struct LedgerRestore {
     pub(crate) state: PathBuf,
     #[arg(long)]
     pub(crate) replace: bool,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) published: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct LedgerSucceed {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) origin: String,
 }
 
 #[derive(Args)]
@@ -346,6 +363,8 @@ pub(crate) struct LedgerCosign {
     pub(crate) dir: PathBuf,
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) earlier: Vec<PathBuf>,
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
     #[arg(long, value_name = "NAME")]

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use chukei_ledger::{Checkpoint, Note};
 use chukei_store::{Damage, Location, Sound, Store, StoreError};
 
 use crate::{
@@ -32,13 +33,25 @@ pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure>
     };
     let (from, to) = (file(&asked.from)?, file(&asked.state)?);
     is_state(&from)?;
-    let restored = Store::restore(&from, &to, asked.replace).map_err(|error| why(&to, error))?;
+    let known = asked.published.iter().map(|path| published(path)).collect::<Result<Vec<_>, _>>()?;
+    let restored = Store::restore(&from, &to, asked.replace, &known).map_err(|error| why(&to, error))?;
     let ahead = restored.as_ref().ok().and_then(|restored| Some((restored.ahead?, restored.sound.leaves)));
     let exit = told("ledger.restored", &asked.state, restored.map(|restored| restored.sound), say)?;
     if let Some((signed, leaves)) = ahead {
-        say.result(say.text("ledger.behind", [signed.to_string(), leaves.to_string()]));
+        let state = asked.state.display().to_string();
+        say.result(say.text("ledger.behind", [signed.to_string(), leaves.to_string(), state]));
     }
     Ok(exit)
+}
+
+/// A checkpoint that somebody has kept.
+fn published(path: &Path) -> Result<String, Failure> {
+    let note = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
+    if Note::parse(&note).is_some_and(|note| Checkpoint::parse(&note.text).is_some()) {
+        return Ok(note);
+    }
+    Err(Failure::new(Exit::Usage, "ledger.bad-published", [path.display().to_string()])
+        .fix("ledger.bad-published-fix", [""; 0]))
 }
 
 fn told(key: &str, path: &Path, checked: Result<Sound, Vec<Damage>>, say: &Say) -> Result<Exit, Failure> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use chukei_ledger::{
-    Checkpoint, Hash, KeyUse, Note, Policy,
+    Checkpoint, Distrust, Hash, KeyUse, Note, Policy, Trusted,
     tiles::{Prover, Tile, Tiles, width_of},
     tree::extends,
 };
@@ -43,17 +43,17 @@ impl Tiles for Published<'_> {
 
 /// Signs the published checkpoint of another log, or says why not.
 pub(crate) fn cosign(asked: &LedgerCosign, say: &Say) -> Result<Exit, Failure> {
-    let policy = policy(&asked.policy)?;
+    let policy = policy(&asked.policy, &asked.earlier)?;
     let key = signer(&asked.key, &asked.name, KeyUse::Witness)?;
-    let (note, seen) = trusted(&asked.dir.join("checkpoint"), &policy)?;
+    let (note, seen) = trusted(&asked.dir.join("checkpoint"), |note| policy.trust_log(note))?;
     let _alone = alone(&asked.memory)?;
     let before = match fs::metadata(&asked.memory) {
-        Ok(_) => Some(trusted(&asked.memory, &policy)?.1),
+        Ok(_) => Some(trusted(&asked.memory, |note| policy.trust_earlier(note))?.1),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(Failure::read(&asked.memory, &error)),
     };
     if let Some(before) = &before {
-        consistent(asked, before, &seen)?;
+        consistent(asked, &policy, before, &seen)?;
     }
     let fails = |error: &dyn std::fmt::Display| Failure::write(&asked.out, error);
     let signature = key.sign(&note.text, now().0.unsigned_abs()).map_err(|error| fails(&error))?;
@@ -82,24 +82,32 @@ fn alone(memory: &Path) -> Result<fs::File, Failure> {
 }
 
 /// A checkpoint that a log of the policy has signed.
-fn trusted(path: &Path, policy: &Policy) -> Result<(Note, Checkpoint), Failure> {
+fn trusted(
+    path: &Path,
+    trust: impl FnOnce(&str) -> Result<Trusted, Distrust>,
+) -> Result<(Note, Checkpoint), Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     let refused = || {
         Failure::new(Exit::Unverified, "ledger.cosign-untrusted", [path.display().to_string()])
             .fix("ledger.cosign-untrusted-fix", [""; 0])
     };
-    let trusted = policy.trust_log(&text).map_err(|_| refused())?;
+    let trusted = trust(&text).map_err(|_| refused())?;
     let note = Note::parse(&text).ok_or_else(refused)?;
     Ok((note, trusted.checkpoint))
 }
 
 /// Whether the tree goes on from the one that was signed before.
-fn consistent(asked: &LedgerCosign, before: &Checkpoint, seen: &Checkpoint) -> Result<(), Failure> {
+fn consistent(
+    asked: &LedgerCosign,
+    policy: &Policy,
+    before: &Checkpoint,
+    seen: &Checkpoint,
+) -> Result<(), Failure> {
     let refused = |key: &str| {
         Failure::new(Exit::Unverified, key, [before.size.to_string(), seen.size.to_string()])
             .fix("ledger.cosign-refused-fix", [""; 0])
     };
-    if before.origin != seen.origin {
+    if before.origin != seen.origin && !policy.is_ended(&before.origin) {
         return Err(refused("ledger.cosign-other"));
     }
     if seen.size < before.size {

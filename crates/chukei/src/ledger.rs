@@ -2,7 +2,7 @@
 
 use std::{
     io::Read,
-    path::Path,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -19,7 +19,8 @@ use chukei_xml::lexical::{DateTime, decode_base64};
 
 use crate::{
     args::{
-        Ledger, LedgerDestroy, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus, LedgerVerify,
+        Ledger, LedgerDestroy, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus,
+        LedgerSucceed, LedgerVerify,
     },
     entries,
     mock::failed,
@@ -44,12 +45,13 @@ pub(crate) fn run(asked: &Ledger, say: &Say) -> Result<Exit, Failure> {
         Ledger::Destroy(asked) => destroy(asked, say),
         Ledger::Restore(asked) => crate::backup::restore(asked, say),
         Ledger::Status(asked) => status(asked, say),
+        Ledger::Succeed(asked) => succeed(asked, say),
     }
 }
 
 fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
     let proof = bundle(&asked.bundle, &read(&asked.bundle)?)?;
-    let policy = asked.policy.as_deref().map(policy).transpose()?;
+    let policy = asked.policy.as_deref().map(|path| policy(path, &asked.earlier)).transpose()?;
     let mut seen = Vec::new();
     for path in &asked.seen {
         let octets = read(path)?;
@@ -114,7 +116,7 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
 /// How the ledger of a running relay stands, as a party of its world is told.
 fn status(asked: &LedgerStatus, say: &Say) -> Result<Exit, Failure> {
     asked.out.as_deref().map_or(Ok(()), output::free)?;
-    let policy = asked.policy.as_deref().map(policy).transpose()?;
+    let policy = asked.policy.as_deref().map(|path| policy(path, &[])).transpose()?;
     let world = World::open(&asked.world).map_err(|error| failed(&asked.world, &error))?;
     let handle = Party::start(&world, &asked.party, Options::default());
     let handle = handle.map_err(|error| failed(&asked.world, &error))?;
@@ -156,7 +158,8 @@ fn kept(receipt: &str, bundle: &Bundle) -> Result<(), Failure> {
 
 fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     output::free(&asked.out)?;
-    let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
+    let keys = signers(&asked.key, &asked.origin)?;
+    let log = keys.first().map(|key| key.verifier().clone()).ok_or_else(|| bad_origin(&asked.origin))?;
     let bad_number =
         || Failure::new(Exit::Usage, "ledger.bad-number", [""; 0]).fix("ledger.bad-number-fix", [""; 0]);
     let scheme = Scheme::from_uri(&asked.scheme).ok_or_else(bad_number)?;
@@ -169,9 +172,9 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     let [person] = persons.as_slice() else {
         return Err(Failure::new(Exit::Usage, "ledger.nobody", [""; 0]).fix("ledger.nobody-fix", [""; 0]));
     };
-    let made = store.checkpoint(std::slice::from_ref(&key), now);
-    made.map_err(|error| other_key(&error, &asked.key).unwrap_or_else(|| fails(&error)))?;
-    let bundle = store.bundle(*person, &asked.since, key.verifier()).map_err(|error| fails(&error))?;
+    let made = store.checkpoint(&keys, now);
+    made.map_err(|error| unsigned(&error, &asked.state, &asked.key).unwrap_or_else(|| fails(&error)))?;
+    let bundle = store.bundle(*person, &asked.since, &log).map_err(|error| fails(&error))?;
     let sizes: Vec<u64> = bundle
         .checkpoints
         .iter()
@@ -189,22 +192,39 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     Ok(Exit::Conformant)
 }
 
-/// Another key than the one that has signed until now begins another log.
-fn other_key(error: &LedgerError, key: &Path) -> Option<Failure> {
-    (*error == LedgerError::OtherKey).then(|| {
-        Failure::new(Exit::Usage, "ledger.other-key", [key.display().to_string()])
-            .fix("ledger.other-key-fix", [""; 0])
-    })
+/// Why nothing is signed.
+fn unsigned(error: &LedgerError, state: &Path, keys: &[PathBuf]) -> Option<Failure> {
+    let state = state.display().to_string();
+    match error {
+        // Another key than the one that has signed until now begins another log.
+        LedgerError::OtherKey => {
+            let keys: Vec<_> = keys.iter().map(|key| key.display().to_string()).collect();
+            let failure = Failure::new(Exit::Usage, "ledger.other-key", [keys.join(", ")]);
+            Some(failure.fix("ledger.other-key-fix", [""; 0]))
+        }
+        LedgerError::Behind { signed } => {
+            let failure = Failure::new(Exit::Setup, "ledger.lacks", [state.clone(), signed.to_string()]);
+            Some(failure.fix("ledger.lacks-fix", [state]))
+        }
+        _ => None,
+    }
 }
 
 fn publish(asked: &LedgerPublish, say: &Say) -> Result<Exit, Failure> {
-    let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
+    let keys = signers(&asked.key, &asked.origin)?;
     let store = existing(&asked.state)?;
     let fails = |error: LedgerError| match error {
         LedgerError::Folder { error } => Failure::write(&asked.out, &error),
-        error => other_key(&error, &asked.key).unwrap_or_else(|| unusable(&asked.state, &error)),
+        LedgerError::Published { size } => {
+            let counts = [asked.out.display().to_string(), size.to_string()];
+            Failure::new(Exit::Setup, "ledger.published-other", counts)
+                .fix("ledger.published-other-fix", [asked.state.display().to_string()])
+        }
+        error => unsigned(&error, &asked.state, &asked.key).unwrap_or_else(|| unusable(&asked.state, &error)),
     };
-    store.checkpoint(&[key], now()).map_err(fails)?;
+    // Before anything is signed that contradicts it.
+    store.goes_on_from(&asked.out).map_err(fails)?;
+    store.checkpoint(&keys, now()).map_err(fails)?;
     let files = store.publish(&asked.out).map_err(fails)?;
     let (checkpoint, _) = store.last_checkpoint().map_err(fails)?;
     let counts = [files.to_string(), checkpoint.size.to_string()];
@@ -212,8 +232,28 @@ fn publish(asked: &LedgerPublish, say: &Say) -> Result<Exit, Failure> {
     Ok(Exit::Conformant)
 }
 
+/// The log has ended; its relay goes on with another.
+fn succeed(asked: &LedgerSucceed, say: &Say) -> Result<Exit, Failure> {
+    let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
+    let line = format!("log {}", key.verifier());
+    let store = existing(&asked.state)?;
+    store.succeed(&[key], now()).map_err(|error| match error {
+        LedgerError::SameLog => Failure::new(Exit::Usage, "ledger.same-log", [asked.origin.clone()])
+            .fix("ledger.same-log-fix", [""; 0]),
+        LedgerError::NoCheckpoint => {
+            Failure::new(Exit::Usage, "ledger.no-log", [asked.state.display().to_string()])
+                .fix("ledger.no-log-fix", [""; 0])
+        }
+        error => unusable(&asked.state, &error),
+    })?;
+    let (checkpoint, _) = store.last_checkpoint().map_err(|error| unusable(&asked.state, &error))?;
+    say.note(say.text("ledger.succeeded", [checkpoint.origin, checkpoint.size.to_string()]));
+    say.result(line);
+    Ok(Exit::Conformant)
+}
+
 fn fsck(asked: &LedgerFsck, say: &Say) -> Result<Exit, Failure> {
-    let policy = asked.policy.as_deref().map(policy).transpose()?;
+    let policy = asked.policy.as_deref().map(|path| policy(path, &asked.earlier)).transpose()?;
     let store = existing(&asked.state)?;
     match store.fsck(policy.as_ref()).map_err(|error| unusable(&asked.state, &error))? {
         Ok(sound) => {
@@ -274,7 +314,12 @@ fn bundle(path: &Path, json: &[u8]) -> Result<Bundle, Failure> {
     })
 }
 
-pub(crate) fn policy(path: &Path) -> Result<Policy, Failure> {
+/// A policy, after those that counted earlier.
+pub(crate) fn policy(path: &Path, earlier: &[PathBuf]) -> Result<Policy, Failure> {
+    earlier.iter().try_fold(one_policy(path)?, |policy, earlier| Ok(policy.after(&one_policy(earlier)?)))
+}
+
+fn one_policy(path: &Path) -> Result<Policy, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     Policy::parse(&text).map_err(|error| {
         let failure = Failure::new(
@@ -285,6 +330,11 @@ pub(crate) fn policy(path: &Path) -> Result<Policy, Failure> {
         .fix("ledger.bad-policy-fix", [""; 0]);
         if error.line == 0 { failure } else { failure.at(path, error.line, 1) }
     })
+}
+
+/// The keys of a log: more than one while one replaces another.
+fn signers(paths: &[PathBuf], origin: &str) -> Result<Vec<SignerKey>, Failure> {
+    paths.iter().map(|path| signer(path, origin, KeyUse::Log)).collect()
 }
 
 pub(crate) fn signer(path: &Path, origin: &str, used: KeyUse) -> Result<SignerKey, Failure> {
@@ -398,6 +448,7 @@ fn finding_text(finding: &Finding, say: &Say) -> String {
         Finding::Fork { size } => one("fork", size),
         Finding::Inconsistent { from, to } => two("inconsistent", from, to),
         Finding::Unconnected { size } => one("unconnected", size),
+        Finding::Ended { size } => one("ended", size),
         Finding::Gap { expected, found } => two("gap", expected, found),
         Finding::Link { number } => one("link", number),
         Finding::Content { number } => one("content", number),

@@ -4,6 +4,8 @@
 #[path = "../../store/tests/support/server.rs"]
 #[allow(dead_code, reason = "the store's tests use more")]
 mod server;
+#[path = "ledger/succession.rs"]
+mod succession;
 mod support;
 
 use std::fs;
@@ -526,27 +528,6 @@ fn an_operator_puts_a_copy_back() {
     assert_eq!(desk.run("en", &["restore", "--from", "absent.db", "--state", "other.db"], "").code, 2);
     let database = ["restore", "--from", "copy.db", "--state", "postgres://a@localhost/b"];
     assert!(desk.run("en", &database, "").err.contains("pg_dump"));
-}
-
-/// A ledger that is set back behind what it has signed is another one to everybody who has seen that.
-#[test]
-fn an_operator_is_told_when_a_copy_is_behind_what_was_signed() {
-    let desk = Desk::proved();
-    assert_eq!(desk.run("en", &["backup", "--state", "relay.db", "--out", "copy.db"], "").code, 0);
-    let restore = || {
-        for file in Store::files(&desk.0.path.join("relay.db")) {
-            let _ = fs::remove_file(format!("{}.replaced", file.display()));
-        }
-        desk.run("en", &["restore", "--from", "copy.db", "--state", "relay.db", "--replace"], "")
-    };
-    desk.record(1);
-    let same = restore();
-    assert!(same.code == 0 && !same.out.contains("contradicts"), "{} {}", same.out, same.err);
-    desk.record(1);
-    assert_eq!(desk.prove("later.json", &[], NUMBER).code, 0);
-    let behind = restore();
-    assert!(behind.code == 0, "{}", behind.err);
-    assert!(behind.out.contains("a ledger of size 24, and this copy ends at 21"), "{}", behind.out);
 }
 
 #[test]

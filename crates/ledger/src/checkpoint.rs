@@ -80,6 +80,8 @@ pub struct Trusted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     logs: Vec<VerifierKey>,
+    /// Keys that are no longer used, and those of logs that have ended.
+    earlier: Vec<VerifierKey>,
     witnesses: BTreeMap<String, VerifierKey>,
     /// In the order of the file: name, how many, of whom.
     groups: Vec<(String, usize, Vec<String>)>,
@@ -90,7 +92,27 @@ impl Policy {
     /// One log, no witnesses.
     #[must_use]
     pub fn of_log(log: VerifierKey) -> Self {
-        Self { logs: vec![log], witnesses: BTreeMap::new(), groups: Vec::new(), quorum: None }
+        Self {
+            logs: vec![log],
+            earlier: Vec::new(),
+            witnesses: BTreeMap::new(),
+            groups: Vec::new(),
+            quorum: None,
+        }
+    }
+
+    /// The same after an earlier policy: its logs count for checkpoints that are followed by one which this policy trusts. So
+    /// what was seen under a key that was replaced, or of a log that has a successor, can still be held against the log.
+    #[must_use]
+    pub fn after(mut self, earlier: &Self) -> Self {
+        self.earlier.extend(earlier.logs.iter().chain(&earlier.earlier).cloned());
+        self
+    }
+
+    /// Whether it comes after a policy that trusted a log of this name.
+    #[must_use]
+    pub fn is_ended(&self, origin: &str) -> bool {
+        self.earlier.iter().any(|log| log.name() == origin)
     }
 
     /// Reads a policy file. Two keys of one log stand for one that replaces the other.
@@ -153,7 +175,7 @@ impl Policy {
             }
         }
         let quorum = quorum.ok_or(PolicyError { line: 0, expected: "a quorum line" })?;
-        Ok(Self { logs, witnesses, groups, quorum })
+        Ok(Self { logs, earlier: Vec::new(), witnesses, groups, quorum })
     }
 
     /// Whether a checkpoint is signed as the policy demands.
@@ -168,11 +190,23 @@ impl Policy {
         if met { Ok(trusted) } else { Err(Distrust::Quorum { signed: signed() }) }
     }
 
-    /// The same without the witnesses: for a checkpoint that is older than they are, and that a newer one extends.
+    /// The same without the witnesses.
     ///
     /// # Errors
     /// [`Distrust`], but not [`Distrust::Quorum`].
     pub fn trust_log(&self, note: &str) -> Result<Trusted, Distrust> {
+        self.read(note, &[])
+    }
+
+    /// The same for a checkpoint that a newer one extends which is trusted: it may be by a log of an earlier policy.
+    ///
+    /// # Errors
+    /// [`Distrust`], but not [`Distrust::Quorum`].
+    pub fn trust_earlier(&self, note: &str) -> Result<Trusted, Distrust> {
+        self.read(note, &self.earlier)
+    }
+
+    fn read(&self, note: &str, earlier: &[VerifierKey]) -> Result<Trusted, Distrust> {
         let note = Note::parse(note).ok_or(Distrust::Form)?;
         let checkpoint = Checkpoint::parse(&note.text).ok_or(Distrust::Form)?;
         let verify = |key: &VerifierKey| {
@@ -187,7 +221,7 @@ impl Policy {
             }
         };
         let mut is_signed = false;
-        for log in self.logs.iter().filter(|log| log.name() == checkpoint.origin) {
+        for log in self.logs.iter().chain(earlier).filter(|log| log.name() == checkpoint.origin) {
             is_signed |= verify(log)?.is_some();
         }
         if !is_signed {

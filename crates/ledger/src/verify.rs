@@ -15,14 +15,14 @@ pub enum Finding {
     Checkpoints,
     /// A checkpoint is not believed.
     Distrusted {
-        /// Its place in the bundle, from 1.
+        /// Its place in the bundle, from 1; 0 for one that was seen before.
         place: usize,
         /// Why.
         why: Distrust,
     },
-    /// A checkpoint is of another log than the last.
+    /// A checkpoint is of another log than the last, and not of one that it succeeds.
     Origin {
-        /// Its place in the bundle, from 1.
+        /// Its place in the bundle, from 1; 0 for one that was seen before.
         place: usize,
     },
     /// Two checkpoints of one size have different roots: the log has shown different people different histories.
@@ -39,6 +39,12 @@ pub enum Finding {
     },
     /// A checkpoint that was seen before is not among those of the bundle, so nothing connects them.
     Unconnected {
+        /// Its size.
+        size: u64,
+    },
+    /// A checkpoint that was seen before is of a log that has ended, and the bundle does not go on from it: what was recorded up to
+    /// it may be lost.
+    Ended {
         /// Its size.
         size: u64,
     },
@@ -245,11 +251,14 @@ fn checkpoints(
     let last = believe(bundle.checkpoints.len(), policy.trust(newest))?;
     // Witnesses vouch for the last, and the last for those before it.
     let older: Option<Vec<Trusted>> =
-        (1..).zip(older).map(|(place, note)| believe(place, policy.trust_log(note))).collect();
+        (1..).zip(older).map(|(place, note)| believe(place, policy.trust_earlier(note))).collect();
     let older = older?;
     let all: Vec<&Checkpoint> = older.iter().chain([&last]).map(|trusted| &trusted.checkpoint).collect();
+    let origin = &last.checkpoint.origin;
+    let mut is_own = false;
     for (place, checkpoint) in (1..).zip(&all) {
-        if checkpoint.origin != last.checkpoint.origin {
+        is_own |= checkpoint.origin == *origin;
+        if checkpoint.origin != *origin && (is_own || !policy.is_ended(&checkpoint.origin)) {
             findings.push(Finding::Origin { place });
         }
     }
@@ -259,13 +268,20 @@ fn checkpoints(
         }
     }
     for seen in seen {
-        match policy.trust_log(seen.checkpoint()) {
+        match policy.trust_earlier(seen.checkpoint()) {
             Err(why) => findings.push(Finding::Distrusted { place: 0, why }),
             Ok(seen) => {
                 let seen = seen.checkpoint;
-                match all.iter().find(|checkpoint| checkpoint.size == seen.size) {
-                    Some(same) => connect(&seen, same, &[], findings),
-                    None => findings.push(Finding::Unconnected { size: seen.size }),
+                let size = seen.size;
+                let is_ours = seen.origin == *origin;
+                match all.iter().find(|checkpoint| checkpoint.size == size) {
+                    _ if !is_ours && !policy.is_ended(&seen.origin) => {
+                        findings.push(Finding::Origin { place: 0 });
+                    }
+                    Some(same) if same.root == seen.root => {}
+                    Some(_) if is_ours => findings.push(Finding::Fork { size }),
+                    None if is_ours => findings.push(Finding::Unconnected { size }),
+                    Some(_) | None => findings.push(Finding::Ended { size }),
                 }
             }
         }

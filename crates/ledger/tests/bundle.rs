@@ -23,11 +23,16 @@ use chukei_ledger::{
 };
 
 const RELAY: &str = "relay.example.test/ledger";
+const NEXT: &str = "relay.example.test/ledger-2";
 const T: i64 = 1_790_000_000;
 const YEARS: i64 = 7 * 365 * 86_400;
 
 fn key(seed: u8) -> SignerKey {
-    SignerKey::new(RELAY, KeyUse::Log, Ed25519PrivateKey::from_seed(&[seed; 32]).unwrap()).unwrap()
+    key_of(RELAY, seed)
+}
+
+fn key_of(origin: &str, seed: u8) -> SignerKey {
+    SignerKey::new(origin, KeyUse::Log, Ed25519PrivateKey::from_seed(&[seed; 32]).unwrap()).unwrap()
 }
 
 /// A relay's ledger in memory.
@@ -40,6 +45,8 @@ struct Book {
     chains: BTreeMap<u8, Vec<(Link, u64, Hash, Content)>>,
     maps: Vec<(HeadsLeaf, u64)>,
     notes: Vec<(u64, String)>,
+    /// Who has signed the last of them.
+    log: String,
 }
 
 impl Tiles for Book {
@@ -113,9 +120,14 @@ impl Book {
     }
 
     fn sign(&mut self) {
-        let size = self.edge.size();
-        let checkpoint = Checkpoint { origin: RELAY.to_owned(), size, root: self.edge.root() };
-        self.notes.push((size, checkpoint.sign(&[key(1)]).unwrap().to_string()));
+        self.sign_as(&key(1));
+    }
+
+    fn sign_as(&mut self, key: &SignerKey) {
+        let (size, origin) = (self.edge.size(), key.verifier().name().to_owned());
+        let checkpoint = Checkpoint { origin, size, root: self.edge.root() };
+        self.notes.push((size, checkpoint.sign(std::slice::from_ref(key)).unwrap().to_string()));
+        self.log = key.verifier().to_string();
     }
 
     fn bundle(&self, person: u8) -> Bundle {
@@ -137,7 +149,7 @@ impl Book {
         Bundle {
             format: FORMAT.to_owned(),
             version: VERSION,
-            log: key(1).verifier().to_string(),
+            log: self.log.clone(),
             checkpoints: self.notes.iter().map(|(_, note)| note.clone()).collect(),
             consistency: self
                 .notes
@@ -188,6 +200,25 @@ fn example() -> Bundle {
     bundle
 }
 
+/// What was recorded after a copy was made, and the log that goes on from the copy.
+fn succession() -> (Book, Book) {
+    let copied = || {
+        let mut book = Book::default();
+        (0..9).for_each(|turn| book.record([1, 2, 3][turn % 3], "granted", 0));
+        book.commit(T + 100);
+        book.sign();
+        book
+    };
+    let (mut lost, mut successor) = (copied(), copied());
+    lost.record(1, "granted", 0);
+    lost.commit(T + 200);
+    lost.sign();
+    successor.record(2, "granted", 0);
+    successor.commit(T + 300);
+    successor.sign_as(&key_of(NEXT, 2));
+    (lost, successor)
+}
+
 fn sound() -> Bundle {
     book().bundle(1)
 }
@@ -222,15 +253,17 @@ fn a_sound_bundle_verifies_and_survives_its_file() {
     assert_eq!(judged(&nobody).unwrap().entries, 0);
 }
 
-/// `ci/gate-ledger` reads this file with a verifier of its own. `CHUKEI_BLESS=1` writes it anew.
+/// `ci/gate-ledger` reads these files with a verifier of its own. `CHUKEI_BLESS=1` writes them anew.
 #[test]
-fn the_example_is_what_this_release_writes_and_reads() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example.json");
-    let json = example().json().unwrap();
-    if std::env::var_os("CHUKEI_BLESS").is_some() {
-        std::fs::write(path, &json).unwrap();
+fn the_examples_are_what_this_release_writes_and_reads() {
+    for (name, bundle) in [("example", example()), ("succession", succession().1.bundle(1))] {
+        let path = format!("{}/tests/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let json = bundle.json().unwrap();
+        if std::env::var_os("CHUKEI_BLESS").is_some() {
+            std::fs::write(&path, &json).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), json);
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap(), json);
     let shown = judged(&example()).unwrap();
     assert_eq!((shown.entries, shown.withheld), (7, 1));
 }
@@ -472,6 +505,74 @@ fn a_checkpoint_that_is_not_the_logs_is_found() {
     assert_eq!(
         verify(&sound(), Trust::Policy(&stranger), &[], T + 1000),
         Err(distrusted(2, Distrust::NoKey))
+    );
+}
+
+/// A relay lost what it had recorded after a copy was made, and goes on as another log.
+#[test]
+fn a_successor_shows_what_is_left_and_what_is_lost() {
+    let (old, new) = (key(1), key_of(NEXT, 2));
+    let ended = || Policy::of_log(old.verifier().clone());
+    let policy = Policy::of_log(new.verifier().clone()).after(&ended());
+    let judged = |bundle: &Bundle, policy: &Policy, seen: &[Seen]| {
+        verify(bundle, Trust::Policy(policy), seen, bundle.heads.values.at).map(|shown| shown.entries)
+    };
+    let checkpoint = |note: &(u64, String)| Seen::Checkpoint(note.1.clone());
+
+    let (mut lost, mut successor) = succession();
+    let bundle = successor.bundle(1);
+    // Who last looked when the copy was there already: nothing is missing.
+    let seen = [checkpoint(&lost.notes[0]), Seen::Checkpoint(successor.notes[0].1.clone())];
+    assert_eq!(judged(&bundle, &policy, &seen), Ok(3));
+    // Who looked later: the same size as one of the successor's, and one that it does not have.
+    let seen = Seen::Bundle(Box::new(lost.bundle(1)));
+    let found = vec![Finding::Ended { size: 12 }, Finding::Lost { number: 4 }];
+    assert_eq!(judged(&bundle, &policy, &[seen]), Err(found));
+    lost.record(3, "granted", 0);
+    lost.sign();
+    let ends = Err(vec![Finding::Ended { size: 13 }]);
+    assert_eq!(judged(&bundle, &policy, &[checkpoint(&lost.notes[2])]), ends);
+
+    // Only a policy tells that the one log succeeds the other.
+    let distrusted = |place| Err(vec![Finding::Distrusted { place, why: Distrust::NoKey }]);
+    assert_eq!(judged(&bundle, &Policy::of_log(new.verifier().clone()), &[]), distrusted(1));
+    assert_eq!(judged(&bundle, &ended(), &[]), distrusted(2));
+    let line = |key: &SignerKey| format!("log {}\n", key.verifier());
+    let beside = Policy::parse(&format!("{}{}quorum none\n", line(&new), line(&old))).unwrap();
+    let other = |place| Err(vec![Finding::Origin { place }]);
+    assert_eq!(judged(&bundle, &beside, &[]), other(1));
+    let mut own = bundle.clone();
+    drop((own.checkpoints.remove(0), own.consistency.remove(0)));
+    assert_eq!(judged(&own, &beside, &[]), Ok(3));
+    assert_eq!(judged(&own, &beside, &[checkpoint(&lost.notes[1])]), other(0));
+    // Who has the old key cannot go on with it, whatever the tree.
+    successor.commit(T + 400);
+    successor.sign();
+    assert_eq!(judged(&successor.bundle(1), &policy, &[]), distrusted(3));
+    successor.commit(T + 500);
+    successor.sign_as(&new);
+    assert_eq!(judged(&successor.bundle(1), &policy, &[]), other(3));
+}
+
+/// A key was replaced, and its checkpoints of before are still held against the log.
+#[test]
+fn checkpoints_of_a_key_that_was_replaced_count_when_its_policy_is_given() {
+    let mut book = Book::default();
+    (0..9).for_each(|turn| book.record([1, 2, 3][turn % 3], "granted", 0));
+    book.commit(T + 100);
+    book.sign();
+    book.record(1, "granted", 0);
+    book.commit(T + 200);
+    book.sign_as(&key(2));
+    let bundle = book.bundle(1);
+    let policy = |seed| Policy::of_log(key(seed).verifier().clone());
+    let judged = |policy| verify(&bundle, Trust::Policy(&policy), &[], T + 200).map(|shown| shown.entries);
+    assert_eq!(judged(policy(2)), Err(vec![Finding::Distrusted { place: 1, why: Distrust::NoKey }]));
+    assert_eq!(judged(policy(2).after(&policy(1))), Ok(4));
+    assert_eq!(judged(policy(2).after(&policy(3).after(&policy(1)))), Ok(4));
+    assert_eq!(
+        judged(policy(1).after(&policy(2))),
+        Err(vec![Finding::Distrusted { place: 2, why: Distrust::NoKey }])
     );
 }
 

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::checkpoint::{LedgerError, lost, read};
 use crate::fsck::{Damage, Sound};
 use crate::location::Location;
 use crate::maps::Maps;
@@ -22,8 +24,8 @@ const ASIDE: &str = ".replaced";
 pub struct Restored {
     /// What the copy holds.
     pub sound: Sound,
-    /// The size of the tree that the replaced state had signed, if the copy is behind it: what is signed from now on contradicts
-    /// that.
+    /// The size of the largest tree that is known to be signed and is not in the copy: nothing is signed until another log
+    /// succeeds this one ([`Store::succeed`]).
     pub ahead: Option<u64>,
 }
 
@@ -43,7 +45,8 @@ impl Store {
     }
 
     /// Puts a copy in the place of a state. It is copied and checked first, and files of the state that are there are moved
-    /// aside, if `replace` says so: a journal that has outlived a crash would else be played over what was restored.
+    /// aside, if `replace` says so: a journal that has outlived a crash would else be played over what was restored. If the copy
+    /// lacks something of what the old state has signed, or of these `known` checkpoints (signed notes), it signs nothing more.
     ///
     /// # Errors
     /// [`StoreError::Taken`] without `replace`, or if what would be moved aside has no place; [`StoreError::InUse`];
@@ -53,6 +56,7 @@ impl Store {
         from: &Path,
         to: &Path,
         replace: bool,
+        known: &[String],
     ) -> Result<Result<Restored, Vec<Damage>>, StoreError> {
         let old: Vec<PathBuf> = Self::files(to).into_iter().filter(|file| is_there(file)).collect();
         if !replace {
@@ -64,7 +68,7 @@ impl Store {
                 return Err(StoreError::InUse { path: file });
             }
         }
-        let signed = signed(to);
+        let known: Vec<String> = known.iter().cloned().chain(signed(to)).collect();
         let parted = || StoreError::Parted { path: Maps::path(from) };
         if !is_there(&Maps::path(from)) {
             return Err(parted());
@@ -73,13 +77,10 @@ impl Store {
         let new = to.with_extension("restoring.db");
         none_of(&Self::files(&new))?;
         both(from, &new)?;
-        let checked =
-            Self::open(&new).and_then(|store| store.fsck(None).map_err(|error| file_error(from, &error)));
-        let put = match checked {
-            Ok(Ok(sound)) => {
-                let ahead = signed.filter(|size| *size > sound.leaves);
-                change_places(&old, &new, to).map(|()| Ok(Restored { sound, ahead }))
-            }
+        let put = match Self::open(&new)
+            .and_then(|store| store.checked(&known).map_err(|error| file_error(from, &error)))
+        {
+            Ok(Ok(restored)) => change_places(&old, &new, to).map(|()| Ok(restored)),
             Ok(Err(damage)) => Ok(Err(damage)),
             Err(StoreError::Parted { .. }) => Err(parted()),
             Err(error) => Err(error),
@@ -87,6 +88,27 @@ impl Store {
         // Nothing of it, where it took its place.
         Self::files(&new).iter().for_each(|file| drop(fs::remove_file(file)));
         put
+    }
+}
+
+impl Store {
+    /// A copy that is sound, and what it lacks.
+    fn checked(&self, known: &[String]) -> Result<Result<Restored, Vec<Damage>>, LedgerError> {
+        let sound = match self.fsck(None)? {
+            Ok(sound) => sound,
+            Err(damage) => return Ok(Err(damage)),
+        };
+        let mut lacks = self.ask(lost)?;
+        for note in known {
+            // One that cannot be read is no reason to trust the copy less than without it.
+            let Some((checkpoint, _)) = read(note) else { continue };
+            let is_larger = lacks.as_ref().is_none_or(|(lost, _)| lost.size < checkpoint.size);
+            if is_larger && self.is_behind(&checkpoint)? {
+                self.lacks(note)?;
+                lacks = Some((checkpoint, note.clone()));
+            }
+        }
+        Ok(Ok(Restored { sound, ahead: lacks.map(|(lost, _)| lost.size) }))
     }
 }
 
@@ -121,18 +143,18 @@ fn change_places(old: &[PathBuf], new: &Path, to: &Path) -> Result<(), StoreErro
 /// Whether another process has the file open: one in WAL mode is locked as long as it is. What cannot be read is not in use by
 /// a relay.
 fn is_in_use(path: &Path) -> bool {
-    let read = alone(path, "SELECT count(*) FROM sqlite_schema");
+    let read: rusqlite::Result<i64> = alone(path, "SELECT count(*) FROM sqlite_schema");
     let locked = [Some(ErrorCode::DatabaseBusy), Some(ErrorCode::DatabaseLocked)];
     read.is_err_and(|error| locked.contains(&error.sqlite_error_code()))
 }
 
-/// The size of the largest tree that a state has signed, as far as it can be read.
-fn signed(path: &Path) -> Option<u64> {
-    alone(path, "SELECT max(size) FROM checkpoint").ok().flatten().map(i64::unsigned_abs)
+/// The newest checkpoint of a state, as far as it can be read.
+fn signed(path: &Path) -> Option<String> {
+    alone(path, "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").ok()
 }
 
-/// A number from a file that nobody else has open. It is only looked at: its journal stays as it is.
-fn alone(path: &Path, sql: &str) -> rusqlite::Result<Option<i64>> {
+/// A value from a file that nobody else has open. It is only looked at: its journal stays as it is.
+fn alone<T: FromSql>(path: &Path, sql: &str) -> rusqlite::Result<T> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;

@@ -10,7 +10,7 @@ use chukei_crypto::UnixTime;
 use chukei_ledger::chain::label;
 use chukei_ledger::heads::{self, HeadsError, Page, Pages, Update};
 use chukei_ledger::tiles::{Edge, ProofError, Prover, Tile, Tiles};
-use chukei_ledger::{Checkpoint, Hash, Head, HeadsLeaf, Note, SignerKey};
+use chukei_ledger::{Checkpoint, Hash, Head, HeadsLeaf, KeyUse, Note, SignerKey, VerifierKey};
 use chukei_relay::Unavailable;
 
 use crate::ledger::octets;
@@ -48,6 +48,18 @@ pub enum LedgerError {
     Key,
     /// None of the keys has signed the last checkpoint, or not under this origin. Nothing is signed.
     OtherKey,
+    /// One of the keys has signed for this log already, or under this origin: its successor has another name and another key.
+    SameLog,
+    /// The state was restored from a copy that lacks what was signed. Nothing is signed until a successor goes on.
+    Behind {
+        /// Size of the largest tree that was signed.
+        signed: u64,
+    },
+    /// What is published is not what the tree begins with. Nothing is written.
+    Published {
+        /// Size of the published checkpoint.
+        size: u64,
+    },
     /// What is stored contradicts itself; `fsck` says where.
     Damaged,
     /// The tree is not one that the last checkpoint began. Nothing is signed.
@@ -67,6 +79,18 @@ impl fmt::Display for LedgerError {
             Self::Key => f.write_str("there is no key that can sign"),
             Self::OtherKey => {
                 f.write_str("the last checkpoint was signed by another key, or under another origin")
+            }
+            Self::SameLog => {
+                f.write_str("the successor of a log needs a name and a key that it has not signed with")
+            }
+            Self::Behind { signed } => {
+                write!(
+                    f,
+                    "it was restored from a copy and lacks what was signed, up to size {signed}; another log has to succeed it"
+                )
+            }
+            Self::Published { size } => {
+                write!(f, "the tree does not begin with the one that is published, of size {size}")
             }
             Self::Damaged => f.write_str("the ledger contradicts itself; fsck says where"),
             Self::Diverged { size } => {
@@ -161,6 +185,12 @@ pub(crate) fn state(connection: &Connection) -> sql::Result<(u64, Option<(u64, H
     })
 }
 
+/// The largest checkpoint that is known to be signed and whose tree is not here, and its note.
+pub(crate) fn lost(connection: &Connection) -> sql::Result<Option<(Checkpoint, String)>> {
+    let note: Option<String> = connection.only("SELECT lost FROM ledger", &[], |row| row.get(0))?;
+    note.map(checkpoint_of).transpose()
+}
+
 /// Leaves of the tree.
 pub(crate) fn size(connection: &Connection) -> sql::Result<u64> {
     let sql = "SELECT coalesce(max(leaf) + 1, 0) FROM leaf";
@@ -171,11 +201,17 @@ pub(crate) fn size(connection: &Connection) -> sql::Result<u64> {
 pub(crate) fn last(connection: &Connection) -> sql::Result<Option<(Checkpoint, String)>> {
     let sql = "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1";
     let note: Option<String> = connection.row(sql, &[], |row| row.get(0))?;
-    let read = |note: String| {
-        let checkpoint = Note::parse(&note).and_then(|parsed| Checkpoint::parse(&parsed.text));
-        checkpoint.map(|checkpoint| (checkpoint, note)).ok_or_else(damaged)
-    };
-    note.map(read).transpose()
+    note.map(checkpoint_of).transpose()
+}
+
+fn checkpoint_of(note: String) -> sql::Result<(Checkpoint, String)> {
+    read(&note).map(|(checkpoint, _)| (checkpoint, note)).ok_or_else(damaged)
+}
+
+/// Reads a checkpoint; `None` when its form is wrong.
+pub(crate) fn read(note: &str) -> Option<(Checkpoint, Note)> {
+    let note = Note::parse(note)?;
+    Some((Checkpoint::parse(&note.text)?, note))
 }
 
 impl Store {
@@ -187,17 +223,56 @@ impl Store {
     /// [`LedgerError`]. What was recorded stays as it was. [`LedgerError::OtherKey`] before anything is done.
     /// [`LedgerError::Busy`] if another process was at it for too long, or has begun meanwhile.
     pub fn checkpoint(&self, keys: &[SignerKey], at: UnixTime) -> Result<String, LedgerError> {
-        let origin = keys.first().ok_or(LedgerError::Key)?.verifier().name();
+        if keys.is_empty() {
+            return Err(LedgerError::Key);
+        }
+        if let Some((lost, _)) = self.ask(lost)? {
+            return Err(LedgerError::Behind { signed: lost.size });
+        }
         if let Some((_, note)) = self.ask(last)?
             && !is_signed(&note, keys)
         {
             return Err(LedgerError::OtherKey);
         }
+        self.sign(keys, at, false)
+    }
+
+    /// Goes on as another log, which begins with what is here (spec/35-ledger.md, "Successors"): with a first checkpoint of its
+    /// own. From then on only its keys sign.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; [`LedgerError::SameLog`], [`LedgerError::NoCheckpoint`] if there is nothing to succeed.
+    pub fn succeed(&self, keys: &[SignerKey], at: UnixTime) -> Result<String, LedgerError> {
+        let sql = "SELECT note FROM checkpoint UNION ALL SELECT lost FROM ledger WHERE lost IS NOT NULL";
+        let notes: Vec<String> = self.ask(|connection| connection.rows(sql, &[], |row| row.get(0)))?;
+        if notes.is_empty() {
+            return Err(LedgerError::NoCheckpoint);
+        }
+        for note in notes {
+            let (before, note) = read(&note).ok_or(LedgerError::Damaged)?;
+            for key in keys.iter().map(SignerKey::verifier) {
+                // The same key under the other name has another id.
+                let has_signed = VerifierKey::new(&before.origin, KeyUse::Log, key.key().clone())
+                    .is_some_and(|key| note.by(&key).next().is_some());
+                if key.name() == before.origin || has_signed {
+                    return Err(LedgerError::SameLog);
+                }
+            }
+        }
+        self.sign(keys, at, true)
+    }
+
+    fn sign(&self, keys: &[SignerKey], at: UnixTime, anew: bool) -> Result<String, LedgerError> {
+        let origin = keys.first().ok_or(LedgerError::Key)?.verifier().name();
         let mut edge = self.edge.lock().unwrap_or_else(PoisonError::into_inner);
         let making = self.making()?;
         self.book_most(&making)?;
-        let size = self.commit_heads(&making, at)?;
+        let size = self.commit_heads(&making, at, anew)?;
         let known = self.ask(last)?;
+        // Since it was looked at, another log may have succeeded this one.
+        if !anew && known.as_ref().is_some_and(|(_, note)| !is_signed(note, keys)) {
+            return Err(LedgerError::OtherKey);
+        }
         // Unless the last one was made elsewhere: tiles never become narrower.
         let signed = known.as_ref().map(|(known, _)| known.size);
         let mut grown = match edge.take().filter(|edge| Some(edge.size()) == signed) {
@@ -226,7 +301,8 @@ impl Store {
         let stored = note.clone();
         self.step(&making, move |connection| {
             let sql = "INSERT INTO checkpoint VALUES (?1, ?2)";
-            connection.execute(sql, values![size.cast_signed(), &stored]).map(drop)
+            connection.execute(sql, values![size.cast_signed(), &stored])?;
+            connection.execute("UPDATE ledger SET lost = NULL WHERE lost IS NOT NULL", &[]).map(drop)
         })?;
         Ok(note)
     }
@@ -237,6 +313,27 @@ impl Store {
     /// [`LedgerError::NoCheckpoint`].
     pub fn last_checkpoint(&self) -> Result<(Checkpoint, String), LedgerError> {
         self.ask(last)?.ok_or(LedgerError::NoCheckpoint)
+    }
+
+    /// Whether the tree does not begin with the one that somebody else knows of: it was restored from a copy that lacks some.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn is_behind(&self, known: &Checkpoint) -> Result<bool, LedgerError> {
+        self.ask(|connection| {
+            if known.size > size(connection)? {
+                return Ok(true);
+            }
+            let root = Prover::new(&Reader(connection), known.size).root().map_err(proof_error)?;
+            Ok(root != known.root)
+        })
+    }
+
+    /// Remembers a checkpoint that was signed and whose tree is not here.
+    pub(crate) fn lacks(&self, note: &str) -> Result<(), LedgerError> {
+        let note = note.to_owned();
+        let sql = "UPDATE ledger SET lost = ?1";
+        Ok(self.writer.write(move |connection| connection.execute(sql, values![&note]).map(drop))?)
     }
 
     /// Reads, and tells a store that is damaged from one that does not answer.
@@ -324,14 +421,14 @@ impl Store {
         Ok(())
     }
 
-    /// Ends the tree with a map that covers everything before it, unless it ends with one. Gives the size of the tree.
-    fn commit_heads(&self, making: &Making, at: UnixTime) -> Result<u64, LedgerError> {
+    /// Ends the tree with a map that covers everything before it, unless it ends with one and none is wanted `anew`. Gives the size of the tree.
+    fn commit_heads(&self, making: &Making, at: UnixTime, anew: bool) -> Result<u64, LedgerError> {
         let size = self.step(making, move |connection| {
             let (booked, newest) = state(connection)?;
             let end = size(connection)?;
             // A map that was made by a clock which was ahead is made again: until then nothing would be withheld.
             let is_last = |(leaf, heads): (u64, HeadsLeaf)| leaf.saturating_add(1) == end && heads.at <= at.0;
-            if newest.is_some_and(is_last) {
+            if !anew && newest.is_some_and(is_last) {
                 return Ok(end);
             }
             let update = book(connection, booked, end)?;

@@ -262,7 +262,12 @@ impl Check<'_> {
         let Some(note) = self.checkpoints.get(&size) else { return };
         let read = Note::parse(note).and_then(|note| Checkpoint::parse(&note.text));
         let is_ours = read.is_some_and(|read| (read.size, read.root) == (size, self.edge.root()));
-        if !is_ours || self.policy.is_some_and(|policy| policy.trust_log(note).is_err()) {
+        let is_newest = self.checkpoints.keys().next_back() == Some(&size);
+        let is_trusted = |policy: &Policy| {
+            let trusted = if is_newest { policy.trust_log(note) } else { policy.trust_earlier(note) };
+            trusted.is_ok()
+        };
+        if !is_ours || !self.policy.is_none_or(is_trusted) {
             self.damage.push(Damage::Checkpoint { size });
         }
         self.checked += 1;

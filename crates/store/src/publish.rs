@@ -1,16 +1,38 @@
 //! The ledger as static files (C2SP tlog-tiles), for monitors, witnesses and whoever wants a copy. They tell nothing about
 //! anybody: leaves are hashes.
 
+use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use chukei_ledger::tiles::{Tile, Tiles, entries_octets, entries_path, width_of};
 
 use crate::Store;
-use crate::checkpoint::{LedgerError, Reader};
+use crate::checkpoint::{LedgerError, Reader, read};
 use crate::sql::{self, Connection, values};
 
 impl Store {
+    /// Whether what is published in a folder, if anything is, is where the tree goes on from.
+    ///
+    /// # Errors
+    /// [`LedgerError::Published`] if it is not, or the others.
+    pub fn goes_on_from(&self, folder: &Path) -> Result<(), LedgerError> {
+        let path = folder.join("checkpoint");
+        let fails =
+            |error: &dyn fmt::Display| LedgerError::Folder { error: format!("{}: {error}", path.display()) };
+        let note = match fs::read_to_string(&path) {
+            Ok(note) => note,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(fails(&error)),
+        };
+        let (published, _) = read(&note).ok_or_else(|| fails(&"no checkpoint"))?;
+        if self.is_behind(&published)? {
+            return Err(LedgerError::Published { size: published.size });
+        }
+        Ok(())
+    }
+
     /// Writes the tree of the last checkpoint into a folder: tiles and leaves that are not there yet, then `checkpoint`.
     /// Gives the number of files that are new.
     ///
@@ -18,6 +40,7 @@ impl Store {
     /// [`LedgerError`]; the published checkpoint stays the old one then, and all of its files are there.
     pub fn publish(&self, folder: &Path) -> Result<usize, LedgerError> {
         let (checkpoint, note) = self.last_checkpoint()?;
+        self.goes_on_from(folder)?;
         let mut written = 0;
         for level in 0_u8.. {
             let mut tiles = (0..).map(|index| (index, width_of(level, index, checkpoint.size)));

@@ -212,6 +212,9 @@ const STEPS: &[&str] = &["
         agreed INTEGER NOT NULL
     ) STRICT;
     INSERT INTO remembers VALUES (1, 0, 1);
+", "
+    -- A checkpoint that was signed and whose tree is not here: nothing is signed until another log goes on.
+    ALTER TABLE ledger ADD COLUMN lost TEXT;
 "];
 
 /// After every step: what may happen to the access history. Entries of before the ledger get their leaf first.

@@ -231,6 +231,9 @@ const STEPS: &[&str] = &["
         envelope       TEXT    NOT NULL,
         withheld_until BIGINT
     );
+", "
+    -- A checkpoint that was signed and whose tree is not here: nothing is signed until another log goes on.
+    ALTER TABLE ledger ADD COLUMN lost TEXT;
 "];
 
 /// Every table, each before those to which it refers.

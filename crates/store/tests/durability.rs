@@ -443,6 +443,7 @@ fn there_is_no_column_for_what_a_relay_must_not_know(place: &Place) {
             "leaf.withheld_until",
             "ledger.booked",
             "ledger.heads",
+            "ledger.lost",
             "ledger.maker",
             "ledger.one",
             "mapping.doubtful",

@@ -29,7 +29,8 @@ pub(crate) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The checkpoints of the relay of this name and entity identifier. Makes its key if there is none.
+    /// The checkpoints of the relay of this name and entity identifier. Makes its key if there is none. `NAME.ledger.next.pem`
+    /// signs too, if it is there.
     pub(crate) fn open(
         folder: &Path,
         name: &str,
@@ -38,23 +39,34 @@ impl Checkpoints {
         pace: Pace,
     ) -> Result<Self, WorldError> {
         let wrong = |what: &dyn std::fmt::Display| WorldError::Made(format!("the key of a ledger: {what}"));
-        let [path, policy] = files(folder, name);
-        let key = match std::fs::read_to_string(&path) {
-            Ok(pem) => Ed25519PrivateKey::from_pem(&pem).map_err(|error| wrong(&error))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let [path, next, policy] = files(folder, name);
+        let origin = match store.last_checkpoint() {
+            // A log that has succeeded another has a name of its own.
+            Ok((last, _)) => last.origin,
+            Err(LedgerError::NoCheckpoint) => {
+                format!("{}/ledger", entity.trim_start_matches("https://").trim_end_matches('/'))
+            }
+            Err(error) => return Err(wrong(&error)),
+        };
+        let key = match read(&path)? {
+            Some(pem) => Ed25519PrivateKey::from_pem(&pem).map_err(|error| wrong(&error))?,
+            None => {
                 let key = Ed25519PrivateKey::generate().map_err(|error| wrong(&error))?;
                 let pem = key.to_pkcs8_pem().map_err(|error| wrong(&error))?;
                 secret(&path, pem.as_bytes()).map_err(|error| WorldError::io(&path, error))?;
                 key
             }
-            Err(error) => return Err(WorldError::io(&path, error)),
         };
-        let origin = format!("{}/ledger", entity.trim_start_matches("https://").trim_end_matches('/'));
-        let key = SignerKey::new(&origin, KeyUse::Log, key).ok_or_else(|| wrong(&origin))?;
-        let line = format!("log {}\nquorum none\n", key.verifier());
-        std::fs::write(&policy, line).map_err(|error| WorldError::io(&policy, error))?;
-        let log = key.verifier().clone();
-        Ok(Self { store, keeper: Keeper::new(vec![key], pace), log })
+        let next = read(&next)?.map(|pem| Ed25519PrivateKey::from_pem(&pem)).transpose();
+        let mut keys = Vec::new();
+        for key in [Some(key), next.map_err(|error| wrong(&error))?].into_iter().flatten() {
+            keys.push(SignerKey::new(&origin, KeyUse::Log, key).ok_or_else(|| wrong(&origin))?);
+        }
+        let mut lines: String = keys.iter().map(|key| format!("log {}\n", key.verifier())).collect();
+        lines.push_str("quorum none\n");
+        std::fs::write(&policy, lines).map_err(|error| WorldError::io(&policy, error))?;
+        let log = keys.first().map(|key| key.verifier().clone()).ok_or_else(|| wrong(&origin))?;
+        Ok(Self { store, keeper: Keeper::new(keys, pace), log })
     }
 
     /// Proves what is recorded about a person until now, with a checkpoint that covers all of it.
@@ -93,9 +105,18 @@ impl Checkpoints {
     }
 }
 
-/// Key and policy. A relay that forgets everything forgets them too: another tree under one key would be a lie.
-pub(crate) fn files(folder: &Path, name: &str) -> [PathBuf; 2] {
-    [folder.join(format!("{name}.ledger.pem")), folder.join(format!("{name}.ledger.policy"))]
+/// What the file says, if it is there.
+fn read(path: &Path) -> Result<Option<String>, WorldError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(WorldError::io(path, error)),
+    }
+}
+
+/// Key, the key that replaces it while both sign, and policy. A relay that forgets everything forgets them too: another tree under one key would be a lie.
+pub(crate) fn files(folder: &Path, name: &str) -> [PathBuf; 3] {
+    ["pem", "next.pem", "policy"].map(|what| folder.join(format!("{name}.ledger.{what}")))
 }
 
 fn secret(path: &Path, octets: &[u8]) -> std::io::Result<()> {
@@ -104,4 +125,68 @@ fn secret(path: &Path, octets: &[u8]) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)?.write_all(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use chukei_ledger::{Checkpoint, Note, Policy};
+    use chukei_profile::{Purpose, history::Kind};
+    use chukei_relay::{AccessLog, NewEntry};
+
+    use super::*;
+
+    const ENTITY: &str = "https://relay.example.test/";
+    const NOW: UnixTime = UnixTime(1_790_000_000);
+
+    #[test]
+    fn a_key_is_replaced_and_another_log_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(&folder.path().join("relay.db")).unwrap());
+        let [path, next, policy] = files(folder.path(), "relay");
+        let open = || Checkpoints::open(folder.path(), "relay", ENTITY, Arc::clone(&store), Pace::default());
+        let told = || Policy::parse(&std::fs::read_to_string(&policy).unwrap()).unwrap();
+        let pem = || Ed25519PrivateKey::generate().unwrap().to_pkcs8_pem().unwrap().to_string();
+        let origin = |note: &str| Checkpoint::parse(&Note::parse(note).unwrap().text).unwrap().origin;
+        let entry = NewEntry {
+            person: Some(Person(1)),
+            at: NOW,
+            actor: ENTITY.to_owned(),
+            kind: Kind::History,
+            outcome: "OK".to_owned(),
+            purpose: Purpose::History,
+            items: vec![],
+            envelope: None,
+            target: None,
+            carried_to: None,
+            asked: None,
+            login: None,
+            withheld_until: None,
+        };
+        let sign = |checkpoints: &Checkpoints| {
+            store.append(std::slice::from_ref(&entry)).unwrap();
+            let bundle = checkpoints.prove(Person(1), None, NOW);
+            bundle.map(|bundle| bundle.checkpoints.last().unwrap().clone())
+        };
+        let first = sign(&open().unwrap()).unwrap();
+        let old = told();
+        assert_eq!(origin(&first), "relay.example.test/ledger");
+
+        std::fs::write(&next, pem()).unwrap();
+        let both = open().unwrap();
+        let second = sign(&both).unwrap();
+        assert!(told().trust(&second).is_ok() && old.trust(&second).is_ok());
+        std::fs::rename(&next, &path).unwrap();
+        assert!(open().is_ok());
+        // A key that never signed.
+        std::fs::write(&path, pem()).unwrap();
+        assert_eq!(sign(&open().unwrap()), Err(LedgerError::OtherKey));
+
+        let successor = Ed25519PrivateKey::generate().unwrap();
+        std::fs::write(&path, successor.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
+        let key = SignerKey::new("relay.example.test/ledger-2", KeyUse::Log, successor).unwrap();
+        store.succeed(&[key], NOW).unwrap();
+        let third = sign(&open().unwrap()).unwrap();
+        assert_eq!(origin(&third), "relay.example.test/ledger-2");
+        assert!(told().trust(&third).is_ok() && told().after(&old).trust_earlier(&first).is_ok());
+    }
 }
