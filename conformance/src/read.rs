@@ -201,10 +201,17 @@ pub(crate) fn open(exchange: &Exchange<'_>, holder: Element<'_>) -> Option<Opene
         let data = data.elements().find(|child| child.is(ns::XENC.name("CipherData")))?;
         Some(text(data.elements().next()?)?.split_ascii_whitespace().collect::<String>())
     };
-    let content_key = exchange.unwrapped(&value(key)?)?;
+    let (_, content_key) = exchange.unwrapped(&value(key)?)?;
     let sealed = decode_base64(&value(data)?)?;
     let plaintext = ContentKey::from_octets(&content_key).ok()?.open(&sealed).ok()?.to_vec();
     Some(Opened { key: content_key, sealed, plaintext })
+}
+
+/// The parties of the suite whose keys open something inside an element.
+pub(crate) fn openers<'e>(exchange: &Exchange<'e>, holder: Element<'_>) -> Vec<&'e str> {
+    let keys = holder.descendants().filter(|inner| inner.is(ns::XENC.name("EncryptedKey")));
+    let wrapped = keys.filter_map(|key| text(inside(key, ns::XENC.name("CipherValue"))?));
+    wrapped.filter_map(|wrapped| Some(exchange.unwrapped(wrapped)?.0)).collect()
 }
 
 /// The namespace that a prefix is bound to at an element.

@@ -152,6 +152,8 @@ const ANY: &[Row] = bends![
         |d| d.sender = None;
     "message/sender/other" "message.sender.is-signer" "Header/Sender@providerID=insurer-d" ["WSF-02"]
         |d| d.sender = Some(d.entity("insurer-d"));
+    "message/sender/other-member" "message.sender.is-signer" "Header/Security/BinarySecurityToken+signer=insurer-d" ["WSF-02"]
+        |d| { d.signer = "insurer-d".into(); d.token = "insurer-d".into(); };
     "message/sender/stranger" "message.sender.is-signer" "speaker=stranger" ["WSF-02"]
         |d| d.speak_as("stranger");
     "message/id/missing" "message.id.form" "Header/MessageID+Header/Security/Signature=missing" ["WSA-01"]

@@ -90,6 +90,26 @@ const INPUTS: &[Row] = bends![
             input.scheme = Some(format!("{SCHEME}late-elderly"));
             input.number = "33120010".into();
         });
+    "mapping/form/check-digit-resident" "mapping.input.form" "Body=wrong-check-digit-M11" ["ENV-16"]
+        |d| input(d, |input, _| {
+            input.scheme = Some(format!("{SCHEME}resident"));
+            input.number = "12345678901".into();
+        });
+    "mapping/form/short-kamogawa" "mapping.input.form" "Body=43-digits" ["ENV-16"]
+        |d| input(d, |input, _| {
+            input.scheme = Some(format!("{SCHEME}kamogawa"));
+            input.number = "1".repeat(43);
+        });
+    "mapping/form/long-insured" "mapping.input.form" "Body=65-characters" ["ENV-16"]
+        |d| input(d, |input, _| {
+            input.scheme = Some(format!("{SCHEME}medical-insured"));
+            input.number = "記".repeat(65);
+        });
+    "mapping/form/space" "mapping.input.form" "Body=space-at-the-end" ["ENV-16"]
+        |d| input(d, |input, _| {
+            input.scheme = Some(format!("{SCHEME}medical-insured"));
+            input.number = "記号123 ".into();
+        });
     "mapping/form/unknown-scheme" "mapping.input.form" "Body=unknown-scheme" ["ENV-09"]
         |d| input(d, |input, _| input.scheme = Some(format!("{SCHEME}unknown")));
     "mapping/owner/another" "mapping.input.own-number" "Body=NameQualifier-insurer-d" ["ENV-09", "ENV-13"]
@@ -266,8 +286,8 @@ const SCENES: &[Scene] = &[
             ])
         },
         |face| {
-            // Two of one person, and of two persons with numbers of other lengths.
-            for person in [USUAL_PERSON, USUAL_PERSON, "homonym-1", "late-elderly"] {
+            // Two of one person with another's between them, and of two persons with numbers of other lengths.
+            for person in [USUAL_PERSON, "homonym-1", USUAL_PERSON, "late-elderly"] {
                 one(face, person, "insurer-b")?;
             }
             Ok(())
@@ -288,6 +308,20 @@ const SCENES: &[Scene] = &[
             ])
         },
         history,
+    ),
+    (
+        "history/complete/refused",
+        || leak(&[req!("history.complete")]),
+        |face| {
+            acts::look(face);
+            // Somebody else's number there; then for what the two have agreed upon nothing, which is seen before the number is.
+            one(face, USUAL_PERSON, "insurer-c")?;
+            let mut draft = face.kit().mapping(&[USUAL_PERSON], "insurer-b");
+            draft.purpose = Some(format!("{PURPOSE}history"));
+            face.send("mapping", draft);
+            acts::look(face);
+            Ok(())
+        },
     ),
     ("history/parts", || leak(&[req!("history.range"), req!("history.total")]), parts_of_history),
     (

@@ -8,7 +8,7 @@ use chukei_xml::{Document, Element, Node, ns};
 
 use super::{declared, each, whole};
 use crate::{
-    read::{self, ASSERTION, Message, Opened, attribute, inside, stated, text},
+    read::{self, Message, Opened, attribute, inside, stated, text},
     trust,
 };
 
@@ -115,6 +115,14 @@ fn encrypted(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
             Phrase::plain("observed.closed"),
         );
     };
+    let world = issue.exchange.world();
+    let target = inside(issue.envelope, ns::SAML.name("Audience")).and_then(text);
+    let target = issue.target().or(target).and_then(|entity| world.entity(entity));
+    let openers = read::openers(issue.exchange, issue.envelope);
+    if let Some(other) = openers.into_iter().find(|party| target.is_some_and(|target| target.name != *party))
+    {
+        return issue.wrong("envelope.not-for-target", Phrase::plain("expected.opens"), other);
+    }
     let number = number_in(&opened).unwrap_or_default();
     let told = issue.answer.body.text().unwrap_or_default();
     if !number.is_empty() && told.contains(number.as_str()) {
@@ -132,12 +140,18 @@ fn number_in(opened: &Opened) -> Option<String> {
 }
 
 fn padded(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
-    let Some(opened) = issue.opened() else { return Ok(()) };
+    let opened = issue.opened().ok_or_else(closed)?;
     let length = opened.plaintext.len();
-    if length > 0 && length.is_multiple_of(512) {
+    let ends = |octet: &u8| matches!(octet, b'\t' | b'\n' | b'\r');
+    if length > 0 && length.is_multiple_of(512) && !opened.plaintext.last().is_some_and(ends) {
         return Ok(());
     }
     issue.wrong("envelope.padding", Phrase::plain("expected.multiple-of-512"), length.to_string())
+}
+
+/// What is not for a key of the suite cannot be looked at.
+fn closed() -> Verdict {
+    Verdict::unreached(Phrase::plain("observed.closed"))
 }
 
 fn audience(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
@@ -217,11 +231,14 @@ fn bound(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
 }
 
 fn name_id(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
-    let Some(opened) = issue.opened() else { return Ok(()) };
+    let opened = issue.opened().ok_or_else(closed)?;
     let Some(document) = Document::parse(opened.plaintext.trim_ascii_end()).ok() else {
         return issue.wrong("envelope.plaintext", "saml:NameID", "–");
     };
     let root = document.root();
+    if !root.is(ns::SAML.name("NameID")) {
+        return issue.wrong("envelope.plaintext", "saml:NameID", root.qualified());
+    }
     let world = issue.exchange.world();
     let audience = inside(issue.envelope, ns::SAML.name("Audience")).and_then(text).unwrap_or_default();
     let relay = issue.exchange.product().map_or("", |party| party.entity.as_str());
@@ -284,14 +301,15 @@ fn outsides(exchange: &Exchange<'_>) -> Vec<(String, BTreeSet<String>, u32)> {
             let number =
                 read::open(exchange, envelope).and_then(|opened| number_in(&opened)).unwrap_or_default();
             let mut values = BTreeSet::new();
-            for element in envelope.descendants().filter(|inner| !inner.is(ASSERTION)) {
-                values.extend(element.attributes().map(|a| format!("{}={}", a.local(), a.value())));
-                values.extend(element.nodes().filter_map(|node| match node {
-                    Node::Text(text) if !text.trim().is_empty() => {
-                        Some(format!("{}:{}", element.local(), text.trim()))
+            for element in std::iter::once(envelope).chain(envelope.descendants()) {
+                for attribute in element.attributes() {
+                    pieces(&format!("@{}", attribute.local()), attribute.value(), &mut values);
+                }
+                for node in element.nodes() {
+                    if let Node::Text(text) = node {
+                        pieces(element.local(), text.trim(), &mut values);
                     }
-                    _ => None,
-                }));
+                }
             }
             outsides.push((number, values, answer.seq));
         }
@@ -299,13 +317,29 @@ fn outsides(exchange: &Exchange<'_>) -> Vec<(String, BTreeSet<String>, u32)> {
     outsides
 }
 
+/// Octets of a long value that two have in common by chance in no run.
+const BY_CHANCE: usize = 12;
+
+/// A value, its words, and beginning and end of a long one: what may stand for a person beside what is random.
+fn pieces(place: &str, value: &str, into: &mut BTreeSet<String>) {
+    let words = value.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 8);
+    let ends = [value.get(..BY_CHANCE), value.len().checked_sub(BY_CHANCE).and_then(|at| value.get(at..))];
+    let ends = ends.into_iter().flatten().filter(|_| value.len() >= 2 * BY_CHANCE);
+    let all = std::iter::once(value).filter(|value| !value.is_empty()).chain(words).chain(ends);
+    into.extend(all.map(|piece| format!("{place}: {piece}")));
+}
+
+/// Between two envelopes of one person stands one of another: what the time tells, that has too.
 fn unlinkable(exchange: &Exchange<'_>) -> Verdict {
     let all = outsides(exchange);
-    let [(number, first, _), (again, second, seq), others @ ..] = all.as_slice() else {
+    let Some((number, first, _)) = all.first() else {
         return Verdict::unreached(Phrase::plain("missing.two-envelopes"));
     };
-    let others: Vec<_> = others.iter().filter(|(other, ..)| other != number).collect();
-    if number != again || number.is_empty() || others.is_empty() {
+    let (same, others): (Vec<_>, Vec<_>) = all.iter().skip(1).partition(|(other, ..)| other == number);
+    let Some((_, second, seq)) = same.first() else {
+        return Verdict::unreached(Phrase::plain("missing.two-envelopes"));
+    };
+    if number.is_empty() || others.is_empty() {
         return Verdict::unreached(Phrase::plain("missing.two-persons"));
     }
     let common = first.intersection(second);

@@ -407,12 +407,15 @@ impl<'t> Exchange<'t> {
         })
     }
 
-    /// The content key under a wrapped one (base64 of `CipherValue`, white space ignored), wherever in the run it was unwrapped.
+    /// The content key under a wrapped one (base64 of `CipherValue`, white space ignored), wherever in the run it was unwrapped,
+    /// and the party whose key has done it.
     #[must_use]
-    pub fn unwrapped(&self, wrapped: &str) -> Option<Vec<u8>> {
+    pub fn unwrapped(&self, wrapped: &str) -> Option<(&'t str, Vec<u8>)> {
         let wanted: String = wrapped.split_ascii_whitespace().collect();
         self.run.iter().find_map(|event| match &event.what {
-            What::Unwrapped { wrapped, content_key, .. } if *wrapped == wanted => decode_base64(content_key),
+            What::Unwrapped { party, wrapped, content_key } if *wrapped == wanted => {
+                decode_base64(content_key).map(|key| (party.as_str(), key))
+            }
             _ => None,
         })
     }

@@ -111,6 +111,12 @@ faults! {
     WrongAudience => ["envelope.issue.audience"], "Audience と Recipient を中継DB自身にする";
     /// Leaves the holder's certificate out.
     NoHolderKey => ["envelope.issue.holder"], "holder-of-key に証明書を入れない";
+    /// Seals numbers for the requester.
+    SealsForRequester => ["envelope.issue.encrypted"], "番号を照会元の鍵に宛てて暗号化する";
+    /// Puts the beginning of a digest of the number into the ID of the envelope.
+    LinkableIdentifier => ["privacy.ciphertext.unlinkable"], "封筒の ID を番号のハッシュ値で始める";
+    /// Records what no agreement allows about nobody.
+    LogsAgreedOnly => ["history.complete"], "取決めのない要求を本人のものとして記録しない";
     /// Issues envelopes that are good for an hour.
     LongEnvelope => ["envelope.issue.window"], "有効期間が1時間の封筒を発行する";
     /// Leaves OneTimeUse out.
@@ -352,6 +358,9 @@ impl Faults {
         if let Some(until) = entry.withheld_until.as_mut().filter(|_| self.has(Fault::WithholdsLonger)) {
             until.0 = until.0.saturating_add(365 * 86_400);
         }
+        if self.has(Fault::LogsAgreedOnly) && entry.outcome == "Forbidden" {
+            entry.person = None;
+        }
         if self.has(Fault::IgnoresWithholding) {
             entry.withheld_until = None;
         }
@@ -391,11 +400,19 @@ impl Faults {
             unbound: self.has(Fault::UnboundEnvelope),
             unsigned: self.has(Fault::UnsignedEnvelope),
             linkable: self.has(Fault::LinkableEnvelope),
+            linkable_id: self.has(Fault::LinkableIdentifier),
             sealed: None,
         }
     }
 
     pub(crate) fn issue(&self, mint: Mint<'_>, party: &Party) -> Result<Issued, Refusal> {
+        if self.has(Fault::SealsForRequester)
+            && let Some((requester, _)) = mint.holders.first()
+            && let Some(certificate) = party.peer(requester)?.encryption()
+            && let Ok(key) = certificate.public_key()
+        {
+            return Mint { key: &key, ..mint }.issue(&party.signing(), party.randomness.as_ref());
+        }
         if !self.has(Fault::AlwaysSameEnvelope) && !self.has(Fault::ReusesContentKey) {
             return mint.issue(&party.signing(), party.randomness.as_ref());
         }

@@ -64,6 +64,8 @@ pub struct Danger<'a> {
     pub unsigned: bool,
     /// Adds what is the same in every envelope of one person: a digest of the number.
     pub linkable: bool,
+    /// Begins the ID with a digest of the number.
+    pub linkable_id: bool,
     /// Uses this `EncryptedID` again.
     pub sealed: Option<&'a Document>,
 }
@@ -96,7 +98,12 @@ impl Mint<'_> {
     /// # Errors
     /// `Internal` when there is no entropy, or a key does not do its work.
     pub fn issue(&self, signing: &Signing<'_>, randomness: &dyn Randomness) -> Result<Issued, Refusal> {
-        let id = xml_id(randomness)?;
+        let mut id = xml_id(randomness)?;
+        if danger!(self.linkable_id) {
+            let digest = chukei_crypto::sha256(self.identifier.expose().as_bytes());
+            let digest: String = digest.iter().take(8).map(|octet| format!("{octet:02x}")).collect();
+            id = id.replacen('_', &format!("_{digest}"), 1);
+        }
         let sealed = self.sealed()?;
         let length = if danger!(self.long) { LONGEST.saturating_mul(12) } else { LONGEST };
         let until = UnixTime(self.now.0.saturating_add(length));

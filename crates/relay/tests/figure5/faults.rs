@@ -186,6 +186,23 @@ fn shows(fault: Fault, world: &World) -> bool {
             let sent = clean.a.query(envelope, &Item::ALL, None, NOW).unwrap();
             clean.refused_by_b(&sent, A) == Some(Reason::NameId)
         }
+        Fault::SealsForRequester => {
+            let clean = World::new();
+            let sent = clean.map(&[ask(0)]);
+            let reply = reply(world.relay.handle(&request(&sent, A), NOW));
+            let mapped = clean.a.take_mapping(sent.pending, &answer(&reply), NOW).unwrap();
+            let envelope = mapped.results.into_iter().next().unwrap().1.unwrap();
+            let sent = clean.a.query(envelope, &Item::ALL, None, NOW).unwrap();
+            clean.refused_by_b(&sent, A) == Some(Reason::Decrypt)
+        }
+        Fault::LinkableIdentifier => {
+            let id = || envelope().value("ID").unwrap()[..17].to_owned();
+            id() == id()
+        }
+        Fault::LogsAgreedOnly => {
+            world.relay(&world.map(&[Ask { target: Some(D.to_owned()), ..ask(0) }]), A);
+            !history(world).contains("Forbidden")
+        }
         Fault::LinkableEnvelope => envelope().write().contains("attribute:trace"),
         Fault::LosesNotices => {
             world.linkage(&ask0, &Item::ALL).unwrap();
@@ -383,7 +400,10 @@ fn every_fault_shows() {
     for fault in Fault::ALL.iter().copied().filter(|fault| !proving.contains(&fault.sentences()[0])) {
         assert!(!shows(fault, &World::new()), "{fault:?} without it");
         let mut world = World::new();
-        let role = if fault == Fault::LinkableEnvelope { Role::Relay } else { role(fault) };
+        let role = match fault {
+            Fault::LinkableEnvelope | Fault::LinkableIdentifier => Role::Relay,
+            _ => role(fault),
+        };
         let party = match role {
             Role::Relay => &mut world.relay.party,
             Role::Responder => &mut world.b.party,

@@ -43,6 +43,8 @@ pub const PURPOSE: Purpose = Purpose::CombinedHighCost;
 struct Keys {
     names: Vec<(&'static str, PrivateKey, Certificate)>,
     decrypt: [(PrivateKey, Certificate); 3],
+    /// Of the requester, for which nobody seals anything.
+    other: Certificate,
 }
 
 fn the_keys() -> &'static Keys {
@@ -63,6 +65,7 @@ fn the_keys() -> &'static Keys {
         Keys {
             names: [RELAY, A, B, C, D, PORTAL, STRANGER].map(own).into(),
             decrypt: [seal(1), seal(2), seal(3)],
+            other: issue("TEST decryption", &keys::rsa3072()),
         }
     })
 }
@@ -122,6 +125,9 @@ pub fn federation_with(change: impl Fn(&mut Entity)) -> Arc<Federation> {
         let mut certificates = vec![(KeyUse::Signing, certificate(entity).clone())];
         if [B, C].contains(&entity) {
             certificates.push((KeyUse::Encryption, the_keys().decrypt[usize::from(entity == C)].1.clone()));
+        }
+        if entity == A {
+            certificates.push((KeyUse::Encryption, the_keys().other.clone()));
         }
         let mut written = Entity {
             id: entity.to_owned(),
