@@ -269,9 +269,15 @@ fn forgotten(card: &Terminal) -> Result<(), Broken> {
 
 fn own(card: &Terminal) -> Result<(), Broken> {
     select(card, JPKI);
+    sign(card, AUTHENTICATION_KEY);
     enter(card, AUTHENTICATION_PIN, Pin::Right)?;
     sign(card, KEY);
     sign(card, AUTHENTICATION_KEY);
+    // Which is forgotten now.
+    select(card, JPKI);
+    enter(card, PIN, Pin::Right)?;
+    sign(card, AUTHENTICATION_KEY);
+    sign(card, KEY);
     Ok(())
 }
 

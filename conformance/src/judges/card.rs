@@ -6,7 +6,8 @@ use chukei_spec::req;
 
 use super::{declared, each};
 use crate::card::{
-    AUTHENTICATION_KEY, AUTHORITY, Act, CERTIFICATE, JPKI, KEY, NHI, NUMBER, PIN, What, acts, data_of,
+    AUTHENTICATION_KEY, AUTHENTICATION_PIN, AUTHORITY, Act, CERTIFICATE, JPKI, KEY, NHI, NUMBER, PIN, What,
+    acts, data_of,
 };
 
 pub(super) const JUDGES: &[Judge] = &[
@@ -336,7 +337,11 @@ fn signs_with_pin(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn own(exchange: &Exchange<'_>) -> Verdict {
-    split(&acts(exchange), is_sign, |act| act.file == Some(AUTHENTICATION_KEY), refused)
+    let knows_own = |act: &Act| match act.file {
+        Some(AUTHENTICATION_KEY) => act.verified.contains(&AUTHENTICATION_PIN),
+        _ => knows_pin(act),
+    };
+    split(&acts(exchange), is_sign, knows_own, refused)
 }
 
 fn blocked(exchange: &Exchange<'_>) -> Verdict {

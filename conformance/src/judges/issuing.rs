@@ -6,13 +6,14 @@ use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Verdict};
 use chukei_spec::req;
 use chukei_xml::{Document, Element, Node, ns};
 
-use super::{declared, each, whole};
+use super::{declared, each, envelope_form, whole};
 use crate::{
     read::{self, Message, Opened, attribute, inside, stated, text},
     trust,
 };
 
 pub(super) const JUDGES: &[Judge] = &[
+    whole(req!("envelope.issue.form"), |exchange| issued(exchange, envelope_form::form)),
     whole(req!("envelope.issue.signed"), |exchange| issued(exchange, signed)),
     whole(req!("envelope.issue.encrypted"), |exchange| issued(exchange, encrypted)),
     whole(req!("envelope.issue.padded"), |exchange| issued(exchange, padded)),
@@ -32,18 +33,18 @@ pub(super) const JUDGES: &[Judge] = &[
 const LONGEST: i64 = 300;
 
 /// An envelope with what it was issued for.
-struct Issue<'i, 'e> {
+pub(super) struct Issue<'i, 'e> {
     exchange: &'i Exchange<'e>,
     from: &'i str,
     request: &'i Message,
     answer: Answer<'e>,
     message: &'i Message,
     req_ref: &'i str,
-    envelope: Element<'i>,
+    pub(super) envelope: Element<'i>,
 }
 
 impl Issue<'_, '_> {
-    fn wrong(
+    pub(super) fn wrong(
         &self,
         code: &'static str,
         expected: impl Into<Phrase>,
@@ -55,7 +56,7 @@ impl Issue<'_, '_> {
     }
 
     /// The input that the envelope answers.
-    fn input(&self) -> Option<Element<'_>> {
+    pub(super) fn input(&self) -> Option<Element<'_>> {
         let inputs = self.request.content()?.elements();
         inputs.into_iter().find(|input| attribute(*input, "reqID") == self.req_ref)
     }

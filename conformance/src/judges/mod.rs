@@ -3,6 +3,7 @@
 mod answers;
 mod card;
 mod control;
+mod envelope_form;
 mod faults;
 mod history;
 mod issuing;

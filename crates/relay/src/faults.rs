@@ -98,9 +98,9 @@ faults! {
     SkipsMappingLog => ["mapping.log.before-answer", "history.complete"], "対応付けを記録しない";
 
     /// Issues envelopes without a signature.
-    UnsignedEnvelope => ["envelope.issue.signed"], "封筒に署名しない";
+    UnsignedEnvelope => ["envelope.issue.signed", "envelope.issue.form"], "封筒に署名しない";
     /// Tells the number in clear beside the ciphertext.
-    TellsNumber => ["envelope.issue.encrypted", "privacy.ciphertext.unlinkable"], "暗号文の横に番号を平文で入れる";
+    TellsNumber => ["envelope.issue.encrypted", "privacy.ciphertext.unlinkable", "envelope.issue.form"], "暗号文の横に番号を平文で入れる";
     /// Uses the content key, and the whole ciphertext, of the first envelope again.
     ReusesContentKey => ["envelope.issue.fresh", "privacy.ciphertext.unlinkable", "encryption.key.fresh"], "内容暗号鍵と暗号文を使い回す";
     /// Gives the same envelope for the same person again.
@@ -110,7 +110,9 @@ faults! {
     /// Names itself as audience and recipient.
     WrongAudience => ["envelope.issue.audience"], "Audience と Recipient を中継DB自身にする";
     /// Leaves the holder's certificate out.
-    NoHolderKey => ["envelope.issue.holder"], "holder-of-key に証明書を入れない";
+    NoHolderKey => ["envelope.issue.holder", "envelope.issue.form"], "holder-of-key に証明書を入れない";
+    /// Writes the attributes of envelopes in another order.
+    ReordersEnvelope => ["envelope.issue.form"], "封筒の属性の順を変える";
     /// Seals numbers for the requester.
     SealsForRequester => ["envelope.issue.encrypted"], "番号を照会元の鍵に宛てて暗号化する";
     /// Puts the beginning of a digest of the number into the ID of the envelope.
@@ -120,13 +122,13 @@ faults! {
     /// Issues envelopes that are good for an hour.
     LongEnvelope => ["envelope.issue.window"], "有効期間が1時間の封筒を発行する";
     /// Leaves OneTimeUse out.
-    NoOneTimeUse => ["envelope.issue.window"], "OneTimeUse を入れない";
+    NoOneTimeUse => ["envelope.issue.window", "envelope.issue.form"], "OneTimeUse を入れない";
     /// Leaves the request attribute out.
-    UnboundEnvelope => ["envelope.issue.bound"], "照会番号の属性を入れない";
+    UnboundEnvelope => ["envelope.issue.bound", "envelope.issue.form"], "照会番号の属性を入れない";
     /// Qualifies the number for itself instead of the target.
     MisqualifiedNumber => ["envelope.issue.name-id"], "番号の SPNameQualifier を中継DB自身にする";
     /// Adds a digest of the number to the envelope.
-    LinkableEnvelope => ["privacy.ciphertext.unlinkable"], "封筒に番号のハッシュ値を入れる";
+    LinkableEnvelope => ["privacy.ciphertext.unlinkable", "envelope.issue.form"], "封筒に番号のハッシュ値を入れる";
 
     /// Receipts notices without recording them.
     LosesNotices => ["disclosure.notice.recorded", "history.complete"], "開示の通知を記録せずに受領する";
@@ -400,6 +402,7 @@ impl Faults {
             unbound: self.has(Fault::UnboundEnvelope),
             unsigned: self.has(Fault::UnsignedEnvelope),
             linkable: self.has(Fault::LinkableEnvelope),
+            reordered: self.has(Fault::ReordersEnvelope),
             linkable_id: self.has(Fault::LinkableIdentifier),
             sealed: None,
         }

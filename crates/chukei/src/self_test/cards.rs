@@ -207,7 +207,7 @@ const SWITCHES: &[Switch] = &[
     ),
     lie(
         "selection-forgets-nothing",
-        &["card.pin.forgotten"],
+        &["card.pin.forgotten", "card.pin.own"],
         Lie::Command(|card, command| {
             let again = card.is_jpki() && command.starts_with(b"\x00\xa4\x04\x0c") && command.ends_with(JPKI);
             again.then(|| OK.to_vec())
@@ -220,6 +220,18 @@ const SWITCHES: &[Switch] = &[
             if is_sign(command) && card.file == 0x001a && card.verified == [0x0018] {
                 card.verify_signature();
                 card.right(b"\x00\xa4\x02\x0c\x02\x00\x1a");
+            }
+            None
+        }),
+    ),
+    lie(
+        "authenticates-for-everybody",
+        &["card.pin.own"],
+        Lie::Command(|card, command| {
+            if is_sign(command) && card.file == 0x0017 {
+                card.right(b"\x00\xa4\x02\x0c\x02\x00\x18");
+                card.right(&[b"\x00\x20\x00\x80\x04", AUTHENTICATION].concat());
+                card.right(b"\x00\xa4\x02\x0c\x02\x00\x17");
             }
             None
         }),

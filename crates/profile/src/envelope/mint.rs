@@ -64,6 +64,8 @@ pub struct Danger<'a> {
     pub unsigned: bool,
     /// Adds what is the same in every envelope of one person: a digest of the number.
     pub linkable: bool,
+    /// Puts the version first.
+    pub reordered: bool,
     /// Begins the ID with a digest of the number.
     pub linkable_id: bool,
     /// Uses this `EncryptedID` again.
@@ -130,11 +132,16 @@ impl Mint<'_> {
             }
             w.close();
             w.open(ATTRIBUTE_STATEMENT);
+            if danger!(self.reordered) {
+                write_attribute(w, VERSION_ATTRIBUTE, VERSION);
+            }
             write_attribute(w, PURPOSE, self.purpose.uri());
             if !danger!(self.unbound) {
                 write_attribute(w, REQUEST, self.request);
             }
-            write_attribute(w, VERSION_ATTRIBUTE, VERSION);
+            if !danger!(self.reordered) {
+                write_attribute(w, VERSION_ATTRIBUTE, VERSION);
+            }
             if danger!(self.telling) {
                 write_attribute(w, "urn:chukei:1.0:attribute:number", self.identifier.expose());
             }

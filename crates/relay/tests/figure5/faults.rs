@@ -195,6 +195,10 @@ fn shows(fault: Fault, world: &World) -> bool {
             let sent = clean.a.query(envelope, &Item::ALL, None, NOW).unwrap();
             clean.refused_by_b(&sent, A) == Some(Reason::Decrypt)
         }
+        Fault::ReordersEnvelope => {
+            let form = envelope().write();
+            form.find("attribute:version") < form.find("attribute:purpose")
+        }
         Fault::LinkableIdentifier => {
             let id = || envelope().value("ID").unwrap()[..17].to_owned();
             id() == id()
