@@ -80,6 +80,8 @@ pub fn xml_id(randomness: &dyn Randomness) -> Result<String, Refusal> {
 
 fn hex(randomness: &dyn Randomness) -> Result<String, Refusal> {
     let octets = randomness.octets().map_err(|_| Refusal::internal("randomness"))?;
+    let mut digits = String::with_capacity(octets.len().saturating_mul(2));
     let halves = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
-    Ok(halves.filter_map(|half| char::from_digit(half.into(), 16)).collect())
+    digits.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
+    Ok(digits)
 }

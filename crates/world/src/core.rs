@@ -445,7 +445,7 @@ impl Handler for Service {
         };
         self.0.note(&received, &reply);
         let answer = Answer { status: reply.status, body: reply.body };
-        if answer.status == 200 {
+        if answer.status == 200 && self.0.options().faults.stub() == Some(Stub::AnswersAsBefore) {
             let _ = self.0.first.set(answer.clone());
         }
         Reaction::Answer(answer)

@@ -94,6 +94,8 @@ impl TlsIdentity {
             SslOptions::NO_COMPRESSION | SslOptions::NO_RENEGOTIATION | SslOptions::CIPHER_SERVER_PREFERENCE,
         );
         builder.set_mode(SslMode::RELEASE_BUFFERS);
+        // A record's head and body in one read of the socket.
+        builder.set_read_ahead(true);
         // Replaces the system's authorities, which the constructors of the library load.
         let mut store = X509StoreBuilder::new()?;
         store.add_cert(X509::from_pem(self.authority.as_bytes())?)?;
