@@ -177,7 +177,7 @@ fn not_opened(exchange: &Exchange<'_>) -> Verdict {
     let others = super::faults::refused_as(exchange, Answer::Auth);
     match others.iter().find(|(_, other)| other.exchange != answer.exchange) {
         None => Verdict::unreached(Phrase::plain("missing.two-refusals")),
-        Some((_, other)) if other.body == answer.body => Verdict::Pass,
+        Some((_, other)) if other.body == answer.body && other.status == answer.status => Verdict::Pass,
         Some((_, other)) => {
             let places = [Place::from(answer.seq), Place::from(other.seq)];
             Finding::new("opened.unverified", Phrase::plain("expected.not-opened"), "").at(places)

@@ -17,7 +17,7 @@ use chukei_profile::{
     envelope::{Danger, Issued, Mint, Opened},
     linkage::{ANSWER, Answer, Benefit},
 };
-use chukei_reason::Answer as Told;
+use chukei_reason::{Answer as Told, Reason};
 use chukei_saml::NameId;
 use chukei_xml::{Document, Name, Writer, ns};
 
@@ -79,6 +79,8 @@ faults! {
     EchoesInFaults => ["message.fault.no-echo", "answer.coarse", "encryption.open.after-verify", "message.fault.auth-equal", "message.fault.dec-equal", "envelope.open.one-answer"], "fault に要求の内容を入れる";
     /// Tells by error text why a message was not authenticated.
     TellsAuthApart => ["message.fault.auth-equal", "answer.coarse", "encryption.open.after-verify"], "認証の失敗の理由をエラー文で区別する";
+    /// Tells by HTTP status 400 that a signature value is wrong.
+    TellsAuthByStatus => ["message.fault.auth-equal", "answer.coarse", "encryption.open.after-verify", "message.fault.shape"], "署名値の誤りを HTTP 400 で区別する";
     /// Tells by error text why a ciphertext was not accepted.
     LeaksByErrorText => ["message.fault.dec-equal", "envelope.open.one-answer", "answer.coarse"], "復号の失敗の理由をエラー文で区別する";
     /// Leaves lu:Status out of faults.
@@ -327,7 +329,11 @@ impl Faults {
         {
             text.replace_range(from..until.saturating_add("</detail>".len()), "");
         }
-        let status = if self.has(Fault::FaultAsSuccess) { 200 } else { fault.status };
+        let status = match refusal.reason() {
+            _ if self.has(Fault::FaultAsSuccess) => 200,
+            Reason::Signature if self.has(Fault::TellsAuthByStatus) => 400,
+            _ => fault.status,
+        };
         SoapFault { status, body: text.into_bytes() }
     }
 

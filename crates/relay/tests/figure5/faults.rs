@@ -137,6 +137,17 @@ fn shows(fault: Fault, world: &World) -> bool {
             let sender = |root: &mut Element| root.find_mut("soap:Header/sb:Sender").set("providerID", D);
             refusal(world, D, |_| {}).1 != refusal(world, A, sender).1
         }
+        Fault::TellsAuthByStatus => {
+            let value = |root: &mut Element| {
+                root.find_mut("soap:Header/wsse:Security/ds:Signature/ds:SignatureValue").set_content("AAAA");
+            };
+            let clean = World::new();
+            let sent = clean.query();
+            let mut root = tree(&sent.body);
+            value(&mut root);
+            let sent = with_body(&sent, root.write().into_bytes());
+            reply(world.b.handle(&request(&sent, A), NOW)).status == 400
+        }
         Fault::LeaksByErrorText => {
             let sealed_for = |entity| {
                 let name = Element::declared(ns::SAML, "NameID").text("x");
