@@ -9,7 +9,7 @@ use chukei_spec::req;
 use super::{
     declared, each,
     history::{beyond, histories},
-    repeated, whole,
+    repeated, skew, whole,
 };
 use crate::{
     login,
@@ -17,10 +17,9 @@ use crate::{
     refuse,
 };
 
-/// Longest time that a challenge or a session may be good for, in seconds, and what clocks may differ by.
+/// Longest time that a challenge or a session may be good for, in seconds.
 const CHALLENGE: i64 = 300;
 const SESSION: i64 = 600;
-const SKEW: i64 = 5;
 /// Characters that 128 bits take in base64.
 const SHORTEST: usize = 22;
 
@@ -41,6 +40,7 @@ fn challenges(exchange: &Exchange<'_>) -> Verdict {
     let mut seen = BTreeMap::new();
     let answers = exchange.answers().filter_map(|answer| Some((answer, Message::of(answer.body)?)));
     let given: Vec<_> = answers.filter(|(_, message)| message.kind() == "Challenge").collect();
+    let longest = CHALLENGE.saturating_add(skew(exchange));
     each(&given, "missing.a-challenge", |(answer, message)| {
         let content = message.content();
         let text = |name| content.map(|content| attribute(content, name)).unwrap_or_default();
@@ -56,7 +56,7 @@ fn challenges(exchange: &Exchange<'_>) -> Verdict {
         }
         let until = text("notOnOrAfter");
         match seconds(until) {
-            Some(until) if until <= answer.at.saturating_add(CHALLENGE + SKEW) => Ok(()),
+            Some(until) if until <= answer.at.saturating_add(longest) => Ok(()),
             _ => wrong("notOnOrAfter ≤ 5 min", until),
         }
     })
@@ -70,6 +70,7 @@ fn contexts(exchange: &Exchange<'_>) -> Verdict {
         .filter_map(|(sent, answer)| Some((sent, answer, Message::of(sent.body)?, Message::of(answer.body)?)))
         .filter(|(_, _, _, message)| message.kind() == "LoginAnswer" && message.status() == Some("OK"))
         .collect();
+    let longest = SESSION.saturating_add(skew(exchange));
     each(&granted, "missing.a-login", |(sent, answer, request, message)| {
         let content = message.content();
         let text = |name| content.map(|content| attribute(content, name)).unwrap_or_default();
@@ -90,7 +91,7 @@ fn contexts(exchange: &Exchange<'_>) -> Verdict {
             return repeated("login.answer", session, [first, answer.seq]);
         }
         match seconds(text("notOnOrAfter")) {
-            Some(until) if until <= answer.at.saturating_add(SESSION + SKEW) => Ok(()),
+            Some(until) if until <= answer.at.saturating_add(longest) => Ok(()),
             _ => wrong("notOnOrAfter ≤ 10 min".into(), text("notOnOrAfter")),
         }
     })
@@ -122,6 +123,7 @@ fn coarse(exchange: &Exchange<'_>) -> Verdict {
 fn tickets(exchange: &Exchange<'_>) -> Verdict {
     let mut seen = BTreeMap::new();
     let given = exchange.answers().filter_map(|answer| Some((answer, login::presented(answer.body)?)));
+    let longest = CHALLENGE.saturating_add(skew(exchange));
     each(given, "missing.a-ticket", |(answer, (ticket, until))| {
         let wrong = |expected: String, observed: &str| {
             Err(Finding::new("login.ticket", expected, observed).at([answer.seq]))
@@ -133,7 +135,7 @@ fn tickets(exchange: &Exchange<'_>) -> Verdict {
             return repeated("login.ticket", &ticket, [first, answer.seq]);
         }
         match seconds(&until) {
-            Some(end) if end <= answer.at.saturating_add(CHALLENGE + SKEW) => Ok(()),
+            Some(end) if end <= answer.at.saturating_add(longest) => Ok(()),
             _ => wrong("notOnOrAfter ≤ 5 min".into(), &until),
         }
     })
