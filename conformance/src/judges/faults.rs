@@ -107,7 +107,7 @@ fn table(case: &str, sent: Sent<'_>) -> Told {
     if has(&["transport.", "limit.bytes"]) {
         return Told { statuses: &[400, 404, 405, 413, 431, 500], is_of_http: true };
     }
-    let is_form = has(&["xml.", "limit.", "message.soap.shape"]);
+    let is_form = has(&["xml.", "limit.", "message.soap.shape", "mapping.input.own-number"]);
     match group(case) {
         Some(Group::Bytes) if is_form => told(&[400]),
         // A wrapped EncryptedID breaks the schema of the envelope as well.

@@ -61,7 +61,8 @@ judges! {
     body_overlong => "transport.body.limit";
     header_overlong => "transport.header.limit";
     invalid => "mapping.input.form";
-    forbidden => "mapping.input.own-number" "mapping.loop.none" "login.session.own" "login.session.purpose";
+    not_own => "mapping.input.own-number";
+    forbidden => "mapping.loop.none" "login.session.own" "login.session.purpose";
     not_forwarded => "relayed.forward.holder";
     no_receipt => "linkage.disclosure.required";
     turned_away => "limit.bytes";
@@ -156,6 +157,14 @@ fn invalid(exchange: &Exchange<'_>) -> Verdict {
 
 fn forbidden(exchange: &Exchange<'_>) -> Verdict {
     refuse::input_refused(exchange, "Forbidden")
+}
+
+/// Forbidden; a number without a qualifier may fail as a message too.
+fn not_own(exchange: &Exchange<'_>) -> Verdict {
+    let is_missing = exchange.deviation().ends_with("NameQualifier-missing");
+    let told = refuse::answer(exchange).and_then(|answer| Message::of(answer.body));
+    let is_mapped = told.is_some_and(|told| told.kind() == "IdentityMappingResponse");
+    if is_missing && !is_mapped { refused(exchange) } else { forbidden(exchange) }
 }
 
 /// Refused, and the responder was not asked.
