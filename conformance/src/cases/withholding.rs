@@ -22,8 +22,10 @@ pub(crate) const FAR_AHEAD: &str = "2999-01-01T00:00:00Z";
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.push(Case::usual(Kind::Withheld, &[req!("ledger.receipt.given")]));
-    cases.extend(PROOFS.iter().map(|row| Case::row(Kind::Proof, row)));
-    cases.extend(MAPPINGS.iter().map(|row| Case::row(Kind::Withheld, row)));
+    cases.push(Case::usual(Kind::Status, &[req!("ledger.checkpoint.one-log")]));
+    for (kind, rows) in [(Kind::Proof, PROOFS), (Kind::Status, STATUSES), (Kind::Withheld, MAPPINGS)] {
+        cases.extend(rows.iter().map(|row| Case::watched(kind, row)));
+    }
     for (id, sentences, scene) in SCENES {
         let sentences: Vec<&'static Sentence> = sentences();
         cases.push(Case::scene(Role::Ledger, id, (None, ""), &sentences, *scene).of_feature(FEATURE));
@@ -44,6 +46,11 @@ fn day(now: i64, days: i64) -> String {
 
 const PROOFS: &[Row] = bends![
     "withholding/right/portal" "ledger.withhold.right" "Header/Withholding+Header/Security/Signature=by-portal" []
+        |d| withhold(d, 1);
+];
+
+const STATUSES: &[Row] = bends![
+    "withholding/right/kind" "ledger.withhold.right" "Header/Withholding+Header/Security/Signature=of-a-status-query" []
         |d| withhold(d, 1);
 ];
 

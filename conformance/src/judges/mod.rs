@@ -59,9 +59,10 @@ const fn whole(sentence: &'static Sentence, rule: Rule) -> Judge {
 /// as the doctor takes for sound.
 fn skew(exchange: &Exchange<'_>) -> i64 {
     const SET: i64 = 2;
-    let is_set = exchange.run().iter().any(|event| {
-        matches!(&event.what, What::Control { verb, status: 200, .. } if verb == "POST /clock")
-    });
+    let is_set = exchange
+        .run()
+        .iter()
+        .any(|event| matches!(&event.what, What::Control { verb, status: 200, .. } if verb == "POST /clock"));
     if is_set { SET } else { doctor::SKEW }
 }
 

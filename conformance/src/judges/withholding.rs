@@ -7,17 +7,16 @@ use chukei_ledger::Bundle;
 use chukei_spec::req;
 use chukei_xml::{Element, lexical::decode_base64, ns};
 
-use super::{declared, each, ledger::talks};
+use super::{declared, each, history::unrecorded, ledger::talks};
 use crate::{
     cases::withholding::JAPAN,
     ledger,
     read::{self, Message, attribute},
-    refuse,
 };
 
 pub(super) const JUDGES: &[Judge] = &[
-    declared(req!("ledger.withhold.right"), refuse::refused),
-    declared(req!("ledger.withhold.until"), refuse::refused),
+    declared(req!("ledger.withhold.right"), unrecorded),
+    declared(req!("ledger.withhold.until"), unrecorded),
     declared(req!("ledger.withhold.hidden"), hidden),
     declared(req!("ledger.withhold.opened"), opened),
     declared(req!("ledger.withhold.envelope"), envelope),

@@ -126,6 +126,8 @@ faults! {
 
     /// Receipts notices without recording them.
     LosesNotices => ["disclosure.notice.recorded", "history.complete"], "開示の通知を記録せずに受領する";
+    /// Records notices that it refuses.
+    RecordsRefusedNotices => ["disclosure.notice.requester"], "拒否した開示の通知を記録する";
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
     /// Puts the number into histories.
@@ -197,6 +199,8 @@ faults! {
 
     /// Withholds nothing from the person, whoever wants it.
     IgnoresWithholding => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "不開示を求められても何も伏せない";
+    /// Records looks that it refuses for their ck:Withholding.
+    RecordsRefusedWithholding => ["ledger.withhold.right"], "ck:Withholding のために拒否した閲覧を記録する";
     /// Lists a withheld entry only in the period in which its access was made.
     TellsWithheldTime => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "伏せた項目を、そのアクセスの期間にだけ示す";
     /// Withholds entries a year longer than it was asked to.

@@ -202,6 +202,13 @@ fn shows(fault: Fault, world: &World) -> bool {
             world.linkage(&ask0, &Item::ALL).unwrap();
             world.log.all().unwrap().len() == 1
         }
+        Fault::RecordsRefusedNotices => {
+            let mut b = world.b.clone();
+            b.party.faults = Faults::new([Fault::WrongNotice]);
+            let Step::Send(notice) = b.handle(&request(&world.query(), A), NOW) else { panic!("a notice") };
+            assert_eq!(world.relay(&notice, B).status, 500);
+            world.log.all().unwrap().len() == 2
+        }
         Fault::HidesRefusals => {
             world.relay(&world.map(&[Ask { target: Some(D.to_owned()), ..ask(0) }]), A);
             !history(world).contains("Forbidden")
@@ -320,6 +327,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::ShortPeriod
         | Fault::EndedPeriod => panic!("{fault:?} is shown by who proves"),
         Fault::IgnoresWithholding
+        | Fault::RecordsRefusedWithholding
         | Fault::WithholdsLonger
         | Fault::ShowsWithheldEnvelope
         | Fault::TellsWithheldTime => crate::withholding::shows(fault, world),
