@@ -17,6 +17,9 @@ pub(crate) const FEATURE: &str = "withholding";
 /// Seconds that Japan is ahead of UTC.
 pub(crate) const JAPAN: i64 = 9 * 3600;
 const DAY: i64 = 86_400;
+/// Seconds before and after the time of which a person looks.
+const BEFORE: i64 = 60;
+const AFTER: i64 = 5;
 /// A moment after everything that can be recorded.
 pub(crate) const FAR_AHEAD: &str = "2999-01-01T00:00:00Z";
 
@@ -72,6 +75,7 @@ const SCENES: &[Scene] = &[
         "withholding/shown/before",
         || vec![req!("ledger.withhold.hidden"), req!("ledger.withhold.envelope")],
         |face| {
+            acts::look(face);
             let mut kit = withheld(face)?;
             look(face);
             let period = [("from", FAR_AHEAD)];
@@ -83,9 +87,15 @@ const SCENES: &[Scene] = &[
         "withholding/shown/after",
         || vec![req!("ledger.withhold.hidden"), req!("ledger.withhold.opened")],
         |face| {
-            let draft = withheld(face)?;
+            acts::look(face);
+            let now = withheld(face)?.now;
             look(face);
-            face.advance(draft.now.div_euclid(DAY).saturating_add(2).saturating_mul(DAY) - draft.now)?;
+            // Shortly before the day begins in Japan, and shortly after.
+            let today = now.saturating_add(JAPAN).div_euclid(DAY);
+            let border = today.saturating_add(1).saturating_mul(DAY).saturating_sub(JAPAN);
+            face.advance(border.saturating_sub(now).saturating_sub(BEFORE).max(0))?;
+            look(face);
+            face.advance(border.saturating_add(AFTER).saturating_sub(face.clock().now()))?;
             look(face);
             Ok(())
         },

@@ -205,6 +205,8 @@ faults! {
     TellsWithheldTime => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "伏せた項目を、そのアクセスの期間にだけ示す";
     /// Withholds entries a year longer than it was asked to.
     WithholdsLonger => ["ledger.withhold.opened"], "求められたより1年長く伏せる";
+    /// Withholds entries until the day ends in UTC.
+    WithholdsToUtcMidnight => ["ledger.withhold.opened"], "協定世界時で日が変わるまで伏せる";
     /// Shows what is recorded about the envelope of a withheld mapping.
     ShowsWithheldEnvelope => ["ledger.withhold.envelope"], "伏せた対応付けの封筒についての項目を示す";
 
@@ -361,6 +363,10 @@ impl Faults {
         }
         if let Some(until) = entry.withheld_until.as_mut().filter(|_| self.has(Fault::WithholdsLonger)) {
             until.0 = until.0.saturating_add(365 * 86_400);
+        }
+        if let Some(until) = entry.withheld_until.as_mut().filter(|_| self.has(Fault::WithholdsToUtcMidnight))
+        {
+            until.0 = until.0.div_euclid(86_400).saturating_add(1).saturating_mul(86_400);
         }
         if self.has(Fault::IgnoresWithholding) {
             entry.withheld_until = None;

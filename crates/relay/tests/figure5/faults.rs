@@ -328,6 +328,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::EndedPeriod => panic!("{fault:?} is shown by who proves"),
         Fault::IgnoresWithholding
         | Fault::RecordsRefusedWithholding
+        | Fault::WithholdsToUtcMidnight
         | Fault::WithholdsLonger
         | Fault::ShowsWithheldEnvelope
         | Fault::TellsWithheldTime => crate::withholding::shows(fault, world),

@@ -182,7 +182,7 @@ pub(crate) fn shows(fault: Fault, faulty: &World) -> bool {
             assert_eq!(world.refused_by_relay(&sent, PORTAL), Some(Reason::NotAuthorised));
             world.log.all().unwrap().len() > before
         }
-        Fault::WithholdsLonger => !history(&world, UNTIL).withheld.is_empty(),
+        Fault::WithholdsLonger | Fault::WithholdsToUtcMidnight => !history(&world, UNTIL).withheld.is_empty(),
         _ => history(&world, NOW).withheld.len() == 1,
     }
 }
