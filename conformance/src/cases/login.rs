@@ -89,6 +89,11 @@ const APPLICATIONS: &[Row] = bends![
             d.speak_as("insurer-a");
             with(d, |login| login.sender = "insurer-a".into());
         };
+    "login/application/by-hospital" "login.request.sender" "speaker+AccessApplication/Portal=hospital" []
+        |d| {
+            d.speak_as("hospital");
+            with(d, |login| login.sender = "hospital".into());
+        };
 ];
 
 const RESPONSES: &[Row] = bends![
@@ -193,6 +198,20 @@ const SCENES: &[Scene] = &[
         "speaker+Body/LoginRequest/Response@challenge=insurer-a",
         req!("login.request.sender"),
         |face| by_another(face, Way::Response, "insurer-a"),
+    ),
+    (
+        "login/response/by-hospital",
+        Some("login-response"),
+        "speaker+Body/LoginRequest/Response@challenge=hospital",
+        req!("login.request.sender"),
+        |face| by_another(face, Way::Response, "hospital"),
+    ),
+    (
+        "login/reception/by-portal",
+        Some("login-reception"),
+        "speaker+Body/LoginRequest/Reception@challenge=portal",
+        req!("login.request.sender"),
+        |face| by_another(face, Way::Reception, "portal"),
     ),
     (
         "login/reception/by-insurer",

@@ -158,6 +158,8 @@ faults! {
     /// Does not record logins that it refuses.
     SkipsRefusedLogins => ["login.refused.logged"], "拒否したログインを記録しない";
 
+    /// Lets whoever may log people in do so in every way.
+    OneRightForLogins => ["login.request.sender"], "ログインのどの方法も、ポータルと受付のどちらにも許す";
     /// Does not record how somebody has logged in.
     ForgetsLogin => ["login.session.recorded"], "ログインの方法を記録しない";
 

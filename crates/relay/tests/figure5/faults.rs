@@ -303,6 +303,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::HidesContext
         | Fault::SkipsLoginLog
         | Fault::ForgetsLogin
+        | Fault::OneRightForLogins
         | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard | Fault::SameTicket | Fault::TellsPresentationsApart => {
             let mut desk = Desk::new();
@@ -364,6 +365,10 @@ fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
         Fault::ForgetsLogin => {
             given();
             desk.world.log.all().unwrap().iter().all(|entry| entry.login.is_none())
+        }
+        Fault::OneRightForLogins => {
+            let login = desk.application(&desk.usual, |application| application.portal = A.to_owned());
+            desk.login(A, &login, Purpose::History, NOW).is_ok()
         }
         Fault::SkipsRefusedLogins => {
             let login = desk.reception(|reception| reception.card_key = Some(2));
