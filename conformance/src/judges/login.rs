@@ -22,6 +22,8 @@ const CHALLENGE: i64 = 300;
 const SESSION: i64 = 600;
 /// Characters that 128 bits take in base64.
 const SHORTEST: usize = 22;
+/// Hexadecimal digits of a challenge.
+const DIGITS: usize = 64;
 
 pub(super) const JUDGES: &[Judge] = &[
     whole(req!("login.challenge.fresh"), challenges),
@@ -35,9 +37,22 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("login.session.history"), |exchange| refuse::refused_by(exchange, looked)),
 ];
 
-/// No value twice, none short, none for long.
+/// The event of an earlier value that this one equals, or that it differs from in fewer places than half of the characters that it
+/// has to have: who knows that one can guess this one, as with numbers that are counted. What is random differs in nearly
+/// all, whatever both begin with.
+fn counted(seen: &mut Vec<(Vec<u8>, u32)>, value: &str, needed: usize, seq: u32) -> Option<u32> {
+    let is_near = |earlier: &[u8]| {
+        let differing = earlier.iter().zip(value.as_bytes()).filter(|(one, other)| one != other).count();
+        differing.saturating_add(earlier.len().abs_diff(value.len())) < needed.div_euclid(2)
+    };
+    let near = seen.iter().find(|(earlier, _)| is_near(earlier)).map(|(_, seq)| *seq);
+    seen.push((value.as_bytes().to_vec(), seq));
+    near
+}
+
+/// No value twice, none that can be guessed, none short, none for long.
 fn challenges(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeMap::new();
+    let mut seen = Vec::new();
     let answers = exchange.answers().filter_map(|answer| Some((answer, Message::of(answer.body)?)));
     let given: Vec<_> = answers.filter(|(_, message)| message.kind() == "Challenge").collect();
     let longest = CHALLENGE.saturating_add(skew(exchange));
@@ -48,10 +63,10 @@ fn challenges(exchange: &Exchange<'_>) -> Verdict {
         let wrong = |expected: &str, observed: &str| {
             Err(Finding::new("login.challenge", expected, observed).at([answer.seq]))
         };
-        if value.len() != 64 || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if value.len() != DIGITS || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return wrong("[0-9a-f]{64}", value);
         }
-        if let Some(first) = seen.insert(value.to_owned(), answer.seq) {
+        if let Some(first) = counted(&mut seen, value, DIGITS, answer.seq) {
             return repeated("login.challenge", value, [first, answer.seq]);
         }
         let until = text("notOnOrAfter");
@@ -64,7 +79,7 @@ fn challenges(exchange: &Exchange<'_>) -> Verdict {
 
 /// Each granted login has a session of its own, for ten minutes at most, with the context of its way.
 fn contexts(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeMap::new();
+    let mut seen = Vec::new();
     let granted: Vec<_> = exchange
         .answered()
         .filter_map(|(sent, answer)| Some((sent, answer, Message::of(sent.body)?, Message::of(answer.body)?)))
@@ -87,7 +102,7 @@ fn contexts(exchange: &Exchange<'_>) -> Verdict {
         if session.len() < SHORTEST {
             return wrong(format!("session: {SHORTEST}+"), session);
         }
-        if let Some(first) = seen.insert(session.to_owned(), answer.seq) {
+        if let Some(first) = counted(&mut seen, session, SHORTEST, answer.seq) {
             return repeated("login.answer", session, [first, answer.seq]);
         }
         match seconds(text("notOnOrAfter")) {
@@ -119,9 +134,9 @@ fn coarse(exchange: &Exchange<'_>) -> Verdict {
     })
 }
 
-/// No ticket twice, none short, none for long.
+/// No ticket twice, none that can be guessed, none short, none for long.
 fn tickets(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeMap::new();
+    let mut seen = Vec::new();
     let given = exchange.answers().filter_map(|answer| Some((answer, login::presented(answer.body)?)));
     let longest = CHALLENGE.saturating_add(skew(exchange));
     each(given, "missing.a-ticket", |(answer, (ticket, until))| {
@@ -131,7 +146,7 @@ fn tickets(exchange: &Exchange<'_>) -> Verdict {
         if ticket.len() < SHORTEST {
             return wrong(format!("{SHORTEST}+"), &ticket);
         }
-        if let Some(first) = seen.insert(ticket.clone(), answer.seq) {
+        if let Some(first) = counted(&mut seen, &ticket, SHORTEST, answer.seq) {
             return repeated("login.ticket", &ticket, [first, answer.seq]);
         }
         match seconds(&until) {

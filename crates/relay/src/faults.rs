@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use chukei_crypto::UnixTime;
@@ -151,6 +154,8 @@ faults! {
     InventsLogin => ["login.certificate.known"], "誰のものでもない証明書にセッションを渡す";
     /// Opens sessions that last a day.
     LongSession => ["login.answer.context"], "1日有効なセッションを渡す";
+    /// Numbers its sessions.
+    CountsSessions => ["login.answer.context"], "セッションに通し番号をつける";
     /// States the context of a card with a PIN for every login.
     HidesContext => ["login.answer.context", "login.answer.logged", "login.session.recorded"], "どの方法のログインにも暗証番号つきの context を示す";
     /// Does not record logins.
@@ -262,6 +267,7 @@ impl Fault {
 pub struct Faults {
     set: BTreeSet<Fault>,
     sealed: Arc<Mutex<BTreeMap<(String, String), Issued>>>,
+    sessions: Arc<AtomicU64>,
 }
 
 /// What a responder tells beside the answer, or leaves out of it.
@@ -390,6 +396,14 @@ impl Faults {
             }
         }
         receipts
+    }
+
+    /// The name of a session.
+    pub(crate) fn session(&self, id: String) -> String {
+        if !self.has(Fault::CountsSessions) {
+            return id;
+        }
+        format!("_{:032x}", self.sessions.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn log_numbers(&self, request: &MappingRequest) -> Option<String> {

@@ -216,6 +216,8 @@ impl Relay {
         let lasting = if faulty!(self.party, LongSession) { 24 * 3600 } else { SESSION };
         let until = UnixTime(asker.now.0.saturating_add(lasting));
         let id = xml_id(self.party.randomness.as_ref())?;
+        #[cfg(feature = "danger-faults")]
+        let id = self.party.faults.session(id);
         let session =
             Session { party: asker.sender.to_owned(), person, login: login.clone(), purpose, until };
         desk.cards.logins.open(&id, session, asker.now)?;

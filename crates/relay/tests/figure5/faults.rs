@@ -304,6 +304,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::SkipsLoginLog
         | Fault::ForgetsLogin
         | Fault::OneRightForLogins
+        | Fault::CountsSessions
         | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard | Fault::SameTicket | Fault::TellsPresentationsApart => {
             let mut desk = Desk::new();
@@ -369,6 +370,10 @@ fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
         Fault::OneRightForLogins => {
             let login = desk.application(&desk.usual, |application| application.portal = A.to_owned());
             desk.login(A, &login, Purpose::History, NOW).is_ok()
+        }
+        Fault::CountsSessions => {
+            let (first, second) = (given().id, given().id);
+            first.bytes().zip(second.bytes()).filter(|(first, second)| first != second).count() == 1
         }
         Fault::SkipsRefusedLogins => {
             let login = desk.reception(|reception| reception.card_key = Some(2));
