@@ -247,6 +247,24 @@ const SCENES: &[Scene] = &[
         acts::look(face);
         Ok(())
     }),
+    ("login/refused/addressee", None, "", req!("login.refused.logged"), |face| {
+        acts::look(face);
+        let mut draft = acts::draft(face, Kind::Application)?;
+        draft.relogin(|login| login.relay = "insurer-b".into());
+        face.send("mapping", draft);
+        acts::look(face);
+        Ok(())
+    }),
+    ("login/refused/used-challenge", None, "", req!("login.refused.logged"), |face| {
+        acts::look(face);
+        let challenge = acts::challenge(face, "portal")?;
+        for _ in 0..2 {
+            let draft = face.kit().login(Way::Response, "portal", &challenge);
+            face.send("mapping", draft);
+        }
+        acts::look(face);
+        Ok(())
+    }),
     ("login/session", None, "", req!("login.answer.context"), |face| {
         let session = logged_in(face, Kind::Reception)?;
         map(face, &session, |_| {}, false);

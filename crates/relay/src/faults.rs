@@ -154,6 +154,8 @@ faults! {
     InventsLogin => ["login.certificate.known"], "誰のものでもない証明書にセッションを渡す";
     /// Opens sessions that last a day.
     LongSession => ["login.answer.context"], "1日有効なセッションを渡す";
+    /// Records refused logins only where a signature is wrong.
+    LogsBadSignaturesOnly => ["login.refused.logged"], "署名の誤りで拒否したログインだけを記録する";
     /// Numbers its sessions.
     CountsSessions => ["login.answer.context"], "セッションに通し番号をつける";
     /// States the context of a card with a PIN for every login.

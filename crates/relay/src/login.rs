@@ -163,6 +163,13 @@ impl Relay {
         if faulty!(self.party, ForgetsLogin) { None } else { Some(login.clone()) }
     }
 
+    /// Whether a refused login is not recorded, by a fault.
+    fn forgets_refused(&self, refusal: &Refusal) -> bool {
+        let is_bad_signature = matches!(refusal.reason(), Reason::Signature | Reason::Digest);
+        faulty!(self.party, SkipsRefusedLogins)
+            || faulty!(self.party, LogsBadSignaturesOnly) && !is_bad_signature
+    }
+
     /// Gives a challenge.
     pub(crate) fn challenge(&self, asker: &Asker<'_>) -> Result<Reply, Refusal> {
         let desk = self.desk()?;
@@ -195,7 +202,7 @@ impl Relay {
             Err(refusal) => {
                 // [login.refused.logged]
                 if let Some(person) = desk.shown(login)?
-                    && !faulty!(self.party, SkipsRefusedLogins)
+                    && !self.forgets_refused(&refusal)
                 {
                     self.record(vec![desk.entry(Some(person), REFUSED)])?.recording.wait()?;
                 }

@@ -42,10 +42,10 @@ impl Relay {
         let desk =
             Desk { relay: self, cards: self.desk()?, asker: &asker, purpose, presented: OnceCell::new() };
         let given = desk.give(request.tls_client, &challenge, &portal);
-        if let (Err(_), Some(der)) = (&given, request.tls_client) {
+        if let (Err(refusal), Some(der)) = (&given, request.tls_client) {
             // [login.refused.logged]
             if let Some(person) = desk.believed(der, Use::TlsClient)?
-                && !faulty!(self.party, SkipsRefusedLogins)
+                && !self.forgets_refused(refusal)
             {
                 self.record(vec![desk.entry(Some(person), REFUSED)])?.recording.wait()?;
             }

@@ -305,6 +305,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::ForgetsLogin
         | Fault::OneRightForLogins
         | Fault::CountsSessions
+        | Fault::LogsBadSignaturesOnly
         | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard | Fault::SameTicket | Fault::TellsPresentationsApart => {
             let mut desk = Desk::new();
@@ -374,6 +375,11 @@ fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
         Fault::CountsSessions => {
             let (first, second) = (given().id, given().id);
             first.bytes().zip(second.bytes()).filter(|(first, second)| first != second).count() == 1
+        }
+        Fault::LogsBadSignaturesOnly => {
+            let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());
+            desk.login(PORTAL, &login, Purpose::History, NOW).unwrap_err();
+            desk.world.log.all().unwrap().is_empty()
         }
         Fault::SkipsRefusedLogins => {
             let login = desk.reception(|reception| reception.card_key = Some(2));
