@@ -159,6 +159,21 @@ fn values(exchange: &Exchange<'_>, sent: Sent<'_>) -> Vec<String> {
     values
 }
 
+/// Refusals of logins that say that nobody has proved to be there (chapter 34).
+const LOGINS: &[&str] = &[
+    "login.certificate.path",
+    "login.certificate.revoked",
+    "login.certificate.usage",
+    "login.application.signature",
+    "login.challenge.signature",
+    "login.operator.signature",
+    "login.reception.possession",
+    "login.reception.copied",
+    "login.ticket.given",
+    "login.presentation.proved",
+    "login.presentation.challenge",
+];
+
 /// The group to which a case's refusals belong, if all its sentences agree. What is wrong with the form of a ciphertext
 /// may be seen before it is opened or after, so it belongs to none; so does what is signed in a strange form.
 fn group(case: &str) -> Option<Group> {
@@ -172,10 +187,10 @@ fn group(case: &str) -> Option<Group> {
     };
     let is_form = is_signed_form || whole.rows.iter().any(|row| row.starts_with("ENC-"));
     let is_form_of_ciphertext = |group: Option<Group>| group == Some(Group::Auth) && is_form;
-    let mut groups = case
-        .sentences
-        .iter()
-        .map(|sentence| Reason::all().find(|reason| reason.sentence() == sentence.id).map(Reason::answer));
+    let of_reason = |id: &str| Reason::all().find(|reason| reason.sentence() == id).map(Reason::answer);
+    let of_login = |id: &str| LOGINS.contains(&id).then_some(Group::Auth);
+    let mut groups =
+        case.sentences.iter().map(|sentence| of_reason(sentence.id).or_else(|| of_login(sentence.id)));
     let first = groups.next()??;
     let one = groups.all(|other| other == Some(first)).then_some(first);
     // Two envelopes may be counted before their signatures are looked at, or after.

@@ -175,7 +175,10 @@ faults! {
     /// Gives the same ticket every time.
     SameTicket => ["login.presentation.ticket", "login.ticket.given"], "いつも同じチケットを渡す";
     /// Tells a TLS client why its card is not accepted.
-    TellsPresentationsApart => ["login.presentation.coarse"], "カードの提示を拒否する理由を区別する";
+    TellsPresentationsApart => ["login.presentation.coarse", "message.fault.auth-equal", "answer.coarse", "message.fault.shape"], "カードの提示を拒否する理由を区別する";
+
+    /// Tells by error text why a card is not accepted, of a login too.
+    TellsLoginsApart => ["message.fault.auth-equal", "answer.coarse", "login.presentation.coarse", "message.fault.shape"], "カードを受け付けない理由を、ログインでもエラー文で区別する";
 
     /// Answers with the first checkpoint that it was asked for.
     OldStatus => ["ledger.status.current", "ledger.checkpoint.one-log"], "台帳の状態として最初のチェックポイントを示し続ける";
@@ -332,7 +335,9 @@ impl Faults {
             text = text.replacen("</faultstring>", &format!(" ({words})</faultstring>"), 1);
         };
         let told = refusal.answer();
+        let is_login = refusal.sentence().starts_with("login.");
         if (told == Told::Auth && self.has(Fault::TellsAuthApart))
+            || (told == Told::Auth && is_login && self.has(Fault::TellsLoginsApart))
             || (told == Told::Dec && self.has(Fault::LeaksByErrorText))
         {
             add(&format!("{}: {}", refusal.reason(), refusal.expected()));

@@ -307,7 +307,10 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::CountsSessions
         | Fault::LogsBadSignaturesOnly
         | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
-        Fault::TicketsWithoutCard | Fault::SameTicket | Fault::TellsPresentationsApart => {
+        Fault::TicketsWithoutCard
+        | Fault::SameTicket
+        | Fault::TellsPresentationsApart
+        | Fault::TellsLoginsApart => {
             let mut desk = Desk::new();
             desk.world.relay.party.faults = world.relay.party.faults.clone();
             crate::door::presents_wrongly(fault, &desk)
@@ -400,6 +403,7 @@ fn role(fault: Fault) -> Role {
         "linkage" | "privacy" => Role::Responder,
         "requester" => Role::Requester,
         _ if first == "envelope.exact-number" => Role::Responder,
+        _ if fault == Fault::TellsLoginsApart => Role::Relay,
         _ if first.starts_with("message.fault") => Role::Responder,
         _ => Role::Relay,
     }
