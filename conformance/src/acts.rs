@@ -54,6 +54,17 @@ pub(crate) fn bent(face: &Face, kind: Kind, bend: Bend) -> Result<(), Broken> {
     }
 }
 
+/// The same between two looks at the history of the usual person.
+pub(crate) fn watched(face: &Face, kind: Kind, bend: Bend) -> Result<(), Broken> {
+    let mut draft = draft(face, kind)?;
+    bend.apply(&mut draft);
+    look(face);
+    face.send_deviating(endpoint(kind), draft);
+    look(face);
+    probe(face, kind);
+    Ok(())
+}
+
 fn bent_answer(face: &Face, party: &'static str, kind: &'static str, bend: Bend) -> Result<(), Broken> {
     face.bend(party, kind, move |draft| bend.apply(draft));
     link(face, &Inquiry::default())?;
@@ -72,7 +83,7 @@ pub(crate) const fn endpoint(kind: Kind) -> &'static str {
     match kind {
         Kind::Query | Kind::RelayedIn => "linkage",
         Kind::Notice => "disclosure",
-        Kind::History | Kind::Proof => "history",
+        Kind::History | Kind::Proof | Kind::Status => "history",
         _ => "mapping",
     }
 }
@@ -111,6 +122,7 @@ pub(crate) fn draft(face: &Face, kind: Kind) -> Result<Draft, Broken> {
         }
         Kind::History => face.kit().history("portal", USUAL_PERSON, "portal"),
         Kind::Proof => face.kit().proof("portal", USUAL_PERSON, "portal", None),
+        Kind::Status => face.kit().ledger_status("insurer-a"),
         Kind::Relayed | Kind::RelayedAnswer => relayed(face)?,
         Kind::Application => face.kit().login(Way::Application, "portal", ""),
         Kind::Response => {

@@ -27,6 +27,8 @@ pub enum Play {
     Usual(Kind),
     /// The same with one bend, then asks whether the product is alive.
     Bent(Kind, Bend),
+    /// The same between two looks at the person's history.
+    Watched(Kind, Bend),
     /// Anything else.
     Scene(fn(&Face) -> Result<(), Broken>),
     /// Commands to a card.
@@ -64,6 +66,8 @@ pub enum Kind {
     Proof,
     /// ① to a relay that shall withhold it from the person.
     Withheld,
+    /// A question for the state of a ledger to a relay.
+    Status,
     /// ③ to a requester.
     MappingAnswer,
     /// ⑥ to a requester.
@@ -112,7 +116,7 @@ impl Kind {
             Self::Query | Self::RelayedIn => Role::Responder,
             Self::Mapping | Self::Notice | Self::History | Self::Relayed | Self::RelayedAnswer => Role::Relay,
             Self::Application | Self::Response | Self::Ticket | Self::Reception => Role::Relay,
-            Self::Proof | Self::Withheld => Role::Ledger,
+            Self::Proof | Self::Withheld | Self::Status => Role::Ledger,
             Self::MappingAnswer | Self::LinkageAnswer => Role::Requester,
         }
     }
@@ -134,6 +138,7 @@ impl Kind {
             Self::Reception => "login-reception",
             Self::Proof => "proof",
             Self::Withheld => "withheld-mapping",
+            Self::Status => "ledger-status",
             Self::MappingAnswer => "mapping-answer",
             Self::LinkageAnswer => "linkage-answer",
         }
@@ -173,6 +178,11 @@ impl Case {
         let twin = Some(full(kind.role(), kind.name()));
         let case = Self::new(kind.role(), row.id, twin, row.deviation, &[row.sentence], play, kind.feature());
         Self { rows: row.rows, ..case }
+    }
+
+    /// The same where nothing may be recorded of the message.
+    pub(crate) fn watched(kind: Kind, row: &Row) -> Self {
+        Self { play: Play::Watched(kind, Bend::Own(row.bend)), ..Self::row(kind, row) }
     }
 
     /// A named mutation of the forge.
@@ -256,6 +266,7 @@ impl Case {
         match (self.play, stage) {
             (Play::Usual(kind), Stage::Face(face)) => acts::usual(face, kind),
             (Play::Bent(kind, bend), Stage::Face(face)) => acts::bent(face, kind, bend),
+            (Play::Watched(kind, bend), Stage::Face(face)) => acts::watched(face, kind, bend),
             (Play::Scene(scene), Stage::Face(face)) => scene(face),
             (Play::Card(scene), Stage::Terminal(terminal)) => scene(terminal),
             (Play::Visits(visits), Stage::Visitor(visitor)) => {

@@ -175,6 +175,16 @@ const SCENES: &[Scene] = &[
         },
     ),
     (
+        "login/tls/by-hospital",
+        Some(USUAL),
+        "speaker+Body/LoginRequest/Ticket=hospital",
+        req!("login.request.sender"),
+        |face| {
+            let granted = of_party(face, "hospital")?;
+            logs_in(face, "hospital", (&granted.0, &granted.1))
+        },
+    ),
+    (
         "login/tls/renewed",
         Some(USUAL),
         "Body/LoginRequest/Ticket=for-a-card-that-is-not-registered",

@@ -89,6 +89,11 @@ const APPLICATIONS: &[Row] = bends![
             d.speak_as("insurer-a");
             with(d, |login| login.sender = "insurer-a".into());
         };
+    "login/application/by-hospital" "login.request.sender" "speaker+AccessApplication/Portal=hospital" []
+        |d| {
+            d.speak_as("hospital");
+            with(d, |login| login.sender = "hospital".into());
+        };
 ];
 
 const RESPONSES: &[Row] = bends![
@@ -195,6 +200,20 @@ const SCENES: &[Scene] = &[
         |face| by_another(face, Way::Response, "insurer-a"),
     ),
     (
+        "login/response/by-hospital",
+        Some("login-response"),
+        "speaker+Body/LoginRequest/Response@challenge=hospital",
+        req!("login.request.sender"),
+        |face| by_another(face, Way::Response, "hospital"),
+    ),
+    (
+        "login/reception/by-portal",
+        Some("login-reception"),
+        "speaker+Body/LoginRequest/Reception@challenge=portal",
+        req!("login.request.sender"),
+        |face| by_another(face, Way::Reception, "portal"),
+    ),
+    (
         "login/reception/by-insurer",
         Some("login-reception"),
         "speaker+Body/LoginRequest/Reception@challenge=insurer-b",
@@ -225,6 +244,24 @@ const SCENES: &[Scene] = &[
         let mut draft = acts::draft(face, Kind::Application)?;
         draft.relogin(|login| login.key = Some("portal".into()));
         face.send("mapping", draft);
+        acts::look(face);
+        Ok(())
+    }),
+    ("login/refused/addressee", None, "", req!("login.refused.logged"), |face| {
+        acts::look(face);
+        let mut draft = acts::draft(face, Kind::Application)?;
+        draft.relogin(|login| login.relay = "insurer-b".into());
+        face.send("mapping", draft);
+        acts::look(face);
+        Ok(())
+    }),
+    ("login/refused/used-challenge", None, "", req!("login.refused.logged"), |face| {
+        acts::look(face);
+        let challenge = acts::challenge(face, "portal")?;
+        for _ in 0..2 {
+            let draft = face.kit().login(Way::Response, "portal", &challenge);
+            face.send("mapping", draft);
+        }
         acts::look(face);
         Ok(())
     }),

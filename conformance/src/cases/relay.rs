@@ -21,7 +21,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         &[req!("relayed.forward.unchanged"), req!("relayed.answer.unchanged")],
     ));
     cases.extend(INPUTS.iter().map(|row| Case::row(Kind::Mapping, row)));
-    cases.extend(NOTICES.iter().map(|row| Case::row(Kind::Notice, row)));
+    cases.extend(NOTICES.iter().map(|row| Case::watched(Kind::Notice, row)));
     cases.extend(HISTORY.iter().map(|row| Case::row(Kind::History, row)));
     cases.extend(RELAYED.iter().map(|row| Case::row(Kind::Relayed, row)));
     cases.extend(CARRIED.iter().map(|row| Case::row(Kind::RelayedAnswer, row)));

@@ -17,13 +17,18 @@ pub(crate) const FEATURE: &str = "withholding";
 /// Seconds that Japan is ahead of UTC.
 pub(crate) const JAPAN: i64 = 9 * 3600;
 const DAY: i64 = 86_400;
+/// Seconds before and after the time of which a person looks.
+const BEFORE: i64 = 60;
+const AFTER: i64 = 5;
 /// A moment after everything that can be recorded.
 pub(crate) const FAR_AHEAD: &str = "2999-01-01T00:00:00Z";
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.push(Case::usual(Kind::Withheld, &[req!("ledger.receipt.given")]));
-    cases.extend(PROOFS.iter().map(|row| Case::row(Kind::Proof, row)));
-    cases.extend(MAPPINGS.iter().map(|row| Case::row(Kind::Withheld, row)));
+    cases.push(Case::usual(Kind::Status, &[req!("ledger.checkpoint.one-log")]));
+    for (kind, rows) in [(Kind::Proof, PROOFS), (Kind::Status, STATUSES), (Kind::Withheld, MAPPINGS)] {
+        cases.extend(rows.iter().map(|row| Case::watched(kind, row)));
+    }
     for (id, sentences, scene) in SCENES {
         let sentences: Vec<&'static Sentence> = sentences();
         cases.push(Case::scene(Role::Ledger, id, (None, ""), &sentences, *scene).of_feature(FEATURE));
@@ -47,6 +52,11 @@ const PROOFS: &[Row] = bends![
         |d| withhold(d, 1);
 ];
 
+const STATUSES: &[Row] = bends![
+    "withholding/right/kind" "ledger.withhold.right" "Header/Withholding+Header/Security/Signature=of-a-status-query" []
+        |d| withhold(d, 1);
+];
+
 const MAPPINGS: &[Row] = bends![
     "withholding/right/requester" "ledger.withhold.right" "speaker=insurer-d" []
         |d| d.speak_as("insurer-d");
@@ -65,6 +75,7 @@ const SCENES: &[Scene] = &[
         "withholding/shown/before",
         || vec![req!("ledger.withhold.hidden"), req!("ledger.withhold.envelope")],
         |face| {
+            acts::look(face);
             let mut kit = withheld(face)?;
             look(face);
             let period = [("from", FAR_AHEAD)];
@@ -76,9 +87,15 @@ const SCENES: &[Scene] = &[
         "withholding/shown/after",
         || vec![req!("ledger.withhold.hidden"), req!("ledger.withhold.opened")],
         |face| {
-            let draft = withheld(face)?;
+            acts::look(face);
+            let now = withheld(face)?.now;
             look(face);
-            face.advance(draft.now.div_euclid(DAY).saturating_add(2).saturating_mul(DAY) - draft.now)?;
+            // Shortly before the day begins in Japan, and shortly after.
+            let today = now.saturating_add(JAPAN).div_euclid(DAY);
+            let border = today.saturating_add(1).saturating_mul(DAY).saturating_sub(JAPAN);
+            face.advance(border.saturating_sub(now).saturating_sub(BEFORE).max(0))?;
+            look(face);
+            face.advance(border.saturating_add(AFTER).saturating_sub(face.clock().now()))?;
             look(face);
             Ok(())
         },

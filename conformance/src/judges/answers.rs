@@ -6,7 +6,7 @@ use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Said, Ver
 use chukei_spec::req;
 use chukei_xml::{Element, Name, ns};
 
-use super::{each, whole};
+use super::{each, skew, whole};
 use crate::{
     read::{Message, attribute},
     trust,
@@ -21,8 +21,6 @@ pub(super) const JUDGES: &[Judge] = &[
 
 const MESSAGE_ID: Name = ns::WSA.name("MessageID");
 const ANONYMOUS: &str = "http://www.w3.org/2005/08/addressing/anonymous";
-/// Seconds for which clocks of one machine may differ from what was recorded.
-const TOLERANCE: i64 = 2;
 /// Seconds for which a message may be good.
 const LONGEST: i64 = 300;
 
@@ -169,6 +167,7 @@ fn fresh(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn timestamp(exchange: &Exchange<'_>) -> Verdict {
+    let skew = skew(exchange);
     each(messages(exchange), "missing.a-message", |(said, message)| {
         let wrong = |expected: &str, observed: String| {
             Err(Finding::new("timestamp.sent", Phrase::plain(expected), observed).at([said.seq]))
@@ -176,7 +175,7 @@ fn timestamp(exchange: &Exchange<'_>) -> Verdict {
         let Some((created, expires)) = message.timestamp() else {
             return wrong("expected.timestamp", String::new());
         };
-        if created > said.at.saturating_add(TOLERANCE) {
+        if created > said.at.saturating_add(skew) {
             return wrong("expected.not-ahead", format!("+{} s", created.saturating_sub(said.at)));
         }
         let length = expires.saturating_sub(created);

@@ -5,7 +5,10 @@ use chukei_spec::req;
 use chukei_xml::{Element, lexical::DateTime};
 
 use super::{declared, each, whole};
-use crate::read::{Message, attribute};
+use crate::{
+    read::{Message, attribute},
+    refuse,
+};
 
 /// How many entries one answer has at most.
 const MOST: u64 = 1000;
@@ -102,6 +105,26 @@ pub(super) fn histories(exchange: &Exchange<'_>) -> Vec<Shown> {
         })
     };
     exchange.answered().filter_map(shown).collect()
+}
+
+/// Refused, and nothing is recorded of it: the first look at the history, before, and the second, after, differ by a look.
+pub(super) fn unrecorded(exchange: &Exchange<'_>) -> Verdict {
+    let verdict = refuse::refused(exchange);
+    if !verdict.is_pass() {
+        return verdict;
+    }
+    let histories = histories(exchange);
+    let [before, after] = histories.as_slice() else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    let fresh: Vec<&Entry> = beyond(&before.entries, &after.entries).collect();
+    let looks = fresh.iter().filter(|entry| entry.kind == "history").count();
+    if looks == fresh.len() && looks <= 1 {
+        return Verdict::Pass;
+    }
+    let told: Vec<String> = fresh.iter().map(|entry| format!("{} {}", entry.kind, entry.outcome)).collect();
+    Finding::new("history.refused-recorded", Phrase::plain("expected.no-entry"), told.join("; "))
+        .at([after.seq])
 }
 
 fn entry(entry: Element<'_>) -> Entry {

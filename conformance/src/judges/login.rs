@@ -9,7 +9,7 @@ use chukei_spec::req;
 use super::{
     declared, each,
     history::{beyond, histories},
-    repeated, whole,
+    repeated, skew, whole,
 };
 use crate::{
     login,
@@ -17,12 +17,13 @@ use crate::{
     refuse,
 };
 
-/// Longest time that a challenge or a session may be good for, in seconds, and what clocks may differ by.
+/// Longest time that a challenge or a session may be good for, in seconds.
 const CHALLENGE: i64 = 300;
 const SESSION: i64 = 600;
-const SKEW: i64 = 5;
 /// Characters that 128 bits take in base64.
 const SHORTEST: usize = 22;
+/// Hexadecimal digits of a challenge.
+const DIGITS: usize = 64;
 
 pub(super) const JUDGES: &[Judge] = &[
     whole(req!("login.challenge.fresh"), challenges),
@@ -36,11 +37,25 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("login.session.history"), |exchange| refuse::refused_by(exchange, looked)),
 ];
 
-/// No value twice, none short, none for long.
+/// The event of an earlier value that this one equals, or that it differs from in fewer places than half of the characters that it
+/// has to have: who knows that one can guess this one, as with numbers that are counted. What is random differs in nearly
+/// all, whatever both begin with.
+fn counted(seen: &mut Vec<(Vec<u8>, u32)>, value: &str, needed: usize, seq: u32) -> Option<u32> {
+    let is_near = |earlier: &[u8]| {
+        let differing = earlier.iter().zip(value.as_bytes()).filter(|(one, other)| one != other).count();
+        differing.saturating_add(earlier.len().abs_diff(value.len())) < needed.div_euclid(2)
+    };
+    let near = seen.iter().find(|(earlier, _)| is_near(earlier)).map(|(_, seq)| *seq);
+    seen.push((value.as_bytes().to_vec(), seq));
+    near
+}
+
+/// No value twice, none that can be guessed, none short, none for long.
 fn challenges(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeMap::new();
+    let mut seen = Vec::new();
     let answers = exchange.answers().filter_map(|answer| Some((answer, Message::of(answer.body)?)));
     let given: Vec<_> = answers.filter(|(_, message)| message.kind() == "Challenge").collect();
+    let longest = CHALLENGE.saturating_add(skew(exchange));
     each(&given, "missing.a-challenge", |(answer, message)| {
         let content = message.content();
         let text = |name| content.map(|content| attribute(content, name)).unwrap_or_default();
@@ -48,15 +63,15 @@ fn challenges(exchange: &Exchange<'_>) -> Verdict {
         let wrong = |expected: &str, observed: &str| {
             Err(Finding::new("login.challenge", expected, observed).at([answer.seq]))
         };
-        if value.len() != 64 || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if value.len() != DIGITS || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return wrong("[0-9a-f]{64}", value);
         }
-        if let Some(first) = seen.insert(value.to_owned(), answer.seq) {
+        if let Some(first) = counted(&mut seen, value, DIGITS, answer.seq) {
             return repeated("login.challenge", value, [first, answer.seq]);
         }
         let until = text("notOnOrAfter");
         match seconds(until) {
-            Some(until) if until <= answer.at.saturating_add(CHALLENGE + SKEW) => Ok(()),
+            Some(until) if until <= answer.at.saturating_add(longest) => Ok(()),
             _ => wrong("notOnOrAfter ≤ 5 min", until),
         }
     })
@@ -64,12 +79,13 @@ fn challenges(exchange: &Exchange<'_>) -> Verdict {
 
 /// Each granted login has a session of its own, for ten minutes at most, with the context of its way.
 fn contexts(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeMap::new();
+    let mut seen = Vec::new();
     let granted: Vec<_> = exchange
         .answered()
         .filter_map(|(sent, answer)| Some((sent, answer, Message::of(sent.body)?, Message::of(answer.body)?)))
         .filter(|(_, _, _, message)| message.kind() == "LoginAnswer" && message.status() == Some("OK"))
         .collect();
+    let longest = SESSION.saturating_add(skew(exchange));
     each(&granted, "missing.a-login", |(sent, answer, request, message)| {
         let content = message.content();
         let text = |name| content.map(|content| attribute(content, name)).unwrap_or_default();
@@ -86,11 +102,11 @@ fn contexts(exchange: &Exchange<'_>) -> Verdict {
         if session.len() < SHORTEST {
             return wrong(format!("session: {SHORTEST}+"), session);
         }
-        if let Some(first) = seen.insert(session.to_owned(), answer.seq) {
+        if let Some(first) = counted(&mut seen, session, SHORTEST, answer.seq) {
             return repeated("login.answer", session, [first, answer.seq]);
         }
         match seconds(text("notOnOrAfter")) {
-            Some(until) if until <= answer.at.saturating_add(SESSION + SKEW) => Ok(()),
+            Some(until) if until <= answer.at.saturating_add(longest) => Ok(()),
             _ => wrong("notOnOrAfter ≤ 10 min".into(), text("notOnOrAfter")),
         }
     })
@@ -118,10 +134,11 @@ fn coarse(exchange: &Exchange<'_>) -> Verdict {
     })
 }
 
-/// No ticket twice, none short, none for long.
+/// No ticket twice, none that can be guessed, none short, none for long.
 fn tickets(exchange: &Exchange<'_>) -> Verdict {
-    let mut seen = BTreeMap::new();
+    let mut seen = Vec::new();
     let given = exchange.answers().filter_map(|answer| Some((answer, login::presented(answer.body)?)));
+    let longest = CHALLENGE.saturating_add(skew(exchange));
     each(given, "missing.a-ticket", |(answer, (ticket, until))| {
         let wrong = |expected: String, observed: &str| {
             Err(Finding::new("login.ticket", expected, observed).at([answer.seq]))
@@ -129,11 +146,11 @@ fn tickets(exchange: &Exchange<'_>) -> Verdict {
         if ticket.len() < SHORTEST {
             return wrong(format!("{SHORTEST}+"), &ticket);
         }
-        if let Some(first) = seen.insert(ticket.clone(), answer.seq) {
+        if let Some(first) = counted(&mut seen, &ticket, SHORTEST, answer.seq) {
             return repeated("login.ticket", &ticket, [first, answer.seq]);
         }
         match seconds(&until) {
-            Some(end) if end <= answer.at.saturating_add(CHALLENGE + SKEW) => Ok(()),
+            Some(end) if end <= answer.at.saturating_add(longest) => Ok(()),
             _ => wrong("notOnOrAfter ≤ 5 min".into(), &until),
         }
     })

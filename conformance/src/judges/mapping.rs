@@ -9,7 +9,7 @@ use chukei_xml::{Element, ns};
 use super::{
     answers::well_signed,
     declared, each,
-    history::{Entry, beyond, histories},
+    history::{Entry, beyond, histories, unrecorded},
     whole,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("relayed.forward.unchanged"), forwarded),
     declared(req!("relayed.answer.unchanged"), returned),
     declared(req!("relayed.recorded"), relayed),
-    declared(req!("disclosure.notice.requester"), refuse::refused),
+    declared(req!("disclosure.notice.requester"), unrecorded),
 ];
 
 /// Mapping requests with their answers.

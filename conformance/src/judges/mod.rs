@@ -17,7 +17,8 @@ mod terminal;
 mod terminal_login;
 mod withholding;
 
-use chukei_evidence::{Cases, Exchange, Finding, Judge, Phrase, Verdict};
+use chukei_evidence::{Cases, Exchange, Finding, Judge, Phrase, Verdict, What};
+use chukei_harness::doctor;
 use chukei_spec::Sentence;
 
 /// A rule.
@@ -53,6 +54,17 @@ const fn declared(sentence: &'static Sentence, rule: Rule) -> Judge {
 /// A judge of a sentence, over the whole run.
 const fn whole(sentence: &'static Sentence, rule: Rule) -> Judge {
     Judge { id: sentence.id, sentence, cases: Cases::Whole, rule }
+}
+
+/// Seconds by which the product's clock may be ahead of what was recorded: hardly any if the suite has set it, else as many
+/// as the doctor takes for sound.
+fn skew(exchange: &Exchange<'_>) -> i64 {
+    const SET: i64 = 2;
+    let is_set = exchange
+        .run()
+        .iter()
+        .any(|event| matches!(&event.what, What::Control { verb, status: 200, .. } if verb == "POST /clock"));
+    if is_set { SET } else { doctor::SKEW }
 }
 
 /// A value that has come before: in the first of these messages, and again in the second.

@@ -61,7 +61,8 @@ judges! {
     body_overlong => "transport.body.limit";
     header_overlong => "transport.header.limit";
     invalid => "mapping.input.form";
-    forbidden => "mapping.input.own-number" "mapping.loop.none" "login.session.own" "login.session.purpose";
+    not_own => "mapping.input.own-number";
+    forbidden => "mapping.loop.none" "login.session.own" "login.session.purpose";
     not_forwarded => "relayed.forward.holder";
     no_receipt => "linkage.disclosure.required";
     turned_away => "limit.bytes";
@@ -158,6 +159,14 @@ fn forbidden(exchange: &Exchange<'_>) -> Verdict {
     refuse::input_refused(exchange, "Forbidden")
 }
 
+/// Forbidden; a number without a qualifier may fail as a message too.
+fn not_own(exchange: &Exchange<'_>) -> Verdict {
+    let is_missing = exchange.deviation().ends_with("NameQualifier-missing");
+    let told = refuse::answer(exchange).and_then(|answer| Message::of(answer.body));
+    let is_mapped = told.is_some_and(|told| told.kind() == "IdentityMappingResponse");
+    if is_missing && !is_mapped { refused(exchange) } else { forbidden(exchange) }
+}
+
 /// Refused, and the responder was not asked.
 fn not_forwarded(exchange: &Exchange<'_>) -> Verdict {
     let verdict = refused(exchange);
@@ -177,7 +186,7 @@ fn not_opened(exchange: &Exchange<'_>) -> Verdict {
     let others = super::faults::refused_as(exchange, Answer::Auth);
     match others.iter().find(|(_, other)| other.exchange != answer.exchange) {
         None => Verdict::unreached(Phrase::plain("missing.two-refusals")),
-        Some((_, other)) if other.body == answer.body => Verdict::Pass,
+        Some((_, other)) if other.body == answer.body && other.status == answer.status => Verdict::Pass,
         Some((_, other)) => {
             let places = [Place::from(answer.seq), Place::from(other.seq)];
             Finding::new("opened.unverified", Phrase::plain("expected.not-opened"), "").at(places)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chukei_xml::lexical::decode_base64;
+use chukei_xml::{Document, lexical::decode_base64};
 
 use crate::{Body, Event, Header, NoAnswer, Party, Pin, What, World};
 
@@ -148,6 +148,22 @@ pub struct Said<'t> {
     pub fields: Fields<'t>,
     /// HTTP body.
     pub body: &'t Body,
+}
+
+/// What a product did that was asked something valid after a deviation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dead {
+    /// It did not answer.
+    Silent(NoAnswer),
+    /// It refused, with this HTTP status.
+    Inside(u16),
+}
+
+/// Whether a body is a message with a SOAP fault.
+fn is_fault(body: &Body) -> bool {
+    let Ok(document) = Document::parse(body.bytes()) else { return false };
+    let parts = document.root().elements().filter(|part| part.local() == "Body");
+    parts.flat_map(|part| part.elements()).any(|content| content.local() == "Fault")
 }
 
 impl<'t> Exchange<'t> {
@@ -458,12 +474,18 @@ impl<'t> Exchange<'t> {
 
     /// Whether the product was seen alive after an event: the probe's event and what it showed, none without a probe.
     #[must_use]
-    pub fn alive_after(&self, seq: u32) -> Option<(u32, Result<(), NoAnswer>)> {
+    pub fn alive_after(&self, seq: u32) -> Option<(u32, Result<(), Dead>)> {
         self.events.iter().filter(|event| event.seq > seq).find_map(|event| match event.what {
-            What::Alive { .. } => Some((event.seq, Ok(()))),
-            What::NotAlive { how, .. } => Some((event.seq, Err(how))),
+            What::Alive { exchange } => Some((event.seq, self.is_answered(exchange))),
+            What::NotAlive { how, .. } => Some((event.seq, Err(Dead::Silent(how)))),
             _ => None,
         })
+    }
+
+    /// Whether what was asked in this exchange was answered, and not refused. A product that calls, and is not asked, answers nothing.
+    fn is_answered(&self, exchange: u32) -> Result<(), Dead> {
+        let Some(answer) = self.answer(exchange) else { return Ok(()) };
+        if answer.status == 200 && !is_fault(answer.body) { Ok(()) } else { Err(Dead::Inside(answer.status)) }
     }
 
     /// What the case lacked to be run at all.

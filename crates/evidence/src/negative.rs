@@ -1,6 +1,6 @@
 //! When a negative case passes.
 
-use crate::{Exchange, Finding, Phrase, Place, Verdict};
+use crate::{Dead, Exchange, Finding, Phrase, Place, Verdict};
 
 /// What a negative case and its twin look like from outside. One function finds it out for both, so that a product
 /// that refuses everything, or answers nothing, shows up in the twin.
@@ -36,7 +36,7 @@ impl Seen {
 ///
 /// * (a) its twin, which differs in the declared deviation only, was accepted in the same run;
 /// * (b) the deviation was delivered;
-/// * (c) the product answered something valid afterwards;
+/// * (c) the product answered something valid afterwards, and did not refuse it;
 /// * (d) the refusal is visible.
 ///
 /// An accepted deviation is a violation whatever else is missing, and so is a product that the deviation has killed
@@ -65,7 +65,10 @@ pub fn negative(exchange: &Exchange<'_>, code: &str, see: fn(&Exchange<'_>) -> S
     match exchange.alive_after(delivered) {
         None => return Verdict::unreached(Phrase::plain("missing.probe")),
         Some((seq, Err(how))) => {
-            let observed = Phrase::key("observed.dead", [how.name()]);
+            let observed = match how {
+                Dead::Silent(how) => Phrase::key("observed.dead", [how.name()]),
+                Dead::Inside(status) => Phrase::key("observed.dead-inside", [status.to_string()]),
+            };
             let at = [Place::from(seq), Place::from(delivered)];
             return Finding::new("product.dead", Phrase::plain("expected.alive"), observed).at(at);
         }

@@ -16,8 +16,8 @@ use crate::{
     world::World,
 };
 
-/// A clock that differs by more than this makes sound messages look stale.
-const SKEW: i64 = 60;
+/// Seconds by which the product's clock may differ from the suite's. More makes sound messages look stale.
+pub const SKEW: i64 = 60;
 
 /// What an examination found.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use chukei_crypto::UnixTime;
@@ -17,7 +20,7 @@ use chukei_profile::{
     envelope::{Danger, Issued, Mint, Opened},
     linkage::{ANSWER, Answer, Benefit},
 };
-use chukei_reason::Answer as Told;
+use chukei_reason::{Answer as Told, Reason};
 use chukei_saml::NameId;
 use chukei_xml::{Document, Name, Writer, ns};
 
@@ -79,6 +82,8 @@ faults! {
     EchoesInFaults => ["message.fault.no-echo", "answer.coarse", "encryption.open.after-verify", "message.fault.auth-equal", "message.fault.dec-equal", "envelope.open.one-answer"], "fault に要求の内容を入れる";
     /// Tells by error text why a message was not authenticated.
     TellsAuthApart => ["message.fault.auth-equal", "answer.coarse", "encryption.open.after-verify"], "認証の失敗の理由をエラー文で区別する";
+    /// Tells by HTTP status 400 that a signature value is wrong.
+    TellsAuthByStatus => ["message.fault.auth-equal", "answer.coarse", "encryption.open.after-verify", "message.fault.shape"], "署名値の誤りを HTTP 400 で区別する";
     /// Tells by error text why a ciphertext was not accepted.
     LeaksByErrorText => ["message.fault.dec-equal", "envelope.open.one-answer", "answer.coarse"], "復号の失敗の理由をエラー文で区別する";
     /// Leaves lu:Status out of faults.
@@ -104,7 +109,7 @@ faults! {
     /// Uses the content key, and the whole ciphertext, of the first envelope again.
     ReusesContentKey => ["envelope.issue.fresh", "privacy.ciphertext.unlinkable", "encryption.key.fresh"], "内容暗号鍵と暗号文を使い回す";
     /// Gives the same envelope for the same person again.
-    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.holder", "envelope.issue.bound", "disclosure.notice.recorded", "history.complete", "encryption.key.fresh", "privacy.ciphertext.unlinkable"], "同じ人に同じ封筒を渡す";
+    AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.holder", "envelope.issue.bound", "disclosure.notice.recorded", "history.complete", "encryption.key.fresh", "privacy.ciphertext.unlinkable", "envelope.issue.form"], "同じ人に同じ封筒を渡す";
     /// Leaves the padding out.
     NoPadding => ["envelope.issue.padded", "privacy.ciphertext.size", "encryption.plaintext.padded"], "平文の長さを揃えない";
     /// Names itself as audience and recipient.
@@ -132,6 +137,8 @@ faults! {
 
     /// Receipts notices without recording them.
     LosesNotices => ["disclosure.notice.recorded", "history.complete"], "開示の通知を記録せずに受領する";
+    /// Records notices that it refuses.
+    RecordsRefusedNotices => ["disclosure.notice.requester"], "拒否した開示の通知を記録する";
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
     /// Puts the number into histories.
@@ -155,6 +162,10 @@ faults! {
     InventsLogin => ["login.certificate.known"], "誰のものでもない証明書にセッションを渡す";
     /// Opens sessions that last a day.
     LongSession => ["login.answer.context"], "1日有効なセッションを渡す";
+    /// Records refused logins only where a signature is wrong.
+    LogsBadSignaturesOnly => ["login.refused.logged"], "署名の誤りで拒否したログインだけを記録する";
+    /// Numbers its sessions.
+    CountsSessions => ["login.answer.context"], "セッションに通し番号をつける";
     /// States the context of a card with a PIN for every login.
     HidesContext => ["login.answer.context", "login.answer.logged", "login.session.recorded"], "どの方法のログインにも暗証番号つきの context を示す";
     /// Does not record logins.
@@ -162,6 +173,8 @@ faults! {
     /// Does not record logins that it refuses.
     SkipsRefusedLogins => ["login.refused.logged"], "拒否したログインを記録しない";
 
+    /// Lets whoever may log people in do so in every way.
+    OneRightForLogins => ["login.request.sender"], "ログインのどの方法も、ポータルと受付のどちらにも許す";
     /// Does not record how somebody has logged in.
     ForgetsLogin => ["login.session.recorded"], "ログインの方法を記録しない";
 
@@ -170,7 +183,10 @@ faults! {
     /// Gives the same ticket every time.
     SameTicket => ["login.presentation.ticket", "login.ticket.given"], "いつも同じチケットを渡す";
     /// Tells a TLS client why its card is not accepted.
-    TellsPresentationsApart => ["login.presentation.coarse"], "カードの提示を拒否する理由を区別する";
+    TellsPresentationsApart => ["login.presentation.coarse", "message.fault.auth-equal", "answer.coarse", "message.fault.shape"], "カードの提示を拒否する理由を区別する";
+
+    /// Tells by error text why a card is not accepted, of a login too.
+    TellsLoginsApart => ["message.fault.auth-equal", "answer.coarse", "login.presentation.coarse", "message.fault.shape"], "カードを受け付けない理由を、ログインでもエラー文で区別する";
 
     /// Answers with the first checkpoint that it was asked for.
     OldStatus => ["ledger.status.current", "ledger.checkpoint.one-log"], "台帳の状態として最初のチェックポイントを示し続ける";
@@ -203,10 +219,14 @@ faults! {
 
     /// Withholds nothing from the person, whoever wants it.
     IgnoresWithholding => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "不開示を求められても何も伏せない";
+    /// Records looks that it refuses for their ck:Withholding.
+    RecordsRefusedWithholding => ["ledger.withhold.right"], "ck:Withholding のために拒否した閲覧を記録する";
     /// Lists a withheld entry only in the period in which its access was made.
     TellsWithheldTime => ["ledger.withhold.hidden", "ledger.withhold.envelope"], "伏せた項目を、そのアクセスの期間にだけ示す";
     /// Withholds entries a year longer than it was asked to.
     WithholdsLonger => ["ledger.withhold.opened"], "求められたより1年長く伏せる";
+    /// Withholds entries until the day ends in UTC.
+    WithholdsToUtcMidnight => ["ledger.withhold.opened"], "協定世界時で日が変わるまで伏せる";
     /// Shows what is recorded about the envelope of a withheld mapping.
     ShowsWithheldEnvelope => ["ledger.withhold.envelope"], "伏せた対応付けの封筒についての項目を示す";
 
@@ -260,6 +280,7 @@ impl Fault {
 pub struct Faults {
     set: BTreeSet<Fault>,
     sealed: Arc<Mutex<BTreeMap<(String, String), Issued>>>,
+    sessions: Arc<AtomicU64>,
 }
 
 /// What a responder tells beside the answer, or leaves out of it.
@@ -322,7 +343,9 @@ impl Faults {
             text = text.replacen("</faultstring>", &format!(" ({words})</faultstring>"), 1);
         };
         let told = refusal.answer();
+        let is_login = refusal.sentence().starts_with("login.");
         if (told == Told::Auth && self.has(Fault::TellsAuthApart))
+            || (told == Told::Auth && is_login && self.has(Fault::TellsLoginsApart))
             || (told == Told::Dec && self.has(Fault::LeaksByErrorText))
         {
             add(&format!("{}: {}", refusal.reason(), refusal.expected()));
@@ -335,7 +358,11 @@ impl Faults {
         {
             text.replace_range(from..until.saturating_add("</detail>".len()), "");
         }
-        let status = if self.has(Fault::FaultAsSuccess) { 200 } else { fault.status };
+        let status = match refusal.reason() {
+            _ if self.has(Fault::FaultAsSuccess) => 200,
+            Reason::Signature if self.has(Fault::TellsAuthByStatus) => 400,
+            _ => fault.status,
+        };
         SoapFault { status, body: text.into_bytes() }
     }
 
@@ -360,6 +387,10 @@ impl Faults {
         if let Some(until) = entry.withheld_until.as_mut().filter(|_| self.has(Fault::WithholdsLonger)) {
             until.0 = until.0.saturating_add(365 * 86_400);
         }
+        if let Some(until) = entry.withheld_until.as_mut().filter(|_| self.has(Fault::WithholdsToUtcMidnight))
+        {
+            until.0 = until.0.div_euclid(86_400).saturating_add(1).saturating_mul(86_400);
+        }
         if self.has(Fault::LogsAgreedOnly) && entry.outcome == "Forbidden" {
             entry.person = None;
         }
@@ -383,6 +414,14 @@ impl Faults {
             }
         }
         receipts
+    }
+
+    /// The name of a session.
+    pub(crate) fn session(&self, id: String) -> String {
+        if !self.has(Fault::CountsSessions) {
+            return id;
+        }
+        format!("_{:032x}", self.sessions.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn log_numbers(&self, request: &MappingRequest) -> Option<String> {

@@ -163,6 +163,13 @@ impl Relay {
         if faulty!(self.party, ForgetsLogin) { None } else { Some(login.clone()) }
     }
 
+    /// Whether a refused login is not recorded, by a fault.
+    fn forgets_refused(&self, refusal: &Refusal) -> bool {
+        let is_bad_signature = matches!(refusal.reason(), Reason::Signature | Reason::Digest);
+        faulty!(self.party, SkipsRefusedLogins)
+            || faulty!(self.party, LogsBadSignaturesOnly) && !is_bad_signature
+    }
+
     /// Gives a challenge.
     pub(crate) fn challenge(&self, asker: &Asker<'_>) -> Result<Reply, Refusal> {
         let desk = self.desk()?;
@@ -195,7 +202,7 @@ impl Relay {
             Err(refusal) => {
                 // [login.refused.logged]
                 if let Some(person) = desk.shown(login)?
-                    && !faulty!(self.party, SkipsRefusedLogins)
+                    && !self.forgets_refused(&refusal)
                 {
                     self.record(vec![desk.entry(Some(person), REFUSED)])?.recording.wait()?;
                 }
@@ -216,6 +223,8 @@ impl Relay {
         let lasting = if faulty!(self.party, LongSession) { 24 * 3600 } else { SESSION };
         let until = UnixTime(asker.now.0.saturating_add(lasting));
         let id = xml_id(self.party.randomness.as_ref())?;
+        #[cfg(feature = "danger-faults")]
+        let id = self.party.faults.session(id);
         let session =
             Session { party: asker.sender.to_owned(), person, login: login.clone(), purpose, until };
         desk.cards.logins.open(&id, session, asker.now)?;
@@ -383,8 +392,7 @@ impl Desk<'_> {
     /// A member of staff, and a patient's card that nobody enters a PIN for, or the number on its face.
     fn reception(&self, challenge: &str, operator: &Shown, patient: &Patient) -> Result<Found, Refusal> {
         // [login.request.sender]
-        let agreements = &self.relay.agreements;
-        let may = agreements.allow(self.asker.sender, None, Purpose::EligibilityCheck);
+        let may = self.is_reception() || self.has_either_right();
         let expected = "a sender with an agreement for checking eligibility";
         self.checks().require("login.request.sender", may, Reason::NotAuthorised, expected)?;
         // [login.reception.purpose]
@@ -433,8 +441,18 @@ impl Desk<'_> {
 
     /// [login.request.sender]
     fn portal_only(&self) -> Result<(), Refusal> {
-        let is_portal = self.relay.agreements.is_portal(self.asker.sender);
-        self.checks().require("login.request.sender", is_portal, Reason::NotAuthorised, "a portal as sender")
+        let may = self.relay.agreements.is_portal(self.asker.sender) || self.has_either_right();
+        self.checks().require("login.request.sender", may, Reason::NotAuthorised, "a portal as sender")
+    }
+
+    fn is_reception(&self) -> bool {
+        self.relay.agreements.allow(self.asker.sender, None, Purpose::EligibilityCheck)
+    }
+
+    /// Whether portals and receptions are told apart no more, by a fault.
+    fn has_either_right(&self) -> bool {
+        let is_either = || self.is_reception() || self.relay.agreements.is_portal(self.asker.sender);
+        faulty!(self.relay.party, OneRightForLogins) && is_either()
     }
 
     /// [login.challenge.own] Each is good for one login, even for one that fails. Nothing where that is not checked.

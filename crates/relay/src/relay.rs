@@ -141,7 +141,16 @@ impl Relay {
             withheld_until: accepted.headers().withheld_until,
             now,
         };
-        self.may_withhold(&asker, &accepted)?;
+        self.may_withhold(&asker, &accepted).or_else(|refusal| {
+            if faulty!(self.party, RecordsRefusedWithholding)
+                && let Asked::Proof(ProofQuery { name_id, .. }) | Asked::History(HistoryQuery { name_id, .. }) =
+                    &*accepted
+                && let Some((person, login)) = self.looked_at(&asker, name_id)?
+            {
+                self.look(&asker, person, login)?.recording.wait()?;
+            }
+            Err(refusal)
+        })?;
         match &*accepted {
             Asked::Mapping(mapping) => self.map(&asker, mapping).map(Step::Reply),
             Asked::Notice(notice) => self.receipt(&asker, notice).map(Step::Reply),
@@ -194,28 +203,32 @@ impl Relay {
         checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
         // [disclosure.notice.requester]
         let agrees = issued.as_ref().is_none_or(|issued| issued.requester == notice.requester);
+        let entry = || NewEntry {
+            person: issued.as_ref().map(|issued| issued.person),
+            at: asker.now,
+            actor: asker.sender.to_owned(),
+            kind: Kind::Disclosure,
+            outcome: notice.outcome.name().to_owned(),
+            purpose: notice.purpose,
+            items: notice.items.iter().map(|item| item.name().to_owned()).collect(),
+            envelope: Some(notice.envelope.clone()),
+            target: None,
+            login: None,
+            withheld_until: asker.withheld_until.max(self.withheld(issued.as_ref(), asker.now)),
+            carried_to: None,
+            asked: issued.as_ref().map(|issued| (issued.requester.clone(), issued.at)),
+        };
+        if !agrees && faulty!(self.party, RecordsRefusedNotices) {
+            self.record(vec![entry()])?.recording.wait()?;
+        }
         let expected = "the party that the envelope was issued to";
         checks.require("disclosure.notice.requester", agrees, Reason::NotAuthorised, expected)?;
 
         // [disclosure.notice.recorded]
-        let mut recorded = None;
-        if !faulty!(self.party, LosesNotices) {
-            recorded = Some(self.record(vec![NewEntry {
-                person: issued.as_ref().map(|issued| issued.person),
-                at: asker.now,
-                actor: asker.sender.to_owned(),
-                kind: Kind::Disclosure,
-                outcome: notice.outcome.name().to_owned(),
-                purpose: notice.purpose,
-                items: notice.items.iter().map(|item| item.name().to_owned()).collect(),
-                envelope: Some(notice.envelope.clone()),
-                target: None,
-                login: None,
-                withheld_until: asker.withheld_until.max(self.withheld(issued.as_ref(), asker.now)),
-                carried_to: None,
-                asked: issued.map(|issued| (issued.requester, issued.at)),
-            }])?);
-        }
+        let recorded = match faulty!(self.party, LosesNotices) {
+            false => Some(self.record(vec![entry()])?),
+            true => None,
+        };
         let receipt = Receipt { envelope: notice.envelope.clone(), status: Status::new(code::OK) };
         self.tell(asker, &receipt, recorded)
     }

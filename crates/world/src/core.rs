@@ -445,8 +445,14 @@ impl Handler for Service {
         };
         self.0.note(&received, &reply);
         let answer = Answer { status: reply.status, body: reply.body };
-        if answer.status == 200 && self.0.options().faults.stub() == Some(Stub::AnswersAsBefore) {
-            let _ = self.0.first.set(answer.clone());
+        match self.0.options().faults.stub() {
+            Some(Stub::AnswersAsBefore) if answer.status == 200 => {
+                let _ = self.0.first.set(answer.clone());
+            }
+            Some(Stub::DiesInside) if answer.status != 200 => {
+                self.0.turns.fetch_add(1, Ordering::SeqCst);
+            }
+            _ => {}
         }
         Reaction::Answer(answer)
     }
@@ -455,6 +461,9 @@ impl Handler for Service {
         self.0.log.transport(refusal);
     }
 }
+
+/// Refusals that the stub bears that is dead afterwards.
+const ENOUGH: u64 = 20;
 
 impl Service {
     /// What a stub does instead of reading the message.
@@ -470,6 +479,7 @@ impl Service {
                 let turn = self.0.turns.fetch_add(1, Ordering::SeqCst);
                 (turn % 2 == 1).then(refusal)
             }
+            Stub::DiesInside => (self.0.turns.load(Ordering::SeqCst) >= ENOUGH).then(refusal),
             Stub::AnswersAsBefore => self.0.first.get().cloned().map(Reaction::Answer),
             Stub::AnswersNothing => std::future::pending().await,
             Stub::ClosesAtOnce => Some(Reaction::Close),

@@ -64,10 +64,12 @@ pub(crate) enum Stub {
     AnswersGarbage,
     /// Answers with 1 GiB.
     AnswersEndlessly,
+    /// Refuses every message once it has refused twenty.
+    DiesInside,
 }
 
 impl Stub {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::AcceptsEverything,
         Self::RefusesEverything,
         Self::RefusesEverySecond,
@@ -76,6 +78,7 @@ impl Stub {
         Self::ClosesAtOnce,
         Self::AnswersGarbage,
         Self::AnswersEndlessly,
+        Self::DiesInside,
     ];
 
     const fn describe(self) -> (&'static str, &'static str, &'static str) {
@@ -104,6 +107,11 @@ impl Stub {
                 ("AnswersGarbage", "電文でないものを返す", "Answers with something that is no message.")
             }
             Self::AnswersEndlessly => ("AnswersEndlessly", "1 GiB を返す", "Answers with 1 GiB."),
+            Self::DiesInside => (
+                "DiesInside",
+                "二十の電文を拒否した後は、すべての電文を拒否する",
+                "Refuses every message once it has refused twenty.",
+            ),
         }
     }
 }

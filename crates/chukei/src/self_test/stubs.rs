@@ -11,7 +11,7 @@ use super::{ROLES, Scratch, lost};
 use crate::{engine, say::Failure};
 
 /// Name, and the fault switch that makes it.
-const STUBS: [(&str, &str); 10] = [
+const STUBS: [(&str, &str); 11] = [
     ("accept-all", "AcceptsEverything"),
     ("reject-all", "RefusesEverything"),
     ("silent", "AnswersNothing"),
@@ -19,6 +19,7 @@ const STUBS: [(&str, &str); 10] = [
     ("garbage", "AnswersGarbage"),
     ("endless", "AnswersEndlessly"),
     ("replays-last", "AnswersAsBefore"),
+    ("dies-inside", "DiesInside"),
     ("order-dependent", "RefusesEverySecond"),
     ("lying-adapter", "AnswersUnknownVerbs"),
     ("logs-plaintext", "LogsNumber"),

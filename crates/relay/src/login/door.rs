@@ -20,8 +20,9 @@ impl Relay {
     pub fn present(&self, request: &Request<'_>, now: UnixTime) -> Reply {
         self.ticket(request, now).unwrap_or_else(|refusal| {
             // [login.presentation.coarse] What we could not do is not the client's fault.
-            let is_ours =
-                refusal.answer() == Answer::Internal || faulty!(self.party, TellsPresentationsApart);
+            let is_ours = refusal.answer() == Answer::Internal
+                || faulty!(self.party, TellsPresentationsApart)
+                || faulty!(self.party, TellsLoginsApart);
             let Fault { status, body } =
                 if is_ours { Fault::from(&refusal) } else { chukei_idwsf::fault(Reason::Signature) };
             Reply { status, refusal: Some(refusal), ..Reply::message(body) }
@@ -42,10 +43,10 @@ impl Relay {
         let desk =
             Desk { relay: self, cards: self.desk()?, asker: &asker, purpose, presented: OnceCell::new() };
         let given = desk.give(request.tls_client, &challenge, &portal);
-        if let (Err(_), Some(der)) = (&given, request.tls_client) {
+        if let (Err(refusal), Some(der)) = (&given, request.tls_client) {
             // [login.refused.logged]
             if let Some(person) = desk.believed(der, Use::TlsClient)?
-                && !faulty!(self.party, SkipsRefusedLogins)
+                && !self.forgets_refused(refusal)
             {
                 self.record(vec![desk.entry(Some(person), REFUSED)])?.recording.wait()?;
             }

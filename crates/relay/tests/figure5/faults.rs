@@ -137,6 +137,17 @@ fn shows(fault: Fault, world: &World) -> bool {
             let sender = |root: &mut Element| root.find_mut("soap:Header/sb:Sender").set("providerID", D);
             refusal(world, D, |_| {}).1 != refusal(world, A, sender).1
         }
+        Fault::TellsAuthByStatus => {
+            let value = |root: &mut Element| {
+                root.find_mut("soap:Header/wsse:Security/ds:Signature/ds:SignatureValue").set_content("AAAA");
+            };
+            let clean = World::new();
+            let sent = clean.query();
+            let mut root = tree(&sent.body);
+            value(&mut root);
+            let sent = with_body(&sent, root.write().into_bytes());
+            reply(world.b.handle(&request(&sent, A), NOW)).status == 400
+        }
         Fault::LeaksByErrorText => {
             let sealed_for = |entity| {
                 let name = Element::declared(ns::SAML, "NameID").text("x");
@@ -211,6 +222,13 @@ fn shows(fault: Fault, world: &World) -> bool {
         Fault::LosesNotices => {
             world.linkage(&ask0, &Item::ALL).unwrap();
             world.log.all().unwrap().len() == 1
+        }
+        Fault::RecordsRefusedNotices => {
+            let mut b = world.b.clone();
+            b.party.faults = Faults::new([Fault::WrongNotice]);
+            let Step::Send(notice) = b.handle(&request(&world.query(), A), NOW) else { panic!("a notice") };
+            assert_eq!(world.relay(&notice, B).status, 500);
+            world.log.all().unwrap().len() == 2
         }
         Fault::HidesRefusals => {
             world.relay(&world.map(&[Ask { target: Some(D.to_owned()), ..ask(0) }]), A);
@@ -306,8 +324,14 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::HidesContext
         | Fault::SkipsLoginLog
         | Fault::ForgetsLogin
+        | Fault::OneRightForLogins
+        | Fault::CountsSessions
+        | Fault::LogsBadSignaturesOnly
         | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
-        Fault::TicketsWithoutCard | Fault::SameTicket | Fault::TellsPresentationsApart => {
+        Fault::TicketsWithoutCard
+        | Fault::SameTicket
+        | Fault::TellsPresentationsApart
+        | Fault::TellsLoginsApart => {
             let mut desk = Desk::new();
             desk.world.relay.party.faults = world.relay.party.faults.clone();
             crate::door::presents_wrongly(fault, &desk)
@@ -330,6 +354,8 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::ShortPeriod
         | Fault::EndedPeriod => panic!("{fault:?} is shown by who proves"),
         Fault::IgnoresWithholding
+        | Fault::RecordsRefusedWithholding
+        | Fault::WithholdsToUtcMidnight
         | Fault::WithholdsLonger
         | Fault::ShowsWithheldEnvelope
         | Fault::TellsWithheldTime => crate::withholding::shows(fault, world),
@@ -366,6 +392,19 @@ fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
             given();
             desk.world.log.all().unwrap().iter().all(|entry| entry.login.is_none())
         }
+        Fault::OneRightForLogins => {
+            let login = desk.application(&desk.usual, |application| application.portal = A.to_owned());
+            desk.login(A, &login, Purpose::History, NOW).is_ok()
+        }
+        Fault::CountsSessions => {
+            let (first, second) = (given().id, given().id);
+            first.bytes().zip(second.bytes()).filter(|(first, second)| first != second).count() == 1
+        }
+        Fault::LogsBadSignaturesOnly => {
+            let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());
+            desk.login(PORTAL, &login, Purpose::History, NOW).unwrap_err();
+            desk.world.log.all().unwrap().is_empty()
+        }
         Fault::SkipsRefusedLogins => {
             let login = desk.reception(|reception| reception.card_key = Some(2));
             desk.login(A, &login, check, NOW).unwrap_err();
@@ -385,6 +424,7 @@ fn role(fault: Fault) -> Role {
         "linkage" | "privacy" => Role::Responder,
         "requester" => Role::Requester,
         _ if first == "envelope.exact-number" => Role::Responder,
+        _ if fault == Fault::TellsLoginsApart => Role::Relay,
         _ if first.starts_with("message.fault") => Role::Responder,
         _ => Role::Relay,
     }

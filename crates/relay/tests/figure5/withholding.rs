@@ -13,6 +13,8 @@ use chukei_reason::Reason;
 use chukei_relay::faults::Fault;
 use chukei_relay::{Ask, Outgoing, Step, memory::MemoryAgreements};
 use chukei_xml::lexical::DateTime;
+#[cfg(feature = "danger-faults")]
+use chukei_xml::ns;
 
 use crate::world::*;
 
@@ -169,7 +171,18 @@ pub(crate) fn shows(fault: Fault, faulty: &World) -> bool {
             let from = DateTime::parse("2999-01-01T00:00:00Z");
             history_in(&world, NOW, Range { from, ..Range::default() }).withheld.is_empty()
         }
-        Fault::WithholdsLonger => !history(&world, UNTIL).withheld.is_empty(),
+        Fault::RecordsRefusedWithholding => {
+            let whom = number(Scheme::CareInsured, CARE[0]).into();
+            let sent = world.portal.history(A, &whom, Range::default(), NOW).unwrap();
+            let wish = chukei_forge::raw::Element::declared(ns::CK, "Withholding").attribute("until", DAY);
+            let wish = wish.attribute("wsu:Id", "_withholding");
+            let body = resigned(&sent.body, PORTAL, |root| root.append("soap:Header", wish));
+            let before = world.log.all().unwrap().len();
+            let sent = Outgoing { body, ..with(&sent) };
+            assert_eq!(world.refused_by_relay(&sent, PORTAL), Some(Reason::NotAuthorised));
+            world.log.all().unwrap().len() > before
+        }
+        Fault::WithholdsLonger | Fault::WithholdsToUtcMidnight => !history(&world, UNTIL).withheld.is_empty(),
         _ => history(&world, NOW).withheld.len() == 1,
     }
 }
