@@ -183,10 +183,14 @@ fn not_forwarded(exchange: &Exchange<'_>) -> Verdict {
 fn not_opened(exchange: &Exchange<'_>) -> Verdict {
     let verdict = refused(exchange);
     let Some(answer) = refuse::answer(exchange).filter(|_| verdict.is_pass()) else { return verdict };
-    let others = super::faults::refused_as(exchange, Answer::Auth);
-    match others.iter().find(|(_, other)| other.exchange != answer.exchange) {
-        None => Verdict::unreached(Phrase::plain("missing.two-refusals")),
-        Some((_, other)) if other.body == answer.body && other.status == answer.status => Verdict::Pass,
+    // What is told of a login says nothing about a key that opens.
+    let mut others = super::faults::refused_as(exchange, Answer::Auth);
+    others.retain(|(case, other)| other.exchange != answer.exchange && !case.contains("/login/"));
+    if others.is_empty() {
+        return Verdict::unreached(Phrase::plain("missing.two-refusals"));
+    }
+    match others.iter().find(|(_, other)| other.body != answer.body || other.status != answer.status) {
+        None => Verdict::Pass,
         Some((_, other)) => {
             let places = [Place::from(answer.seq), Place::from(other.seq)];
             Finding::new("opened.unverified", Phrase::plain("expected.not-opened"), "").at(places)
