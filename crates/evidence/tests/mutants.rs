@@ -24,7 +24,7 @@ fn the_matrix_is_this() {
 # Judges by mutators of a recorded run. Generated; do not edit.
 # V: some mutant is a violation. u: some is unreached, none a violation. .: all pass. -: nothing to bend.
 #                       empty silence drop double reorder truncate party hour bit status bare stale echo refuse twin-refused like-twin renamed counted dead ended
-envelope.audience.self  u     V       u    .      .       u        .     .    u   u      .    V     .    u      u            V         -       -       V    -
+envelope.audience.self  u     V       u    .      .       u        .     .    u   V      .    V     .    V      u            V         -       -       V    -
 message.answer.fresh    u     u       .    .      .       u        .     .    .   .      V    .     .    .      -            -         -       -       .    -
 message.fault.shape     u     u       u    .      .       u        .     .    .   .      V    .     .    .      .            .         -       -       .    -
 ";

@@ -165,9 +165,10 @@ impl Relay {
 
     /// Whether a refused login is not recorded, by a fault.
     fn forgets_refused(&self, refusal: &Refusal) -> bool {
-        let is_bad_signature = matches!(refusal.reason(), Reason::Signature | Reason::Digest);
+        if faulty!(self.party, LogsBadSignaturesOnly) {
+            return !matches!(refusal.reason(), Reason::Signature | Reason::Digest);
+        }
         faulty!(self.party, SkipsRefusedLogins)
-            || faulty!(self.party, LogsBadSignaturesOnly) && !is_bad_signature
     }
 
     /// Gives a challenge.

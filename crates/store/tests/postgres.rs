@@ -360,7 +360,7 @@ fn tables_are_made_and_brought_up_to_date() {
     place.store().append(&[entry(1, None)]).unwrap();
     // As the first step has left it.
     place
-        .hand("DROP TABLE mapping, past, version, numbering, file, party, source, challenge, session, withholder, carried; ALTER TABLE access DROP COLUMN authentication, DROP COLUMN operator; UPDATE chukei SET version = 1")
+        .hand("DROP TABLE mapping, past, version, numbering, file, party, source, challenge, session, withholder, carried; ALTER TABLE access DROP COLUMN authentication, DROP COLUMN operator; ALTER TABLE ledger DROP COLUMN lost; UPDATE chukei SET version = 1")
         .unwrap();
     let store = place.store();
     store.add_mappings(vec![mapping(1, "1234567890")]).unwrap();
@@ -370,10 +370,10 @@ fn tables_are_made_and_brought_up_to_date() {
     place.hand("UPDATE chukei SET version = 99").unwrap();
     assert!(matches!(Store::open(&location), Err(StoreError::Newer { version: 99, .. })));
     place
-        .hand("DROP TABLE carried; ALTER TABLE access DROP COLUMN authentication, DROP COLUMN operator; UPDATE chukei SET version = 5")
+        .hand("DROP TABLE carried; ALTER TABLE access DROP COLUMN authentication, DROP COLUMN operator; ALTER TABLE ledger DROP COLUMN lost; UPDATE chukei SET version = 5")
         .unwrap();
     drop(place.store());
-    assert_eq!(place.count("SELECT version FROM chukei"), 7);
+    assert_eq!(place.count("SELECT version FROM chukei"), 8);
     Store::erase(&location).unwrap();
     assert_eq!(Store::exists(&location), Ok(false));
     assert_eq!(place.count("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"), 0);

@@ -29,9 +29,17 @@ fn what_a_copy_lacks_is_told_and_another_log_goes_on() {
     let same = restore("");
     assert!(same.code == 0 && !same.out.contains("already"), "{} {}", same.out, same.err);
     told(&run(&publish), 0, "the checkpoint's size is 21");
+    let name = "relay-2.example.test";
+    assert_eq!(run(&format!("key --witness --origin {name} --out witness.pem")).code, 0);
+    let cosign = |dir: &str, memory: &str, policy: &str| {
+        let with = format!("--key witness.pem --name {name} --memory {memory} --out {dir}/cosigned");
+        run(&format!("cosign {dir} {with} --policy {policy}"))
+    };
+    told(&cosign("public", "witness-21", "policy.txt"), 0, "21");
     desk.record(1);
     assert_eq!(desk.prove("later.json", &[], NUMBER).code, 0);
     told(&run(&publish), 0, "the checkpoint's size is 24");
+    told(&cosign("public", "witness-24", "policy.txt"), 0, "24");
     told(&restore(""), 0, "A ledger of size 24 was signed already, and this copy, of size 21, lacks");
     // Nothing is signed, whichever way, and what is published is protected by itself.
     told(&run(&publish), 3, "What is in public was signed with size 24");
@@ -65,6 +73,13 @@ fn what_a_copy_lacks_is_told_and_another_log_goes_on() {
     told(&lost, 7, "Entry 11 of the earlier proof is not there any more");
     told(&run("verify next.json --policy next.txt"), 7, "--earlier");
     told(&run("fsck relay.db --policy next.txt --earlier policy.txt"), 0, "Sound");
+    // A witness goes on if what it has signed is there still, and it is told what succeeds what.
+    let publish = "publish --state relay.db --origin ledger-2 --out next --key log-2.pem";
+    told(&run(publish), 0, "the checkpoint's size");
+    told(&cosign("next", "witness-21", "next.txt"), 7, "witness-21");
+    told(&cosign("next", "witness-24", "next.txt --earlier policy.txt"), 7, "24");
+    told(&cosign("next", "witness-21", "next.txt --earlier policy.txt"), 0, "ledger-2");
+    told(&cosign("public", "witness-21", "next.txt --earlier policy.txt"), 7, "public");
     // Two keys while one replaces the other.
     assert_eq!(run("key --origin ledger-2 --out log-3.pem").code, 0);
     desk.record(1);

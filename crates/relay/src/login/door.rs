@@ -20,13 +20,19 @@ impl Relay {
     pub fn present(&self, request: &Request<'_>, now: UnixTime) -> Reply {
         self.ticket(request, now).unwrap_or_else(|refusal| {
             // [login.presentation.coarse] What we could not do is not the client's fault.
-            let is_ours = refusal.answer() == Answer::Internal
-                || faulty!(self.party, TellsPresentationsApart)
-                || faulty!(self.party, TellsLoginsApart);
+            let is_ours = refusal.answer() == Answer::Internal || self.tells_presentations_apart();
             let Fault { status, body } =
                 if is_ours { Fault::from(&refusal) } else { chukei_idwsf::fault(Reason::Signature) };
             Reply { status, refusal: Some(refusal), ..Reply::message(body) }
         })
+    }
+
+    /// Whether they are told apart, by a fault.
+    fn tells_presentations_apart(&self) -> bool {
+        if faulty!(self.party, TellsLoginsApart) {
+            return true;
+        }
+        faulty!(self.party, TellsPresentationsApart)
     }
 
     fn ticket(&self, request: &Request<'_>, now: UnixTime) -> Result<Reply, Refusal> {
