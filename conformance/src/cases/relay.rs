@@ -314,7 +314,7 @@ const SCENES: &[Scene] = &[
         || leak(&[req!("history.complete")]),
         |face| {
             acts::look(face);
-            // Somebody else's number there; then for what the two have agreed upon nothing, which is seen before the number is.
+            // The person is not a member there; then, what the two have not agreed upon, which is seen before the number is looked at.
             one(face, USUAL_PERSON, "insurer-c")?;
             let mut draft = face.kit().mapping(&[USUAL_PERSON], "insurer-b");
             draft.purpose = Some(format!("{PURPOSE}history"));

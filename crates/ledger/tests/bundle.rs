@@ -200,15 +200,17 @@ fn example() -> Bundle {
     bundle
 }
 
-/// What was recorded after a copy was made, and the log that goes on from the copy.
+/// What was there when a copy was made.
+fn copied() -> Book {
+    let mut book = Book::default();
+    (0..9).for_each(|turn| book.record([1, 2, 3][turn % 3], "granted", 0));
+    book.commit(T + 100);
+    book.sign();
+    book
+}
+
+/// What was recorded after that, and the log that goes on from the copy.
 fn succession() -> (Book, Book) {
-    let copied = || {
-        let mut book = Book::default();
-        (0..9).for_each(|turn| book.record([1, 2, 3][turn % 3], "granted", 0));
-        book.commit(T + 100);
-        book.sign();
-        book
-    };
     let (mut lost, mut successor) = (copied(), copied());
     lost.record(1, "granted", 0);
     lost.commit(T + 200);
@@ -522,7 +524,7 @@ fn a_successor_shows_what_is_left_and_what_is_lost() {
     let (mut lost, mut successor) = succession();
     let bundle = successor.bundle(1);
     // Who last looked when the copy was there already: nothing is missing.
-    let seen = [checkpoint(&lost.notes[0]), Seen::Checkpoint(successor.notes[0].1.clone())];
+    let seen = [checkpoint(&lost.notes[0]), Seen::Bundle(Box::new(copied().bundle(1)))];
     assert_eq!(judged(&bundle, &policy, &seen), Ok(3));
     // Who looked later: the same size as one of the successor's, and one that it does not have.
     let seen = Seen::Bundle(Box::new(lost.bundle(1)));

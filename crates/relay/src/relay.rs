@@ -225,10 +225,8 @@ impl Relay {
         checks.require("disclosure.notice.requester", agrees, Reason::NotAuthorised, expected)?;
 
         // [disclosure.notice.recorded]
-        let recorded = match faulty!(self.party, LosesNotices) {
-            false => Some(self.record(vec![entry()])?),
-            true => None,
-        };
+        let is_recorded = !faulty!(self.party, LosesNotices);
+        let recorded = is_recorded.then(|| self.record(vec![entry()])).transpose()?;
         let receipt = Receipt { envelope: notice.envelope.clone(), status: Status::new(code::OK) };
         self.tell(asker, &receipt, recorded)
     }

@@ -148,9 +148,11 @@ fn is_in_use(path: &Path) -> bool {
     read.is_err_and(|error| locked.contains(&error.sqlite_error_code()))
 }
 
-/// The newest checkpoint of a state, as far as it can be read.
-fn signed(path: &Path) -> Option<String> {
-    alone(path, "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").ok()
+/// The newest checkpoint of a state, and the one that it lacks itself, as far as they can be read: a state of an earlier version
+/// lacks none.
+fn signed(path: &Path) -> Vec<String> {
+    let notes = ["SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1", "SELECT lost FROM ledger"];
+    notes.iter().filter_map(|sql| alone::<Option<String>>(path, sql).ok().flatten()).collect()
 }
 
 /// A value from a file that nobody else has open. It is only looked at: its journal stays as it is.

@@ -223,17 +223,6 @@ impl Store {
     /// [`LedgerError`]. What was recorded stays as it was. [`LedgerError::OtherKey`] before anything is done.
     /// [`LedgerError::Busy`] if another process was at it for too long, or has begun meanwhile.
     pub fn checkpoint(&self, keys: &[SignerKey], at: UnixTime) -> Result<String, LedgerError> {
-        if keys.is_empty() {
-            return Err(LedgerError::Key);
-        }
-        if let Some((lost, _)) = self.ask(lost)? {
-            return Err(LedgerError::Behind { signed: lost.size });
-        }
-        if let Some((_, note)) = self.ask(last)?
-            && !is_signed(&note, keys)
-        {
-            return Err(LedgerError::OtherKey);
-        }
         self.sign(keys, at, false)
     }
 
@@ -243,6 +232,22 @@ impl Store {
     /// # Errors
     /// [`LedgerError`]; [`LedgerError::SameLog`], [`LedgerError::NoCheckpoint`] if there is nothing to succeed.
     pub fn succeed(&self, keys: &[SignerKey], at: UnixTime) -> Result<String, LedgerError> {
+        self.sign(keys, at, true)
+    }
+
+    /// Whether the log is theirs, and has not ended.
+    fn may_go_on(&self, keys: &[SignerKey]) -> Result<(), LedgerError> {
+        if let Some((lost, _)) = self.ask(lost)? {
+            return Err(LedgerError::Behind { signed: lost.size });
+        }
+        match self.ask(last)? {
+            Some((_, note)) if !is_signed(&note, keys) => Err(LedgerError::OtherKey),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is a log, and theirs is another.
+    fn may_succeed(&self, keys: &[SignerKey]) -> Result<(), LedgerError> {
         let sql = "SELECT note FROM checkpoint UNION ALL SELECT lost FROM ledger WHERE lost IS NOT NULL";
         let notes: Vec<String> = self.ask(|connection| connection.rows(sql, &[], |row| row.get(0)))?;
         if notes.is_empty() {
@@ -259,20 +264,22 @@ impl Store {
                 }
             }
         }
-        self.sign(keys, at, true)
+        Ok(())
     }
 
     fn sign(&self, keys: &[SignerKey], at: UnixTime, anew: bool) -> Result<String, LedgerError> {
         let origin = keys.first().ok_or(LedgerError::Key)?.verifier().name();
         let mut edge = self.edge.lock().unwrap_or_else(PoisonError::into_inner);
         let making = self.making()?;
+        // From here on nobody else signs without ending this.
+        if anew {
+            self.may_succeed(keys)?
+        } else {
+            self.may_go_on(keys)?
+        }
         self.book_most(&making)?;
         let size = self.commit_heads(&making, at, anew)?;
         let known = self.ask(last)?;
-        // Since it was looked at, another log may have succeeded this one.
-        if !anew && known.as_ref().is_some_and(|(_, note)| !is_signed(note, keys)) {
-            return Err(LedgerError::OtherKey);
-        }
         // Unless the last one was made elsewhere: tiles never become narrower.
         let signed = known.as_ref().map(|(known, _)| known.size);
         let mut grown = match edge.take().filter(|edge| Some(edge.size()) == signed) {

@@ -11,7 +11,7 @@ use crate::{BUSY, server};
 
 /// Connections to a file that are kept open.
 const KEPT: usize = 64;
-/// Of the pages that each of them holds, in KiB, as SQLite counts them: the indexes of a city in one, and 512 MiB in all.
+/// Pages that each of them holds, in KiB (SQLite counts those below zero): 512 MiB at most in all.
 const CACHE: i32 = -8192;
 /// Connections to a database at a time: one takes a hundred by default, and several relays share it.
 const AT_A_TIME: usize = 16;

@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chukei_crypto::UnixTime;
 use chukei_ledger::{Ed25519PrivateKey, KeyUse, SignerKey};
-use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
-use chukei_relay::{AccessLog, NewEntry, Person};
+use chukei_relay::{AccessLog, NewEntry};
 use chukei_store::{Keeper, Pace, Store};
-use support::{Place, on_both};
+use support::{Place, entry, on_both};
 
 on_both!(
     a_checkpoint_is_due_after_entries_or_after_seconds,
@@ -20,24 +19,6 @@ on_both!(
     the_state_of_a_ledger_covers_all_of_it,
     two_that_keep_one_store_do_not_disturb_each_other,
 );
-
-fn entry(person: i64) -> NewEntry {
-    NewEntry {
-        person: Some(Person(person)),
-        at: UnixTime(1_790_000_000),
-        actor: "https://insurer-a.example.test/".to_owned(),
-        kind: Kind::Mapping,
-        outcome: "NotMember".to_owned(),
-        purpose: Purpose::CombinedHighCost,
-        items: vec![],
-        envelope: None,
-        target: None,
-        carried_to: None,
-        asked: None,
-        login: None,
-        withheld_until: None,
-    }
-}
 
 fn keeper(entries: u64, seconds: i64) -> Keeper {
     let key = Ed25519PrivateKey::from_seed(&[1; 32]).unwrap();

@@ -5,11 +5,9 @@ mod support;
 
 use chukei_crypto::UnixTime;
 use chukei_ledger::{Checkpoint, Ed25519PrivateKey, KeyUse, Note, Policy, Seen, SignerKey, Trust, verify};
-use chukei_profile::Purpose;
-use chukei_profile::history::Kind;
-use chukei_relay::{AccessLog, NewEntry, Person};
+use chukei_relay::{AccessLog, Person};
 use chukei_store::{LedgerError, Store};
-use support::{NOW, Place, on_both};
+use support::{NOW, Place, entry, on_both};
 
 on_both!(
     another_log_goes_on_with_what_is_left,
@@ -29,22 +27,7 @@ fn policy(key: &SignerKey) -> Policy {
 }
 
 fn record(store: &Store, entries: usize) {
-    let entry = NewEntry {
-        person: Some(Person(1)),
-        at: NOW,
-        actor: "https://insurer-a.example.test/".to_owned(),
-        kind: Kind::Mapping,
-        outcome: "NotMember".to_owned(),
-        purpose: Purpose::CombinedHighCost,
-        items: vec![],
-        envelope: None,
-        target: None,
-        carried_to: None,
-        asked: None,
-        login: None,
-        withheld_until: None,
-    };
-    store.append(&vec![entry; entries]).unwrap();
+    store.append(&vec![entry(1); entries]).unwrap();
 }
 
 fn size(note: &str) -> u64 {
@@ -113,7 +96,6 @@ fn what_is_published_is_not_contradicted(place: &Place) {
     assert!(matches!(store.goes_on_from(folder.path()), Err(LedgerError::Folder { .. })));
 }
 
-/// It looked whether its key may sign before the other log came.
 fn a_relay_that_runs_with_the_old_key_signs_nothing_more(place: &Place) {
     let (operator, relay) = (place.store(), place.store());
     record(&relay, 3);

@@ -51,6 +51,8 @@ fn what_a_copy_lacks_is_told_and_another_log_goes_on() {
     }
     told(&restore(" --published policy.txt"), 2, "policy.txt is no checkpoint");
     told(&restore(" --published public/checkpoint"), 0, "chukei ledger succeed --state relay.db");
+    // What is put in its place lacks it as well.
+    told(&restore(""), 0, "A ledger of size 24 was signed already, and this copy, of size 21, lacks");
 
     told(&run("succeed --state relay.db --key log.pem --origin ledger-2"), 2, "ledger-2: the successor");
     let made = run("key --origin ledger-2 --out log-2.pem");

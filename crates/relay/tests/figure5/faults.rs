@@ -188,24 +188,8 @@ fn shows(fault: Fault, world: &World) -> bool {
         }
         Fault::NoOneTimeUse => envelope().get("//saml:OneTimeUse").is_none(),
         Fault::UnboundEnvelope => !envelope().write().contains("attribute:request"),
-        Fault::MisqualifiedNumber => {
-            let clean = World::new();
-            let sent = clean.map(&[ask(0)]);
-            let reply = reply(world.relay.handle(&request(&sent, A), NOW));
-            let mapped = clean.a.take_mapping(sent.pending, &answer(&reply), NOW).unwrap();
-            let envelope = mapped.results.into_iter().next().unwrap().1.unwrap();
-            let sent = clean.a.query(envelope, &Item::ALL, None, NOW).unwrap();
-            clean.refused_by_b(&sent, A) == Some(Reason::NameId)
-        }
-        Fault::SealsForRequester => {
-            let clean = World::new();
-            let sent = clean.map(&[ask(0)]);
-            let reply = reply(world.relay.handle(&request(&sent, A), NOW));
-            let mapped = clean.a.take_mapping(sent.pending, &answer(&reply), NOW).unwrap();
-            let envelope = mapped.results.into_iter().next().unwrap().1.unwrap();
-            let sent = clean.a.query(envelope, &Item::ALL, None, NOW).unwrap();
-            clean.refused_by_b(&sent, A) == Some(Reason::Decrypt)
-        }
+        Fault::MisqualifiedNumber => refused_by_target(world) == Some(Reason::NameId),
+        Fault::SealsForRequester => refused_by_target(world) == Some(Reason::Decrypt),
         Fault::ReordersEnvelope => {
             let form = envelope().write();
             form.find("attribute:version") < form.find("attribute:purpose")
@@ -670,4 +654,15 @@ fn the_relay_skips_checks_too() {
     assert_eq!(world.refused_by_relay(&sent, A), None);
     let no_client = Request { tls_client: None, ..request(&sent, A) };
     assert!(reply(world.relay.handle(&no_client, NOW)).refusal.is_some());
+}
+
+/// What the target finds wrong with an envelope from this relay.
+fn refused_by_target(world: &World) -> Option<Reason> {
+    let clean = World::new();
+    let sent = clean.map(&[ask(0)]);
+    let reply = reply(world.relay.handle(&request(&sent, A), NOW));
+    let mapped = clean.a.take_mapping(sent.pending, &answer(&reply), NOW).unwrap();
+    let envelope = mapped.results.into_iter().next().unwrap().1.unwrap();
+    let sent = clean.a.query(envelope, &Item::ALL, None, NOW).unwrap();
+    clean.refused_by_b(&sent, A)
 }

@@ -7,8 +7,11 @@ mod server;
 use std::convert::Infallible;
 
 use chukei_crypto::UnixTime;
+use chukei_profile::Purpose;
+use chukei_profile::history::Kind;
 use chukei_relay::changes::{Action, Assigned, Change, OPEN};
 use chukei_relay::numbers::{Level, Number, NumberKind};
+use chukei_relay::{NewEntry, Person};
 use chukei_store::{Applied, Batch, Outcome, PartyEntry, Refused, Registry, Role, SourceEntry, Store};
 
 pub(crate) const TOWN: &str = "kamogawa-city";
@@ -21,6 +24,25 @@ pub(crate) use server::Server;
 /// Endpoint that both insurers share.
 pub(crate) const ENDPOINT: &str = "https://shared.example.test/";
 pub(crate) const NOW: UnixTime = UnixTime(1_790_000_000);
+
+/// Of a look-up of that person that was refused.
+pub(crate) fn entry(person: i64) -> NewEntry {
+    NewEntry {
+        person: Some(Person(person)),
+        at: NOW,
+        actor: "https://insurer-a.example.test/".to_owned(),
+        kind: Kind::Mapping,
+        outcome: "NotMember".to_owned(),
+        purpose: Purpose::CombinedHighCost,
+        items: vec![],
+        envelope: None,
+        target: None,
+        carried_to: None,
+        asked: None,
+        login: None,
+        withheld_until: None,
+    }
+}
 
 pub(crate) struct Desk<'p> {
     pub(crate) place: &'p Place,
