@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     case::{Bend, Kind},
     cases::withholding,
+    read::{self, JAPAN},
 };
 
 /// The items of queries that say nothing else.
@@ -76,6 +77,24 @@ fn bent_answer(face: &Face, party: &'static str, kind: &'static str, bend: Bend)
 pub(crate) fn look(face: &Face) {
     let draft = face.kit().history("portal", USUAL_PERSON, "portal");
     face.send("history", draft);
+}
+
+/// The next midnight in Japan, and the day that begins then.
+pub(crate) fn midnight(now: i64) -> (i64, String) {
+    const DAY: i64 = 86_400;
+    let today = now.saturating_add(JAPAN).div_euclid(DAY);
+    let midnight = today.saturating_add(1).saturating_mul(DAY).saturating_sub(JAPAN);
+    (midnight, read::day(midnight))
+}
+
+/// Does something a minute before the next midnight in Japan, and again just after it.
+pub(crate) fn around_midnight(face: &Face, play: impl Fn(&Face)) -> Result<(), Broken> {
+    let (midnight, _) = midnight(face.clock().now());
+    for at in [midnight.saturating_sub(60), midnight.saturating_add(5)] {
+        face.advance(at.saturating_sub(face.clock().now()).max(0))?;
+        play(face);
+    }
+    Ok(())
 }
 
 /// The endpoint that takes a kind.

@@ -144,13 +144,13 @@ impl Kind {
         }
     }
 
-    const fn feature(self) -> Option<&'static str> {
+    const fn features(self) -> &'static [&'static str] {
         match self {
-            Self::RelayedIn | Self::Relayed | Self::RelayedAnswer => Some("relayed"),
-            Self::Application | Self::Response | Self::Reception => Some("login"),
-            Self::Ticket => Some("tls-login"),
-            Self::Withheld => Some(withholding::FEATURE),
-            _ => None,
+            Self::RelayedIn | Self::Relayed | Self::RelayedAnswer => &["relayed"],
+            Self::Application | Self::Response | Self::Reception => &["login"],
+            Self::Ticket => &["tls-login"],
+            Self::Withheld => &[withholding::FEATURE],
+            _ => &[],
         }
     }
 }
@@ -169,14 +169,15 @@ impl Bend {
 impl Case {
     /// The usual message of a kind.
     pub(crate) fn usual(kind: Kind, sentences: &[&'static Sentence]) -> Self {
-        Self::new(kind.role(), kind.name(), None, "", sentences, Play::Usual(kind), kind.feature())
+        Self::new(kind.role(), kind.name(), None, "", sentences, Play::Usual(kind), kind.features())
     }
 
     /// A line of a table, for messages of a kind.
     pub(crate) fn row(kind: Kind, row: &Row) -> Self {
         let play = Play::Bent(kind, Bend::Own(row.bend));
         let twin = Some(full(kind.role(), kind.name()));
-        let case = Self::new(kind.role(), row.id, twin, row.deviation, &[row.sentence], play, kind.feature());
+        let case =
+            Self::new(kind.role(), row.id, twin, row.deviation, &[row.sentence], play, kind.features());
         Self { rows: row.rows, ..case }
     }
 
@@ -196,7 +197,7 @@ impl Case {
         let deviation = format!("forge={}", mutation.name);
         let twin = Some(full(kind.role(), kind.name()));
         let play = Play::Bent(kind, bend);
-        let case = Self::new(kind.role(), &id, twin, &deviation, sentences, play, kind.feature());
+        let case = Self::new(kind.role(), &id, twin, &deviation, sentences, play, kind.features());
         Self { rows: mutation.rows, ..case }
     }
 
@@ -208,7 +209,7 @@ impl Case {
         sentences: &[&'static Sentence],
         scene: fn(&Face) -> Result<(), Broken>,
     ) -> Self {
-        Self::new(role, id, twin.map(|twin| full(role, twin)), deviation, sentences, Play::Scene(scene), None)
+        Self::new(role, id, twin.map(|twin| full(role, twin)), deviation, sentences, Play::Scene(scene), &[])
     }
 
     /// Commands to a card.
@@ -217,13 +218,13 @@ impl Case {
         sentences: &[&'static Sentence],
         scene: fn(&Terminal) -> Result<(), Broken>,
     ) -> Self {
-        Self::new(Role::Card, id, None, "", sentences, Play::Card(scene), None)
+        Self::new(Role::Card, id, None, "", sentences, Play::Card(scene), &[])
     }
 
     /// Visits to a terminal.
     pub(crate) fn visits(id: &str, sentences: &[&'static Sentence], visits: Vec<Visit>) -> Self {
         let play = Play::Visits(Box::leak(visits.into_boxed_slice()));
-        Self::new(Role::Terminal, id, None, "", sentences, play, None)
+        Self::new(Role::Terminal, id, None, "", sentences, play, &[])
     }
 
     /// The same with rows of the catalogue of attacks.
@@ -232,9 +233,9 @@ impl Case {
         self
     }
 
-    /// The same for a product that claims a feature.
-    pub(crate) const fn of_feature(mut self, feature: &'static str) -> Self {
-        self.about.feature = Some(feature);
+    /// The same for products that claim these features only.
+    pub(crate) const fn needing(mut self, features: &'static [&'static str]) -> Self {
+        self.about.features = features;
         self
     }
 
@@ -245,7 +246,7 @@ impl Case {
         deviation: &str,
         sentences: &[&'static Sentence],
         play: Play,
-        feature: Option<&'static str>,
+        features: &'static [&'static str],
     ) -> Self {
         let about = evidence::Case {
             id: full(role, id),
@@ -253,7 +254,7 @@ impl Case {
             deviation: forever(deviation),
             role,
             sentences: Box::leak(sentences.to_vec().into_boxed_slice()),
-            feature,
+            features,
         };
         Self { about, play, rows: &[] }
     }

@@ -12,7 +12,6 @@ use chukei_harness::message::SESSION;
 use chukei_xml::{Document, Element, Node, ns};
 
 use crate::{
-    cases::withholding,
     login,
     read::{self, ASSERTION, attribute, text},
     refuse, trust,
@@ -279,7 +278,7 @@ impl Reader<'_, '_> {
         for attribute in element.attributes() {
             let value = match attribute.qualified() {
                 "until" if element.is(ns::CK.name("Withholding")) => self.days(attribute.value()),
-                "challenge" => login::given(self.exchange, attribute.value(), self.seq, "Challenge", "value"),
+                "challenge" => self.given(attribute.value(), "Challenge", "value"),
                 _ => self.value(attribute.value()),
             };
             self.facts.insert(
@@ -302,9 +301,9 @@ impl Reader<'_, '_> {
                     login::verifies(self.exchange, root, element).to_string()
                 }
                 "Document" => self.application(element),
-                "Ticket" => login::ticket(self.exchange, element, &plain, self.seq),
+                "Ticket" => login::ticket(self.exchange, element, &plain, (self.at, self.seq)),
                 "NameID" if attribute(element, "Format") == SESSION => {
-                    login::given(self.exchange, &plain, self.seq, "LoginAnswer", "session")
+                    self.given(&plain, "LoginAnswer", "session")
                 }
                 "BinarySecurityToken" | "X509Certificate" => {
                     trust::party_of(self.exchange.world(), &plain).unwrap_or(plain)
@@ -313,6 +312,11 @@ impl Reader<'_, '_> {
             };
             self.facts.insert(format!("{place}#"), value);
         }
+    }
+
+    /// What the product has given out.
+    fn given(&self, value: &str, kind: &str, name: &str) -> String {
+        login::given(self.exchange, value, (self.at, self.seq), (kind, name))
     }
 
     /// An access application, as a message of its own.
@@ -358,7 +362,7 @@ impl Reader<'_, '_> {
     /// A day, counted from today in Japan.
     fn days(&self, day: &str) -> String {
         const DAY: i64 = 86_400;
-        let today = self.at.saturating_add(withholding::JAPAN).div_euclid(DAY);
+        let today = self.at.saturating_add(read::JAPAN).div_euclid(DAY);
         match read::seconds(&format!("{day}T00:00:00Z")) {
             Some(seconds) => format!("d{:+}", seconds.div_euclid(DAY).saturating_sub(today)),
             None => day.to_owned(),
@@ -367,7 +371,9 @@ impl Reader<'_, '_> {
 
     /// Times become offsets, identifiers become the place that they name.
     fn value(&self, value: &str) -> String {
-        if let Some(seconds) = read::seconds(value) {
+        // What is long ago, or long ahead, is data: it does not move with the clock.
+        let near = |seconds: &i64| seconds.abs_diff(self.at) <= 86_400;
+        if let Some(seconds) = read::seconds(value).filter(near) {
             // Whole tens, so that a second between making and sending makes no difference.
             return format!(
                 "t{:+}",

@@ -85,20 +85,34 @@ pub(crate) fn verifies(exchange: &Exchange<'_>, message: Element<'_>, signature:
     verified().is_some()
 }
 
-/// What the product has said about a value that it has given out, before this event: to whom, and whether it was used since.
-pub(crate) fn given(exchange: &Exchange<'_>, value: &str, seq: u32, kind: &str, name: &str) -> String {
-    let gave = exchange.answered().find(|(_, answer)| {
-        let message = Message::of(answer.body);
-        answer.seq < seq
-            && message.is_some_and(|message| {
-                message.kind() == kind && message.content().is_some_and(|c| attribute(c, name) == value)
-            })
+/// What the product has said about a value that it has given out, before this event: to whom; whether it was used since, and
+/// whether its time is over.
+pub(crate) fn given(
+    exchange: &Exchange<'_>,
+    value: &str,
+    (at, seq): (i64, u32),
+    (kind, name): (&str, &str),
+) -> String {
+    let gave = exchange.answered().filter(|(_, answer)| answer.seq < seq).find_map(|(asked, answer)| {
+        let message = Message::of(answer.body).filter(|message| message.kind() == kind)?;
+        let content = message.content().filter(|content| attribute(*content, name) == value)?;
+        Some((asked.from, answer.seq, attribute(content, "notOnOrAfter").to_owned()))
     });
-    let Some((asked, answer)) = gave else { return "unknown".into() };
-    let used = exchange.sent().any(|sent| {
-        sent.seq > answer.seq && sent.seq < seq && sent.body.text().is_some_and(|text| text.contains(value))
+    let Some((whose, given, until)) = gave else { return "unknown".into() };
+    format!("of {whose}{}", since(exchange, value, (given, seq), (&until, at)))
+}
+
+/// What became of a value between two events: whether it was sent, and whether its time is over.
+fn since(exchange: &Exchange<'_>, value: &str, (given, seq): (u32, u32), (until, at): (&str, i64)) -> String {
+    let is_used = exchange.sent().any(|sent| {
+        sent.seq > given && sent.seq < seq && sent.body.text().is_some_and(|text| text.contains(value))
     });
-    format!("of {}{}", asked.from, if used { ", used" } else { "" })
+    let has_ended = read::seconds(until).is_some_and(|until| until <= at);
+    [(is_used, ", used"), (has_ended, ", ended")]
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, what)| *what)
+        .collect()
 }
 
 /// The answer to a card that was presented, if it is one.
@@ -109,20 +123,24 @@ pub(crate) fn presented(body: &Body) -> Option<(String, String)> {
     root.is(PRESENTED).then(|| (text("ticket"), text("notOnOrAfter")))
 }
 
-/// What the product has given a ticket for, before this event: the challenge, and the card of the client; and whether the
-/// ticket was used since.
-pub(crate) fn ticket(exchange: &Exchange<'_>, element: Element<'_>, ticket: &str, seq: u32) -> String {
-    let gave = exchange.answered().find(|(_, answer)| {
-        answer.seq < seq && presented(answer.body).is_some_and(|(given, _)| given == ticket)
+/// What the product has given a ticket for, before this event: the challenge, and the card of the client; whether the ticket
+/// was used since, and whether its time is over.
+pub(crate) fn ticket(
+    exchange: &Exchange<'_>,
+    element: Element<'_>,
+    ticket: &str,
+    (at, seq): (i64, u32),
+) -> String {
+    let gave = exchange.answered().filter(|(_, answer)| answer.seq < seq).find_map(|(shown, answer)| {
+        let (given, until) = presented(answer.body)?;
+        (given == ticket).then_some((shown, answer.seq, until))
     });
-    let Some((shown, answer)) = gave else { return "unknown".into() };
+    let Some((shown, given, until)) = gave else { return "unknown".into() };
     let challenge = attribute(element, "challenge");
     let is_own = read::document(shown.body).is_ok_and(|of| attribute(of.root(), "challenge") == challenge);
-    let used = exchange.sent().any(|sent| {
-        sent.seq > answer.seq && sent.seq < seq && sent.body.text().is_some_and(|text| text.contains(ticket))
-    });
     let (whose, card) = (if is_own { "this" } else { "another" }, shown.tls_client.unwrap_or("nobody"));
-    format!("for {whose} challenge and {card}{}", if used { ", used" } else { "" })
+    let since = since(exchange, ticket, (given, seq), (&until, at));
+    format!("for {whose} challenge and {card}{since}")
 }
 
 /// The last part of the context that belongs to a login request.

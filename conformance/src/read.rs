@@ -171,6 +171,15 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     DateTime::parse(text).map(|time| time.seconds)
 }
 
+/// Seconds that Japan is ahead of UTC.
+pub(crate) const JAPAN: i64 = 9 * 3600;
+
+/// The day in Japan at a time, as an xs:date.
+pub(crate) fn day(at: i64) -> String {
+    let japan = DateTime { seconds: at.saturating_add(JAPAN), nanoseconds: 0 }.format();
+    japan.get(..10).unwrap_or_default().to_owned()
+}
+
 /// The first element of this name inside.
 pub(crate) fn inside<'d>(element: Element<'d>, name: Name) -> Option<Element<'d>> {
     element.descendants().find(|inner| inner.is(name))

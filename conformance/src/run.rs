@@ -32,10 +32,8 @@ pub fn select(
     claims: &[&str],
     patterns: &[String],
 ) -> Result<Vec<&'static Case>, SelectError> {
-    let is_claimed = |case: &&Case| {
-        let feature = case.about.feature.is_none_or(|feature| claims.contains(&feature));
-        feature && profile.roles.contains(&case.about.role)
-    };
+    let is_claimed =
+        |case: &&Case| case.about.unclaimed(claims).is_none() && profile.roles.contains(&case.about.role);
     let all: Vec<&'static Case> = crate::cases().iter().filter(is_claimed).collect();
     let fits = |case: &Case, pattern: &str| match pattern.strip_prefix("r:") {
         Some(id) => case.about.sentences.iter().any(|sentence| is_below(sentence.id, id)),
@@ -155,7 +153,7 @@ pub fn run(
 ) -> bool {
     let mut order: Vec<&Case> = cases.to_vec();
     Ids::new(seed, "order").shuffle(&mut order);
-    order.sort_by_key(|case| case.about.feature == Some("blocking"));
+    order.sort_by_key(|case| case.about.features.contains(&"blocking"));
     for (done, case) in order.iter().enumerate() {
         progress(done, order.len());
         if stop.load(Ordering::SeqCst) || stage.has_failed() {

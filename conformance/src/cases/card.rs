@@ -29,16 +29,16 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         Case::card("pin/wrong", &[req!("card.pin.wrong"), req!("card.pin.right")], wrong),
         Case::card("pin/survives", &[req!("card.pin.survives")], survives),
         Case::card("pin/forgotten", &[req!("card.pin.forgotten")], forgotten),
-        Case::card("pin/own", &[req!("card.pin.own")], own).of_feature("authentication"),
-        Case::card("pin/blocked", &[req!("card.pin.blocked")], blocked).of_feature("blocking"),
+        Case::card("pin/own", &[req!("card.pin.own")], own).needing(&["authentication"]),
+        Case::card("pin/blocked", &[req!("card.pin.blocked")], blocked).needing(&["blocking"]),
         Case::card("key/guarded", &[req!("card.key.guarded")], key_guarded),
         Case::card("key/signs", &[req!("card.key.signs"), req!("card.certificate.issued")], signs),
         Case::card("key/length", &[req!("card.key.length")], key_length),
-        Case::card("nhi/apart", &[req!("card.apart")], apart).of_feature("nhi"),
+        Case::card("nhi/apart", &[req!("card.apart")], apart).needing(&["nhi"]),
         Case::card("nhi/number", &[req!("card.nhi.number"), req!("card.nhi.nothing-else")], number)
-            .of_feature("nhi"),
-        Case::card("nhi/no-pin", &[req!("card.nhi.no-pin")], no_pin).of_feature("nhi"),
-        Case::card("nhi/fixed", &[req!("card.nhi.fixed")], number_fixed).of_feature("nhi"),
+            .needing(&["nhi"]),
+        Case::card("nhi/no-pin", &[req!("card.nhi.no-pin")], no_pin).needing(&["nhi"]),
+        Case::card("nhi/fixed", &[req!("card.nhi.fixed")], number_fixed).needing(&["nhi"]),
     ]);
 }
 

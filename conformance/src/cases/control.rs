@@ -16,7 +16,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         (Role::Requester, reset_requester),
     ] {
         let case = |id: &str, sentence, scene| {
-            Case::scene(role, id, (None, ""), &[sentence], scene).of_feature("test-control")
+            Case::scene(role, id, (None, ""), &[sentence], scene).needing(&["test-control"])
         };
         cases.extend([
             case("control/identity", req!("control.identity"), identity),

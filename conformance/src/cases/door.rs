@@ -22,7 +22,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.extend(TICKETS.iter().map(|row| Case::row(Kind::Ticket, row)));
     for &(id, twin, deviation, sentence, scene) in SCENES {
         let case = Case::scene(Role::Relay, id, (twin, deviation), &[sentence], scene);
-        cases.push(case.of_feature(TLS_LOGIN));
+        cases.push(case.needing(&[TLS_LOGIN]));
     }
 }
 

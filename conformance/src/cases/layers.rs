@@ -28,7 +28,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         (Role::Requester, link_and_logs),
     ] {
         let case = Case::scene(role, "privacy/logs", (None, ""), sentence, scene);
-        cases.push(case.covering(&["ENV-07", "LOG-02"]).of_feature("test-control"));
+        cases.push(case.covering(&["ENV-07", "LOG-02"]).needing(&["test-control"]));
     }
 }
 

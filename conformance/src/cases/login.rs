@@ -27,13 +27,13 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     // The known limit of a card that is read without a PIN, beside what closes it.
     let present = "login/reception/present";
     let sentences = &[req!("login.answer.context")];
-    cases.push(Case::scene(Role::Relay, present, (None, ""), sentences, present_card).of_feature(POSSESSION));
+    cases.push(Case::scene(Role::Relay, present, (None, ""), sentences, present_card).needing(&[POSSESSION]));
     let bent = (Some(present), "Body/LoginRequest/Reception/Card/Signature=missing");
     let sentences = &[req!("login.reception.copied")];
     let copied = Case::scene(Role::Relay, "login/reception/copied", bent, sentences, copied_card);
-    cases.push(copied.of_feature(POSSESSION));
+    cases.push(copied.needing(&[POSSESSION]));
     for &(id, twin, deviation, sentence, scene) in SCENES {
-        cases.push(Case::scene(Role::Relay, id, (twin, deviation), &[sentence], scene).of_feature(LOGIN));
+        cases.push(Case::scene(Role::Relay, id, (twin, deviation), &[sentence], scene).needing(&[LOGIN]));
     }
 }
 
@@ -359,7 +359,7 @@ fn logged_in(face: &Face, kind: Kind) -> Result<String, Broken> {
 }
 
 /// The hospital maps with a session.
-fn map(face: &Face, session: &str, change: impl FnOnce(&mut Draft), deviates: bool) {
+pub(super) fn map(face: &Face, session: &str, change: impl FnOnce(&mut Draft), deviates: bool) {
     let mut kit = face.kit();
     let input = Input {
         scheme: Some(SESSION.into()),
@@ -379,7 +379,7 @@ fn map(face: &Face, session: &str, change: impl FnOnce(&mut Draft), deviates: bo
 }
 
 /// The portal asks for the history of a session.
-fn look(face: &Face, session: &str, deviates: bool) {
+pub(super) fn look(face: &Face, session: &str, deviates: bool) {
     let mut kit = face.kit();
     let query = body::history_query(SESSION, &kit.world.entity("relay"), session);
     let draft = kit.request("portal", "history", query).for_purpose("history");

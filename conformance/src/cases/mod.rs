@@ -13,6 +13,7 @@ pub(crate) mod message;
 pub(crate) mod relay;
 pub(crate) mod requester;
 pub(crate) mod terminal;
+pub(crate) mod time;
 pub(crate) mod transport;
 pub(crate) mod withholding;
 
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Vec<Case> {
     door::add(&mut cases);
     ledger::add(&mut cases);
     withholding::add(&mut cases);
+    time::add(&mut cases);
     requester::add(&mut cases);
     layers::add(&mut cases);
     forged::add(&mut cases);

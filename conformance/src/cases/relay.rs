@@ -30,7 +30,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     }
     for (id, fate) in FATES {
         let recorded = &[req!("relayed.recorded")];
-        cases.push(Case::scene(Role::Relay, id, (None, ""), recorded, *fate).of_feature("relayed"));
+        cases.push(Case::scene(Role::Relay, id, (None, ""), recorded, *fate).needing(&["relayed"]));
     }
     let foreign = &[req!("disclosure.notice.foreign")];
     let case =

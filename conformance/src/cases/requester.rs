@@ -36,8 +36,8 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         scene("link/not-member", |face| {
             link(face, &Inquiry { person: "not-member", ..Inquiry::default() }).map(drop)
         }),
-        scene("relayed/link", |face| link(face, &VIA_RELAY).map(drop)).of_feature("relayed"),
-        scene("relayed/not-listed", not_listed).of_feature("relayed").covering(&["ENV-05"]),
+        scene("relayed/link", |face| link(face, &VIA_RELAY).map(drop)).needing(&["relayed"]),
+        scene("relayed/not-listed", not_listed).needing(&["relayed"]).covering(&["ENV-05"]),
     ]);
 }
 

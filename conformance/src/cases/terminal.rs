@@ -131,6 +131,6 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
             _ => LOGIN,
         };
         let all = visits.iter().copied().chain([last]).collect();
-        cases.push(Case::visits(id, sentences, all).of_feature(feature));
+        cases.push(Case::visits(id, sentences, all).needing(Box::leak(Box::new([feature]))));
     }
 }

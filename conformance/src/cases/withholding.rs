@@ -3,23 +3,18 @@
 use chukei_harness::{
     Broken, Draft, Face,
     kit::{USUAL_PERSON, ck},
-    message,
 };
 use chukei_spec::{Role, Sentence, req};
 
 use crate::{
     acts,
     case::{Case, Kind, Row, bends},
+    read,
 };
 
 /// The feature of `ledger@1.0`.
 pub(crate) const FEATURE: &str = "withholding";
-/// Seconds that Japan is ahead of UTC.
-pub(crate) const JAPAN: i64 = 9 * 3600;
 const DAY: i64 = 86_400;
-/// Seconds before and after the time of which a person looks.
-const BEFORE: i64 = 60;
-const AFTER: i64 = 5;
 /// A moment after everything that can be recorded.
 pub(crate) const FAR_AHEAD: &str = "2999-01-01T00:00:00Z";
 
@@ -31,20 +26,15 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     }
     for (id, sentences, scene) in SCENES {
         let sentences: Vec<&'static Sentence> = sentences();
-        cases.push(Case::scene(Role::Ledger, id, (None, ""), &sentences, *scene).of_feature(FEATURE));
+        cases.push(Case::scene(Role::Ledger, id, (None, ""), &sentences, *scene).needing(&[FEATURE]));
     }
 }
 
 /// Has what is recorded withheld for so many days.
 pub(crate) fn withhold(draft: &mut Draft, days: i64) {
     draft.more.retain(|block| block.name != "ck:Withholding");
-    draft.more.push(ck("Withholding").attribute("until", &day(draft.now, days)));
-}
-
-/// The day in Japan, so many days from now.
-fn day(now: i64, days: i64) -> String {
-    let time = message::time(now.saturating_add(JAPAN), days.saturating_mul(DAY));
-    time.split('T').next().unwrap_or_default().to_owned()
+    let until = read::day(draft.now.saturating_add(days.saturating_mul(DAY)));
+    draft.more.push(ck("Withholding").attribute("until", &until));
 }
 
 const PROOFS: &[Row] = bends![
@@ -88,16 +78,9 @@ const SCENES: &[Scene] = &[
         || vec![req!("ledger.withhold.hidden"), req!("ledger.withhold.opened")],
         |face| {
             acts::look(face);
-            let now = withheld(face)?.now;
+            withheld(face)?;
             look(face);
-            // Shortly before the day begins in Japan, and shortly after.
-            let today = now.saturating_add(JAPAN).div_euclid(DAY);
-            let border = today.saturating_add(1).saturating_mul(DAY).saturating_sub(JAPAN);
-            face.advance(border.saturating_sub(now).saturating_sub(BEFORE).max(0))?;
-            look(face);
-            face.advance(border.saturating_add(AFTER).saturating_sub(face.clock().now()))?;
-            look(face);
-            Ok(())
+            acts::around_midnight(face, look)
         },
     ),
 ];

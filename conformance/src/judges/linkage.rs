@@ -8,7 +8,7 @@ use chukei_evidence::{
 use chukei_spec::req;
 use chukei_xml::{Document, Element, ns};
 
-use super::{declared, each, whole};
+use super::{declared, each, skew, whole};
 use crate::{
     read::{self, Message, attribute, text},
     refuse,
@@ -180,6 +180,7 @@ fn items(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn as_of(exchange: &Exchange<'_>) -> Verdict {
+    let skew = skew(exchange);
     let all = answered(exchange);
     let told: Vec<_> =
         all.iter().flat_map(|a| facts(&a.message, "Eligibility").into_iter().map(move |e| (a, e))).collect();
@@ -190,12 +191,17 @@ fn as_of(exchange: &Exchange<'_>) -> Verdict {
         if let Some((name, _)) = lacking.iter().find(|(_, value)| value.is_empty()) {
             return Err(Finding::new("answer.as-of", *name, "–").at([answered.answer.seq]));
         }
-        match asked {
-            Some(asked) if asked != day => {
-                Err(Finding::new("answer.as-of", asked, day).at([answered.answer.seq]))
-            }
-            _ => Ok(()),
+        // Without a day, that of the answer.
+        let days = |at: i64| [at.saturating_sub(skew), at.saturating_add(skew)].map(read::day);
+        let is_it = match asked {
+            Some(asked) => asked == day,
+            None => days(answered.answer.at).iter().any(|today| today == day),
+        };
+        if is_it {
+            return Ok(());
         }
+        let wanted = asked.map_or_else(|| read::day(answered.answer.at), str::to_owned);
+        Err(Finding::new("answer.as-of", wanted, day).at([answered.answer.seq]))
     })
 }
 

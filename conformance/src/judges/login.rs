@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
 use chukei_harness::{face::CARD_DOOR, message::SESSION as SESSION_FORMAT};
 use chukei_spec::req;
+use chukei_xml::lexical::DateTime;
 
 use super::{
     declared, each,
@@ -134,12 +135,21 @@ fn coarse(exchange: &Exchange<'_>) -> Verdict {
     })
 }
 
-/// No ticket twice, none that can be guessed, none short, none for long.
+/// No ticket twice, none that can be guessed, none short, none for longer than its challenge, or shorter.
 fn tickets(exchange: &Exchange<'_>) -> Verdict {
     let mut seen = Vec::new();
-    let given = exchange.answers().filter_map(|answer| Some((answer, login::presented(answer.body)?)));
-    let longest = CHALLENGE.saturating_add(skew(exchange));
-    each(given, "missing.a-ticket", |(answer, (ticket, until))| {
+    let challenges: Vec<(u32, String, i64)> = exchange
+        .answers()
+        .filter_map(|answer| {
+            let message = Message::of(answer.body).filter(|message| message.kind() == "Challenge")?;
+            let text = |name| message.content().map(|content| attribute(content, name).to_owned());
+            Some((answer.seq, text("value")?, seconds(&text("notOnOrAfter")?)?))
+        })
+        .collect();
+    let given = exchange
+        .answered()
+        .filter_map(|(shown, answer)| Some((shown, answer, login::presented(answer.body)?)));
+    each(given, "missing.a-ticket", |(shown, answer, (ticket, until))| {
         let wrong = |expected: String, observed: &str| {
             Err(Finding::new("login.ticket", expected, observed).at([answer.seq]))
         };
@@ -149,9 +159,17 @@ fn tickets(exchange: &Exchange<'_>) -> Verdict {
         if let Some(first) = counted(&mut seen, &ticket, SHORTEST, answer.seq) {
             return repeated("login.ticket", &ticket, [first, answer.seq]);
         }
-        match seconds(&until) {
-            Some(end) if end <= answer.at.saturating_add(longest) => Ok(()),
-            _ => wrong("notOnOrAfter ≤ 5 min".into(), &until),
+        let presented = read::document(shown.body).ok();
+        let challenge = presented.as_ref().map(|shown| attribute(shown.root(), "challenge"));
+        let is_it =
+            |(seq, value, _): &&(u32, String, i64)| *seq < shown.seq && Some(value.as_str()) == challenge;
+        match challenges.iter().rev().find(is_it) {
+            // What it may not give a ticket for at all is a matter of another sentence.
+            Some((_, _, end)) if *end > shown.at && seconds(&until) != Some(*end) => {
+                let end = DateTime { seconds: *end, nanoseconds: 0 };
+                wrong(format!("notOnOrAfter={}", end.format()), &until)
+            }
+            _ => Ok(()),
         }
     })
 }

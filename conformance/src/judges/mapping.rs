@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chukei_evidence::{Answer, Call, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
+use chukei_evidence::{Answer, Body, Call, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
 use chukei_spec::req;
 use chukei_xml::{Element, ns};
+use serde_json::Value;
 
 use super::{
     answers::well_signed,
@@ -13,7 +14,7 @@ use super::{
     whole,
 };
 use crate::{
-    read::{Message, attribute},
+    read::{Message, attribute, day, text},
     refuse, trust,
 };
 
@@ -24,6 +25,7 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("mapping.target.member"), |exchange| only_status(exchange, "NotMember")),
     declared(req!("mapping.no-transient"), |exchange| only_status(exchange, "NotMember")),
     declared(req!("mapping.unreachable.distinct"), |exchange| only_status(exchange, "Unreachable")),
+    declared(req!("mapping.validity.day"), on_its_days),
     declared(req!("mapping.unambiguous"), |exchange| only_status(exchange, "Duplicate")),
     declared(req!("mapping.agreement.pair"), agreement),
     declared(req!("mapping.log.before-answer"), logged),
@@ -107,6 +109,53 @@ fn only_status(exchange: &Exchange<'_>, wanted: &str) -> Verdict {
         _ => "saml:Assertion".to_owned(),
     };
     Finding::new("mapping.other-status", wanted, observed).at([answer.seq])
+}
+
+/// Where the suite has said from which day until which day somebody is a member, an envelope is issued on those days, and on no
+/// others.
+fn on_its_days(exchange: &Exchange<'_>) -> Verdict {
+    let said = exchange.controls().filter(|control| control.verb == "POST /people" && control.status == 200);
+    let said: Vec<(u32, Value)> =
+        said.filter_map(|control| Some((control.seq, control.request.json()?))).collect();
+    let asked = mapped(exchange).into_iter().filter_map(|(sent, answer, _, message)| {
+        let (_, people) = said.iter().rev().find(|(seq, _)| *seq < sent.seq)?;
+        let (number, target) = asked_for(exchange, sent.body)?;
+        Some((answer, message, is_member(people, &number, &target, &day(sent.at))?))
+    });
+    each(asked, "missing.a-mapping", |(answer, message, is_member)| {
+        let codes: Vec<&str> = message.statuses().into_iter().map(|(_, code)| code).collect();
+        let observed = if message.outputs().is_empty() { codes.join(", ") } else { "saml:Assertion".into() };
+        let expected = if is_member { "saml:Assertion" } else { "NotMember" };
+        if observed == expected {
+            return Ok(());
+        }
+        Err(Finding::new("mapping.other-day", expected, observed).at([answer.seq]))
+    })
+}
+
+/// Whether the person with this number is with the target on this day, as `people.json` says; nothing for another number.
+fn is_member(people: &Value, number: &str, target: &str, day: &str) -> Option<bool> {
+    let array =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+    let of_persons = array(people, "people").into_iter().map(|person| array(&person, "numbers"));
+    let own = of_persons
+        .into_iter()
+        .find(|own| own.iter().any(|row| text(row, "value").as_deref() == Some(number)))?;
+    let at_target = own.iter().filter(|row| text(row, "party").as_deref() == Some(target));
+    let mut periods = at_target.map(|row| (text(row, "from"), text(row, "until")));
+    Some(periods.any(|(from, until)| {
+        from.is_some_and(|from| from.as_str() <= day) && until.is_none_or(|until| day < until.as_str())
+    }))
+}
+
+/// The number and the name of the target in a mapping request with one input.
+fn asked_for(exchange: &Exchange<'_>, request: &Body) -> Option<(String, String)> {
+    let request = Message::of(request)?;
+    let inner = |name: &str| request.content()?.descendants().find(|inner| inner.local() == name);
+    let number = text(inner("NameID")?)?.to_owned();
+    let target = attribute(inner("NameIDPolicy")?, "SPNameQualifier");
+    Some((number, exchange.world().entity(target)?.name.clone()))
 }
 
 /// Refused as forbidden, by a bend of a valid request or by a pair that is known from the world.

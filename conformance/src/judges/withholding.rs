@@ -13,7 +13,6 @@ use chukei_xml::{
 
 use super::{declared, each, history::unrecorded, ledger::talks};
 use crate::{
-    cases::withholding::JAPAN,
     ledger,
     read::{self, Message, attribute},
 };
@@ -85,7 +84,7 @@ fn number(entry: Element<'_>) -> u64 {
 /// When the day of `ck:Withholding` begins in Japan.
 fn until(asked: &Message) -> Option<i64> {
     let day = attribute(asked.header(ns::CK.name("Withholding"))?, "until");
-    Some(read::seconds(&format!("{day}T00:00:00Z"))?.saturating_sub(JAPAN))
+    Some(read::seconds(&format!("{day}T00:00:00Z"))?.saturating_sub(read::JAPAN))
 }
 
 /// What has to be withheld, and the looks at the history of the same person.

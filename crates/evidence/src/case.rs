@@ -17,8 +17,16 @@ pub struct Case {
     pub role: Role,
     /// The sentences that it puts to the test.
     pub sentences: &'static [&'static Sentence],
-    /// The optional feature of the profile that it belongs to: only products that claim it are put to this test.
-    pub feature: Option<&'static str>,
+    /// The optional features of the profile that it needs: only products that claim them all are put to this test.
+    pub features: &'static [&'static str],
+}
+
+impl Case {
+    /// A feature that it needs and that is not among these claims.
+    #[must_use]
+    pub fn unclaimed(&self, claims: &[impl AsRef<str>]) -> Option<&'static str> {
+        self.features.iter().copied().find(|feature| !claims.iter().any(|claim| claim.as_ref() == *feature))
+    }
 }
 
 /// A pure function of what was recorded, for one sentence.

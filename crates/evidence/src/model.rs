@@ -335,8 +335,7 @@ impl<'a> Court<'a> {
     /// That a case did not run, with the reason where the product's description has it.
     fn not_run(&self, case: &str) -> Phrase {
         let known = self.registry.cases.iter().find(|known| known.id == case);
-        let feature = known.and_then(|known| known.feature);
-        match feature.filter(|feature| !self.header.features.iter().any(|claimed| claimed == feature)) {
+        match known.and_then(|known| known.unclaimed(&self.header.features)) {
             Some(feature) => Phrase::key("missing.case-of-feature", [case, feature]),
             None => Phrase::key("missing.case", [case]),
         }
@@ -353,7 +352,7 @@ impl<'a> Court<'a> {
         };
         let cases = self.registry.cases.iter().filter(|case| roles.contains(&case.role)).filter(wanted);
         let cases = cases.filter(|case| selection.is_empty() || selection.iter().any(|s| s == case.id));
-        let offered = |case: &&Case| case.feature.is_none_or(|feature| features.iter().any(|f| f == feature));
+        let offered = |case: &&Case| case.unclaimed(features).is_none();
         let (own, others): (Vec<&Case>, Vec<&Case>) = cases.partition(offered);
         let needed = if own.is_empty() { others } else { own };
         needed.into_iter().map(|case| case.id).collect()

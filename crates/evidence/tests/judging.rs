@@ -94,7 +94,7 @@ fn a_twin_that_did_not_run_is_missing() {
 
 #[test]
 fn a_case_of_a_feature_that_is_not_claimed_says_why_it_did_not_run() {
-    let cases = CASES.map(|case| Case { feature: Some("test-control"), ..case });
+    let cases = CASES.map(|case| Case { features: &["test-control"], ..case });
     let why = |features: &[&str]| {
         let header = Header { features: features.iter().map(|f| (*f).into()).collect(), ..header() };
         let model = judge(&record(header, negative_case(GOOD)), &Registry { cases: &cases, ..registry() });
@@ -109,7 +109,7 @@ fn a_case_of_a_feature_that_is_not_claimed_says_why_it_did_not_run() {
 #[test]
 fn a_case_of_a_feature_is_needed_by_whoever_claims_it() {
     let [_, other, _] = &CASES;
-    let optional = Case { id: "relayed/audience/other", feature: Some("relayed"), ..*other };
+    let optional = Case { id: "relayed/audience/other", features: &["relayed"], ..*other };
     let both = [&CASES[..], &[optional]].concat();
     let standing = |cases: &[Case], features: &[&str]| {
         let header = Header { features: features.iter().map(|f| (*f).into()).collect(), ..header() };
@@ -119,7 +119,7 @@ fn a_case_of_a_feature_is_needed_by_whoever_claims_it() {
     assert_eq!(standing(&both, &[]), Standing::Conformant);
     assert_eq!(standing(&both, &["relayed"]), Standing::Unproven);
     // What nothing else shows stays unproven.
-    let alone = CASES.map(|case| Case { feature: Some("relayed"), ..case });
+    let alone = CASES.map(|case| Case { features: &["relayed"], ..case });
     let unseen: Vec<Case> = alone.into_iter().map(|case| Case { id: "relayed/unseen", ..case }).collect();
     assert_eq!(standing(&unseen, &[]), Standing::Unproven);
 }

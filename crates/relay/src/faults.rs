@@ -11,7 +11,7 @@ use std::{
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{
-    Commitment, Compose, Content, Fault as SoapFault, Refusal, Request,
+    Commitment, Compose, Content, Fault as SoapFault, Refusal, ReplayStore, Request,
     ims::{MappingInput, MappingRequest},
 };
 use chukei_profile::{
@@ -24,7 +24,11 @@ use chukei_reason::{Answer as Told, Reason};
 use chukei_saml::NameId;
 use chukei_xml::{Document, Name, Writer, ns};
 
-use crate::{Envelope, NewEntry, Party, Record, Reply, responder::Prepared};
+use crate::{
+    Envelope, NewEntry, Party, Record, Reply,
+    forgetful::{Forgetful, Memory},
+    responder::Prepared,
+};
 
 macro_rules! faults {
     ($( $(#[doc = $en:literal])* $name:ident => [$($sentence:literal),+], $ja:literal; )*) => {
@@ -70,6 +74,8 @@ faults! {
     OmitsRelatesTo => ["message.answer.headers"], "応答に wsa:RelatesTo を入れない";
     /// Leaves wsa:MessageID out of the signature.
     LeavesHeaderUnsigned => ["message.answer.signed", "requester.query.headers"], "wsa:MessageID に署名しない";
+    /// Remembers a wsa:MessageID for a minute.
+    ForgetsMessages => ["message.id.once"], "wsa:MessageID を1分しか覚えない";
     /// Uses one wsa:MessageID for every message.
     ReusesMessageId => ["message.answer.fresh"], "すべてのメッセージに同じ wsa:MessageID を使う";
     /// Sends messages that are good for an hour.
@@ -90,7 +96,7 @@ faults! {
     OmitsFaultStatus => ["message.fault.status"], "fault に lu:Status を入れない";
 
     /// Leaves the last input of a mapping request unanswered.
-    OmitsInput => ["mapping.input.each-answered", "history.complete", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct"], "最後の MappingInput に答えない";
+    OmitsInput => ["mapping.input.each-answered", "history.complete", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day"], "最後の MappingInput に答えない";
     /// Makes an envelope for a number that it does not know.
     InventsPerson => ["mapping.input.known", "envelope.issue.name-id", "mapping.no-transient"], "知らない番号に封筒を発行する";
     /// Makes a transient identifier for a person who has none with the target.
@@ -101,6 +107,9 @@ faults! {
     UnreachableAsNotMember => ["mapping.unreachable.distinct"], "利用できない相手について NotMember と答える";
     /// Does not record mappings.
     SkipsMappingLog => ["mapping.log.before-answer", "history.complete"], "対応付けを記録しない";
+
+    /// Takes numbers for valid on days of UTC.
+    MapsInUtc => ["mapping.validity.day"], "番号の有効期間を協定世界時の日で判断する";
 
     /// Issues envelopes without a signature.
     UnsignedEnvelope => ["envelope.issue.signed", "envelope.issue.form"], "封筒に署名しない";
@@ -175,6 +184,12 @@ faults! {
 
     /// Lets whoever may log people in do so in every way.
     OneRightForLogins => ["login.request.sender"], "ログインのどの方法も、ポータルと受付のどちらにも許す";
+    /// Remembers access applications for a minute.
+    ForgetsApplications => ["login.application.once"], "アクセス申請書を1分しか覚えない";
+    /// Takes challenges, and tickets for them, that have ended.
+    EternalChallenges => ["login.challenge.own", "login.presentation.challenge"], "期限の過ぎたチャレンジとチケットを受け付ける";
+    /// Takes sessions that have ended.
+    EternalSessions => ["login.session.own", "login.session.history"], "期限の過ぎたセッションを受け付ける";
     /// Does not record how somebody has logged in.
     ForgetsLogin => ["login.session.recorded"], "ログインの方法を記録しない";
 
@@ -230,6 +245,10 @@ faults! {
     /// Shows what is recorded about the envelope of a withheld mapping.
     ShowsWithheldEnvelope => ["ledger.withhold.envelope"], "伏せた対応付けの封筒についての項目を示す";
 
+    /// Remembers envelopes that were presented for a minute.
+    ForgetsEnvelopes => ["envelope.use.once"], "提示された封筒を1分しか覚えない";
+    /// Answers queries that say no day about the day in UTC.
+    AnswersInUtc => ["linkage.answer.as-of"], "日のない照会に、協定世界時の日について答える";
     /// Folds full-width characters of a number to half width.
     FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
     /// Answers about somebody else.
@@ -281,6 +300,7 @@ pub struct Faults {
     set: BTreeSet<Fault>,
     sealed: Arc<Mutex<BTreeMap<(String, String), Issued>>>,
     sessions: Arc<AtomicU64>,
+    forgetful: Forgetful,
 }
 
 /// What a responder tells beside the answer, or leaves out of it.
@@ -414,6 +434,11 @@ impl Faults {
             }
         }
         receipts
+    }
+
+    /// What was used before, if the party forgets it.
+    pub(crate) fn memory(&self, store: &Arc<dyn ReplayStore>, now: UnixTime) -> Option<&Memory> {
+        self.forgetful.memory(self, store, now)
     }
 
     /// The name of a session.

@@ -43,6 +43,8 @@ macro_rules! faulty {
 pub mod changes;
 #[cfg(feature = "danger-faults")]
 pub mod faults;
+#[cfg(feature = "danger-faults")]
+mod forgetful;
 pub mod login;
 mod mapping;
 pub mod memory;

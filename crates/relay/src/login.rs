@@ -155,7 +155,10 @@ impl Relay {
 
     /// The session of this name, whosever it is.
     pub(crate) fn session(&self, id: &str) -> Result<Option<Session>, Refusal> {
-        Ok(self.cards.as_ref().map(|desk| desk.logins.session(id)).transpose()?.flatten())
+        let session = self.cards.as_ref().map(|desk| desk.logins.session(id)).transpose()?.flatten();
+        let is_eternal = faulty!(self.party, EternalSessions);
+        let until = |session: &Session| if is_eternal { UnixTime(i64::MAX) } else { session.until };
+        Ok(session.map(|session| Session { until: until(&session), ..session }))
     }
 
     /// How the person had logged in, as it is recorded; [login.session.recorded]
@@ -299,6 +302,11 @@ impl Desk<'_> {
         Ok(self.registered(&certificate)?.ok())
     }
 
+    /// The time at which challenges are looked at.
+    fn now(&self) -> UnixTime {
+        if faulty!(self.relay.party, EternalChallenges) { UnixTime(0) } else { self.asker.now }
+    }
+
     fn checks(&self) -> &Checks {
         &self.relay.party.checks
     }
@@ -338,7 +346,7 @@ impl Desk<'_> {
         let digest: String = certificate.sha256().iter().map(|octet| format!("{octet:02x}")).collect();
         let owner = format!("application {digest}");
         let until = UnixTime(at.saturating_add(before));
-        let is_first = self.relay.party.replay.first_use(&owner, &application.id, until)?;
+        let is_first = self.relay.party.memory(self.asker.now).first_use(&owner, &application.id, until)?;
         self.checks().require(
             "login.application.once",
             is_first,
@@ -458,7 +466,7 @@ impl Desk<'_> {
 
     /// [login.challenge.own] Each is good for one login, even for one that fails. Nothing where that is not checked.
     fn take(&self, challenge: &str) -> Result<Option<Taken>, Refusal> {
-        let taken = self.cards.logins.take(self.asker.sender, challenge, self.asker.now)?;
+        let taken = self.cards.logins.take(self.asker.sender, challenge, self.now())?;
         self.checks().require(
             "login.challenge.own",
             taken.is_some(),

@@ -1,6 +1,6 @@
 //! Identity mapping (figure 5, ① to ③): each input is decided alone, everything is recorded, then answered.
 
-use chukei_crypto::Certificate;
+use chukei_crypto::{Certificate, UnixTime};
 use chukei_idwsf::{
     Refusal, Status, code,
     ims::{MappingInput, MappingRequest, Outputs},
@@ -113,9 +113,15 @@ impl Relay {
     fn persons(&self, input: &MappingInput, asker: &Asker<'_>) -> Result<Vec<Person>, Refusal> {
         let party = input.name_id.name_qualifier.as_deref().unwrap_or_default();
         match number(input) {
-            Some(number) => Ok(self.mappings.persons(party, &number, asker.now)?),
+            Some(number) => Ok(self.mappings.persons(party, &number, self.day(asker))?),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// A time of the day that counts; [mapping.validity.day]
+    fn day(&self, asker: &Asker<'_>) -> UnixTime {
+        let behind = if faulty!(self.party, MapsInUtc) { 9 * 3600 } else { 0 };
+        UnixTime(asker.now.0.saturating_sub(behind))
     }
 
     /// Whether an envelope is issued, or the status code that is answered instead.
@@ -168,7 +174,7 @@ impl Relay {
             [first, ..] if checks.skips("mapping.unambiguous") => *first,
             _ => return Ok(Err(code::DUPLICATE)),
         };
-        let mut numbers = self.mappings.numbers(person, wanted, asker.now)?;
+        let mut numbers = self.mappings.numbers(person, wanted, self.day(asker))?;
         numbers.retain(|(party, _)| match target {
             Some(target) => party == target,
             None => self.agreements.allow(asker.sender, Some(party), purpose),

@@ -158,9 +158,20 @@ impl Party {
             federation: &self.federation,
             purposes: Purpose::URIS,
             checks: &self.checks,
-            replay: self.replay.as_ref(),
+            replay: self.memory(now),
             now,
         }
+    }
+
+    /// What was used before.
+    pub(crate) fn memory(&self, now: UnixTime) -> &dyn ReplayStore {
+        #[cfg(feature = "danger-faults")]
+        if let Some(memory) = self.faults.memory(&self.replay, now) {
+            return memory;
+        }
+        #[cfg(not(feature = "danger-faults"))]
+        let _ = now;
+        self.replay.as_ref()
     }
 
     /// The party of this name.

@@ -79,6 +79,7 @@ impl Responder {
         };
         let as_of = match &accepted.as_of {
             Some(day) => day.clone(),
+            None if faulty!(self.party, AnswersInUtc) => today(UnixTime(now.0.saturating_sub(JAPAN)))?,
             None => today(now)?,
         };
         // [envelope.exact-number]
@@ -128,7 +129,7 @@ impl Responder {
             schemes: &self.schemes,
             keys: &keys,
             checks: &self.party.checks,
-            replay: self.party.replay.as_ref(),
+            replay: self.party.memory(now),
             now,
         };
         let shown = Presentation {

@@ -20,7 +20,7 @@ pub static CASES: [Case; 3] = [
         deviation: "",
         role: Role::Responder,
         sentences: &[AUDIENCE],
-        feature: None,
+        features: &[],
     },
     Case {
         id: OTHER_AUDIENCE,
@@ -28,7 +28,7 @@ pub static CASES: [Case; 3] = [
         deviation: "envelope.audience=insurer-c",
         role: Role::Responder,
         sentences: &[AUDIENCE],
-        feature: None,
+        features: &[],
     },
     Case {
         id: "mapping/answered",
@@ -36,7 +36,7 @@ pub static CASES: [Case; 3] = [
         deviation: "",
         role: Role::Relay,
         sentences: &[NO_DATA],
-        feature: None,
+        features: &[],
     },
 ];
 

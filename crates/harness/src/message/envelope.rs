@@ -150,6 +150,14 @@ impl Envelope {
         self.confirmations.first_mut().expect("a confirmation in this envelope")
     }
 
+    /// Moves the times from which and until which it is good.
+    pub fn postpone(&mut self, seconds: i64) {
+        let later = |time: &mut Option<i64>| *time = time.map(|time| time.saturating_add(seconds));
+        later(&mut self.window.0);
+        later(&mut self.window.1);
+        self.confirmations.iter_mut().for_each(|confirmation| later(&mut confirmation.not_on_or_after));
+    }
+
     /// ※ Lists the relay, by its entity id, as a second presenter.
     pub fn list_relay(&mut self, entity: &str) {
         let second = Confirmation {

@@ -12,7 +12,7 @@ use chukei_profile::login::{CardPresentation, Presented as Ticket};
 use chukei_reason::{Answer, Reason};
 use chukei_xml::lexical::DateTime;
 
-use super::{Desk, Presented, REFUSED, Use};
+use super::{CHALLENGE, Desk, Presented, REFUSED, Use};
 use crate::{Relay, Reply, relay::Asker};
 
 impl Relay {
@@ -86,14 +86,17 @@ impl Desk<'_> {
         };
         let presented = Presented { ticket: sha256(ticket.as_bytes()), person, purpose: self.purpose };
         // [login.presentation.challenge]
-        let until = self.cards.logins.present(portal, challenge, presented, self.asker.now)?;
+        let until = self.cards.logins.present(portal, challenge, presented, self.now())?;
         self.checks().require(
             "login.presentation.challenge",
             until.is_some(),
             Reason::Replay,
             "a challenge of the portal that waits for a card",
         )?;
-        let until = DateTime { seconds: until.unwrap_or(self.asker.now).0, nanoseconds: 0 };
+        let until = DateTime {
+            seconds: until.unwrap_or_else(|| UnixTime(self.asker.now.0.saturating_add(CHALLENGE))).0,
+            nanoseconds: 0,
+        };
         Ok(Ticket { ticket: Zeroizing::new(ticket), until })
     }
 }

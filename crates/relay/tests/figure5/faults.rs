@@ -343,6 +343,16 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::WithholdsLonger
         | Fault::ShowsWithheldEnvelope
         | Fault::TellsWithheldTime => crate::withholding::shows(fault, world),
+        Fault::ForgetsMessages
+        | Fault::ForgetsEnvelopes
+        | Fault::ForgetsApplications
+        | Fault::EternalChallenges
+        | Fault::EternalSessions
+        | Fault::MapsInUtc
+        | Fault::AnswersInUtc => {
+            let faulty = if role(fault) == Role::Relay { &world.relay.party } else { &world.b.party };
+            crate::late::shows(fault, &faulty.faults)
+        }
         Fault::LogsNumber => {
             let log = answered(world, &Item::ALL, 0).0.danger_log;
             log.is_some_and(|log| log.contains(MEDICAL[0]))
@@ -407,7 +417,7 @@ fn role(fault: Fault) -> Role {
     match first.split('.').next().unwrap() {
         "linkage" | "privacy" => Role::Responder,
         "requester" => Role::Requester,
-        _ if first == "envelope.exact-number" => Role::Responder,
+        _ if ["envelope.exact-number", "envelope.use.once"].contains(&first) => Role::Responder,
         _ if fault == Fault::TellsLoginsApart => Role::Relay,
         _ if first.starts_with("message.fault") => Role::Responder,
         _ => Role::Relay,

@@ -16,6 +16,8 @@ mod envelopes;
 #[cfg(feature = "danger-faults")]
 mod faults;
 mod flow;
+#[cfg(feature = "danger-faults")]
+mod late;
 mod ledger;
 mod login;
 mod messages;

@@ -17,7 +17,7 @@ const ACTION: &str = "urn:chukei:1.0:LinkageQuery";
 
 macro_rules! case {
     ($id:literal, $twin:expr, $deviation:literal, [$($sentence:literal),*]) => {
-        Case { id: $id, twin: $twin, deviation: $deviation, role: Role::Responder, sentences: &[$(req!($sentence)),*], feature: None }
+        Case { id: $id, twin: $twin, deviation: $deviation, role: Role::Responder, sentences: &[$(req!($sentence)),*], features: &[] }
     };
 }
 

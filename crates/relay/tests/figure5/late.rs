@@ -1,0 +1,82 @@
+//! Faults that only the clock shows.
+
+use chukei_profile::{Purpose, Scheme, linkage::Item, login::Given};
+use chukei_relay::{
+    Ask, Person, Refusal, Step, Whom,
+    faults::{Fault, Faults},
+};
+
+use crate::{login::Desk, world::*};
+
+/// Whether the party takes what is used, or at its end, for new or current; or takes the day for another.
+pub fn shows(fault: Fault, faults: &Faults) -> bool {
+    let mut world = World::new();
+    world.relay.party.faults = faults.clone();
+    world.b.party.faults = faults.clone();
+    let clean = World::new();
+    match fault {
+        Fault::ForgetsMessages => {
+            let sent = clean.map(&[ask(0)]);
+            let at = |at| reply(world.relay.handle(&request(&sent, A), at)).refusal;
+            assert!(at(NOW).is_none() && at(NOW).is_some());
+            at(later(100)).is_none()
+        }
+        Fault::ForgetsEnvelopes => {
+            let sent = clean.query();
+            let at = |id: &str, at| {
+                let body = resigned(&sent.body, A, |root| {
+                    root.find_mut("soap:Header/wsa:MessageID").set_content(id)
+                });
+                matches!(world.b.handle(&request(&with_body(&sent, body), A), at), Step::Send(_))
+            };
+            assert!(at("urn:x:1", NOW) && !at("urn:x:2", NOW));
+            at("urn:x:3", later(100))
+        }
+        Fault::AnswersInUtc => {
+            // One o'clock at night in Japan.
+            let at = later(16 * 3600);
+            let sent = clean.a.map(&[ask(0)], PURPOSE, at).unwrap();
+            let mapped = reply(clean.relay.handle(&request(&sent, A), at));
+            let mapped = clean.a.take_mapping(sent.pending, &answer(&mapped), at).unwrap();
+            let envelope = mapped.results.into_iter().next().unwrap().1.unwrap();
+            let sent = clean.a.query(envelope, &Item::ALL, None, at).unwrap();
+            let Step::Send(notice) = world.b.handle(&request(&sent, A), at) else { panic!("no notice") };
+            let receipt = reply(clean.relay.handle(&request(&notice, B), at));
+            let told = world.b.complete(notice.pending, Some(&answer(&receipt)), at);
+            let answer = clean.a.take_answer(sent.pending, &answer(&told), at).unwrap();
+            answer.eligibility.iter().all(|own| own.as_of.as_str() == "2026-07-01")
+        }
+        Fault::MapsInUtc => {
+            let new = number(Scheme::CareInsured, "0000123499");
+            world.mappings.add(Person(1), A, new.clone(), NOW, later(3600)).unwrap();
+            let sent = clean.map(&[Ask { whom: new.into(), ..ask(0) }]);
+            let told = reply(world.relay.handle(&request(&sent, A), NOW));
+            String::from_utf8_lossy(&told.body).contains("NotMember")
+        }
+        _ => at_the_desk(fault, faults),
+    }
+}
+
+/// The same of a relay that logs people in.
+fn at_the_desk(fault: Fault, faults: &Faults) -> bool {
+    let mut desk = Desk::new();
+    desk.world.relay.party.faults = faults.clone();
+    let history = |login: &_, at| desk.login(PORTAL, login, Purpose::History, at);
+    match fault {
+        Fault::ForgetsApplications => {
+            let login = desk.application(&desk.usual, |_| {});
+            let is_fine = |answer: Result<_, Refusal>| answer.is_ok();
+            assert!(is_fine(history(&login, NOW)) && !is_fine(history(&login, NOW)));
+            is_fine(history(&login, later(100)))
+        }
+        Fault::EternalChallenges => history(&desk.response(&desk.usual, |_| {}), later(1000)).is_ok(),
+        _ => {
+            let check = Purpose::EligibilityCheck;
+            let Given { id, until, .. } = desk.session(A, &desk.reception(|_| {}), check);
+            let at = later(until.seconds - NOW.0);
+            let sent = desk.world.a.map(&[Ask { whom: Whom::Session(id), ..ask(0) }], check, at).unwrap();
+            let told = reply(desk.world.relay.handle(&request(&sent, A), at));
+            !String::from_utf8_lossy(&told.body).contains("Forbidden")
+        }
+    }
+}
