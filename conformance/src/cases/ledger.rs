@@ -1,6 +1,11 @@
 //! Chapter 35: a relay's ledger, as those see it whom it gives receipts and proofs.
 
-use chukei_harness::{Broken, Face, Input, kit::USUAL_PERSON, kit::USUAL_PURPOSE, message::body};
+use chukei_harness::{
+    Broken, Face, Input,
+    kit::USUAL_PERSON,
+    kit::USUAL_PURPOSE,
+    message::{PURPOSE, body},
+};
 use chukei_spec::{Role, Sentence, req};
 
 use crate::{
@@ -41,6 +46,17 @@ const SCENES: &[Scene] = &[
             ]
         },
         each_kind,
+    ),
+    (
+        "entries/forbidden",
+        || vec![req!("ledger.receipt.given")],
+        |face| {
+            // A number of two persons, for what the two parties have not agreed upon.
+            let mut draft = face.kit().mapping(&["duplicate-1"], "insurer-b");
+            draft.purpose = Some(format!("{PURPOSE}history"));
+            face.send("mapping", draft);
+            Ok(())
+        },
     ),
     (
         "proof/since/first",

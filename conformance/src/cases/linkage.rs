@@ -21,6 +21,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         scene("linkage/person/homonym-1", |face| ask(face, "homonym-1", &ITEMS)),
         scene("linkage/person/homonym-2", |face| ask(face, "homonym-2", &ITEMS)),
         scene("linkage/person/late-elderly", |face| ask(face, "late-elderly", &ITEMS)),
+        scene("linkage/person/longest", |face| ask(face, "longest", &ITEMS)),
         scene("linkage/items/eligibility", |face| ask(face, USUAL_PERSON, &["eligibility"])),
         scene("linkage/items/benefits", |face| ask(face, USUAL_PERSON, &["benefits"])),
         scene("linkage/items/as-of", as_of),

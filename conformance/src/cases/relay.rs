@@ -287,7 +287,7 @@ const SCENES: &[Scene] = &[
         },
         |face| {
             // Two of one person with another's between them, and of two persons with numbers of other lengths.
-            for person in [USUAL_PERSON, "homonym-1", USUAL_PERSON, "late-elderly"] {
+            for person in [USUAL_PERSON, "homonym-1", USUAL_PERSON, "late-elderly", "longest"] {
                 one(face, person, "insurer-b")?;
             }
             Ok(())

@@ -121,6 +121,8 @@ faults! {
     AlwaysSameEnvelope => ["envelope.issue.fresh", "envelope.issue.holder", "envelope.issue.bound", "disclosure.notice.recorded", "history.complete", "encryption.key.fresh", "privacy.ciphertext.unlinkable", "envelope.issue.form"], "同じ人に同じ封筒を渡す";
     /// Leaves the padding out.
     NoPadding => ["envelope.issue.padded", "privacy.ciphertext.size", "encryption.plaintext.padded"], "平文の長さを揃えない";
+    /// Pads to the next 512 octets, so that long numbers take more.
+    PadsToNext => ["privacy.ciphertext.size"], "次の 512 オクテットまでしか埋めず、長い番号の暗号文を長くする";
     /// Names itself as audience and recipient.
     WrongAudience => ["envelope.issue.audience"], "Audience と Recipient を中継DB自身にする";
     /// Leaves the holder's certificate out.
@@ -211,6 +213,8 @@ faults! {
     EndedPeriod => ["ledger.status.period"], "台帳の期間の終わりを、答えた時刻の1時間前とする";
     /// Gives no receipts.
     OmitsReceipts => ["ledger.receipt.given"], "受領証を渡さない";
+    /// Gives a receipt for each person who has a number, whoever asks.
+    ReceiptsForAll => ["ledger.receipt.given"], "取決めのない者にも、番号を持つ人の数だけ受領証を渡す";
     /// Gives receipts for entries that it does not have.
     PromisesAnother => ["ledger.receipt.kept"], "持たない項目の受領証を渡す";
     /// Gives the same receipt every time.
@@ -460,6 +464,7 @@ impl Faults {
             long: self.has(Fault::LongEnvelope),
             reusable: self.has(Fault::NoOneTimeUse),
             unpadded: self.has(Fault::NoPadding),
+            snug: self.has(Fault::PadsToNext),
             telling: self.has(Fault::TellsNumber),
             holderless: self.has(Fault::NoHolderKey),
             misqualified: self.has(Fault::MisqualifiedNumber),

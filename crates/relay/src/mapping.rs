@@ -14,7 +14,7 @@ use chukei_profile::{
 use chukei_reason::Reason;
 use chukei_saml::metadata::Entity;
 
-use crate::{NewEntry, Person, Relay, Reply, login::Session, relay::Asker};
+use crate::{NewEntry, Person, Recorded, Relay, Reply, login::Session, relay::Asker};
 
 /// Whose number, and what is to be put into an envelope.
 struct Granted {
@@ -33,6 +33,8 @@ impl Relay {
         let mut entries = Vec::with_capacity(request.inputs.len());
         let mut outputs = Vec::with_capacity(request.inputs.len());
         let mut parts = Vec::new();
+        // Whether the answer has a receipt for the entry.
+        let mut is_told = Vec::with_capacity(request.inputs.len());
         for input in &request.inputs {
             let session = self.session_of(input)?;
             let persons = match &session {
@@ -72,6 +74,9 @@ impl Relay {
                     parts.push(Status::new(refused).about(&input.req_id));
                 }
             }
+            // [ledger.receipt.given] Not how many persons have a number, to whom no agreement allows to know.
+            let all = entry.outcome != code::FORBIDDEN || faulty!(self.party, ReceiptsForAll);
+            is_told.extend((0..persons.len().max(1)).map(|place| all || place == 0));
             if persons.is_empty() {
                 entries.push(entry.clone());
             }
@@ -91,7 +96,11 @@ impl Relay {
         let level = if faulty!(self.party, OkDespiteFailure) { code::OK } else { level };
         // [mapping.log.before-answer] The answer is made meanwhile.
         let recorded = match faulty!(self.party, SkipsMappingLog) {
-            false => Some(self.record(entries)?),
+            false => {
+                let Recorded { recording, receipts } = self.record(entries)?;
+                let told = receipts.into_iter().zip(is_told).filter(|(_, is_told)| *is_told);
+                Some(Recorded { recording, receipts: told.map(|(receipt, _)| receipt).collect() })
+            }
             true => None,
         };
         let response = Outputs { status: Status { parts, ..Status::new(level) }, outputs };

@@ -10,7 +10,8 @@ const COLUMNS: [&str; 14] = [
 ];
 
 pub(crate) fn render(report: &Report<'_>, words: &Words<'_>) -> String {
-    let mut text = format!("{}\r\n", COLUMNS.join(","));
+    // Without the mark, spreadsheets take the text for Shift_JIS.
+    let mut text = format!("\u{feff}{}\r\n", COLUMNS.join(","));
     for result in &report.model.sentences {
         let Some(sentence) = sentence(&result.id) else { continue };
         for case in &result.results {

@@ -258,10 +258,13 @@ fn person(
     }
 }
 
+/// A number of 64 characters that take 318 octets in XML: no other is much longer.
+const LONGEST: &str = "港&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&&";
+
 /// The special persons, then `crowd` ordinary ones.
 pub(crate) fn made(seed: u64, crowd: usize) -> People {
     let mut draw = Draw(keys::stream(seed, "people"));
-    let mut people = special(&mut draw);
+    let mut people = special(&mut draw, &mut Draw(keys::stream(seed, "longest")));
     let ordinary = |index: usize| {
         let (other, amount) = (if index % 4 == 3 { "insurer-c" } else { "insurer-b" }, 1_000 + index as u64);
         person(
@@ -287,7 +290,7 @@ pub(crate) fn made(seed: u64, crowd: usize) -> People {
 }
 
 #[allow(clippy::too_many_lines, reason = "a table: one entry for each special person")]
-fn special(draw: &mut Draw) -> Vec<Person> {
+fn special(draw: &mut Draw, longest: &mut Draw) -> Vec<Person> {
     let seed_sample = "港いろは１２３４";
     let homonym = ("鈴木 一郎", "スズキ イチロウ", "1946-02-11");
     let shared = care("insurer-a", draw);
@@ -436,6 +439,13 @@ fn special(draw: &mut Draw) -> Vec<Person> {
                 number("insurer-c", "medical-insured", draw.medical()),
             ],
             vec![insured("insurer-b", 13_000), insured("insurer-c", 14_000)],
+        ),
+        person(
+            "longest",
+            "a member of insurer-b by a number of 64 characters, the longest that there is",
+            ("佐々木 千尋", "ササキ チヒロ", "1938-04-04"),
+            vec![care("insurer-a", longest), number("insurer-b", "medical-insured", LONGEST)],
+            vec![insured("insurer-b", 15_000)],
         ),
     ]
 }

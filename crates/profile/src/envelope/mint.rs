@@ -52,6 +52,8 @@ pub struct Danger<'a> {
     pub reusable: bool,
     /// Leaves the padding out.
     pub unpadded: bool,
+    /// Pads no further than the number needs.
+    pub snug: bool,
     /// Tells the number in clear beside the ciphertext.
     pub telling: bool,
     /// Confirms anybody: no certificate of the holder.
@@ -185,6 +187,7 @@ impl Mint<'_> {
         let plaintext = Zeroizing::new(Writer::build(|w| name_id.write(w))?.into_bytes());
         // [envelope.issue.padded], [privacy.ciphertext.size]: as long as with the longest number that there is.
         let longest = Writer::build(|w| around.write(w))?.write().len().saturating_add(LONGEST_NUMBER);
+        let longest = if danger!(self.snug) { BLOCK } else { longest };
         let block = longest.checked_next_multiple_of(BLOCK).unwrap_or(BLOCK);
         let recipient = Recipient { key: self.key, name: Some(self.target) };
         let sealed = Sealed::new(&plaintext, recipient, if danger!(self.unpadded) { 1 } else { block });

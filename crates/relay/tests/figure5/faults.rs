@@ -13,7 +13,7 @@ use chukei_profile::{
 };
 use chukei_reason::Reason;
 use chukei_relay::{
-    Ask, Commitment, Outgoing, PeerAnswer, Reply, Request, Step,
+    Ask, Commitment, Outgoing, PeerAnswer, Person, Reply, Request, Step,
     changes::Standing,
     faults::{Fault, Faults},
 };
@@ -177,9 +177,14 @@ fn shows(fault: Fault, world: &World) -> bool {
             let same_id = one.value("ID") == two.value("ID");
             key(&one) == key(&two) && same_id == (fault == Fault::AlwaysSameEnvelope)
         }
-        Fault::NoPadding => {
-            let sizes = |person| mapped(world, &ask(person)).1.unwrap().write().len();
-            sizes(0) != sizes(1)
+        Fault::NoPadding | Fault::PadsToNext => {
+            let (short, long) = (number(Scheme::CareInsured, "0000123477"), "&".repeat(64));
+            let numbers = [(A, short.clone()), (B, number(Scheme::MedicalInsured, &long))];
+            for (party, own) in numbers {
+                world.mappings.add(Person(7), party, own, NOW, later(60)).unwrap();
+            }
+            let size = |ask| mapped(world, &ask).1.unwrap().write().len();
+            size(ask(0)) != size(Ask { whom: short.into(), ..ask(0) })
         }
         Fault::WrongAudience => envelope().find("//saml:Audience").content() != B,
         Fault::NoHolderKey => envelope().get("//saml:SubjectConfirmationData/ds:KeyInfo").is_none(),
@@ -321,6 +326,7 @@ fn shows(fault: Fault, world: &World) -> bool {
             crate::door::presents_wrongly(fault, &desk)
         }
         Fault::OmitsReceipts => receipts(world).is_empty(),
+        Fault::ReceiptsForAll => crate::ledger::receipts_of_the_forbidden(world) == 2,
         Fault::PromisesAnother => receipts(world) != receipts(&World::new()),
         Fault::SameReceipt => receipts(world) == [Commitment([0; 32])],
         Fault::MisstatesPurpose | Fault::TellsNumberInLedger => {
@@ -415,6 +421,7 @@ fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
 fn role(fault: Fault) -> Role {
     let first = fault.sentences()[0];
     match first.split('.').next().unwrap() {
+        "privacy" if first.starts_with("privacy.ciphertext") => Role::Relay,
         "linkage" | "privacy" => Role::Responder,
         "requester" => Role::Requester,
         _ if ["envelope.exact-number", "envelope.use.once"].contains(&first) => Role::Responder,
@@ -438,11 +445,7 @@ fn every_fault_shows() {
     for fault in Fault::ALL.iter().copied().filter(|fault| !proving.contains(&fault.sentences()[0])) {
         assert!(!shows(fault, &World::new()), "{fault:?} without it");
         let mut world = World::new();
-        let role = match fault {
-            Fault::LinkableEnvelope | Fault::LinkableIdentifier => Role::Relay,
-            _ => role(fault),
-        };
-        let party = match role {
+        let party = match role(fault) {
             Role::Relay => &mut world.relay.party,
             Role::Responder => &mut world.b.party,
             Role::Requester => &mut world.a.party,

@@ -11,8 +11,8 @@ use chukei_profile::{
 };
 use chukei_reason::Reason;
 use chukei_relay::{
-    AccessLog, Carried, Commitment, Issuance, NewEntry, Page, Person, Proofs, Recorded, Recording, Relay,
-    Reply, Unavailable, Whom, memory::MemoryLog,
+    AccessLog, Ask, Carried, Commitment, Issuance, NewEntry, Page, Person, Proofs, Recorded, Recording,
+    Relay, Reply, Unavailable, Whom, memory::MemoryLog,
 };
 use chukei_xml::lexical::{DateTime, decode_base64, encode_base64};
 
@@ -79,6 +79,24 @@ pub(crate) fn receipts(reply: &Reply) -> Vec<Commitment> {
     block.elements().map(|receipt| Commitment(octets(receipt).try_into().unwrap())).collect()
 }
 
+/// How many receipts D gets for a number of two persons, whom no agreement lets it ask about.
+pub(crate) fn receipts_of_the_forbidden(world: &World) -> usize {
+    let shared = number(Scheme::CareInsured, "0000123488");
+    for person in [1, 2] {
+        world.mappings.add(Person(person), D, shared.clone(), NOW, later(60)).unwrap();
+    }
+    let sent = World::new().d.map(&[Ask { whom: shared.into(), ..ask(0) }], PURPOSE, NOW).unwrap();
+    let relay = with_ledger(world.relay.clone());
+    let answered = reply(relay.handle(&request(&sent, D), NOW));
+    assert!(std::str::from_utf8(&answered.body).unwrap().contains("Forbidden"));
+    receipts(&answered).len()
+}
+
+#[test]
+fn who_may_not_ask_is_not_told_how_many_persons_have_a_number() {
+    assert_eq!(receipts_of_the_forbidden(&World::new()), 1);
+}
+
 fn asked(relay: &Relay, from: &str, whom: &Whom, since: Option<u64>) -> Reply {
     let world = World::new();
     let asker = if from == PORTAL { &world.portal } else { &world.a };
@@ -95,11 +113,8 @@ fn every_answer_has_a_receipt_for_each_entry() {
     let world = World::new();
     let relay = with_ledger(world.relay.clone());
     let log = Arc::clone(&relay.log);
-    let stranger = chukei_relay::Ask {
-        req_id: "nobody".into(),
-        whom: number(Scheme::CareInsured, "0000999999").into(),
-        ..ask(0)
-    };
+    let stranger =
+        Ask { req_id: "nobody".into(), whom: number(Scheme::CareInsured, "0000999999").into(), ..ask(0) };
     let sent = world.map(&[ask(0), stranger]);
     let answered = reply(relay.handle(&request(&sent, A), NOW));
     assert_eq!(receipts(&answered), [Commitment([1; 32]), Commitment([2; 32])]);
