@@ -18,8 +18,7 @@ impl DateTime {
     /// `YYYY-MM-DDThh:mm:ss(.f{1,9})?Z`, years 1970 to 9999, no leap second, no 24:00 (SAML 2.0 core §1.3.3 asks for
     /// UTC; the rest is the standard's own narrowing of XML Schema part 2 §3.2.7). White space around is allowed.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim_matches([' ', '\t', '\n', '\r']).as_bytes();
-        let (head, rest) = text.split_at_checked(19)?;
+        let (head, rest) = trim(text).as_bytes().split_at_checked(19)?;
         let shape = head.iter().zip(b"0000-00-00T00:00:00").all(|(byte, form)| match form {
             b'0' => byte.is_ascii_digit(),
             other => byte == other,

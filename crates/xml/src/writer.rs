@@ -157,11 +157,7 @@ impl Writer<'_> {
 
     /// Adds an element with only text.
     pub fn element(&mut self, name: Name, text: &str) -> &mut Self {
-        self.open(name);
-        if !text.is_empty() {
-            self.text(text);
-        }
-        self.close()
+        self.open(name).text(text).close()
     }
 
     /// Adds a copy of what is visible of an element of another document, with its prefixes and its own declarations, so
