@@ -90,10 +90,7 @@ impl Located {
 
     fn find_message(document: Document, budget: &Budget) -> Result<Self, XmlError> {
         let root = document.root();
-        let targets = Targets::of_message(root).map_err(structure)?;
-        let Targets::Message { security, .. } = targets else {
-            return Err(root.error(Reason::Internal, "wsse:Security"));
-        };
+        let (security, targets) = Targets::of_message(root).map_err(structure)?;
         let own = single(security, SIGNATURE)?;
         let own = own.ok_or_else(|| security.error(Reason::Unsigned, "a Signature in wsse:Security"))?;
         let message = SignatureStructure::read(own, targets, budget)?;
