@@ -82,14 +82,6 @@ impl SignatureStructure {
         if signature.has_comment() {
             return Err(signature.error(Reason::Structure, "no comment inside a Signature"));
         }
-        Self::read_parts(signature, targets, budget).map_err(structure)
-    }
-
-    fn read_parts<'d>(
-        signature: Element<'d>,
-        targets: Targets<'d>,
-        budget: &Budget,
-    ) -> Result<Self, XmlError> {
         signature.only_attributes(&["Id"])?;
         let mut children = signature.children();
         let signed_info = children.required(SIGNED_INFO)?;

@@ -14,7 +14,7 @@ use crate::{
     budget::{Budget, within},
     build::{Builder, Failure, Outcome, over, refuse},
     chars::{self, TEXT_SPECIAL, VALUE_SPECIAL, is_space},
-    document::{AttributeData, QName, Slice, Tree},
+    document::{AttributeData, QName, Slice, Tree, offset},
 };
 
 /// Parses normalised source.
@@ -139,7 +139,7 @@ impl<'s> Tokens<'s, '_> {
         if memmem::find(inner, b"--") != Some(length - 3) {
             return refuse(Reason::NotWellFormed, "complete markup", start..end);
         }
-        self.builder.comment(start);
+        self.builder.tree.comments.push(offset(start));
         Ok(end)
     }
 
