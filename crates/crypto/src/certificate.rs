@@ -45,13 +45,13 @@ struct Shared {
 }
 
 /// What we read of the TBSCertificate ourselves.
-struct Fields {
+pub(crate) struct Fields {
     serial: Vec<u8>,
-    issuer: Vec<u8>,
-    subject: Vec<u8>,
+    pub(crate) issuer: Vec<u8>,
+    pub(crate) subject: Vec<u8>,
     spki: Vec<u8>,
-    signature_algorithm: Vec<u8>,
-    is_ca: bool,
+    pub(crate) signature_algorithm: Vec<u8>,
+    pub(crate) is_ca: bool,
 }
 
 impl Certificate {
@@ -136,21 +136,8 @@ impl Certificate {
         &self.0.x509
     }
 
-    pub(crate) fn is_ca(&self) -> bool {
-        self.0.fields.is_ca
-    }
-
-    pub(crate) fn issuer_der(&self) -> &[u8] {
-        &self.0.fields.issuer
-    }
-
-    #[cfg(any(test, feature = "test-pki"))]
-    pub(crate) fn subject_der(&self) -> &[u8] {
-        &self.0.fields.subject
-    }
-
-    pub(crate) fn has_listed_signature_algorithm(&self) -> bool {
-        is_listed(&self.0.fields.signature_algorithm)
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.0.fields
     }
 }
 
@@ -174,7 +161,7 @@ pub(crate) fn is_listed(signature_algorithm: &[u8]) -> bool {
 
 /// The object identifier in an AlgorithmIdentifier's content.
 pub(crate) fn algorithm_oid(identifier: &[u8]) -> Option<&[u8]> {
-    Der(identifier).expect(OID)
+    Der(identifier).take(OID)
 }
 
 /// One extension of a certificate, a revocation list or an entry of one.
@@ -189,10 +176,10 @@ pub(crate) fn extensions(list: &[u8]) -> Option<Vec<Extension<'_>>> {
     let mut list = Der::only(list, SEQUENCE)?;
     let mut found: Vec<Extension<'_>> = Vec::new();
     while !list.is_empty() {
-        let mut extension = Der(list.expect(SEQUENCE)?);
-        let oid = extension.expect(OID)?;
+        let mut extension = Der(list.take(SEQUENCE)?);
+        let oid = extension.take(OID)?;
         let critical = default_false(&mut extension)?;
-        let value = extension.expect(OCTET_STRING)?;
+        let value = extension.take(OCTET_STRING)?;
         extension.end()?;
         if found.iter().any(|other| other.oid == oid) {
             return None;
@@ -204,7 +191,7 @@ pub(crate) fn extensions(list: &[u8]) -> Option<Vec<Extension<'_>>> {
 
 /// A BOOLEAN that is FALSE where it is absent. DER leaves a default value out, so that a written one is TRUE.
 fn default_false(fields: &mut Der<'_>) -> Option<bool> {
-    match fields.optional(BOOLEAN) {
+    match fields.take(BOOLEAN) {
         None => Some(false),
         Some([0xff]) => Some(true),
         Some(_) => None,
@@ -214,8 +201,8 @@ fn default_false(fields: &mut Der<'_>) -> Option<bool> {
 /// What is signed of a certificate or list, and the identifier of the algorithm outside of it (RFC 5280 §4.1.1, §5.1.1).
 pub(crate) fn signed(der: &[u8]) -> Option<(Der<'_>, &[u8])> {
     let mut whole = Der::only(der, SEQUENCE)?;
-    let parts = (Der(whole.expect(SEQUENCE)?), whole.expect(SEQUENCE)?);
-    whole.expect(BIT_STRING)?;
+    let parts = (Der(whole.take(SEQUENCE)?), whole.take(SEQUENCE)?);
+    whole.take(BIT_STRING)?;
     whole.end()?;
     Some(parts)
 }
@@ -228,14 +215,14 @@ pub(crate) fn name<'a>(fields: &mut Der<'a>) -> Option<&'a [u8]> {
 
 fn fields(der: &[u8]) -> Option<Fields> {
     let (mut tbs, outer_algorithm) = signed(der)?;
-    (tbs.expect(0xa0)? == [INTEGER, 1, 2]).then_some(())?;
-    let serial = tbs.expect(INTEGER)?.to_vec();
-    (tbs.expect(SEQUENCE)? == outer_algorithm).then_some(())?;
+    (tbs.take(0xa0)? == [INTEGER, 1, 2]).then_some(())?;
+    let serial = tbs.take(INTEGER)?.to_vec();
+    (tbs.take(SEQUENCE)? == outer_algorithm).then_some(())?;
     let issuer = name(&mut tbs)?.to_vec();
-    tbs.expect(SEQUENCE)?;
+    tbs.take(SEQUENCE)?;
     let subject = name(&mut tbs)?.to_vec();
     let spki = tbs.next().filter(|spki| spki.tag == SEQUENCE)?.whole.to_vec();
-    let extensions = extensions(tbs.expect(0xa3)?)?;
+    let extensions = extensions(tbs.take(0xa3)?)?;
     tbs.end()?;
     let is_ca = match extensions.iter().find(|extension| extension.oid == BASIC_CONSTRAINTS) {
         Some(extension) => default_false(&mut Der::only(extension.value, SEQUENCE)?)?,
@@ -245,6 +232,6 @@ fn fields(der: &[u8]) -> Option<Fields> {
     Some(Fields { serial, issuer, subject, spki, signature_algorithm, is_ca })
 }
 
-fn encoding(detail: &str) -> CertificateError {
+pub(crate) fn encoding(detail: &str) -> CertificateError {
     CertificateError::new(CertificateFault::Encoding, detail)
 }

@@ -7,7 +7,7 @@ use chukei_reason::CertificateFault;
 use openssl::asn1::Asn1Time;
 use openssl::x509::{CrlStatus, X509Crl, X509KeyUsage};
 
-use crate::certificate::{algorithm_oid, extensions, is_listed, name, signed};
+use crate::certificate::{algorithm_oid, encoding, extensions, is_listed, name, signed};
 use crate::der::{Der, INTEGER, SEQUENCE};
 use crate::name::rfc2253;
 use crate::{Certificate, CertificateError, PublicKey, UnixTime, pem};
@@ -36,8 +36,7 @@ impl Crl {
     /// [`CertificateFault::Encoding`], [`CertificateFault::CriticalExtension`], and
     /// [`CertificateFault::Signature`] for a signature algorithm outside the list.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let encoding =
-            || CertificateError::new(CertificateFault::Encoding, "not the DER of a revocation list");
+        let encoding = || encoding("not the DER of a revocation list");
         if der.len() > MAX {
             return Err(encoding());
         }
@@ -59,10 +58,7 @@ impl Crl {
     /// # Errors
     /// As [`Crl::from_der`].
     pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
-        let der = pem::block(text, "X509 CRL").ok_or_else(|| {
-            CertificateError::new(CertificateFault::Encoding, "not one PEM revocation list")
-        })?;
-        Self::from_der(&der)
+        Self::from_der(&pem::block(text, "X509 CRL").ok_or_else(|| encoding("not one PEM revocation list"))?)
     }
 
     /// What the list says about a certificate of this issuer at this time; `None` when the list is another
@@ -75,7 +71,7 @@ impl Crl {
         issuer: &Certificate,
         at: UnixTime,
     ) -> Option<Result<(), CertificateError>> {
-        if self.0.issuer != certificate.issuer_der() || !self.is_signed_by(issuer) {
+        if self.0.issuer != certificate.fields().issuer || !self.is_signed_by(issuer) {
             return None;
         }
         let serial = certificate.x509().serial_number();
@@ -125,8 +121,8 @@ struct Fields<'a> {
 
 fn fields(der: &[u8]) -> Option<Fields<'_>> {
     let (mut tbs, outer_algorithm) = signed(der)?;
-    (tbs.expect(INTEGER)? == [1]).then_some(())?;
-    (tbs.expect(SEQUENCE)? == outer_algorithm).then_some(())?;
+    (tbs.take(INTEGER)? == [1]).then_some(())?;
+    (tbs.take(SEQUENCE)? == outer_algorithm).then_some(())?;
     let issuer = name(&mut tbs)?;
     tbs.next()?; // thisUpdate
     let mut critical = false;
@@ -135,17 +131,17 @@ fn fields(der: &[u8]) -> Option<Fields<'_>> {
     if rest.next().is_some_and(|value| value.tag != SEQUENCE && value.tag != 0xa0) {
         tbs = rest;
     }
-    let mut revoked = Der(tbs.optional(SEQUENCE).unwrap_or_default());
+    let mut revoked = Der(tbs.take(SEQUENCE).unwrap_or_default());
     while !revoked.is_empty() {
-        let mut entry = Der(revoked.expect(SEQUENCE)?);
-        entry.expect(INTEGER)?;
+        let mut entry = Der(revoked.take(SEQUENCE)?);
+        entry.take(INTEGER)?;
         entry.next()?;
         if let Some(value) = entry.next() {
             critical |= extensions(value.whole)?.iter().any(|extension| extension.critical);
         }
         entry.end()?;
     }
-    if let Some(value) = tbs.optional(0xa0) {
+    if let Some(value) = tbs.take(0xa0) {
         critical |= extensions(value)?.iter().any(|extension| extension.critical);
     }
     tbs.end()?;

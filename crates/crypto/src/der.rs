@@ -24,7 +24,7 @@ impl<'a> Der<'a> {
     /// The content of the one value that `bytes` are.
     pub(crate) fn only(bytes: &'a [u8], tag: u8) -> Option<Der<'a>> {
         let mut reader = Der(bytes);
-        let content = reader.expect(tag)?;
+        let content = reader.take(tag)?;
         reader.end()?;
         Some(Der(content))
     }
@@ -59,12 +59,8 @@ impl<'a> Der<'a> {
         Some(Tlv { tag, content, whole })
     }
 
-    pub(crate) fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
-        self.optional(tag)
-    }
-
     /// The next value's content if it has this tag; else nothing is read.
-    pub(crate) fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let mut ahead = *self;
         let value = ahead.next().filter(|value| value.tag == tag)?;
         *self = ahead;

@@ -30,7 +30,7 @@ pub fn ecdsa_from_der(der: &[u8]) -> Option<Vec<u8>> {
     let mut sequence = Der::only(der, SEQUENCE)?;
     let mut signature = Vec::with_capacity(2 * SCALAR);
     for _ in 0..2 {
-        let integer = sequence.expect(INTEGER)?;
+        let integer = sequence.take(INTEGER)?;
         let digits = integer.strip_prefix(&[0]).unwrap_or(integer);
         signature.resize(signature.len() + SCALAR.checked_sub(digits.len())?, 0);
         signature.extend_from_slice(digits);

@@ -22,10 +22,10 @@ pub(crate) fn rfc2253(name: &[u8]) -> Option<String> {
     let mut names = Der::only(name, SEQUENCE)?;
     let mut relative = Vec::new();
     while !names.is_empty() {
-        let mut set = Der(names.expect(SET)?);
+        let mut set = Der(names.take(SET)?);
         let mut pairs = Vec::new();
         while !set.is_empty() {
-            pairs.push(pair(Der(set.expect(SEQUENCE)?))?);
+            pairs.push(pair(Der(set.take(SEQUENCE)?))?);
         }
         relative.push(pairs.join("+"));
     }
@@ -34,7 +34,7 @@ pub(crate) fn rfc2253(name: &[u8]) -> Option<String> {
 }
 
 fn pair(mut attribute: Der<'_>) -> Option<String> {
-    let oid = attribute.expect(OID)?;
+    let oid = attribute.take(OID)?;
     let value = attribute.next()?;
     attribute.end()?;
     let keyword = KEYWORDS.iter().find(|(known, _)| *known == oid).map(|(_, keyword)| *keyword);

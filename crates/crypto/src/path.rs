@@ -8,6 +8,7 @@ use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509ExtendedKeyUsage as Eku, X509KeyUsage as Usage, X509StoreContext};
 
+use crate::certificate::is_listed;
 use crate::{Certificate, CertificateError, Crl, UnixTime, WeakKeys};
 
 /// Certificates between leaf and anchor. The bridged hierarchies in use have three.
@@ -81,31 +82,20 @@ pub struct TrustAnchors {
     weak: WeakKeys,
 }
 
-/// What one purpose demands of the leaf.
-struct Demand {
-    /// Key usage must be present and hold one of these.
-    usage: Usage,
-    /// Extended key usage, where present, must hold one of these; the same goes for every CA in the path.
-    extended: Eku,
-    /// Whether extended key usage must be present in the leaf.
-    extended_required: bool,
-}
-
 impl Purpose {
-    /// The table above.
-    const fn demand(self) -> Demand {
+    /// The table above: key usage must be present in the leaf and hold one of these; extended key usage, where present,
+    /// one of those, and the same goes for every CA in the path.
+    const fn demand(self) -> (Usage, Eku) {
         let sign = Usage::DIGITAL_SIGNATURE;
-        let (usage, extended, extended_required) = match self {
-            Self::SignMessages => {
-                (sign.union(Usage::NON_REPUDIATION), Eku::SMIME.union(Eku::SSL_CLIENT), false)
-            }
-            Self::SignDocuments => (Usage::NON_REPUDIATION, Eku::SMIME, false),
-            Self::TlsClient => (sign, Eku::SSL_CLIENT, false),
-            Self::TlsServer => (sign, Eku::SSL_SERVER, true),
-            Self::WrapKeys => (Usage::KEY_ENCIPHERMENT, Eku::SMIME, false),
-            Self::SignCertificates => (Usage::KEY_CERT_SIGN, Eku::all(), false),
+        let (usage, extended) = match self {
+            Self::SignMessages => (sign.union(Usage::NON_REPUDIATION), Eku::SMIME.union(Eku::SSL_CLIENT)),
+            Self::SignDocuments => (Usage::NON_REPUDIATION, Eku::SMIME),
+            Self::TlsClient => (sign, Eku::SSL_CLIENT),
+            Self::TlsServer => (sign, Eku::SSL_SERVER),
+            Self::WrapKeys => (Usage::KEY_ENCIPHERMENT, Eku::SMIME),
+            Self::SignCertificates => (Usage::KEY_CERT_SIGN, Eku::all()),
         };
-        Demand { usage, extended: extended.union(Eku::ANYEKU), extended_required }
+        (usage, extended.union(Eku::ANYEKU))
     }
 }
 
@@ -118,12 +108,9 @@ impl TrustAnchors {
     /// refused.
     pub fn new(anchors: Vec<Certificate>) -> Result<Self, CertificateError> {
         for anchor in &anchors {
-            if !anchor.is_ca() {
-                return Err(fault(
-                    Fault::BasicConstraints,
-                    anchor,
-                    "is an anchor, but no certification authority",
-                ));
+            if !anchor.fields().is_ca {
+                let detail = "is an anchor, but no certification authority";
+                return Err(fault(Fault::BasicConstraints, anchor, detail));
             }
             anchor.public_key().map_err(|error| fault(Fault::Key, anchor, &error.to_string()))?;
         }
@@ -165,7 +152,7 @@ impl TrustAnchors {
             let is_anchor = depth + 1 == certificates.len();
             self.check_strength(certificate, is_anchor)?;
             if depth > 0 {
-                check_extended(certificate, &purpose.demand())?;
+                check_extended(certificate, purpose)?;
             }
         }
         for pair in certificates.windows(2) {
@@ -240,7 +227,7 @@ impl TrustAnchors {
     fn check_strength(&self, certificate: &Certificate, is_anchor: bool) -> Result<(), CertificateError> {
         let key = certificate.public_key().and_then(|key| self.weak.check(&key));
         key.map_err(|error| fault(Fault::Key, certificate, &error.to_string()))?;
-        if !is_anchor && !certificate.has_listed_signature_algorithm() {
+        if !is_anchor && !is_listed(&certificate.fields().signature_algorithm) {
             return Err(fault(Fault::Signature, certificate, "is signed with an algorithm outside the list"));
         }
         Ok(())
@@ -264,36 +251,35 @@ impl TrustAnchors {
         match (verdict, revocation) {
             (Some(verdict), _) => verdict,
             (None, Revocation::IfPresent) => Ok(()),
-            (None, Revocation::Required) => Err(fault(
-                Fault::RevocationUnknown,
-                certificate,
-                "has an issuer without a revocation list at hand",
-            )),
+            (None, Revocation::Required) => {
+                let detail = "has an issuer without a revocation list at hand";
+                Err(fault(Fault::RevocationUnknown, certificate, detail))
+            }
         }
     }
 }
 
 fn check_leaf(leaf: &Certificate, purpose: Purpose) -> Result<(), CertificateError> {
     // RFC 5280 §4.2.1.9
-    match (leaf.is_ca(), purpose == Purpose::SignCertificates) {
-        (true, false) => return Err(fault(Fault::BasicConstraints, leaf, "is a certification authority's")),
-        (false, true) => return Err(fault(Fault::BasicConstraints, leaf, "is no certification authority's")),
-        _ => {}
+    if leaf.fields().is_ca != (purpose == Purpose::SignCertificates) {
+        let is = if leaf.fields().is_ca { "is a" } else { "is no" };
+        return Err(fault(Fault::BasicConstraints, leaf, &format!("{is} certification authority's")));
     }
-    let demand = purpose.demand();
     // RFC 5280 §4.2.1.3
-    if !leaf.x509().key_usage().is_some_and(|usage| usage.intersects(demand.usage)) {
+    let (demanded, _) = purpose.demand();
+    if !leaf.x509().key_usage().is_some_and(|usage| usage.intersects(demanded)) {
         return Err(fault(Fault::KeyUsage, leaf, "has no key usage for the purpose"));
     }
     // RFC 5280 §4.2.1.12
-    if demand.extended_required && leaf.x509().extended_key_usage().is_none() {
+    if purpose == Purpose::TlsServer && leaf.x509().extended_key_usage().is_none() {
         return Err(fault(Fault::ExtendedKeyUsage, leaf, "has no extended key usage"));
     }
-    check_extended(leaf, &demand)
+    check_extended(leaf, purpose)
 }
 
-fn check_extended(certificate: &Certificate, demand: &Demand) -> Result<(), CertificateError> {
-    if certificate.x509().extended_key_usage().is_some_and(|usage| !usage.intersects(demand.extended)) {
+fn check_extended(certificate: &Certificate, purpose: Purpose) -> Result<(), CertificateError> {
+    let (_, demanded) = purpose.demand();
+    if certificate.x509().extended_key_usage().is_some_and(|usage| !usage.intersects(demanded)) {
         return Err(fault(Fault::ExtendedKeyUsage, certificate, "has no extended key usage for the purpose"));
     }
     Ok(())
@@ -303,7 +289,7 @@ fn check_extended(certificate: &Certificate, demand: &Demand) -> Result<(), Cert
 fn library_fault(code: i32, certificate: &Certificate) -> Fault {
     match code {
         // One code of the library for "no authority" and for "an authority that may not sign certificates".
-        79 if certificate.is_ca() => Fault::KeyUsage,
+        79 if certificate.fields().is_ca => Fault::KeyUsage,
         4 | 7 | 68 | 76 | 77 | 78 => Fault::Signature,
         9 => Fault::NotYetValid,
         10 => Fault::Expired,

@@ -272,8 +272,8 @@ fn rsa(spki: &[u8]) -> Result<(KeyKind, PKey<Public>), KeyError> {
 /// SubjectPublicKeyInfo (RFC 5280 §4.1).
 fn algorithm_and_key(spki: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut fields = Der::only(spki, SEQUENCE)?;
-    let algorithm = fields.expect(SEQUENCE)?;
-    let key = fields.expect(BIT_STRING)?.strip_prefix(&[0])?;
+    let algorithm = fields.take(SEQUENCE)?;
+    let key = fields.take(BIT_STRING)?.strip_prefix(&[0])?;
     fields.end()?;
     Some((algorithm, key))
 }
@@ -281,7 +281,7 @@ fn algorithm_and_key(spki: &[u8]) -> Option<(&[u8], &[u8])> {
 /// RSAPublicKey (RFC 8017 §A.1.1).
 fn rsa_numbers(key: &[u8]) -> Option<(BigNum, BigNum)> {
     let mut fields = Der::only(key, SEQUENCE)?;
-    let numbers = (positive(fields.expect(INTEGER)?)?, positive(fields.expect(INTEGER)?)?);
+    let numbers = (positive(fields.take(INTEGER)?)?, positive(fields.take(INTEGER)?)?);
     fields.end()?;
     Some(numbers)
 }

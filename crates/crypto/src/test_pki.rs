@@ -286,7 +286,13 @@ impl Ca {
     /// The same for a certificate that [`Certificate::from_der`] may refuse.
     pub fn issue_der(&self, spec: &LeafSpec) -> Vec<u8> {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        certificate(spec, serial, self.certificate.subject_der(), self.key.public_key(), &self.key)
+        certificate(
+            spec,
+            serial,
+            self.certificate.fields().subject.as_slice(),
+            self.key.public_key(),
+            &self.key,
+        )
     }
 
     /// Issues a revocation list.
@@ -318,7 +324,7 @@ impl Ca {
             &[
                 &tlv(2, &[&[1]]),
                 &algorithm,
-                self.certificate.subject_der(),
+                self.certificate.fields().subject.as_slice(),
                 &time(spec.this_update),
                 &spec.next_update.map(time).unwrap_or_default(),
                 &revoked,

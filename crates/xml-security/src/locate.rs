@@ -6,7 +6,7 @@ use chukei_xml::{Budget, Document, Element, Name, NodeId, XmlError};
 use crate::{
     message::Targets,
     names::*,
-    structure::{SignatureStructure, single, structure},
+    structure::{SignatureStructure, single},
 };
 
 /// Which element of a message is read, and which signatures it has to carry.
@@ -53,6 +53,7 @@ pub(crate) struct Located {
 }
 
 impl Located {
+    /// Deviations from the schema are the caller's to weigh.
     pub(crate) fn find(document: Document, shape: &Shape, budget: &mut Budget) -> Result<Self, XmlError> {
         let root = document.root();
         if !root.is(shape.root) {
@@ -90,10 +91,7 @@ impl Located {
 
     fn find_message(document: Document, budget: &Budget) -> Result<Self, XmlError> {
         let root = document.root();
-        let targets = Targets::of_message(root).map_err(structure)?;
-        let Targets::Message { security, .. } = targets else {
-            return Err(root.error(Reason::Internal, "wsse:Security"));
-        };
+        let (security, targets) = Targets::of_message(root)?;
         let own = single(security, SIGNATURE)?;
         let own = own.ok_or_else(|| security.error(Reason::Unsigned, "a Signature in wsse:Security"))?;
         let message = SignatureStructure::read(own, targets, budget)?;

@@ -22,7 +22,8 @@ pub(crate) enum Targets<'d> {
 }
 
 impl<'d> Targets<'d> {
-    pub(crate) fn of_message(envelope: Element<'d>) -> Result<Self, XmlError> {
+    /// The header `wsse:Security` of a SOAP message, and what a signature in it may point at.
+    pub(crate) fn of_message(envelope: Element<'d>) -> Result<(Element<'d>, Self), XmlError> {
         let mut children = envelope.children();
         let header = children.required(HEADER)?;
         let body = children.required(BODY)?;
@@ -31,7 +32,7 @@ impl<'d> Targets<'d> {
         let security = single(header, SECURITY)?.filter(|security| security.attribute_in(ACTOR).is_none());
         let security =
             security.ok_or_else(|| header.error(Reason::Unsigned, "wsse:Security for us in the header"))?;
-        Ok(Self::Message { header, body, security })
+        Ok((security, Self::Message { header, body, security }))
     }
 
     /// The element that a reference digests when it points at `referenced`.

@@ -125,7 +125,7 @@ impl Slot<'_> {
         });
         self.open(w, true, parts);
         w.open(KEY_INFO).open(SECURITY_TOKEN_REFERENCE).attribute_in(WSU_ID, reference);
-        w.open(TOKEN_REFERENCE).attribute("URI", &format!("#{token}")).attribute("ValueType", X509_V3);
+        w.open(TOKEN_REFERENCE).attribute("URI", &["#", token].concat()).attribute("ValueType", X509_V3);
         w.close().close().close().close();
     }
 
@@ -151,7 +151,7 @@ impl Slot<'_> {
         empty(w, SIGNATURE_METHOD, self.signing.signer.algorithm().uri());
         let mut digests = Vec::with_capacity(1);
         for (uri, target, transform) in parts {
-            w.open(REFERENCE).attribute("URI", &format!("#{uri}")).open(TRANSFORMS);
+            w.open(REFERENCE).attribute("URI", &["#", uri].concat()).open(TRANSFORMS);
             if transform == Transform::Enveloped {
                 empty(w, TRANSFORM, ENVELOPED);
             }

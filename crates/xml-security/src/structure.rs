@@ -82,14 +82,6 @@ impl SignatureStructure {
         if signature.has_comment() {
             return Err(signature.error(Reason::Structure, "no comment inside a Signature"));
         }
-        Self::read_parts(signature, targets, budget).map_err(structure)
-    }
-
-    fn read_parts<'d>(
-        signature: Element<'d>,
-        targets: Targets<'d>,
-        budget: &Budget,
-    ) -> Result<Self, XmlError> {
         signature.only_attributes(&["Id"])?;
         let mut children = signature.children();
         let signed_info = children.required(SIGNED_INFO)?;
@@ -125,7 +117,7 @@ impl SignatureStructure {
         Ok(Self {
             node: signature.id(),
             signed_info: signed_info.id(),
-            prefixes: prefixes.map(|element| element.id()),
+            prefixes,
             algorithm,
             references,
             value: value_octets,
@@ -175,10 +167,9 @@ impl Reference {
             return Err(reference.error(Reason::ReferenceUri, "URI=\"#\" and the identifier of an element"));
         };
         let mut children = reference.children();
-        let (transform, prefixes) = match children.optional(TRANSFORMS)? {
-            Some(transforms) => read_transforms(transforms)?,
-            None => return Err(reference.error(Reason::Transform, "Transforms")),
-        };
+        let transforms = children.optional(TRANSFORMS)?;
+        let transforms = transforms.ok_or_else(|| reference.error(Reason::Transform, "Transforms"))?;
+        let (transform, prefixes) = read_transforms(transforms)?;
         if !targets.allows(transform) {
             return Err(reference.error(Reason::Transform, "the transforms that belong to this place"));
         }
@@ -195,11 +186,9 @@ impl Reference {
         let target = targets.resolve(referenced, transform)?;
         // Attributes that only look like identifiers must not give another reader another target (XML-35).
         if target.lookalike_ids(id) > 1 {
-            return Err(
-                reference.error(Reason::DuplicateId, "one identifier of this value in the signed element")
-            );
+            let expected = "one identifier of this value in the signed element";
+            return Err(reference.error(Reason::DuplicateId, expected));
         }
-        let prefixes = prefixes.map(|element| element.id());
         Ok(Self { node: reference.id(), target: target.id(), prefixes, transform, digest })
     }
 }
@@ -218,7 +207,7 @@ pub(crate) fn element(document: &Document, node: NodeId) -> Result<Element<'_>, 
 }
 
 /// `Algorithm` must be exclusive canonicalisation; gives its `InclusiveNamespaces`.
-fn canonicalization(method: Element<'_>) -> Result<Option<Element<'_>>, XmlError> {
+fn canonicalization(method: Element<'_>) -> Result<Option<NodeId>, XmlError> {
     if method.attribute("Algorithm") != Some(EXC_C14N) {
         return Err(method.error(Reason::Algorithm, "exclusive canonicalisation without comments"));
     }
@@ -226,7 +215,7 @@ fn canonicalization(method: Element<'_>) -> Result<Option<Element<'_>>, XmlError
 }
 
 /// Exclusive XML Canonicalization 1.0 §3: at most one `InclusiveNamespaces`; the standard allows sixteen prefixes in it.
-fn inclusive_namespaces(method: Element<'_>) -> Result<Option<Element<'_>>, XmlError> {
+fn inclusive_namespaces(method: Element<'_>) -> Result<Option<NodeId>, XmlError> {
     method.only_attributes(&["Algorithm"])?;
     let mut children = method.children();
     let list = children.optional(INCLUSIVE_NAMESPACES)?;
@@ -238,7 +227,7 @@ fn inclusive_namespaces(method: Element<'_>) -> Result<Option<Element<'_>>, XmlE
             return Err(list.error(Reason::C14n, "at most sixteen prefixes in PrefixList"));
         }
     }
-    Ok(list)
+    Ok(list.map(Element::id))
 }
 
 /// What `Algorithm` names, on an element with nothing else.
@@ -254,7 +243,7 @@ pub(crate) fn algorithm<T>(
     Ok(algorithm)
 }
 
-fn read_transforms(transforms: Element<'_>) -> Result<(Transform, Option<Element<'_>>), XmlError> {
+fn read_transforms(transforms: Element<'_>) -> Result<(Transform, Option<NodeId>), XmlError> {
     let refuse = |at: Element<'_>| {
         let uri = at.attribute("Algorithm").unwrap_or_default();
         let reason = if REFUSED_C14N.contains(&uri) { Reason::Algorithm } else { Reason::Transform };

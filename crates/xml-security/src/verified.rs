@@ -12,7 +12,7 @@ use crate::{
     locate::{Located, Shape},
     message,
     names::*,
-    structure::{SignatureStructure, element, over, single},
+    structure::{SignatureStructure, element, over, single, structure},
     trust::{TrustStore, TrustedKey},
 };
 
@@ -172,7 +172,8 @@ impl<T: FromSigned> Unverified<T> {
     /// `RootElement`, `AssertionCount`, `Order`, `SignaturePosition`, `Unsigned`, `Structure`, `Algorithm`,
     /// `Transform`, `ReferenceUri`, `ReferenceTarget`, `DuplicateId`, `Base64`, `KeyInfo`, `C14n`, limits.
     pub fn locate(document: Document, shape: &Shape, budget: &mut Budget) -> Result<Self, XmlError> {
-        Located::find(document, shape, budget).map(|located| Self { located, value: PhantomData })
+        let located = Located::find(document, shape, budget).map_err(structure)?;
+        Ok(Self { located, value: PhantomData })
     }
 
     /// Checks digests and signatures with the keys of the signer that the message names, and reads the value.

@@ -436,10 +436,6 @@ impl<'b, S: Deref<Target = str>> Builder<'b, S> {
         Ok(())
     }
 
-    pub(crate) fn comment(&mut self, at: usize) {
-        self.tree.comments.push(offset(at));
-    }
-
     /// Checks what can only be known at the end.
     pub(crate) fn finish(mut self) -> Outcome<(S, Tree)> {
         let end = self.source.len();

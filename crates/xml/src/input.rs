@@ -98,12 +98,11 @@ impl Input {
         let last = before.get(last..).unwrap_or_default();
         // Octets that are not continuation octets of UTF-8.
         let column = last.iter().filter(|b| **b & 0xC0 != 0x80).count().saturating_add(1);
-        Position { line, column, span: self.original(span.start)..self.original(span.end) }
-    }
-
-    pub(crate) fn original(&self, offset: usize) -> usize {
-        let removed = self.shortened.partition_point(|at| (*at as usize) < offset);
-        offset.saturating_add(removed).saturating_add(self.offset)
+        let original = |offset: usize| {
+            let removed = self.shortened.partition_point(|at| (*at as usize) < offset);
+            offset.saturating_add(removed).saturating_add(self.offset)
+        };
+        Position { line, column, span: original(span.start)..original(span.end) }
     }
 }
 

@@ -18,8 +18,7 @@ impl DateTime {
     /// `YYYY-MM-DDThh:mm:ss(.f{1,9})?Z`, years 1970 to 9999, no leap second, no 24:00 (SAML 2.0 core §1.3.3 asks for
     /// UTC; the rest is the standard's own narrowing of XML Schema part 2 §3.2.7). White space around is allowed.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim_matches([' ', '\t', '\n', '\r']).as_bytes();
-        let (head, rest) = text.split_at_checked(19)?;
+        let (head, rest) = trim(text).as_bytes().split_at_checked(19)?;
         let shape = head.iter().zip(b"0000-00-00T00:00:00").all(|(byte, form)| match form {
             b'0' => byte.is_ascii_digit(),
             other => byte == other,
@@ -104,11 +103,13 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let (groups, _) = digits.as_chunks::<4>();
     let mut octets = vec![0; groups.len().saturating_mul(3)];
     let mut any = 0;
-    let six = |digit: u8| SIX_BITS.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT);
-    for (place, [a, b, c, d]) in octets.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
-        let (a, b, c, d) = (six(*a), six(*b), six(*c), six(*d));
-        any |= a | b | c | d;
-        *place = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+    let [first, second, third, fourth] = &SIX_BITS;
+    let bits = |of: &[u32; 256], digit: u8| of.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT);
+    for (place, [a, b, c, d]) in octets.as_chunks_mut().0.iter_mut().zip(groups) {
+        let word = bits(first, *a) | bits(second, *b) | bits(third, *c) | bits(fourth, *d);
+        any |= word;
+        let [_, one, two, three] = word.to_be_bytes();
+        *place = [one, two, three];
     }
     let left_over = octets.split_off(octets.len().saturating_sub(padding));
     (complete && any < NO_DIGIT && left_over.iter().all(|octet| *octet == 0)).then_some(octets)
@@ -148,7 +149,8 @@ pub(crate) const fn base64_length(octets: usize) -> usize {
 }
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const NO_DIGIT: u8 = 64;
+/// Above the three octets of a group.
+const NO_DIGIT: u32 = 1 << 24;
 
 /// Two digits for every twelve bits.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -162,13 +164,15 @@ static PAIRS: [[u8; 2]; 1 << 12] = {
     pairs
 };
 
-/// What every byte stands for as a digit.
+/// What every byte stands for as the first, second, third and fourth digit of a group.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-static SIX_BITS: [u8; 256] = {
-    let mut bits = [NO_DIGIT; 256];
+static SIX_BITS: [[u32; 256]; 4] = {
+    let mut bits = [[NO_DIGIT; 256]; 4];
     let mut six = 0;
-    while six < NO_DIGIT {
-        bits[DIGITS[six as usize] as usize] = six;
+    while six < 64 {
+        let digit = DIGITS[six as usize] as usize;
+        (bits[0][digit], bits[1][digit]) = (six << 18, six << 12);
+        (bits[2][digit], bits[3][digit]) = (six << 6, six);
         six += 1;
     }
     bits

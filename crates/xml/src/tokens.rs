@@ -14,7 +14,7 @@ use crate::{
     budget::{Budget, within},
     build::{Builder, Failure, Outcome, over, refuse},
     chars::{self, TEXT_SPECIAL, VALUE_SPECIAL, is_space},
-    document::{AttributeData, QName, Slice, Tree},
+    document::{AttributeData, QName, Slice, Tree, offset},
 };
 
 /// Parses normalised source.
@@ -139,7 +139,7 @@ impl<'s> Tokens<'s, '_> {
         if memmem::find(inner, b"--") != Some(length - 3) {
             return refuse(Reason::NotWellFormed, "complete markup", start..end);
         }
-        self.builder.comment(start);
+        self.builder.tree.comments.push(offset(start));
         Ok(end)
     }
 
@@ -167,8 +167,7 @@ impl<'s> Tokens<'s, '_> {
         if !self.builder.is_open() {
             return refuse(Reason::NotWellFormed, "no reference outside the root element", span);
         }
-        let c = decode_reference(self.bytes(span.clone()))
-            .map_err(|reason| reference_failure(reason, span.clone()))?;
+        let c = decode_reference(self.bytes(span.clone()), span.start)?;
         let plain = !matches!(c, '&' | '<' | '>' | '\r');
         self.builder.text_decoded(c.encode_utf8(&mut [0; 4]), plain, span)?;
         Ok(end + 1)
@@ -345,8 +344,7 @@ impl<'s> Tokens<'s, '_> {
                 b'&' => {
                     let rest = self.bytes(special..span.end);
                     at = memchr(b';', rest).map_or(span.end, |end| special + end + 1);
-                    decode_reference(self.bytes(special..at))
-                        .map_err(|reason| reference_failure(reason, special..at))?
+                    decode_reference(self.bytes(special..at), special)?
                 }
                 quote => char::from(quote),
             };
@@ -379,27 +377,26 @@ impl<'s> Tokens<'s, '_> {
     }
 }
 
-#[cold]
-fn reference_failure(reason: Reason, span: Range<usize>) -> Failure {
-    Failure::new(reason, "a character reference or one of &amp; &lt; &gt; &apos; &quot;", span)
-}
-
-/// `&…;` → character. An unknown entity is not well-formed; a character that XML does not allow is `Char`.
-fn decode_reference(text: &[u8]) -> Result<char, Reason> {
+/// `&…;`, which stands at `start` → character. An unknown entity is not well-formed; a character that XML does not allow is
+/// `Char`.
+fn decode_reference(text: &[u8], start: usize) -> Outcome<char> {
+    let failure = |reason| {
+        let expected = "a character reference or one of &amp; &lt; &gt; &apos; &quot;";
+        Failure::new(reason, expected, start..start + text.len())
+    };
     let (digits, radix) = match text {
+        [b'&', b'#', b'x', digits @ .., b';'] => (digits, 16),
+        [b'&', b'#', digits @ .., b';'] => (digits, 10),
         b"&amp;" => return Ok('&'),
         b"&lt;" => return Ok('<'),
         b"&gt;" => return Ok('>'),
         b"&apos;" => return Ok('\''),
         b"&quot;" => return Ok('"'),
-        [b'&', b'#', b'x', digits @ .., b';'] => (digits, 16),
-        [b'&', b'#', digits @ .., b';'] => (digits, 10),
-        _ => return Err(Reason::NotWellFormed),
+        _ => return Err(failure(Reason::NotWellFormed)),
     };
-    let mut code = if digits.is_empty() { return Err(Reason::NotWellFormed) } else { 0_u32 };
-    for digit in digits {
-        let digit = char::from(*digit).to_digit(radix).ok_or(Reason::NotWellFormed)?;
-        code = code.saturating_mul(radix).saturating_add(digit);
-    }
-    char::from_u32(code).filter(|c| chars::is_allowed(*c)).ok_or(Reason::Char)
+    let value = digits.iter().try_fold(0_u32, |value, digit| {
+        Some(value.saturating_mul(radix).saturating_add(char::from(*digit).to_digit(radix)?))
+    });
+    let code = value.filter(|_| !digits.is_empty()).ok_or_else(|| failure(Reason::NotWellFormed))?;
+    char::from_u32(code).filter(|c| chars::is_allowed(*c)).ok_or_else(|| failure(Reason::Char))
 }

@@ -14,7 +14,7 @@ use crate::{
     element::{Element, Node},
     error::XmlError,
     input::Input,
-    lexical::encode_base64,
+    lexical::{base64_length, encode_base64},
     name::{Name, Namespace, ns},
     scope::{NamespaceNumber, PrefixId},
 };
@@ -137,7 +137,7 @@ impl Writer<'_> {
 
     /// Adds a text for so many octets as base64, which [`Document::fill`] will fill in, and gives its place.
     pub fn placeholder(&mut self, octets: usize) -> NodeId {
-        self.base64(&vec![0; octets]);
+        self.text(&"A".repeat(base64_length(octets)));
         NodeId(offset(self.builder.tree.nodes.len().saturating_sub(1)))
     }
 
@@ -157,11 +157,7 @@ impl Writer<'_> {
 
     /// Adds an element with only text.
     pub fn element(&mut self, name: Name, text: &str) -> &mut Self {
-        self.open(name);
-        if !text.is_empty() {
-            self.text(text);
-        }
-        self.close()
+        self.open(name).text(text).close()
     }
 
     /// Adds a copy of what is visible of an element of another document, with its prefixes and its own declarations, so
