@@ -68,6 +68,8 @@ pub mod keys {
     pub const RSA2048_EXPONENT_3: &str = include_str!("../test-keys/rsa2048-exponent3.pem");
     /// A public key with the mark of CVE-2017-15361, refused at loading.
     pub const RSA2048_ROCA: &str = include_str!("../test-keys/rsa2048-roca.pub.pem");
+    /// A public key whose primes are one of the first RSA key with 2048 bits and one of the second.
+    pub const RSA2048_SIBLING: &str = include_str!("../test-keys/rsa2048-sibling.pub.pem");
 
     /// The first, second or third RSA key with 2048 bits.
     pub fn rsa2048(number: usize) -> PrivateKey {

@@ -179,6 +179,18 @@ impl Federation {
         Ok(())
     }
 
+    /// Two parties, or twice the same one, whose RSA keys share a prime: each breaks the other. To be asked when all are known.
+    #[must_use]
+    pub fn shared_prime(&self) -> Option<[&str; 2]> {
+        let all = self.entities.values().flat_map(|entity| {
+            let certificates = entity.certificates.iter().map(|(_, certificate)| certificate);
+            certificates.filter_map(|own| Some((entity.id.as_str(), own.public_key().ok()?)))
+        });
+        let (owners, keys): (Vec<&str>, Vec<PublicKey>) = all.unzip();
+        let (one, other) = chukei_crypto::shared_prime(&keys)?;
+        Some([owners.get(one)?, owners.get(other)?])
+    }
+
     /// A party by its entity identifier.
     #[must_use]
     pub fn entity(&self, id: &str) -> Option<&Entity> {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use chukei_crypto::{
-    KeyKind, PrivateKey, SignatureAlgorithm, UnixTime,
+    KeyKind, PrivateKey, PublicKey, SignatureAlgorithm, UnixTime,
     test_pki::{Ca, LeafSpec, NOW, keys},
 };
 use chukei_forge::{
@@ -117,6 +117,20 @@ fn one_deviation_is_refused() {
     for (name, change, reason) in cases {
         assert_eq!(world.changed(&world.federation, change), Err(reason), "{name}");
     }
+}
+
+#[test]
+fn keys_that_break_each_other_are_noticed() {
+    let world = World::new();
+    let mut federation = Federation::new();
+    federation.add(world.entity.clone()).unwrap();
+    assert_eq!(federation.shared_prime(), None);
+    let sibling = PublicKey::from_spki_pem(keys::RSA2048_SIBLING).unwrap();
+    let certificate = Ca::new("TEST CA").issue(LeafSpec::new("TEST C", &sibling));
+    let id = "https://insurer-c.example.test/";
+    let certificates = vec![(KeyUse::Signing, certificate)];
+    federation.add(Entity { id: id.to_owned(), certificates, ..world.entity.clone() }).unwrap();
+    assert_eq!(federation.shared_prime(), Some([ID, id]));
 }
 
 #[test]

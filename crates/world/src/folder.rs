@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chukei_crypto::{Certificate, PrivateKey, PublicKey, UnixTime};
+use chukei_reason::{CertificateFault, Reason};
 use chukei_saml::metadata::{Entity, Federation};
 use serde::{Deserialize, Serialize};
 
@@ -354,6 +355,10 @@ pub(crate) fn verified(
         }
         federation.add(entity).map_err(wrong)?;
     }
+    if let Some([name, _]) = federation.shared_prime() {
+        let reason = Reason::Certificate(CertificateFault::Key);
+        return Err(WorldError::Metadata { name: name.to_owned(), reason });
+    }
     Ok(federation)
 }
 
@@ -407,6 +412,33 @@ mod tests {
         let other = make("three", Plan::new(2).at(20_000));
         let same = first.iter().zip(&other).filter(|(one, other)| one.1 == other.1).count();
         assert_eq!(same, 0, "every file depends on the seed");
+    }
+
+    #[test]
+    fn metadata_with_keys_that_break_each_other_is_refused() {
+        use chukei_crypto::test_pki::{Ca, LeafSpec, NOW, keys};
+        use chukei_crypto::{SignatureAlgorithm, UnixTime};
+        let federation = keys::p256(3);
+        let signer = federation.signer(SignatureAlgorithm::EcdsaSha256).unwrap();
+        let document = |id: &str, key: &PublicKey| {
+            let certificate = Ca::new("TEST CA").issue(LeafSpec::new("TEST", key));
+            let entity = Entity {
+                id: id.to_owned(),
+                valid_until: UnixTime(NOW.0 + 1000),
+                certificates: vec![(chukei_xml_security::KeyUse::Signing, certificate)],
+                endpoint: format!("{id}soap"),
+            };
+            let text = entity.write(&chukei_xml_security::Signing::new(&signer)).unwrap();
+            (id.to_owned(), String::from_utf8(text).unwrap())
+        };
+        let read = |key: &PublicKey| {
+            let (one, other) = ("https://a.example.test/", "https://b.example.test/");
+            let documents = [document(one, keys::rsa2048(1).public_key()), document(other, key)];
+            verified(federation.public_key(), documents, NOW, |_| None).map(|all| all.entities().count())
+        };
+        assert_eq!(read(keys::rsa2048(2).public_key()).unwrap(), 2);
+        let sibling = PublicKey::from_spki_pem(keys::RSA2048_SIBLING).unwrap();
+        assert!(matches!(read(&sibling), Err(WorldError::Metadata { .. })));
     }
 
     #[test]
