@@ -278,6 +278,8 @@ pub(crate) struct LedgerFsck {
     #[arg(value_name = "FILE")]
     pub(crate) state: PathBuf,
     #[arg(long, value_name = "FILE")]
+    pub(crate) published: Vec<PathBuf>,
+    #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "policy")]
     pub(crate) earlier: Vec<PathBuf>,

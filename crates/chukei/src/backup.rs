@@ -33,10 +33,21 @@ pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure>
     };
     let (from, to) = (file(&asked.from)?, file(&asked.state)?);
     is_state(&from)?;
-    let known = asked.published.iter().map(|path| published(path)).collect::<Result<Vec<_>, _>>()?;
-    let restored = Store::restore(&from, &to, asked.replace, &known).map_err(|error| why(&to, error))?;
+    let known = asked.published.iter().map(|path| published(path).map(|(note, _)| note));
+    let known = known.collect::<Result<Vec<_>, _>>()?;
+    let is_alone = !Store::files(&to).iter().any(|file| file.exists()) && known.is_empty();
+    let restored = Store::restore(&from, &to, asked.replace, &known).map_err(|error| match error {
+        StoreError::File { path, error } if path == from => {
+            Failure::new(Exit::Unverified, "ledger.bad-copy", [path.display().to_string(), error])
+                .fix("ledger.bad-copy-fix", [""; 0])
+        }
+        error => why(&to, error),
+    })?;
     let ahead = restored.as_ref().ok().and_then(|restored| Some((restored.ahead?, restored.sound.leaves)));
     let exit = told("ledger.restored", &asked.state, restored.map(|restored| restored.sound), say)?;
+    if is_alone {
+        say.note(say.text("ledger.not-compared", [""; 0]));
+    }
     if let Some((signed, leaves)) = ahead {
         let state = asked.state.display().to_string();
         say.result(say.text("ledger.behind", [signed.to_string(), leaves.to_string(), state]));
@@ -44,11 +55,11 @@ pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure>
     Ok(exit)
 }
 
-/// A checkpoint that somebody has kept.
-fn published(path: &Path) -> Result<String, Failure> {
+/// A checkpoint that somebody has kept, and its note.
+pub(crate) fn published(path: &Path) -> Result<(String, Checkpoint), Failure> {
     let note = std::fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
-    if Note::parse(&note).is_some_and(|note| Checkpoint::parse(&note.text).is_some()) {
-        return Ok(note);
+    if let Some(checkpoint) = Note::parse(&note).and_then(|note| Checkpoint::parse(&note.text)) {
+        return Ok((note, checkpoint));
     }
     Err(Failure::new(Exit::Usage, "ledger.bad-published", [path.display().to_string()])
         .fix("ledger.bad-published-fix", [""; 0]))
@@ -74,9 +85,10 @@ fn no_file(at: &impl ToString) -> Failure {
     Failure::new(Exit::Usage, "ledger.no-file", [at.clone()]).fix("ledger.no-file-fix", [at])
 }
 
-fn why(state: &Path, error: StoreError) -> Failure {
+pub(crate) fn why(state: &Path, error: StoreError) -> Failure {
     match error {
         StoreError::NoFile { at } => no_file(&at),
+        StoreError::File { path, error } if path == state => unusable(&path, &error),
         StoreError::File { path, error } => Failure::write(&path, &error),
         StoreError::Mappings { path } => mappings_named(&path),
         StoreError::Taken { path } => {

@@ -22,7 +22,7 @@ use crate::{
         Ledger, LedgerDestroy, LedgerFsck, LedgerKey, LedgerProve, LedgerPublish, LedgerStatus,
         LedgerSucceed, LedgerVerify,
     },
-    entries,
+    backup, entries,
     mock::failed,
     output::{self, Readers},
     say::{Exit, Failure, Say},
@@ -236,6 +236,9 @@ fn publish(asked: &LedgerPublish, say: &Say) -> Result<Exit, Failure> {
 fn succeed(asked: &LedgerSucceed, say: &Say) -> Result<Exit, Failure> {
     let key = signer(&asked.key, &asked.origin, KeyUse::Log)?;
     let line = format!("log {}", key.verifier());
+    if let Location::File(path) = location(&asked.state)? {
+        Store::unused(&path).map_err(|error| backup::why(&path, error))?;
+    }
     let store = existing(&asked.state)?;
     store.succeed(&[key], now()).map_err(|error| match error {
         LedgerError::SameLog => Failure::new(Exit::Usage, "ledger.same-log", [asked.origin.clone()])
@@ -254,19 +257,37 @@ fn succeed(asked: &LedgerSucceed, say: &Say) -> Result<Exit, Failure> {
 
 fn fsck(asked: &LedgerFsck, say: &Say) -> Result<Exit, Failure> {
     let policy = asked.policy.as_deref().map(|path| policy(path, &asked.earlier)).transpose()?;
+    let published = asked.published.iter().map(|path| backup::published(path));
+    let known =
+        published.map(|read| read.map(|(_, checkpoint)| checkpoint)).collect::<Result<Vec<_>, _>>()?;
     let store = existing(&asked.state)?;
     match store.fsck(policy.as_ref()).map_err(|error| unusable(&asked.state, &error))? {
         Ok(sound) => {
             let counts = [sound.leaves, sound.entries, sound.destroyed, sound.chains, sound.checkpoints];
             say.result(say.text("ledger.sound", counts.map(|count| count.to_string())));
+            known.iter().try_for_each(|known| begins_with(&store, known, &asked.state))?;
             Ok(Exit::Conformant)
         }
         Err(damage) => {
             damage.iter().for_each(|damage| say.result(damage_text(damage, say)));
+            let fix = match (&policy, asked.earlier.is_empty()) {
+                (Some(_), true) => "ledger.unsound-policy-fix",
+                _ => "ledger.unsound-fix",
+            };
             Err(Failure::new(Exit::Unverified, "ledger.unsound", [damage.len().to_string()])
-                .fix("ledger.unsound-fix", [""; 0]))
+                .fix(fix, [""; 0]))
         }
     }
+}
+
+/// Whether the ledger begins with the tree of a checkpoint that somebody has kept.
+fn begins_with(store: &Store, known: &Checkpoint, state: &Path) -> Result<(), Failure> {
+    if !store.is_behind(known).map_err(|error| unusable(state, &error))? {
+        return Ok(());
+    }
+    let shown = state.display().to_string();
+    Err(Failure::new(Exit::Unverified, "ledger.lacks", [shown.clone(), known.size.to_string()])
+        .fix("ledger.lacks-fix", [shown]))
 }
 
 /// What was kept long enough goes. The day is told by who runs the relay: a clock that is ahead would take years.

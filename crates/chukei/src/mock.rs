@@ -156,6 +156,12 @@ pub(crate) fn failed(folder: &Path, error: &WorldError) -> Failure {
             let file = inside(&format!("metadata/{name}.xml"));
             setup("mock.metadata", vec![file, reason.to_string()]).fix("fix.make-world", anew)
         }
+        WorldError::OtherKey { path: file, origin } => {
+            setup("mock.other-key", vec![path(file), origin.clone()]).fix("mock.other-key-fix", [path(file)])
+        }
+        WorldError::Behind { signed } => {
+            setup("mock.behind", vec![signed.to_string()]).fix("mock.behind-fix", [inside("state")])
+        }
         WorldError::Party { name, known } => {
             Failure::new(Exit::Usage, "setup.party.unknown", [name]).fix("fix.one-of", [known.join(", ")])
         }

@@ -88,7 +88,8 @@ impl Sut {
             let fix = Fix::Write("[control]\nurl = \"http://127.0.0.1:9900/v1\"".into());
             found.faults.push(Setup::new("setup.control.lacking", ["test-control"]).fix(fix));
         }
-        if self.control.is_some() && !self.claims.contains(&"test-control") {
+        let has_feature = self.profile.features.iter().any(|feature| feature.name == "test-control");
+        if self.control.is_some() && has_feature && !self.claims.contains(&"test-control") {
             let claims: Vec<&str> = self.claims.iter().copied().chain(["test-control"]).collect();
             let fix = Fix::Write(format!("claims = {claims:?}"));
             found.doubts.push(Setup::new("setup.control.unclaimed", ["test-control"]).fix(fix));

@@ -52,6 +52,8 @@ pub enum Fix {
     Quote,
     /// Correct the path of this address.
     CorrectPath(String),
+    /// Move this line above the first table.
+    MoveUp(String),
 }
 
 impl Setup {
@@ -106,6 +108,7 @@ impl Fix {
             Self::AnswerNotOffered => Phrase::plain("fix.answer-501"),
             Self::LeaveOneOut(keys) => Phrase::key("fix.leave-one-out", [keys]),
             Self::Quote => Phrase::plain("fix.quote"),
+            Self::MoveUp(key) => Phrase::key("fix.move-up", [key]),
             Self::CorrectPath(url) => Phrase::key("fix.correct-path", [url]),
             Self::TrustAuthority(file) => Phrase::key("fix.trust-authority", [file]),
         }

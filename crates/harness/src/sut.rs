@@ -296,6 +296,13 @@ impl<'t> Table<'t> {
     fn check(&self) -> Result<(), Setup> {
         let known = KEYS.iter().find(|(name, _)| *name == self.name).map_or(&[][..], |(_, keys)| *keys);
         match self.table.iter().find(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            // A key of the file's beginning that was written below a table belongs to that table.
+            Some((key, _))
+                if !self.name.is_empty() && ["claims", "profile"].contains(&key.get_ref().as_ref()) =>
+            {
+                let fault = Setup::new("setup.sut.below", [key.get_ref().as_ref(), self.name]);
+                Err(self.file.at(fault.fix(Fix::MoveUp(key.get_ref().to_string())), key.span()))
+            }
             Some((key, _)) => Err(self.file.unknown("setup.sut.key", key.get_ref(), known, key.span())),
             None => Ok(()),
         }
@@ -428,6 +435,17 @@ party = "insurer-b"
         let sut = Sut::parse(&format!("{claiming}[endpoints]\ncard = \"{door}\"\n"), Path::new("/x"));
         assert_eq!(sut.unwrap().endpoints["card"].url, door);
         assert!(Sut::parse(&relay, Path::new("/x")).is_ok());
+    }
+
+    #[test]
+    fn what_belongs_above_the_tables_is_not_taken_below() {
+        let (what, place, fix) = fault(&format!("{SOUND}claims = [\"test-control\"]\n"));
+        assert_eq!(
+            (what.as_str(), fix),
+            ("setup.sut.below (claims, world)", Some(Fix::MoveUp("claims".into())))
+        );
+        assert_eq!(place.map(|(_, column)| column), Some(1));
+        assert!(Sut::parse(&format!("claims = [\"test-control\"]\n{SOUND}"), Path::new("/x")).is_ok());
     }
 
     #[test]

@@ -63,11 +63,7 @@ impl Store {
             none_of(&old)?;
         }
         none_of(&old.iter().map(|file| behind(file, ASIDE)).collect::<Vec<_>>())?;
-        for file in [to.to_owned(), Maps::path(to)] {
-            if is_in_use(&file) {
-                return Err(StoreError::InUse { path: file });
-            }
-        }
+        Self::unused(to)?;
         let known: Vec<String> = known.iter().cloned().chain(signed(to)).collect();
         let parted = || StoreError::Parted { path: Maps::path(from) };
         if !is_there(&Maps::path(from)) {
@@ -83,6 +79,10 @@ impl Store {
             Ok(Ok(restored)) => change_places(&old, &new, to).map(|()| Ok(restored)),
             Ok(Err(damage)) => Ok(Err(damage)),
             Err(StoreError::Parted { .. }) => Err(parted()),
+            // What is wrong with what was just copied is wrong with the copy.
+            Err(StoreError::File { path, error }) if Self::files(&new).contains(&path) => {
+                Err(StoreError::File { path: from.to_owned(), error })
+            }
             Err(error) => Err(error),
         };
         // Nothing of it, where it took its place.
@@ -92,6 +92,17 @@ impl Store {
 }
 
 impl Store {
+    /// Fails while another process works with a state in files.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`].
+    pub fn unused(path: &Path) -> Result<(), StoreError> {
+        match [path.to_owned(), Maps::path(path)].into_iter().find(|file| is_in_use(file)) {
+            Some(path) => Err(StoreError::InUse { path }),
+            None => Ok(()),
+        }
+    }
+
     /// A copy that is sound, and what it lacks.
     fn checked(&self, known: &[String]) -> Result<Result<Restored, Vec<Damage>>, LedgerError> {
         let sound = match self.fsck(None)? {
@@ -115,12 +126,10 @@ impl Store {
 /// The ledger first: whoever it speaks about is in the later copy of the mappings, and no newcomer there gets a number that an
 /// entry already has.
 fn both(from: &Path, to: &Path) -> Result<(), StoreError> {
-    copy(from, to).map_err(|error| file_error(to, &error))?;
-    let (from, mappings) = (Maps::path(from), Maps::path(to));
-    copy(&from, &mappings).map_err(|error| {
+    copy(from, to)?;
+    copy(&Maps::path(from), &Maps::path(to)).inspect_err(|_| {
         // Half a copy is none.
         let _ = fs::remove_file(to);
-        file_error(&mappings, &error)
     })
 }
 
@@ -190,30 +199,37 @@ fn folder_of(path: &Path) -> std::io::Result<File> {
 }
 
 /// One state of a file, on the disk when it returns.
-fn copy(from: &Path, to: &Path) -> Result<(), String> {
-    fn told(error: impl ToString) -> String {
-        error.to_string()
-    }
+fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let unread = |error: rusqlite::Error| file_error(from, &error);
+    let unwritten = |error: &dyn std::fmt::Display| file_error(to, error);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(to).map_err(told)?;
+    options.open(to).map_err(|error| unwritten(&error))?;
     let copied = (|| {
-        let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(told)?;
-        source.busy_timeout(BUSY).map_err(told)?;
-        let mut target = Connection::open(to).map_err(told)?;
-        let step = Backup::new(&source, &mut target).and_then(|backup| backup.step(-1)).map_err(told)?;
-        if step != StepResult::Done {
-            return Err("the file is locked".to_owned());
+        let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unread)?;
+        source.busy_timeout(BUSY).map_err(unread)?;
+        let mut target = Connection::open(to).map_err(|error| unwritten(&error))?;
+        let step = Backup::new(&source, &mut target).and_then(|backup| backup.step(-1));
+        match step {
+            Ok(StepResult::Done) => {}
+            Ok(_) => return Err(unwritten(&"the file is locked")),
+            Err(error) if is_damage(&error) => return Err(unread(error)),
+            Err(error) => return Err(unwritten(&error)),
         }
-        target.close().map_err(|(_, error)| told(error))?;
-        File::open(to).and_then(|file| file.sync_all()).map_err(told)?;
-        folder_of(to).and_then(|folder| folder.sync_all()).map_err(told)
+        target.close().map_err(|(_, error)| unwritten(&error))?;
+        File::open(to).and_then(|file| file.sync_all()).map_err(|error| unwritten(&error))?;
+        folder_of(to).and_then(|folder| folder.sync_all()).map_err(|error| unwritten(&error))
     })();
     if copied.is_err() {
         // Half a copy is none.
         let _ = fs::remove_file(to);
     }
     copied
+}
+
+/// Whether it is what is read that is wrong.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }

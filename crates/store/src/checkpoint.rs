@@ -236,7 +236,10 @@ impl Store {
     }
 
     /// Whether the log is theirs, and has not ended.
-    fn may_go_on(&self, keys: &[SignerKey]) -> Result<(), LedgerError> {
+    ///
+    /// # Errors
+    /// [`LedgerError::Behind`], [`LedgerError::OtherKey`].
+    pub fn may_go_on(&self, keys: &[SignerKey]) -> Result<(), LedgerError> {
         if let Some((lost, _)) = self.ask(lost)? {
             return Err(LedgerError::Behind { signed: lost.size });
         }

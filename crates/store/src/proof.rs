@@ -82,17 +82,17 @@ impl Store {
         ready.ok_or(LedgerError::NoCheckpoint)
     }
 
-    /// Time of the oldest entry whose content is kept, if there is one. Clocks of several relays differ a little, so more
-    /// than one is looked at.
+    /// Times of the oldest and of the newest entry whose content is kept, if there is one. Clocks of several relays differ a
+    /// little, and one may have been set back, so more than one is looked at.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub fn kept_since(&self) -> Result<Option<UnixTime>, Unavailable> {
-        let oldest: Option<i64> = self.read(|connection| {
-            let sql = "SELECT min(at) FROM (SELECT at FROM access ORDER BY leaf LIMIT 1000) AS oldest";
-            connection.only(sql, &[], |row| row.get(0))
-        })?;
-        Ok(oldest.map(UnixTime))
+    pub fn kept(&self) -> Result<Option<(UnixTime, UnixTime)>, Unavailable> {
+        let sql = "SELECT min(oldest.at), max(newest.at) FROM (SELECT at FROM access ORDER BY leaf LIMIT 1000) AS oldest,
+                (SELECT max(at) AS at FROM (SELECT at FROM access ORDER BY leaf DESC LIMIT 1000) AS last) AS newest";
+        let (oldest, newest): (Option<i64>, Option<i64>) =
+            self.read(|connection| connection.only(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))))?;
+        Ok(oldest.map(UnixTime).zip(newest.map(UnixTime)))
     }
 
     /// Destroys salt and content of entries whose time was over before `now`, and takes them out of the access history.

@@ -102,14 +102,14 @@ fn the_state_of_a_ledger_covers_all_of_it(place: &Place) {
         (last.size, note)
     };
     // Before anything is recorded there is the map alone.
-    assert_eq!(store.kept_since().unwrap(), None);
+    assert_eq!(store.kept().unwrap(), None);
     let (empty, note) = current(100);
     assert_eq!(current(101), (empty, note), "nothing is new");
     add(store, 3);
     let with = |at| NewEntry { at: UnixTime(at), ..entry(9) };
     store.append(&[with(1_790_000_500), with(1_789_999_999)]).unwrap();
-    // Clocks of several relays differ: the oldest is not always the first.
-    assert_eq!(store.kept_since().unwrap(), Some(UnixTime(1_789_999_999)));
+    // Clocks of several relays differ: the oldest is not always the first, nor the newest the last.
+    assert_eq!(store.kept().unwrap(), Some((UnixTime(1_789_999_999), UnixTime(1_790_000_500))));
     let (covered, _) = current(102);
     assert!(covered >= empty + 5, "{empty} {covered}");
     add(store, 1);

@@ -62,6 +62,12 @@ impl Checkpoints {
         for key in [Some(key), next.map_err(|error| wrong(&error))?].into_iter().flatten() {
             keys.push(SignerKey::new(&origin, KeyUse::Log, key).ok_or_else(|| wrong(&origin))?);
         }
+        match store.may_go_on(&keys) {
+            Ok(()) => {}
+            Err(LedgerError::OtherKey) => return Err(WorldError::OtherKey { path, origin }),
+            Err(LedgerError::Behind { signed }) => return Err(WorldError::Behind { signed }),
+            Err(error) => return Err(wrong(&error)),
+        }
         let mut lines: String = keys.iter().map(|key| format!("log {}\n", key.verifier())).collect();
         lines.push_str("quorum none\n");
         std::fs::write(&policy, lines).map_err(|error| WorldError::io(&policy, error))?;
@@ -92,9 +98,10 @@ impl Checkpoints {
     /// How the ledger stands, with a checkpoint that covers all of it.
     pub(crate) fn status(&self, now: UnixTime) -> Result<LedgerStatus, LedgerError> {
         let checkpoint = self.keeper.current(&self.store, now)?.into_bytes();
-        let from = self.store.kept_since()?.unwrap_or(now).min(now);
+        // [ledger.status.period] A clock that was set back leaves entries of later times.
+        let (from, until) = self.store.kept()?.unwrap_or((now, now));
         let moment = |time: UnixTime| DateTime { seconds: time.0, nanoseconds: 0 };
-        Ok(LedgerStatus { from: moment(from), until: moment(now), checkpoint })
+        Ok(LedgerStatus { from: moment(from.min(now)), until: moment(until.max(now)), checkpoint })
     }
 
     /// Makes one if it is due, or if this is the end.
@@ -177,15 +184,22 @@ mod tests {
         assert!(told().trust(&second).is_ok() && old.trust(&second).is_ok());
         std::fs::rename(&next, &path).unwrap();
         assert!(open().is_ok());
-        // A key that never signed.
+        // A key that never signed; others keep the policy that they know.
         std::fs::write(&path, pem()).unwrap();
-        assert_eq!(sign(&open().unwrap()), Err(LedgerError::OtherKey));
+        let known = std::fs::read(&policy).unwrap();
+        assert!(matches!(open(), Err(WorldError::OtherKey { path: file, .. }) if file == path));
+        assert_eq!(std::fs::read(&policy).unwrap(), known);
 
         let successor = Ed25519PrivateKey::generate().unwrap();
         std::fs::write(&path, successor.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
         let key = SignerKey::new("relay.example.test/ledger-2", KeyUse::Log, successor).unwrap();
         store.succeed(&[key], NOW).unwrap();
-        let third = sign(&open().unwrap()).unwrap();
+        let checkpoints = open().unwrap();
+        let third = sign(&checkpoints).unwrap();
+        // An hour ago by the clock: what is recorded already has to lie in the period.
+        let before = UnixTime(NOW.0 - 3600);
+        let status = checkpoints.status(before).unwrap();
+        assert_eq!((status.from.seconds, status.until.seconds), (before.0, NOW.0));
         assert_eq!(origin(&third), "relay.example.test/ledger-2");
         assert!(told().trust(&third).is_ok() && told().after(&old).trust_earlier(&first).is_ok());
     }

@@ -58,6 +58,18 @@ pub enum WorldError {
         /// Those that would do.
         known: Vec<String>,
     },
+    /// The last checkpoint of the relay's log was signed by another key than the one in this file.
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+        /// Name of the log.
+        origin: String,
+    },
+    /// The relay's ledger was restored from a copy that lacks what was signed, up to this size.
+    Behind {
+        /// The size.
+        signed: u64,
+    },
     /// `people.json` is not one.
     People(String),
     /// Not enough ports from this one on.
@@ -112,6 +124,12 @@ impl fmt::Display for WorldError {
             Self::Metadata { name, reason } => write!(f, "metadata of {name} is refused: {reason}"),
             Self::Party { name, known } => {
                 write!(f, "no such party: {name:?}; there are {}", known.join(", "))
+            }
+            Self::OtherKey { path, origin } => {
+                write!(f, "the last checkpoint of {origin} was signed by another key than {}", path.display())
+            }
+            Self::Behind { signed } => {
+                write!(f, "the ledger lacks what was signed already, up to size {signed}")
             }
             Self::People(error) => write!(f, "people.json: {error}"),
             Self::Ports { base } => write!(f, "too few ports from {base} on"),

@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chukei_crypto::{Certificate, PrivateKey, PublicKey, UnixTime};
-use chukei_reason::{CertificateFault, Reason};
 use chukei_saml::metadata::{Entity, Federation};
 use serde::{Deserialize, Serialize};
 
@@ -355,9 +354,8 @@ pub(crate) fn verified(
         }
         federation.add(entity).map_err(wrong)?;
     }
-    if let Some([name, _]) = federation.shared_prime() {
-        let reason = Reason::Certificate(CertificateFault::Key);
-        return Err(WorldError::Metadata { name: name.to_owned(), reason });
+    if let Some([name, other]) = federation.shared_prime() {
+        return Err(WorldError::Made(format!("keys of {name} and {other} share a prime")));
     }
     Ok(federation)
 }
@@ -438,7 +436,7 @@ mod tests {
         };
         assert_eq!(read(keys::rsa2048(2).public_key()).unwrap(), 2);
         let sibling = PublicKey::from_spki_pem(keys::RSA2048_SIBLING).unwrap();
-        assert!(matches!(read(&sibling), Err(WorldError::Metadata { .. })));
+        assert!(matches!(read(&sibling), Err(WorldError::Made(_))));
     }
 
     #[test]

@@ -50,6 +50,24 @@ fn what_a_copy_lacks_is_told_and_another_log_goes_on() {
         let _ = fs::remove_file(file);
     }
     told(&restore(" --published policy.txt"), 2, "policy.txt is no checkpoint");
+    told(&restore(""), 0, "No state was there to compare with");
+    told(
+        &run("fsck relay.db --published public/checkpoint"),
+        7,
+        "lacks what was signed already, up to size 24",
+    );
+    told(&run("fsck relay.db --published elsewhere"), 2, "elsewhere");
+    let relay = Store::open(&desk.0.path.join("relay.db")).unwrap();
+    told(&run("succeed --state relay.db --key log.pem --origin ledger-2"), 3, "in use by another process");
+    drop(relay);
+    // A copy that was cut off.
+    let copy = fs::read(desk.0.path.join("copy.db")).unwrap();
+    fs::write(desk.0.path.join("cut.db"), &copy[..copy.len() / 2]).unwrap();
+    fs::copy(desk.0.path.join("copy.mappings.db"), desk.0.path.join("cut.mappings.db")).unwrap();
+    told(&run("restore --from cut.db --state new.db"), 7, "The copy cut.db cannot be used");
+    for file in Store::files(&desk.0.path.join("relay.db")) {
+        let _ = fs::remove_file(file);
+    }
     told(&restore(" --published public/checkpoint"), 0, "chukei ledger succeed --state relay.db");
     // What is put in its place lacks it as well.
     told(&restore(""), 0, "A ledger of size 24 was signed already, and this copy, of size 21, lacks");
@@ -75,6 +93,7 @@ fn what_a_copy_lacks_is_told_and_another_log_goes_on() {
     told(&lost, 7, "Entry 11 of the earlier proof is not there any more");
     told(&run("verify next.json --policy next.txt"), 7, "--earlier");
     told(&run("fsck relay.db --policy next.txt --earlier policy.txt"), 0, "Sound");
+    told(&run("fsck relay.db --policy next.txt"), 7, "--earlier");
     // A witness goes on if what it has signed is there still, and it is told what succeeds what.
     let publish = "publish --state relay.db --origin ledger-2 --out next --key log-2.pem";
     told(&run(publish), 0, "the checkpoint's size");
