@@ -433,7 +433,10 @@ pub(crate) fn location(written: &Path) -> Result<Location, Failure> {
         StoreError::Remote { host } => {
             Failure::new(Exit::Setup, "ledger.remote", [host]).fix("ledger.remote-fix", [""; 0])
         }
-        error => Failure::new(Exit::Usage, "ledger.url", [error.to_string()]).fix("ledger.url-fix", [""; 0]),
+        StoreError::Url { error } => {
+            Failure::new(Exit::Usage, "ledger.url", [error]).fix("ledger.url-fix", [""; 0])
+        }
+        error => unusable(written, &error),
     })
 }
 

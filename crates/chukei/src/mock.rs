@@ -171,9 +171,7 @@ pub(crate) fn failed(folder: &Path, error: &WorldError) -> Failure {
         WorldError::Ports { base } => {
             setup("mock.ports", vec![base.to_string()]).fix("mock.ports-fix", [""; 0])
         }
-        WorldError::Store(error) => {
-            setup("mock.store", vec![error.clone()]).fix("mock.store-fix", [inside("state")])
-        }
+        WorldError::Store(error) => setup("mock.store", vec![error.clone()]).fix("mock.store-fix", [""; 0]),
         WorldError::Toml { path: file, line, column, error } => {
             let place = format!("{}:{line}:{column}", file.display());
             setup("setup.world.toml", vec![place, error.clone()]).fix("fix.make-world", anew)

@@ -564,6 +564,7 @@ fn a_database_is_named_by_its_url() {
     refused("ja", far, "db.example.test のデータベースは別の計算機にあり", 3);
     refused("en", "postgres://chukei:secret@localhost:port/relay", "not the URL of a database", 2);
     refused("ja", "postgres://chukei:secret@localhost:port/relay", "データベースの URL ではありません", 2);
+    refused("en", "postgre://chukei:secret@localhost/relay", "of a database: it begins with none of", 2);
     refused("en", "postgres://chukei:secret@%2Fnowhere/relay", "cannot be used", 3);
 
     let Some(server) = server::Server::start() else { return };

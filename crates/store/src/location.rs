@@ -34,6 +34,10 @@ impl Location {
     pub fn read(written: &Path) -> Result<Self, StoreError> {
         match written.to_str().filter(|text| SCHEMES.iter().any(|scheme| text.starts_with(scheme))) {
             Some(url) => Database::parse(url).map(Self::Postgres),
+            // A path has no reason to hold this; a mistyped URL does.
+            None if written.to_str().is_some_and(|text| text.contains("://")) => Err(StoreError::Url {
+                error: "it begins with none of postgres:// and postgresql://".to_owned(),
+            }),
             None => Ok(Self::File(written.to_owned())),
         }
     }
@@ -135,6 +139,7 @@ mod tests {
     fn a_url_names_a_database_of_this_machine_and_all_else_a_file() {
         assert_eq!(read("state/relay.db"), Ok(Location::File("state/relay.db".into())));
         assert_eq!(read("postgres.db"), Ok(Location::File("postgres.db".into())));
+        assert!(matches!(read("postgre://chukei@localhost/relay"), Err(StoreError::Url { .. })));
         for url in [
             "postgres://chukei@%2Frun%2Fpostgresql/relay",
             "postgresql:///relay?host=/run/postgresql&user=chukei",
