@@ -377,10 +377,11 @@ fn held_text(held: &Held, say: &Say) -> String {
     let open = || say.text("mapping.open", [""; 0]);
     let until = day(UnixTime(held.until.0.saturating_sub(1))).filter(|_| day(held.until).is_some());
     let from = day(held.from).unwrap_or_default();
-    let mut text = say.text(
-        "mapping.held",
-        [kind, held.party.clone(), number, from, until.unwrap_or_else(open), held.source.clone()],
-    );
+    // What a world begins with was reported by nobody.
+    let source = if held.source.is_empty() { "–" } else { &held.source };
+    let until = until.unwrap_or_else(open);
+    let words = [kind, held.party.clone(), number, from, until, source.to_owned()];
+    let mut text = say.text("mapping.held", words);
     if held.held_until.is_some() {
         text += &say.text("mapping.suspended", [day(held.until).unwrap_or_default()]);
     }

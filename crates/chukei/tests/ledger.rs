@@ -285,7 +285,7 @@ fn what_was_issued_is_held_against_a_responders_own_list() {
     let said = reconcile("en", &with);
     assert_eq!(
         (said.code, said.out.as_str()),
-        (0, "1 envelopes were issued; of 1, a disclosure was reported.\n")
+        (0, "1 envelope was issued; of 1, a disclosure was reported.\n")
     );
     list("");
     let said = reconcile("en", &with);
