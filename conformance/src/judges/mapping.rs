@@ -122,6 +122,10 @@ fn on_its_days(exchange: &Exchange<'_>) -> Verdict {
         let (number, target) = asked_for(exchange, sent.body)?;
         Some((answer, message, is_member(people, &number, &target, &day(sent.at))?))
     });
+    let asked: Vec<_> = asked.collect();
+    if asked.len() < exchange.sent().count() {
+        return Verdict::unreached(Phrase::plain("missing.a-mapping"));
+    }
     each(asked, "missing.a-mapping", |(answer, message, is_member)| {
         let codes: Vec<&str> = message.statuses().into_iter().map(|(_, code)| code).collect();
         let observed = if message.outputs().is_empty() { codes.join(", ") } else { "saml:Assertion".into() };

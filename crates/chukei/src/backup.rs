@@ -37,7 +37,7 @@ pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure>
     let known = known.collect::<Result<Vec<_>, _>>()?;
     let is_alone = !Store::files(&to).iter().any(|file| file.exists()) && known.is_empty();
     let restored = Store::restore(&from, &to, asked.replace, &known).map_err(|error| match error {
-        StoreError::File { path, error } if path == from => {
+        StoreError::File { path, error } if Store::files(&from).contains(&path) => {
             Failure::new(Exit::Unverified, "ledger.bad-copy", [path.display().to_string(), error])
                 .fix("ledger.bad-copy-fix", [""; 0])
         }
@@ -88,7 +88,7 @@ fn no_file(at: &impl ToString) -> Failure {
 pub(crate) fn why(state: &Path, error: StoreError) -> Failure {
     match error {
         StoreError::NoFile { at } => no_file(&at),
-        StoreError::File { path, error } if path == state => unusable(&path, &error),
+        StoreError::File { path, error } if Store::files(state).contains(&path) => unusable(&path, &error),
         StoreError::File { path, error } => Failure::write(&path, &error),
         StoreError::Mappings { path } => mappings_named(&path),
         StoreError::Taken { path } => {

@@ -220,8 +220,8 @@ impl Store {
     /// the signed checkpoint; the last one again if nothing was recorded since.
     ///
     /// # Errors
-    /// [`LedgerError`]. What was recorded stays as it was. [`LedgerError::OtherKey`] before anything is done.
-    /// [`LedgerError::Busy`] if another process was at it for too long, or has begun meanwhile.
+    /// [`LedgerError`]. What was recorded stays as it was. [`LedgerError::Behind`] and [`LedgerError::OtherKey`] before anything
+    /// is recorded. [`LedgerError::Busy`] if another process was at it for too long, or has begun meanwhile.
     pub fn checkpoint(&self, keys: &[SignerKey], at: UnixTime) -> Result<String, LedgerError> {
         self.sign(keys, at, false)
     }
