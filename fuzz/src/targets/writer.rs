@@ -116,7 +116,7 @@ fn step(program: &mut Program<'_>, w: &mut Writer<'_>, model: &mut Model) {
         6 => {
             let octets = program.below(4);
             w.placeholder(1 + octets);
-            model.text(["AA==", "AAA=", "AAAA", "AAAAAA=="][octets]);
+            model.text(["AAAA", "AAAA", "AAAA", "AAAAAAAA"][octets]);
         }
         7 => {
             w.close();
