@@ -60,8 +60,9 @@ struct Asked {
 
 fn asked() -> Asked {
     let mut words = std::env::args().skip(1);
+    let dir = words.next().filter(|word| !word.starts_with('-'));
     let mut asked = Asked {
-        dir: PathBuf::from(words.next().expect("a folder")),
+        dir: PathBuf::from(dir.expect("a folder comes first; `ci/bench --help` explains the options")),
         rate: None,
         seconds: 20,
         connections: 64,
