@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chukei_crypto::UnixTime;
 use chukei_ledger::tiles::{Prover, Tile, Tiles};
 use chukei_ledger::{Ed25519PrivateKey, Hash, KeyUse, Policy, Seen, SignerKey, Trust, verify};
-use chukei_profile::Purpose;
 use chukei_profile::history::Kind;
 use chukei_relay::{AccessLog, Commitment, NewEntry, Person};
 use chukei_store::{Damage, LedgerError, Store};
@@ -51,17 +50,8 @@ fn entry(person: i64, at: UnixTime) -> NewEntry {
     NewEntry {
         person: (person > 0).then_some(Person(person)),
         at,
-        actor: A.to_owned(),
-        kind: Kind::Mapping,
-        outcome: "NotMember".to_owned(),
-        purpose: Purpose::CombinedHighCost,
         items: vec!["urn:chukei:1.0:scheme:medical-insured".to_owned()],
-        envelope: None,
-        target: None,
-        carried_to: None,
-        asked: None,
-        login: None,
-        withheld_until: None,
+        ..support::entry(person)
     }
 }
 

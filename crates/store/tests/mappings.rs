@@ -4,11 +4,10 @@
 mod support;
 
 use chukei_crypto::UnixTime;
-use chukei_profile::history::Kind;
-use chukei_profile::{Identifier, Purpose, Scheme};
+use chukei_profile::{Identifier, Scheme};
 use chukei_relay::changes::{Action, Assigned, KeyStore, MappingFault, MappingNote, Standing};
 use chukei_relay::numbers::{Level, Number, NumberKind};
-use chukei_relay::{AccessLog, MappingStore, NewEntry, Person};
+use chukei_relay::{AccessLog, MappingStore, Person};
 use chukei_store::{Batch, Outcome, Refused, Registry, RegistryFault, Role};
 use support::*;
 
@@ -457,22 +456,7 @@ fn an_import_holds_up_neither_an_entry_nor_a_lookup(place: &Place) {
         let import = scope.spawn(|| desk.store.apply(batch).unwrap());
         half_way.recv().unwrap();
         // The import has its transaction open. The ledger is written, and mappings are read as they were.
-        let entry = NewEntry {
-            person: Some(Person(1)),
-            at: NOW,
-            actor: ENDPOINT.to_owned(),
-            kind: Kind::Mapping,
-            outcome: "NotMember".to_owned(),
-            purpose: Purpose::CombinedHighCost,
-            items: vec![],
-            envelope: None,
-            target: None,
-            carried_to: None,
-            asked: None,
-            login: None,
-            withheld_until: None,
-        };
-        desk.store.append(&[entry]).unwrap();
+        desk.store.append(&[entry(1)]).unwrap();
         assert!(person(&desk, &resident("1"), 0).is_some());
         assert_eq!(standing(&desk, &resident("2"), 0), Standing::Unknown);
         go_on.send(()).unwrap();

@@ -51,21 +51,8 @@ fn medical(value: &str) -> Identifier {
 }
 
 fn entry(person: i64, kind: Kind) -> NewEntry {
-    NewEntry {
-        person: Some(Person(person)),
-        at: T,
-        actor: A.to_owned(),
-        kind,
-        outcome: "OK".to_owned(),
-        purpose: Purpose::CombinedHighCost,
-        items: vec!["eligibility".to_owned()],
-        envelope: None,
-        target: None,
-        carried_to: None,
-        asked: None,
-        login: None,
-        withheld_until: None,
-    }
+    let items = vec!["eligibility".to_owned()];
+    NewEntry { kind, outcome: "OK".to_owned(), items, ..support::entry(person) }
 }
 
 fn issued(person: i64, envelope: &str) -> NewEntry {
