@@ -40,7 +40,10 @@ type Checked = Result<(), Verdict>;
 const NOTHING: &str = "missing.visit";
 
 pub(super) fn exit(visit: &Visit) -> Phrase {
-    visit.exit.map_or_else(|| Phrase::plain("observed.not-ended"), |exit| format!("exit {exit}").into())
+    visit.exit.map_or_else(
+        || Phrase::plain("observed.not-ended"),
+        |exit| Phrase::key("observed.exit", [exit.to_string()]),
+    )
 }
 
 /// The task was told to be done.
@@ -48,7 +51,7 @@ fn done(visit: &Visit) -> Checked {
     if visit.is_done() {
         return Ok(());
     }
-    Err(Finding::new("terminal.not-done", "exit 0", exit(visit)).at([visit.end]))
+    Err(Finding::new("terminal.not-done", Phrase::plain("expected.exit-0"), exit(visit)).at([visit.end]))
 }
 
 /// The task was told not to be done.
@@ -218,7 +221,8 @@ fn form(exchange: &Exchange<'_>) -> Verdict {
         }
         result => {
             let outcome = result.map_or_else(|| "–".to_owned(), |(outcome, _)| format!("{outcome:?}"));
-            let seen = format!("outcome {outcome}, exit {}", visit.exit.unwrap_or_default());
+            let exit = visit.exit.unwrap_or_default().to_string();
+            let seen = Phrase::key("observed.outcome", [outcome, exit]);
             Err(Finding::new("terminal.result", Phrase::plain("expected.result"), seen).at([visit.end]))
         }
     })
@@ -234,7 +238,11 @@ fn tries(exchange: &Exchange<'_>) -> Verdict {
         if told == Some(("wrong-pin".to_owned(), Some(u64::from(left)))) {
             return Ok(());
         }
-        let told = told.map_or_else(|| "–".to_owned(), |(outcome, tries)| format!("{outcome} {tries:?}"));
-        Err(Finding::new("terminal.tries", format!("wrong-pin, tries {left}"), told).at([visit.end, act.seq]))
+        let shown = |outcome: &str, tries: Option<u64>| {
+            format!("{outcome}, tries {}", tries.map_or_else(|| "–".to_owned(), |tries| tries.to_string()))
+        };
+        let told = told.map_or_else(|| "–".to_owned(), |(outcome, tries)| shown(&outcome, tries));
+        Err(Finding::new("terminal.tries", shown("wrong-pin", Some(left.into())), told)
+            .at([visit.end, act.seq]))
     })
 }
