@@ -140,6 +140,29 @@ fn an_address_at_which_somebody_else_answers_is_found() {
     assert!(found.faults.is_empty() && found.doubts.is_empty() && found.sets_clock, "{found:?}");
 }
 
+/// Every address of a description is asked, not only the first.
+#[test]
+fn an_address_beside_the_usual_one_is_asked_too() {
+    let ground = Ground::new();
+    let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let handle = Party::start(ground.world(), RELAY.1, Options { listen, ..Options::default() }).unwrap();
+    let url = handle.endpoint().and_then(Endpoint::parse).unwrap();
+    for role in ["history", "disclosure"] {
+        let found = |other: Endpoint| {
+            let endpoints = BTreeMap::from([("mapping".to_owned(), url.clone()), (role.to_owned(), other)]);
+            described(&ground, RELAY, endpoints).examine(Limits::default())
+        };
+        let wrong = found(moved(&url, "/wrong"));
+        assert_eq!(codes(&wrong), ["setup.endpoint.answer"], "{role}: {wrong:?}");
+        assert!(format!("{wrong:?}").contains("/wrong"), "{wrong:?}");
+        // The same place by another name.
+        let other =
+            Endpoint::parse(&url.url.replace("127.0.0.1", "localhost")).unwrap_or_else(|| url.clone());
+        assert_eq!(codes(&found(other)), [""; 0], "{role}");
+    }
+    handle.stop();
+}
+
 #[test]
 fn test_control_that_is_not_claimed_is_said() {
     let found = with_control(&Ground::new(), |sut| sut.claims = vec!["relayed"]);

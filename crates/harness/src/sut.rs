@@ -279,7 +279,11 @@ impl File<'_> {
         let of_scheme = Endpoint::parse(url.get_ref()).filter(|_| url.get_ref().starts_with(begins));
         of_scheme.ok_or_else(|| {
             let fault = Setup::new("setup.sut.url", [url.get_ref().as_str(), begins]);
-            self.at(fault.fix(Fix::Write(example.into())), url.span())
+            // The address that is there, if only its beginning is wrong.
+            let (_, rest) = url.get_ref().split_once("://").unwrap_or(("", url.get_ref()));
+            let own = Some(format!("{begins}{rest}"))
+                .filter(|own| Endpoint::parse(own).is_some_and(|own| own.path != "/"));
+            self.at(fault.fix(Fix::Write(own.unwrap_or_else(|| example.into()))), url.span())
         })
     }
 }
@@ -452,7 +456,7 @@ party = "insurer-b"
     fn messages_go_over_tls_and_test_control_does_not() {
         let described = |table: &str, url: &str| format!("{SOUND}[{table}]\n{}\n", url);
         for (table, key, wrong, begins, right) in [
-            ("endpoints", "linkage", "http://127.0.0.1:8443/x", "https://", "https://127.0.0.1:8443/linkage"),
+            ("endpoints", "linkage", "http://127.0.0.1:8600/x", "https://", "https://127.0.0.1:8600/x"),
             ("control", "url", "https://127.0.0.1:9900/v1", "http://", "http://127.0.0.1:9900/v1"),
             ("control", "url", "127.0.0.1:9900", "http://", "http://127.0.0.1:9900/v1"),
         ] {
