@@ -35,6 +35,7 @@ pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure>
     is_state(&from)?;
     let known = asked.published.iter().map(|path| published(path).map(|(note, _)| note));
     let known = known.collect::<Result<Vec<_>, _>>()?;
+    let owner = owner(&to);
     let is_alone = !Store::files(&to).iter().any(|file| file.exists()) && known.is_empty();
     let restored = Store::restore(&from, &to, asked.replace, &known).map_err(|error| match error {
         StoreError::File { path, error } if Store::files(&from).contains(&path) => {
@@ -48,11 +49,19 @@ pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure>
     if is_alone {
         say.note(say.text("ledger.not-compared", [""; 0]));
     }
+    if exit == Exit::Conformant && owner != self::owner(&to) {
+        say.note(say.text("ledger.restored-rights", [asked.state.display().to_string()]));
+    }
     if let Some((signed, leaves)) = ahead {
         let state = asked.state.display().to_string();
         say.result(say.text("ledger.behind", [signed.to_string(), leaves.to_string(), state]));
     }
     Ok(exit)
+}
+
+/// Whose file it is; nobody's if it is not there.
+fn owner(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|file| std::os::unix::fs::MetadataExt::uid(&file))
 }
 
 /// A checkpoint that somebody has kept, and its note.

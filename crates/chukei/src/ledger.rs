@@ -73,8 +73,10 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
         Ok(shown) => shown,
         Err(findings) => {
             findings.iter().for_each(|finding| say.result(finding_text(finding, say)));
+            let is_smaller = findings.iter().all(|finding| matches!(finding, Finding::Smaller { .. }));
+            let fix = if is_smaller { "ledger.smaller-fix" } else { "ledger.refused-fix" };
             return Err(Failure::new(Exit::Unverified, "ledger.refused", [findings.len().to_string()])
-                .fix("ledger.refused-fix", [""; 0]));
+                .fix(fix, [""; 0]));
         }
     };
     for receipt in &asked.receipt {
@@ -175,21 +177,23 @@ fn prove(asked: &LedgerProve, say: &Say) -> Result<Exit, Failure> {
     let made = store.checkpoint(&keys, now);
     made.map_err(|error| unsigned(&error, &asked.state, &asked.key).unwrap_or_else(|| fails(&error)))?;
     let bundle = store.bundle(*person, &asked.since, &log).map_err(|error| fails(&error))?;
-    let sizes: Vec<u64> = bundle
-        .checkpoints
-        .iter()
-        .filter_map(|note| Some(Checkpoint::parse(&Note::parse(note)?.text)?.size))
-        .collect();
-    if let Some(size) = asked.since.iter().find(|size| !sizes.contains(size)) {
-        return Err(Failure::new(Exit::Usage, "ledger.no-since", [size.to_string()])
-            .fix("ledger.no-since-fix", [""; 0]));
-    }
+    begins_since(&bundle, &asked.since)?;
     let json = bundle.json().map_err(|error| Failure::write(&asked.out, &error))?;
     output::write_new(&asked.out, json.as_bytes(), Readers::Usual)?;
     let size = store.last_checkpoint().map(|(checkpoint, _)| checkpoint.size).unwrap_or_default();
     let (out, entries) = (asked.out.display().to_string(), bundle.chain.entries.len().to_string());
     say.result(say.text("ledger.made", [out, entries, size.to_string()]));
     Ok(Exit::Conformant)
+}
+
+/// Checkpoints that were asked for are in the proof: a relay leaves out what it has not signed.
+pub(crate) fn begins_since(bundle: &Bundle, since: &[u64]) -> Result<(), Failure> {
+    let size = |note: &String| Some(Checkpoint::parse(&Note::parse(note)?.text)?.size);
+    let sizes: Vec<u64> = bundle.checkpoints.iter().filter_map(size).collect();
+    let Some(lacking) = since.iter().find(|size| !sizes.contains(size)) else { return Ok(()) };
+    let newest = sizes.last().map_or_else(|| "–".to_owned(), u64::to_string);
+    Err(Failure::new(Exit::Usage, "ledger.no-since", [lacking.to_string(), newest])
+        .fix("ledger.no-since-fix", [""; 0]))
 }
 
 /// Why nothing is signed.
@@ -324,7 +328,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::read(path, &error))
 }
 
-fn bundle(path: &Path, json: &[u8]) -> Result<Bundle, Failure> {
+pub(crate) fn bundle(path: &Path, json: &[u8]) -> Result<Bundle, Failure> {
     Bundle::parse(json).map_err(|error| {
         let why = match error {
             BundleError::Shape { error, .. } => error, // its place stands in it
@@ -471,6 +475,7 @@ fn finding_text(finding: &Finding, say: &Say) -> String {
         Finding::Origin { place } => one("origin", place),
         Finding::Fork { size } => one("fork", size),
         Finding::Inconsistent { from, to } => two("inconsistent", from, to),
+        Finding::Smaller { size, seen } => two("smaller", size, seen),
         Finding::Unconnected { size } => one("unconnected", size),
         Finding::Ended { size } => one("ended", size),
         Finding::Gap { expected, found } => two("gap", expected, found),

@@ -9,6 +9,7 @@ mod succession;
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use chukei_crypto::UnixTime;
@@ -142,6 +143,13 @@ fn a_person_checks_their_history_and_its_growth() {
     assert_eq!(desk.prove("alone.json", &[], NUMBER).code, 0);
     let alone = seen("alone.json");
     assert!(alone.code == 7 && alone.out.contains("--since 21"), "{} {}", alone.code, alone.out);
+    for (lang, told, fix) in [("en", "it is older", "verify the newer"), ("ja", "古い証明", "新しい方を検証")]
+    {
+        let words = ["verify", "history.json", "--policy", "policy.txt", "--seen", "later.json"];
+        let swapped = desk.run(lang, &words, "");
+        assert!(swapped.code == 7 && swapped.out.contains(told), "{} {}", swapped.code, swapped.out);
+        assert!(swapped.out.lines().count() == 1 && swapped.err.contains(fix), "{}", swapped.err);
+    }
 }
 
 #[test]
@@ -476,6 +484,10 @@ fn an_operator_puts_a_copy_back() {
     assert_eq!(desk.run("en", &["backup", "--state", "relay.db", "--out", "copy.db"], "").code, 0);
     let files = ["relay.db", "relay.db-wal", "relay.db-shm", "relay.mappings.db"];
     let store = desk.store();
+    let mode = |file: &str| fs::metadata(path(file)).unwrap().permissions().mode() & 0o777;
+    for file in ["relay.db", "relay.mappings.db"] {
+        fs::set_permissions(path(file), fs::Permissions::from_mode(0o660)).unwrap();
+    }
     Desk::record_in(&store, 5);
     let restore = |lang: &str, more: &[&str]| {
         desk.run(lang, &[&["restore", "--from", "copy.db", "--state", "relay.db"], more].concat(), "")
@@ -503,6 +515,10 @@ fn an_operator_puts_a_copy_back() {
         restored.out,
         restored.err
     );
+    assert_eq!((mode("relay.db"), mode("relay.mappings.db")), (0o660, 0o660), "as they were");
+    assert!(!restored.err.contains("chown"), "{}", restored.err);
+    let fresh = desk.run("en", &["restore", "--from", "copy.db", "--state", "fresh.db"], "");
+    assert!(fresh.code == 0 && fresh.err.contains("chown") && mode("fresh.db") == 0o600, "{}", fresh.err);
     let sound = desk.run("en", &["fsck", "relay.db"], "");
     assert!(sound.code == 0 && sound.out.contains("20 entries"), "{} {}", sound.out, sound.err);
     // What was there is kept, with its journal.

@@ -48,6 +48,13 @@ pub enum Finding {
         /// Its size.
         size: u64,
     },
+    /// A checkpoint that was seen before is larger than all of the bundle: the bundle is older, or its log was cut.
+    Smaller {
+        /// Size of the bundle's last checkpoint.
+        size: u64,
+        /// Size of what was seen.
+        seen: u64,
+    },
     /// The numbers of the entries have a gap, or one stands twice.
     Gap {
         /// The number that was due.
@@ -211,9 +218,18 @@ fn judge(
     if let Some(head) = head {
         complete(&bundle.chain.entries, label, head, findings);
     }
+    // A smaller tree has no place for the leaves behind its end: one finding says that it is smaller.
+    let is_smaller = findings.iter().any(|finding| matches!(finding, Finding::Smaller { .. }));
     for earlier in seen {
         if let Seen::Bundle(earlier) = earlier {
-            findings.extend(goes_on(earlier, bundle));
+            let beyond = |finding: &Finding| match finding {
+                Finding::Lost { number } => {
+                    let mut entries = earlier.chain.entries.iter();
+                    entries.any(|entry| entry.number == *number && entry.leaf >= last.size)
+                }
+                _ => false,
+            };
+            findings.extend(goes_on(earlier, bundle).into_iter().filter(|lost| !is_smaller || !beyond(lost)));
         }
     }
     Some(shown)
@@ -280,6 +296,9 @@ fn checkpoints(
                     }
                     Some(same) if same.root == seen.root => {}
                     Some(_) if is_ours => findings.push(Finding::Fork { size }),
+                    None if is_ours && size > last.checkpoint.size => {
+                        findings.push(Finding::Smaller { size: last.checkpoint.size, seen: size });
+                    }
                     None if is_ours => findings.push(Finding::Unconnected { size }),
                     Some(_) | None => findings.push(Finding::Ended { size }),
                 }

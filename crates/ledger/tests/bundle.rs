@@ -470,6 +470,27 @@ fn an_entry_without_content_is_found_unless_it_is_withheld_or_old() {
     }
 }
 
+/// What ends before the end of what was seen is older, and what comes behind its end is not missing in it.
+#[test]
+fn a_proof_that_is_older_than_what_was_seen_is_called_so() {
+    let mut book = book();
+    let older = book.bundle(1);
+    book.record(1, "granted", 0);
+    book.commit(T + 2000);
+    book.sign();
+    let newer = book.bundle(1);
+    let seen = |seen: Seen| seen_before(&older, &[seen]);
+    let (size, last) = (293, book.notes.last().unwrap().clone());
+    assert_eq!(seen(Seen::Checkpoint(last.1)), Err(vec![Finding::Smaller { size, seen: last.0 }]));
+    let of = |bundle: &Bundle| seen(Seen::Bundle(Box::new(bundle.clone())));
+    assert_eq!(of(&newer), Err(vec![Finding::Smaller { size, seen: last.0 }]));
+    // What has its place before that end has to be there.
+    let mut changed = newer.clone();
+    changed.chain.entries[7].keep_until += 1;
+    assert_eq!(of(&changed), Err(vec![Finding::Smaller { size, seen: last.0 }, Finding::Lost { number: 8 }]));
+    assert!(seen_before(&newer, &[Seen::Bundle(Box::new(older.clone()))]).is_ok(), "the other way round");
+}
+
 #[test]
 fn a_log_that_was_rewritten_is_found() {
     // The same size with another content: two people compare, or one compares with what was seen before.

@@ -143,10 +143,29 @@ fn change_places(old: &[PathBuf], new: &Path, to: &Path) -> Result<(), StoreErro
             .filter(|file| *file != new && *file != Maps::path(new))
             .collect::<Vec<_>>(),
     )?;
+    // Whoever runs the relay may be somebody else than who restores.
+    for (former, file) in [(to.to_owned(), new.to_owned()), (Maps::path(to), Maps::path(new))] {
+        if let Ok(former) = fs::metadata(&former) {
+            like(&former, &file).map_err(|error| file_error(&file, &error))?;
+        }
+    }
     old.iter().try_for_each(|file| rename(file, &behind(file, ASIDE)))?;
     rename(&Maps::path(new), &Maps::path(to))?;
     rename(new, to)?;
     folder_of(to).and_then(|folder| folder.sync_all()).map_err(|error| file_error(to, &error))
+}
+
+/// Gives a file the rights and the owner of a former one, as far as whoever does it may.
+fn like(former: &fs::Metadata, file: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let now = fs::metadata(file)?;
+        if (now.uid(), now.gid()) != (former.uid(), former.gid()) {
+            let _ = std::os::unix::fs::chown(file, Some(former.uid()), Some(former.gid())); // root may
+        }
+    }
+    fs::set_permissions(file, former.permissions())
 }
 
 /// Whether another process has the file open: one in WAL mode is locked as long as it is. What cannot be read is not in use by
