@@ -178,7 +178,7 @@ pub(crate) fn doctor(asked: &args::Doctor, say: &Say) -> Result<Exit, Failure> {
         say.result(format_args!("✓ {}", catalogue().say(line, say.lang)));
     }
     for doubt in &health.doubts {
-        say.doubt(&Failure::setup(doubt, ""));
+        say.doubt(&Failure::setup(doubt, &asked.sut.display().to_string()));
     }
     for fault in &health.faults {
         say.failure(&Failure::setup(fault, &asked.sut.display().to_string()));
@@ -195,7 +195,7 @@ fn run_order(
     sut: &Sut,
     file: &Path,
     order: &Order<'_>,
-    (out, made, baseline, key): (&Path, Option<&Path>, Option<&(String, Baseline)>, &BundleKey),
+    (out, made, baseline, key): (&Path, Option<&Path>, Option<&Baseline>, &BundleKey),
     say: &Say,
 ) -> Result<Exit, Failure> {
     let cases = engine::chosen(sut, order.select)?;
@@ -204,7 +204,7 @@ fn run_order(
         || World::load(&sut.world).map_err(|fault| Failure::setup(&fault, &file.display().to_string()));
     let health = if has_world(sut) { sut.examine(order.limits) } else { Examination::default() };
     for doubt in &health.doubts {
-        say.doubt(&Failure::setup(doubt, ""));
+        say.doubt(&Failure::setup(doubt, &file.display().to_string()));
     }
     if let Some(fault) = health.faults.first() {
         for other in health.faults.iter().skip(1) {
@@ -244,8 +244,8 @@ fn run_order(
     }
 
     let model = judge(&transcript, chukei_conformance::registry());
-    let measured = baseline
-        .map(|(_, baseline)| baseline.measure(&model, chukei_conformance::registry(), today(order.epoch)));
+    let measured =
+        baseline.map(|baseline| baseline.measure(&model, chukei_conformance::registry(), today(order.epoch)));
     let bundle = pack(&transcript, &model, &sut.text, key, &secrets(sut))
         .map_err(|error| Failure::new(Exit::Harness, "run.pack", [error.to_string()]))?;
     let exit = Exit::of(
@@ -254,10 +254,6 @@ fn run_order(
     let written = Written { transcript: &transcript, model: &model, measured: measured.as_ref(), bundle };
     written.write((file, out), say)?;
     fs::remove_file(&partial).map_err(|error| Failure::write(&partial, &error))?;
-    for problem in measured.iter().flat_map(|measured| &measured.problems) {
-        let name = baseline.map_or("", |(name, _)| name.as_str());
-        say.failure(&Failure::new(Exit::Baseline, "run.baseline", [name.to_owned(), problem.say(say.lang)]));
-    }
     Ok(exit)
 }
 
@@ -341,25 +337,27 @@ fn read(path: &Path) -> Result<Sut, Failure> {
     Sut::load(path).map_err(|fault| Failure::setup(&fault, &path.display().to_string()).usage())
 }
 
-fn read_baseline(path: &Path) -> Result<(String, Baseline), Failure> {
+fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
-    let baseline = Baseline::parse(&text).map_err(|error| {
+    Baseline::parse(&text).map_err(|error| {
         Failure::of(Exit::Usage, error.what)
             .at(path, error.line, error.column)
             .fix("run.baseline-fix", [""; 0])
-    })?;
-    Ok((path.display().to_string(), baseline))
+    })
 }
 
 /// The key that vouches for the run; without one, a key that everybody can compute.
 fn key(file: Option<&Path>, seed: u64) -> Result<BundleKey, Failure> {
     let Some(path) = file else {
-        let known = sha256_hex(format!("chukei TEST evidence key {seed}").as_bytes());
-        return BundleKey::parse(&known)
-            .ok_or_else(|| Failure::new(Exit::Harness, "run.key", ["TEST".to_owned()]));
+        return test_key(seed).ok_or_else(|| Failure::new(Exit::Harness, "run.key", ["TEST".to_owned()]));
     };
     let text = fs::read_to_string(path).map_err(|error| Failure::read(path, &error))?;
     BundleKey::parse(&text).ok_or_else(|| Failure::new(Exit::Usage, "run.key", [path.display().to_string()]))
+}
+
+/// The key of a run that nobody vouches for: who knows the seed knows it.
+pub(crate) fn test_key(seed: u64) -> Option<BundleKey> {
+    BundleKey::parse(&sha256_hex(format!("chukei TEST evidence key {seed}").as_bytes()))
 }
 
 /// Private keys of the world folder: none of them may stand in evidence.

@@ -113,13 +113,17 @@ impl Failure {
         foreign::say(&self.what, lang)
     }
 
-    /// A set-up fault; one with a place in `file` is a mistake in it.
+    /// A set-up fault of the product that `file` describes; one with a place in it is a mistake there.
     pub(crate) fn setup(fault: &Setup, file: &str) -> Self {
         Self {
             exit: if fault.place.is_some() { Exit::Usage } else { Exit::Setup },
             what: fault.phrase(),
             place: fault.place.map(|(line, column)| format!("{file}:{line}:{column}")),
-            fix: fault.fix.as_ref().map(chukei_harness::Fix::phrase),
+            fix: fault.fix.as_ref().map(|fix| match fix.phrase() {
+                // Some say where to write something: that is their last argument.
+                Phrase::Key { key, with } => Phrase::key(&key, with.into_iter().chain([file.to_owned()])),
+                value => value,
+            }),
         }
     }
 

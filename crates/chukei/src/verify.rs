@@ -5,13 +5,17 @@ use chukei_evidence::{Fault, PublicKey, Trust, Verified};
 use crate::{
     args::Verify,
     foreign,
+    run::test_key,
     say::{Exit, Failure, Say},
 };
 
 /// Recomputes digests, chain and verdicts, and checks the signature.
 pub(crate) fn verify(asked: &Verify, say: &Say) -> Result<Exit, Failure> {
     let bytes = std::fs::read(&asked.bundle).map_err(|error| Failure::read(&asked.bundle, &error))?;
-    let keys = asked.key.iter().map(|text| PublicKey::parse(text).ok_or_else(|| bad_key(text)));
+    let keys = asked
+        .key
+        .iter()
+        .map(|text| PublicKey::parse(&text.to_ascii_lowercase()).ok_or_else(|| bad_key(text)));
     let keys: Vec<PublicKey> = keys.collect::<Result<_, _>>()?;
     let trust = if keys.is_empty() { Trust::AnyKey } else { Trust::Keys(&keys) };
     match chukei_evidence::verify(&bytes, chukei_conformance::registry(), trust) {
@@ -37,6 +41,10 @@ fn tell(verified: &Verified, is_any_key: bool, say: &Say) {
     ));
     let key = if is_any_key { "verify.any-key" } else { "verify.trusted-key" };
     say.result(say.text(key, [verified.signer.to_string()]));
+    let seed = verified.manifest.seed;
+    if test_key(seed).is_some_and(|key| key.public() == verified.signer) {
+        say.result(say.text("verify.test-key", [seed.to_string()]));
+    }
 }
 
 pub(crate) fn refused(fault: &Fault, say: &Say) -> Failure {

@@ -179,3 +179,38 @@ fn a_product_has_its_clock_back_after_a_run() {
     assert!(told[1].starts_with("/v1/clock {\"now\":1"), "{told:?}");
     assert_eq!(told.last().map(String::as_str), Some("/v1/clock {\"now\":null}"));
 }
+
+/// Evidence of a card, with a baseline of which an entry is wrong.
+#[test]
+fn evidence_names_its_key_in_one_way_and_a_problem_is_told_once() {
+    let folder = Folder::new();
+    let issued = folder.chukei("en", "card", &["issue", "--type", "mynumber-like", "--out", "card"], "");
+    assert_eq!(issued.code, 0, "{}", issued.err);
+    fs::write(folder.path.join("own.key"), "11".repeat(32)).unwrap();
+    let entry = "[[expect]]\nrequirement = \"card.frobnicate\"\nreason = \"TEST\"\nuntil = 2099-01-01\n";
+    fs::write(folder.path.join("baseline.toml"), entry).unwrap();
+    let run = |out: &str, more: &[&str]| {
+        let words = ["--profile", "card@1.0", "--image", "card/card.toml", "--out", out];
+        folder.chukei("en", "run", &[&words, more].concat(), "")
+    };
+    let verify = |out: &str, more: &[&str]| {
+        let bundle = format!("{out}/evidence.chukei");
+        folder.chukei("en", "verify", &[&[bundle.as_str()], more].concat(), "")
+    };
+    let said = run("known", &["--baseline", "baseline.toml"]);
+    let problem = "there is no requirement or case card.frobnicate";
+    assert_eq!(format!("{}{}", said.out, said.err).matches(problem).count(), 1, "{} {}", said.out, said.err);
+    assert!(run("own", &["--key", "own.key"]).code < 2);
+
+    let (known, own) = (verify("known", &[]), verify("own", &[]));
+    assert!(known.code == 0 && known.out.contains("TEST key of seed 1"), "{} {}", known.out, known.err);
+    assert!(own.code == 0 && !own.out.contains("TEST key"), "{} {}", own.out, own.err);
+    let signer = own.out.split_once("Signed by ").unwrap().1.split(';').next().unwrap();
+    let other = verify("known", &["--key", signer]);
+    let known = known.out.split_once("Signed by ").unwrap().1.split(';').next().unwrap();
+    assert!(other.code == 7 && other.err.contains(known), "{known}: {}", other.err);
+    for key in [signer.to_owned(), signer.to_ascii_uppercase()] {
+        let trusted = verify("own", &["--key", &key]);
+        assert!(trusted.code == 0 && trusted.out.contains(signer), "{} {}", trusted.out, trusted.err);
+    }
+}

@@ -91,7 +91,7 @@ fn the_signer_has_to_be_trusted() {
     let transcript = run(GOOD);
     let model = judge(&transcript, &registry());
     let bytes = pack(&transcript, &model, "", &stranger, &Secrets::default()).unwrap();
-    assert_eq!(check(&bytes).unwrap_err(), Fault::Signer(stranger.public().id()));
+    assert_eq!(check(&bytes).unwrap_err(), Fault::Signer(stranger.public().to_string()));
     let trusted = [key().public(), stranger.public()];
     assert!(verify(&bytes, &registry(), Trust::Keys(&trusted)).is_ok());
     assert_eq!(verify(&bytes, &registry(), Trust::AnyKey).unwrap().signer, stranger.public());

@@ -41,7 +41,7 @@ pub enum Fault {
     Manifest,
     /// The signature does not verify.
     Signature,
-    /// Signed by a key that is not trusted.
+    /// Signed by a key that is not trusted: this public key.
     Signer(String),
     /// The transcript's chain is broken.
     Chain(ChainFault),
@@ -77,7 +77,7 @@ impl Fault {
             Self::Digest(file) => key("fault.digest", &[file]),
             Self::Manifest => Phrase::plain("fault.manifest"),
             Self::Signature => Phrase::plain("fault.signature"),
-            Self::Signer(id) => key("fault.signer", &[id]),
+            Self::Signer(signer) => key("fault.signer", &[signer]),
             Self::Chain(fault) => {
                 let line = fault.line.to_string();
                 match &fault.what {

@@ -61,7 +61,7 @@ pub fn verify(bytes: &[u8], registry: &Registry<'_>, trust: Trust<'_>) -> Result
     if let Trust::Keys(keys) = trust
         && !keys.contains(&signer)
     {
-        return Err(Fault::Signer(signer.id()));
+        return Err(Fault::Signer(signer.to_string()));
     }
 
     // The same suite and standard, or its judges say something else
