@@ -207,9 +207,6 @@ impl Booth<Process> {
             authority: out.join("authority.pem"),
             log: out.join("client.log"),
         };
-        fs::write(&product.authority, cards.authority()?)
-            .and_then(|()| fs::write(&product.log, ""))
-            .map_err(|error| Failure::write(&out, &error))?;
         let readers = Readers::default();
         let served = Some(serve(&readers.card, &place.reader)?);
         let token_served = place.operator.as_ref().map(|name| serve(&readers.token, name)).transpose()?;
@@ -224,6 +221,10 @@ impl Booth<Process> {
             booth.lay_token("000000", nothing).map_err(|_| unseen(name))?;
         }
         booth.remove();
+        // Nothing of an earlier run is written over by one that does not begin.
+        fs::write(&booth.product.authority, booth.cards.authority()?)
+            .and_then(|()| fs::write(&booth.product.log, ""))
+            .map_err(|error| Failure::write(&out, &error))?;
         Ok(booth)
     }
 }
@@ -443,7 +444,8 @@ fn address(reader: &str) -> Result<Address, Failure> {
     known.iter().find(fits).map(|(_, path)| Address::Driver(path.clone())).ok_or_else(|| {
         let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
         let names = if names.is_empty() { "–".to_owned() } else { names.join(", ") };
-        Failure::new(Exit::Setup, "pcsc.reader", [reader]).fix("pcsc.reader-fix", [names])
+        Failure::new(Exit::Setup, "terminal.no-reader", [reader, READERS])
+            .fix("terminal.no-reader-fix", [names])
     })
 }
 

@@ -214,3 +214,21 @@ fn evidence_names_its_key_in_one_way_and_a_problem_is_told_once() {
         assert!(trusted.code == 0 && trusted.out.contains(signer), "{} {}", trusted.out, trusted.err);
     }
 }
+
+#[test]
+fn a_terminal_whose_reader_is_not_there_leaves_nothing() {
+    let folder = Folder::new();
+    let words = ["--profile", "terminal@1.0", "--client", "true", "--reader", "Nobody has this", "--out"];
+    fs::create_dir(folder.path.join("earlier")).unwrap();
+    fs::write(folder.path.join("earlier/client.log"), "read\n").unwrap();
+    for (lang, told) in [("en", "give the path behind the colon in DEVICENAME"), ("ja", "コロンの後のパス")]
+    {
+        for out in ["new", "earlier"] {
+            let said = folder.chukei(lang, "run", &[&words[..], &[out]].concat(), "");
+            assert!(said.code == 3 && said.err.contains(told), "{} {}", said.code, said.err);
+        }
+    }
+    assert!(!folder.path.join("new").exists());
+    assert_eq!(fs::read_to_string(folder.path.join("earlier/client.log")).unwrap(), "read\n");
+    assert_eq!(fs::read_dir(folder.path.join("earlier")).unwrap().count(), 1);
+}
