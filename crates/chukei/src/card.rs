@@ -1,20 +1,28 @@
 //! `chukei card`: TEST cards as files. `chukei mock card`: a card in a reader.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    mpsc::{self, Receiver, RecvTimeoutError, Sender},
+};
+use std::time::Duration;
 
 use chukei_card::{Card, Image, LifeCycle, Slot};
 use chukei_evidence::{Lang, Phrase};
-use chukei_reader::{ATTRIBUTES, Address, Deviation, Device, Holder, Issued, OpenSsl, Order, Trace, control};
+use chukei_reader::{
+    ATTRIBUTES, Address, Deviation, Device, Holder, Issued, OpenSsl, Order, Seen, Trace, Watch, control,
+};
 use chukei_world::{World, cards};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::foreign;
 use crate::output::{self, Readers};
 use crate::say::{Exit, Failure, Say};
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("of_world").multiple(true).args(["person", "register"]))]
 pub(crate) struct CardArgs {
     #[arg(value_enum)]
     what: What,
@@ -24,9 +32,9 @@ pub(crate) struct CardArgs {
     out: Option<PathBuf>,
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", requires = "of_world")]
     world: Option<PathBuf>,
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", requires = "world")]
     person: Option<String>,
     #[arg(long, requires = "world")]
     register: bool,
@@ -58,13 +66,32 @@ pub(crate) struct MockCard {
     image: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    #[arg(long, value_name = "ADDRESS|PATH", default_value = "127.0.0.1:35963")]
-    reader: Address,
+    #[arg(long, value_name = "ADDRESS|PATH")]
+    reader: Option<Address>,
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
 }
+
+impl MockCard {
+    /// Its options, and whether they are given.
+    pub(crate) const fn given(&self) -> [(&'static str, bool); 6] {
+        [
+            ("--type", self.kind.is_some()),
+            ("--image", self.image.is_some()),
+            ("--script", self.script.is_some()),
+            ("--reader", self.reader.is_some()),
+            ("--socket", self.socket.is_some()),
+            ("--trace", self.trace.is_some()),
+        ]
+    }
+}
+
+/// Where vpcd listens, if it is not told otherwise.
+const VPCD: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 35963));
+/// How long a reader that is there takes to see a card.
+const SEEN_WITHIN: Duration = Duration::from_secs(3);
 
 /// The type of cards that members of staff have.
 const OPERATOR: &str = "operator-token";
@@ -113,17 +140,21 @@ pub(crate) fn mock(asked: &MockCard, say: &Say) -> Result<Exit, Failure> {
     };
     let script = asked.script.as_deref().map(read_script).transpose()?.unwrap_or_default();
     let device = Arc::new(Device::new(Slot::with(card)));
-    if let Some(path) = &asked.trace {
-        device.watch(Trace::to(path).map_err(|error| Failure::write(path, &error))?);
-    }
+    let trace =
+        asked.trace.as_deref().map(|path| Trace::to(path).map_err(|error| Failure::write(path, &error)));
+    let (taken, is_taken) = mpsc::channel();
+    device.watch(Watcher { trace: trace.transpose()?, taken });
+    let reader = asked.reader.clone().unwrap_or(Address::Vpcd(VPCD));
     let to_stop = Arc::clone(&device);
     let _ = ctrlc::set_handler(move || to_stop.stop());
     if let Some(path) = &asked.socket {
         control::listen(&device, path, teller(say.lang)).map_err(|error| Failure::write(path, &error))?;
     }
-    say.note(say.text("card.serving", [asked.reader.to_string()]));
+    say.note(say.text("card.serving", [reader.to_string()]));
+    let (news, place) = (Say { lang: say.lang, quiet: say.quiet }, reader.clone());
+    std::thread::spawn(move || tell_taken(&is_taken, &place, &news)); // it ends with the process
     let result = std::thread::scope(|scope| {
-        let server = scope.spawn(|| device.serve(&asked.reader));
+        let server = scope.spawn(|| device.serve(&reader));
         let script = script.iter().try_for_each(|verb| control::obey(&device, verb).map(|_| ()));
         if script.is_err() {
             device.stop();
@@ -138,13 +169,46 @@ pub(crate) fn mock(asked: &MockCard, say: &Say) -> Result<Exit, Failure> {
     Ok(Exit::Conformant)
 }
 
+/// Sees when a reader takes the card, beside the trace.
+struct Watcher {
+    trace: Option<Trace>,
+    taken: Sender<()>,
+}
+
+impl Watch for Watcher {
+    fn see(&mut self, seen: &Seen<'_>) {
+        if matches!(seen, Seen::In) {
+            let _ = self.taken.send(()); // nobody may listen any more
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.see(seen);
+        }
+    }
+}
+
+/// Says whether a reader has taken the card, and, as long as none has, what is waited for.
+fn tell_taken(is_taken: &Receiver<()>, reader: &Address, say: &Say) {
+    let first = is_taken.recv_timeout(SEEN_WITHIN);
+    if first == Err(RecvTimeoutError::Timeout) {
+        let fix = match reader {
+            Address::Vpcd(_) => "card.waiting-vpcd-fix",
+            Address::Driver(_) => "card.waiting-driver-fix",
+        };
+        let place = [reader.to_string()];
+        say.doubt(&Failure::new(Exit::Setup, "card.waiting", place.clone()).fix(fix, place));
+    }
+    if first.is_ok() || is_taken.recv().is_ok() {
+        say.note(say.text("card.taken", [reader.to_string()]));
+    }
+}
+
 fn issue(asked: &CardArgs) -> Result<Issued, Failure> {
     let unknown = |key: &str, given: &str, known: String| {
         Failure::new(Exit::Usage, key, [given.to_owned()]).fix("card.known", [known])
     };
     let mut holder = match (&asked.world, &asked.person) {
         (Some(folder), Some(id)) => person(folder, id, asked.seed)?,
-        (_, id) => Holder::synthetic(asked.seed, id.as_deref().unwrap_or_default()),
+        _ => Holder::synthetic(asked.seed, ""),
     };
     for given in &asked.set {
         let known = given.split_once('=').is_some_and(|(name, value)| holder.set(name, value));

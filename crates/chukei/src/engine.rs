@@ -1,6 +1,7 @@
 //! One run against a product, from its description to the transcript.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::Path,
     sync::{
@@ -12,6 +13,7 @@ use std::{
 
 use crate::{
     contacts,
+    explain::nearest,
     say::{Exit, Failure},
 };
 use chukei_conformance::{self as conformance, Case, SelectError, Stage};
@@ -33,10 +35,34 @@ pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 pub(crate) fn chosen(sut: &Sut, select: &[String]) -> Result<Vec<&'static Case>, Failure> {
     conformance::select(sut.profile, &sut.claims, select).map_err(|error| match error {
         SelectError::Nothing(asked) => {
-            Failure::new(Exit::Empty, "run.empty", [asked]).fix("run.empty-fix", [sut.profile.name])
+            let near = near(sut, &asked);
+            let failure = Failure::new(Exit::Empty, "run.empty", [asked]);
+            match near {
+                Some(near) => failure.fix("explain.near", [near]),
+                None => failure.fix("run.empty-fix", [sut.profile.name]),
+            }
         }
         _ => Failure::new(Exit::Empty, "run.empty", [select.join(" ")]),
     })
+}
+
+/// The beginning of an id, of as many parts, that differs least from what was asked for, if it is near enough to be meant.
+fn near(sut: &Sut, asked: &str) -> Option<String> {
+    let asked = asked.trim_end_matches(['/', '.', '*']);
+    let is_border = |c: char| "/.".contains(c);
+    let beginning = |id: &str| {
+        let mut borders = id.match_indices(is_border).map(|(at, _)| at);
+        borders.nth(asked.matches(is_border).count()).and_then(|end| id.get(..end)).unwrap_or(id).to_owned()
+    };
+    let cases = conformance::select(sut.profile, &sut.claims, &[]).unwrap_or_default();
+    let ids = cases.iter().flat_map(|case| {
+        let id = case.about.id;
+        let own = id.split_once('/').map_or(id, |(_, own)| own);
+        let sentences = case.about.sentences.iter().map(|sentence| format!("r:{}", sentence.id));
+        sentences.chain([id.to_owned(), own.to_owned()])
+    });
+    let names: BTreeSet<String> = ids.map(|id| beginning(&id)).collect();
+    nearest(asked, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// Plays the cases against the product and records what happens. `sink` gets every line at once.

@@ -6,8 +6,8 @@ use chukei_xml::lexical::DateTime;
 
 use crate::say::Say;
 
-/// The entries of a history, in their order, one in a line.
-pub(crate) fn of_history(history: &History, say: &Say) -> Vec<String> {
+/// The entries of a history, in their order, one in a line, with their numbers.
+pub(crate) fn of_history(history: &History, say: &Say) -> Vec<(u64, String)> {
     let mut lines = Vec::new();
     for entry in &history.entries {
         let Entry { number, at, actor, kind, outcome, authentication, operator, .. } = entry;
@@ -19,7 +19,7 @@ pub(crate) fn of_history(history: &History, say: &Say) -> Vec<String> {
         lines.push((entry.number, withheld(entry.number, entry.until, say)));
     }
     lines.sort_by_key(|(number, _)| *number);
-    lines.into_iter().map(|(_, line)| line).collect()
+    lines
 }
 
 /// An entry of a proof. Who did it is who provides something, or else who asked.

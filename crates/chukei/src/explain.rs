@@ -13,12 +13,7 @@ use crate::{
 pub(crate) fn explain(asked: &Explain, say: &Say) -> Result<Exit, Failure> {
     let id = asked.id.strip_prefix("r:").unwrap_or(&asked.id);
     let Some(sentence) = Index::sentence(id) else {
-        let near = nearest(id, Index::sentences().iter().map(|sentence| sentence.id));
-        let failure = Failure::new(Exit::Usage, "explain.unknown", [id]);
-        return Err(match near {
-            Some(near) => failure.fix("explain.near", [near]),
-            None => failure,
-        });
+        return Err(unknown(id));
     };
     let mut text = String::new();
     let _ = writeln!(text, "{}  [{} / {}]", sentence.id, sentence.level.name(), sentence.role.name());
@@ -48,6 +43,25 @@ pub(crate) fn explain(asked: &Explain, say: &Say) -> Result<Exit, Failure> {
     Ok(Exit::Conformant)
 }
 
+/// What is no sentence: a beginning of some, a case, or a slip of the pen.
+fn unknown(id: &str) -> Failure {
+    let failure = Failure::new(Exit::Usage, "explain.unknown", [id]);
+    let ids = || Index::sentences().iter().map(|sentence| sentence.id);
+    let beginning = format!("{}.", id.trim_end_matches(['.', '*']));
+    let below: Vec<&str> = ids().filter(|known| known.starts_with(&beginning)).collect();
+    let case = chukei_conformance::registry().cases.iter().find(|case| case.id == id);
+    if !below.is_empty() {
+        failure.fix("explain.below", [below.len().to_string(), below.join(", ")])
+    } else if let Some(case) = case {
+        let sentences: Vec<&str> = case.sentences.iter().map(|sentence| sentence.id).collect();
+        failure.fix("explain.case", [sentences.join(", ")])
+    } else if let Some(near) = nearest(id, ids()) {
+        failure.fix("explain.near", [near])
+    } else {
+        failure.fix("explain.where", [""; 0])
+    }
+}
+
 /// The known name that differs least, if it is near enough to be meant.
 pub(crate) fn nearest<'n>(asked: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let distance = |name: &str| strsim::damerau_levenshtein(asked, name);
@@ -67,5 +81,16 @@ mod tests {
         let known = ["envelope.audience.self", "envelope.use.once"];
         assert_eq!(nearest("envelope.audiense.self", known.into_iter()), Some("envelope.audience.self"));
         assert_eq!(nearest("xyz", known.into_iter()), None);
+    }
+
+    #[test]
+    fn what_is_no_sentence_is_answered_with_what_may_be_meant() {
+        let told = |id: &str| format!("{:?}", unknown(id));
+        let below = told("envelope.audience");
+        assert!(below.contains("explain.below") && below.contains("envelope.audience.self"), "{below}");
+        let case = told("responder/envelope/audience/other");
+        assert!(case.contains("explain.case") && case.contains("envelope.audience.self"), "{case}");
+        assert!(told("envelope.audiense.self").contains("explain.near"));
+        assert!(told("frobnicate").contains("explain.where"));
     }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::{
     args::List,
+    explain::nearest,
     say::{Exit, Failure, Say},
 };
 
@@ -50,6 +51,11 @@ fn show(rows: Vec<(String, Vec<&str>)>, as_json: bool, (of, to): (&str, &str), s
 
 /// A profile that there is not.
 pub(crate) fn unknown_profile(name: &str) -> Failure {
-    let known = Index::profiles().iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
-    Failure::new(Exit::Usage, "profile.unknown", [name]).fix("profile.known", [known])
+    let failure = Failure::new(Exit::Usage, "profile.unknown", [name]);
+    let known = || Index::profiles().iter().map(|profile| profile.name);
+    let versioned = known().find(|known| known.split('@').next() == name.split('@').next());
+    match versioned.or_else(|| nearest(name, known())) {
+        Some(near) => failure.fix("explain.near", [near]),
+        None => failure.fix("profile.known", [known().collect::<Vec<_>>().join(", ")]),
+    }
 }

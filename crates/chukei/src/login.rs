@@ -20,7 +20,7 @@ use crate::{
     card,
     client::{Digest, Outcome, Terminal},
     contacts::{self, InProcess},
-    entries,
+    entries, ledger,
     mapping::date,
     mock::failed,
     output::{self, Readers},
@@ -43,7 +43,7 @@ pub(crate) struct LoginArgs {
     tls: bool,
     #[arg(long, value_name = "FILE")]
     operator: Option<PathBuf>,
-    #[arg(long, value_name = "PARTY", default_value = "insurer-b")]
+    #[arg(long, value_name = "PARTY", default_value = "insurer-b", requires = "operator")]
     insurer: String,
     #[arg(long, value_name = "FILE", conflicts_with = "operator")]
     proof: Option<PathBuf>,
@@ -144,19 +144,26 @@ fn shown(
     say.result(say.text("login.portal", [say.word("history-outcome", given.context.name())]));
     let history = handle.history_of(&given.id, range).map_err(|code| refused(&code))?;
     let lines = entries::of_history(&history, say);
-    lines.iter().for_each(|line| say.result(line));
+    lines.iter().for_each(|(_, line)| say.result(line));
     let listed = lines.len().to_string();
     if history.total == 0 {
         say.result(say.text("login.none", [""; 0]));
     }
     if listed != history.total.to_string() {
-        say.result(say.text("login.part", [listed, history.total.to_string()]));
+        say.result(say.text("login.part", [listed.clone(), history.total.to_string()]));
+        // Fewer than were asked for are the oldest ones.
+        let is_full = listed == range.limit.to_string();
+        if let Some((oldest, _)) = lines.first().filter(|_| is_full) {
+            say.result(say.text("login.older", [oldest.to_string()]));
+        }
     }
     if let Some(path) = proof {
         let unproved = |code| {
             Failure::new(Exit::Nonconformant, "login.unproved", [code]).fix("login.unproved-fix", [""; 0])
         };
         let proof = handle.proof_of(&given.id, since).map_err(unproved)?;
+        let since: Vec<u64> = since.into_iter().collect();
+        ledger::begins_since(&ledger::bundle(path, &proof.bundle)?, &since)?;
         output::write_new(path, &proof.bundle, Readers::Usual)?;
         say.result(say.text("login.proof", [path.display().to_string()]));
     }

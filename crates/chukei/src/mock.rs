@@ -8,6 +8,8 @@ use chukei_world::{
     run::{mock, mock_world},
 };
 
+use clap::ValueEnum as _;
+
 use crate::{
     args::{Mock, Who},
     say::{Exit, Failure, Say},
@@ -21,6 +23,7 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     if asked.faults {
         return Ok(list_faults(say));
     }
+    misplaced(&asked)?;
     if asked.who == Who::Card {
         return crate::card::mock(&asked.card, say);
     }
@@ -98,6 +101,32 @@ pub(crate) fn run(asked: Mock, say: &Say) -> Result<Exit, Failure> {
     Ok(Exit::Conformant)
 }
 
+/// An option of parties does nothing to a card, nor one of cards to a party.
+fn misplaced(asked: &Mock) -> Result<(), Failure> {
+    let of_parties = [
+        ("--world", asked.world.is_some()),
+        ("--party", asked.party.is_some()),
+        ("--fault", !asked.fault.is_empty()),
+        ("--control", asked.control.is_some()),
+        ("--store", asked.store.is_some()),
+        ("--keep", asked.keep),
+        ("--possession", asked.possession),
+        ("--card-door", asked.card_door.is_some()),
+    ];
+    let of_cards = asked.card.given();
+    let others = if asked.who == Who::Card { &of_parties[..] } else { &of_cards[..] };
+    let who = asked.who.to_possible_value().map(|who| who.get_name().to_owned()).unwrap_or_default();
+    if let Some((option, _)) = others.iter().find(|(_, is_given)| *is_given) {
+        let with = [(*option).to_owned(), format!("mock {who}")];
+        return Err(Failure::new(Exit::Usage, "usage.conflict", with).fix("usage.help", ["chukei mock"]));
+    }
+    if asked.who == Who::World && asked.party.is_some() && asked.fault.is_empty() {
+        let missing = Failure::new(Exit::Usage, "usage.missing", ["--fault <NAME>"]);
+        return Err(missing.fix("mock.party-fix", [""; 0]));
+    }
+    Ok(())
+}
+
 /// As world.toml and the command line spell it.
 const fn word(role: Role) -> &'static str {
     match role {
@@ -140,7 +169,11 @@ pub(crate) fn failed(folder: &Path, error: &WorldError) -> Failure {
         }
         WorldError::Exists(dir) => setup("mock.exists", vec![path(dir)]).fix("mock.exists-fix", [""; 0]),
         WorldError::Fault { name, nearest } => {
-            Failure::new(Exit::Usage, "mock.fault", [name]).fix("mock.fault-fix", [nearest])
+            let failure = Failure::new(Exit::Usage, "mock.fault", [name]);
+            match nearest.as_slice() {
+                [] => failure.fix("mock.no-fault-fix", [""; 0]),
+                near => failure.fix("mock.fault-fix", [near.join(", ")]),
+            }
         }
         WorldError::Io { path: file, error } if *file == folder.join("world.toml") => {
             setup("mock.world", vec![path(folder), error.clone()]).fix("mock.world-fix", anew)

@@ -215,6 +215,34 @@ fn evidence_names_its_key_in_one_way_and_a_problem_is_told_once() {
     }
 }
 
+/// What a reader has taken is said, and what is waited for.
+#[test]
+fn a_card_tells_whether_a_reader_has_taken_it() {
+    let folder = Folder::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = listener.local_addr().unwrap().to_string();
+    for (lang, reader, told) in [
+        ("en", there.as_str(), "has taken the card."),
+        ("ja", there.as_str(), "カードを受け取りました。"),
+        ("en", "./none.sock", "has taken the card yet; it waits."),
+        ("ja", "./none.sock", "DEVICENAME が ./none.sock で終わる"),
+    ] {
+        let words = ["--lang", lang, "mock", "card", "--type", "kamogawa", "--reader", reader];
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chukei"))
+            .args(words)
+            .current_dir(&folder.path)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _taken = reader.starts_with("127").then(|| listener.accept().unwrap());
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let told_so = lines.take(3).any(|line| line.contains(told));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(told_so, "{lang} {reader}: {told}");
+    }
+}
+
 #[test]
 fn a_terminal_whose_reader_is_not_there_leaves_nothing() {
     let folder = Folder::new();

@@ -93,6 +93,42 @@ fn a_wrong_command_line_is_told_in_both_languages() {
         ),
         ("-q", &[], "コマンドが要ります。", "A command is missing"),
         (
+            "card",
+            &["issue", "--type", "kamogawa", "--person", "x"],
+            "--world <DIR> が要ります。",
+            "--world <DIR> is missing",
+        ),
+        (
+            "card",
+            &["issue", "--type", "kamogawa", "--world", "w"],
+            "<--person <ID>|--register> が要ります。",
+            "<--person <ID>|--register> is missing",
+        ),
+        (
+            "login",
+            &["--world", "w", "--image", "x", "--insurer", "b"],
+            "--operator <FILE> が要ります。",
+            "--operator <FILE> is missing",
+        ),
+        (
+            "mock",
+            &["relay", "--world", "w", "--type", "x"],
+            "--type は mock relay と一緒には使えません。",
+            "--type cannot be used together with mock relay",
+        ),
+        (
+            "mock",
+            &["card", "--type", "kamogawa", "--fault", "x"],
+            "--fault は mock card と一緒には使えません。",
+            "--fault cannot be used together with mock card",
+        ),
+        (
+            "mock",
+            &["world", "--world", "w", "--party", "relay"],
+            "--fault <NAME> が要ります。",
+            "--fault <NAME> is missing",
+        ),
+        (
             "mock",
             &["responder", "--world", "w", "--control", "10.0.0.1:99"],
             "--control: 10.0.0.1:99 はループバックのアドレスではありません。",
@@ -118,6 +154,47 @@ fn a_wrong_command_line_is_told_in_both_languages() {
         assert!(!help.out.contains(english), "{english}: {}", help.out);
     }
     assert!(folder.chukei("en", "run", &["--help"], "").out.contains("Usage: chukei run"));
+}
+
+/// A slip of the pen is answered with what may be meant, and with nothing that is far from it.
+#[test]
+fn a_name_that_is_none_is_answered_with_the_nearest() {
+    let folder = Folder::new();
+    let made = folder.chukei("en", "world", &["--dir", "w"], "");
+    assert_eq!(made.code, 0, "{}", made.err);
+    let product = "[product]\nvendor = \"TEST\"\nname = \"x\"\nversion = \"1\"\n";
+    let world = "[world]\ndir = \"w\"\nparty = \"insurer-b\"\n";
+    let text = format!("profile = \"responder@1.0\"\nclaims = []\n{product}{world}");
+    fs::write(folder.path.join("mine.toml"), text).unwrap();
+    let near = "did you mean";
+    for (command, words, code, fix) in [
+        ("explain", &["xml.text"][..], 2, "write one of these 1: xml.text.whole"),
+        ("explain", &["responder/envelope/audience/other"], 2, "of these sentences: envelope.audience.self"),
+        ("explain", &["envelope.audiense.self"], 2, "did you mean envelope.audience.self?"),
+        ("explain", &["frobnicate"], 2, "chukei list"),
+        ("list", &["--profile", "relay"], 2, "did you mean relay@1.0?"),
+        ("list", &["--profile", "frobnicate"], 2, "write one of: card@1.0"),
+        ("mock", &["relay", "--fault", "LogNumber", "--world", "w"], 2, "did you mean LogsNumber"),
+        ("mock", &["relay", "--fault", "skips:nope", "--world", "w"], 2, "all of them: chukei mock world"),
+        ("run", &["enveloppe", "--sut", "mine.toml", "--out", "o"], 6, "did you mean envelope?"),
+        ("run", &["r:envelope.audiense", "--sut", "mine.toml", "--out", "o"], 6, "mean r:envelope.audience?"),
+        (
+            "run",
+            &["frobnicate", "--sut", "mine.toml", "--out", "o"],
+            6,
+            "chukei list --profile responder@1.0",
+        ),
+    ] {
+        let said = folder.chukei("en", command, words, "");
+        assert!(said.code == code && said.err.contains(fix), "{words:?}: {} {}", said.code, said.err);
+        assert_eq!(said.err.contains(near), fix.contains("mean"), "{}", said.err);
+        let said = folder.chukei("ja", command, words, "");
+        assert_eq!(said.err.contains("のことですか"), fix.contains("mean"), "{}", said.err);
+    }
+    // What is to be mended stands in the file that was named, whatever it is called.
+    let unreachable = folder.chukei("en", "doctor", &["--sut", "mine.toml"], "");
+    assert!(unreachable.code == 3 && unreachable.err.contains("mine.toml"), "{}", unreachable.err);
+    assert!(!unreachable.err.contains("sut.toml"), "{}", unreachable.err);
 }
 
 #[test]
@@ -267,7 +344,12 @@ fn a_slip_of_the_pen_makes_no_world() {
     );
     assert!(!folder.path.join("w").exists());
     assert_eq!(folder.chukei("en", "world", &["--dir", "w"], "").code, 0);
-    let said = folder.chukei("ja", "mock", &["world", "--world", "w", "--party", "insurer-z"], "");
+    let said = folder.chukei(
+        "ja",
+        "mock",
+        &["world", "--world", "w", "--party", "insurer-z", "--fault", "LogsNumber"],
+        "",
+    );
     told(&said, 2, "この世界に insurer-z という当事者はいません。");
     fs::write(folder.path.join("w/world.toml"), "seed = 1\nparty = 3\n").unwrap();
     told(

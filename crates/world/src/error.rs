@@ -23,8 +23,8 @@ pub enum WorldError {
     Fault {
         /// The name.
         name: String,
-        /// The nearest that there is.
-        nearest: String,
+        /// The nearest that there are, if any is near.
+        nearest: Vec<String>,
     },
     /// `cards.json` is not one.
     Cards(String),
@@ -116,7 +116,7 @@ impl fmt::Display for WorldError {
             Self::Cards(error) => write!(f, "cards.json: {error}"),
             Self::Exists(dir) => write!(f, "{} is there already and not empty", dir.display()),
             Self::Fault { name, nearest } => {
-                write!(f, "no fault is called {name:?}; the nearest is {nearest:?}")
+                write!(f, "no fault is called {name:?}; near it are {nearest:?}")
             }
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Key { path, what } => write!(f, "{}: no usable key or certificate: {what}", path.display()),

@@ -290,6 +290,9 @@ fn also(sentence: &str) -> impl Iterator<Item = &'static str> {
     rows.flat_map(|(_, also)| also.iter().copied()).collect::<Vec<_>>().into_iter()
 }
 
+/// How many names a misspelt one may have meant.
+const NEAREST: usize = 3;
+
 /// What a party does wrong. Nothing, unless it is told to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -303,7 +306,7 @@ impl Faults {
     /// These faults, by the names of [`fault_names`].
     ///
     /// # Errors
-    /// [`WorldError::Fault`] for another name, with the nearest one that there is.
+    /// [`WorldError::Fault`] for another name, with the nearest ones that there are.
     pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<Self, WorldError> {
         let mut faults = Self::default();
         for name in names {
@@ -353,10 +356,15 @@ impl Faults {
     }
 }
 
-/// The switch whose name takes the fewest changes.
-fn nearest(name: &str) -> String {
-    let names = fault_names().into_iter().map(|fault| fault.name);
-    names.min_by_key(|candidate| distance(candidate, name)).unwrap_or_default()
+/// The switches whose names take few changes, the nearest first; of a switch that skips something, others that do.
+fn nearest(name: &str) -> Vec<String> {
+    let enough = name.chars().count() / 3 + 1;
+    let kind = |name: &str| name.starts_with("skips:");
+    let names = fault_names().into_iter().map(|fault| fault.name).filter(|known| kind(known) == kind(name));
+    let mut near: Vec<_> = names.map(|known| (distance(&known, name), known)).collect();
+    near.retain(|(far, _)| *far <= enough);
+    near.sort();
+    near.into_iter().map(|(_, known)| known).take(NEAREST).collect()
 }
 
 /// Levenshtein's distance.
@@ -398,11 +406,12 @@ mod tests {
     #[test]
     fn a_misspelt_switch_is_answered_with_the_nearest() {
         let near = |name: &str| match Faults::named([name]) {
-            Err(WorldError::Fault { nearest, .. }) => nearest,
+            Err(WorldError::Fault { nearest, .. }) => nearest.into_iter().next().unwrap_or_default(),
             other => panic!("{other:?}"),
         };
         assert_eq!(near("skips:message.to.is-reciever"), "skips:message.to.is-receiver");
         assert_eq!(near("LogNumber"), "LogsNumber");
+        assert_eq!((near("skips:nope"), near("frobnicate")), (String::new(), String::new()));
         assert_eq!((distance("kitten", "sitting"), distance("", "ab"), distance("a", "a")), (3, 2, 0));
     }
 
