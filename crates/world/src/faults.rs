@@ -10,19 +10,22 @@ use chukei_relay::faults::{Fault as Sent, Faults as SentFaults};
 
 use crate::WorldError;
 
-/// A deviation of the test-control API.
+/// A deviation of the test-control API, or of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Control {
+pub(crate) enum Own {
     /// Answers 200 to verbs and acts that it does not offer.
     AnswersUnknownVerbs,
     /// Does nothing on reset.
     ResetKeepsState,
     /// Does not say which verbs it offers.
     HidesVerbs,
+    /// Closes the connection in the place of an answer 404 or 405.
+    ClosesOnOthers,
 }
 
-impl Control {
-    const ALL: [Self; 3] = [Self::AnswersUnknownVerbs, Self::ResetKeepsState, Self::HidesVerbs];
+impl Own {
+    const ALL: [Self; 4] =
+        [Self::AnswersUnknownVerbs, Self::ResetKeepsState, Self::HidesVerbs, Self::ClosesOnOthers];
 
     const fn describe(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
@@ -40,6 +43,12 @@ impl Control {
                 "control.identity",
                 "備える動詞を示さない",
                 "Does not say which verbs it offers.",
+            ),
+            Self::ClosesOnOthers => (
+                "ClosesOnOthers",
+                "transport.method.post",
+                "404 または 405 を返す代わりに接続を閉じる",
+                "Closes the connection in the place of an answer 404 or 405.",
             ),
         }
     }
@@ -274,7 +283,7 @@ pub fn fault_names() -> Vec<FaultName> {
         ja: fault.ja().to_owned(),
         en: fault.en().to_owned(),
     });
-    let control = Control::ALL.iter().map(|fault| {
+    let own = Own::ALL.iter().map(|fault| {
         let (name, sentence, ja, en) = fault.describe();
         FaultName { name: name.to_owned(), sentences: vec![sentence], ja: ja.to_owned(), en: en.to_owned() }
     });
@@ -282,7 +291,7 @@ pub fn fault_names() -> Vec<FaultName> {
         let (name, ja, en) = stub.describe();
         FaultName { name: name.to_owned(), sentences: Vec::new(), ja: ja.to_owned(), en: en.to_owned() }
     });
-    skipped.chain(sent).chain(control).chain(stubs).collect()
+    skipped.chain(sent).chain(own).chain(stubs).collect()
 }
 
 fn also(sentence: &str) -> impl Iterator<Item = &'static str> {
@@ -295,7 +304,7 @@ fn also(sentence: &str) -> impl Iterator<Item = &'static str> {
 pub struct Faults {
     skipped: BTreeSet<&'static str>,
     sent: BTreeSet<Sent>,
-    control: BTreeSet<Control>,
+    own: BTreeSet<Own>,
     stub: Option<Stub>,
 }
 
@@ -310,7 +319,7 @@ impl Faults {
             let name = name.as_ref();
             let skipped = name.strip_prefix("skips:");
             let skipped = skipped.and_then(|id| SKIPPABLE.iter().find(|&&sentence| sentence == id));
-            let control = Control::ALL.into_iter().find(|control| control.describe().0 == name);
+            let own = Own::ALL.into_iter().find(|own| own.describe().0 == name);
             let stub = Stub::ALL.into_iter().find(|stub| stub.describe().0 == name);
             if let Some(stub) = stub {
                 faults.stub = Some(stub);
@@ -321,8 +330,8 @@ impl Faults {
                 faults.skipped.insert(sentence);
             } else if let Some(sent) = Sent::from_name(name) {
                 faults.sent.insert(sent);
-            } else if let Some(control) = control {
-                faults.control.insert(control);
+            } else if let Some(own) = own {
+                faults.own.insert(own);
             } else {
                 return Err(WorldError::Fault { name: name.to_owned(), nearest: nearest(name) });
             }
@@ -348,8 +357,8 @@ impl Faults {
         self.stub
     }
 
-    pub(crate) fn has(&self, fault: Control) -> bool {
-        self.control.contains(&fault)
+    pub(crate) fn has(&self, fault: Own) -> bool {
+        self.own.contains(&fault)
     }
 }
 
