@@ -169,6 +169,8 @@ faults! {
 
     /// Gives the same challenge every time.
     SameChallenge => ["login.challenge.fresh"], "いつも同じチャレンジを渡す";
+    /// Numbers its challenges.
+    CountsChallenges => ["login.challenge.fresh"], "チャレンジに通し番号をつける";
     /// Opens a session for a certificate that is nobody's.
     InventsLogin => ["login.certificate.known"], "誰のものでもない証明書にセッションを渡す";
     /// Opens sessions that last a day.
@@ -199,6 +201,8 @@ faults! {
     TicketsWithoutCard => ["login.presentation.proved"], "カードを示さない TLS クライアントにチケットを渡す";
     /// Gives the same ticket every time.
     SameTicket => ["login.presentation.ticket", "login.ticket.given"], "いつも同じチケットを渡す";
+    /// Numbers its tickets.
+    CountsTickets => ["login.presentation.ticket"], "チケットに通し番号をつける";
     /// Tells a TLS client why its card is not accepted.
     TellsPresentationsApart => ["login.presentation.coarse", "message.fault.auth-equal", "answer.coarse", "message.fault.shape"], "カードの提示を拒否する理由を区別する";
 
@@ -303,7 +307,7 @@ impl Fault {
 pub struct Faults {
     set: BTreeSet<Fault>,
     sealed: Arc<Mutex<BTreeMap<(String, String), Issued>>>,
-    sessions: Arc<AtomicU64>,
+    given: Arc<AtomicU64>,
     forgetful: Forgetful,
 }
 
@@ -445,12 +449,16 @@ impl Faults {
         self.forgetful.memory(self, store, now)
     }
 
-    /// The name of a session.
-    pub(crate) fn session(&self, id: String) -> String {
-        if !self.has(Fault::CountsSessions) {
-            return id;
+    /// What is given out in the place of something random, as long as that, by a party that counts it.
+    pub(crate) fn count(&self, fault: Fault, random: String) -> String {
+        if !self.has(fault) {
+            return random;
         }
-        format!("_{:032x}", self.sessions.fetch_add(1, Ordering::Relaxed))
+        let number = self.given.fetch_add(1, Ordering::Relaxed);
+        match random.strip_prefix('_') {
+            Some(digits) => format!("_{number:0width$x}", width = digits.len()),
+            None => format!("{number:0width$x}", width = random.len()),
+        }
     }
 
     pub(crate) fn log_numbers(&self, request: &MappingRequest) -> Option<String> {

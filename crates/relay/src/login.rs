@@ -16,6 +16,8 @@ use chukei_profile::{
 use chukei_reason::{CertificateFault, Reason};
 use chukei_xml::lexical::DateTime;
 
+#[cfg(feature = "danger-faults")]
+use crate::faults::Fault;
 use crate::{
     NewEntry, Person, Relay, Reply,
     changes::{Assigned, KeyStore, Standing},
@@ -183,6 +185,8 @@ impl Relay {
             true => "0".repeat(64),
             false => [xml_id(randomness)?, xml_id(randomness)?].concat().replace('_', ""),
         };
+        #[cfg(feature = "danger-faults")]
+        let value = self.party.faults.count(Fault::CountsChallenges, value);
         let until = UnixTime(asker.now.0.saturating_add(CHALLENGE));
         desk.logins.challenge(asker.sender, &value, until, asker.now)?;
         let until = DateTime { seconds: until.0, nanoseconds: 0 };
@@ -228,7 +232,7 @@ impl Relay {
         let until = UnixTime(asker.now.0.saturating_add(lasting));
         let id = xml_id(self.party.randomness.as_ref())?;
         #[cfg(feature = "danger-faults")]
-        let id = self.party.faults.session(id);
+        let id = self.party.faults.count(Fault::CountsSessions, id);
         let session =
             Session { party: asker.sender.to_owned(), person, login: login.clone(), purpose, until };
         desk.cards.logins.open(&id, session, asker.now)?;

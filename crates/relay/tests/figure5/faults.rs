@@ -316,9 +316,11 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::OneRightForLogins
         | Fault::CountsSessions
         | Fault::LogsBadSignaturesOnly
-        | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
+        | Fault::SkipsRefusedLogins
+        | Fault::CountsChallenges => crate::login::logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard
         | Fault::SameTicket
+        | Fault::CountsTickets
         | Fault::TellsPresentationsApart
         | Fault::TellsLoginsApart => {
             let mut desk = Desk::new();
@@ -372,49 +374,6 @@ fn receipts(world: &World) -> Vec<Commitment> {
     let clean = World::new();
     let sent = clean.map(&[ask(0)]);
     crate::ledger::receipts(&reply(relay.handle(&request(&sent, A), NOW)))
-}
-
-/// The same of a relay that logs people in.
-fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
-    let mut desk = Desk::new();
-    desk.world.relay.party.faults = world.relay.party.faults.clone();
-    let check = Purpose::EligibilityCheck;
-    let given = || desk.session(A, &desk.reception(|_| {}), check);
-    match fault {
-        Fault::SameChallenge => desk.challenge(A) == desk.challenge(A),
-        Fault::InventsLogin => {
-            desk.register(&desk.usual, Standing::Unknown);
-            desk.login(A, &desk.reception(|_| {}), check, NOW).unwrap().session.is_some()
-        }
-        Fault::LongSession => given().until.seconds > NOW.0 + 600,
-        Fault::HidesContext => given().context == Context::Challenge,
-        Fault::ForgetsLogin => {
-            given();
-            desk.world.log.all().unwrap().iter().all(|entry| entry.login.is_none())
-        }
-        Fault::OneRightForLogins => {
-            let login = desk.application(&desk.usual, |application| application.portal = A.to_owned());
-            desk.login(A, &login, Purpose::History, NOW).is_ok()
-        }
-        Fault::CountsSessions => {
-            let (first, second) = (given().id, given().id);
-            first.bytes().zip(second.bytes()).filter(|(first, second)| first != second).count() == 1
-        }
-        Fault::LogsBadSignaturesOnly => {
-            let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());
-            desk.login(PORTAL, &login, Purpose::History, NOW).unwrap_err();
-            desk.world.log.all().unwrap().is_empty()
-        }
-        Fault::SkipsRefusedLogins => {
-            let login = desk.reception(|reception| reception.card_key = Some(2));
-            desk.login(A, &login, check, NOW).unwrap_err();
-            desk.world.log.all().unwrap().is_empty()
-        }
-        _ => {
-            given();
-            desk.world.log.all().unwrap().is_empty()
-        }
-    }
 }
 
 /// Who has a fault in this test.

@@ -538,3 +538,53 @@ fn a_person_sees_the_logins_and_only_with_a_session_for_that() {
     let other = desk.session(PORTAL, &other, Purpose::EligibilityCheck).id;
     assert!(seen(&other, NOW).is_empty(), "for another purpose");
 }
+
+/// Whether a relay with the faults of this one logs people in as this one says.
+#[cfg(feature = "danger-faults")]
+pub fn logs_in_wrongly(fault: chukei_relay::faults::Fault, world: &World) -> bool {
+    use chukei_relay::faults::Fault;
+    let mut desk = Desk::new();
+    desk.world.relay.party.faults = world.relay.party.faults.clone();
+    let check = Purpose::EligibilityCheck;
+    let given = || desk.session(A, &desk.reception(|_| {}), check);
+    match fault {
+        Fault::SameChallenge => desk.challenge(A) == desk.challenge(A),
+        Fault::InventsLogin => {
+            desk.register(&desk.usual, Standing::Unknown);
+            desk.login(A, &desk.reception(|_| {}), check, NOW).unwrap().session.is_some()
+        }
+        Fault::LongSession => given().until.seconds > NOW.0 + 600,
+        Fault::HidesContext => given().context == Context::Challenge,
+        Fault::ForgetsLogin => {
+            given();
+            desk.world.log.all().unwrap().iter().all(|entry| entry.login.is_none())
+        }
+        Fault::OneRightForLogins => {
+            let login = desk.application(&desk.usual, |application| application.portal = A.to_owned());
+            desk.login(A, &login, Purpose::History, NOW).is_ok()
+        }
+        Fault::CountsSessions => follow(&given().id, &given().id),
+        Fault::CountsChallenges => follow(&desk.challenge(A), &desk.challenge(A)),
+        Fault::LogsBadSignaturesOnly => {
+            let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());
+            desk.login(PORTAL, &login, Purpose::History, NOW).unwrap_err();
+            desk.world.log.all().unwrap().is_empty()
+        }
+        Fault::SkipsRefusedLogins => {
+            let login = desk.reception(|reception| reception.card_key = Some(2));
+            desk.login(A, &login, check, NOW).unwrap_err();
+            desk.world.log.all().unwrap().is_empty()
+        }
+        _ => {
+            given();
+            desk.world.log.all().unwrap().is_empty()
+        }
+    }
+}
+
+/// Whether they are as long as each other and differ in one place, as two numbers that follow one another.
+#[cfg(feature = "danger-faults")]
+pub fn follow(first: &str, second: &str) -> bool {
+    let differing = first.bytes().zip(second.bytes()).filter(|(first, second)| first != second).count();
+    first.len() == second.len() && differing == 1
+}
