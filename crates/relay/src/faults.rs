@@ -186,6 +186,9 @@ faults! {
     /// Does not record logins that it refuses.
     SkipsRefusedLogins => ["login.refused.logged"], "拒否したログインを記録しない";
 
+    /// Tells of every login that it refuses that the request is invalid.
+    MiscodesLogins => ["login.refused.code"], "ログインの拒否に、いつも InvalidRequest の code を入れる";
+
     /// Lets whoever may log people in do so in every way.
     OneRightForLogins => ["login.request.sender"], "ログインのどの方法も、ポータルと受付のどちらにも許す";
     /// Remembers access applications for a minute.
@@ -380,6 +383,11 @@ impl Faults {
         }
         if self.has(Fault::EchoesInFaults) {
             add(&String::from_utf8_lossy(request.body));
+        }
+        if is_login && self.has(Fault::MiscodesLogins) {
+            for code in ["ProviderIDNotValid", "CannotHonourUsageDirective", "StaleMsg", "DuplicateMsg"] {
+                text = text.replace(code, "InvalidRequest");
+            }
         }
         if self.has(Fault::OmitsFaultStatus)
             && let (Some(from), Some(until)) = (text.find("<detail>"), text.find("</detail>"))

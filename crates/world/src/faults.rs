@@ -237,6 +237,8 @@ const ALSO: &[(&str, &[&str])] = &[
             "signature.transform.closed",
         ],
     ),
+    // There is no ticket for a challenge that nobody knows, which is another ground.
+    ("login.challenge.own", &["login.refused.code"]),
     // The card has signed, and it counts as one that has not.
     ("login.reception.possession", &["login.answer.context"]),
     // A receipt for another notice is a receipt.

@@ -317,6 +317,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::CountsSessions
         | Fault::LogsBadSignaturesOnly
         | Fault::SkipsRefusedLogins
+        | Fault::MiscodesLogins
         | Fault::CountsChallenges => crate::login::logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard
         | Fault::SameTicket

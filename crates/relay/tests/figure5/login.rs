@@ -565,6 +565,13 @@ pub fn logs_in_wrongly(fault: chukei_relay::faults::Fault, world: &World) -> boo
         }
         Fault::CountsSessions => follow(&given().id, &given().id),
         Fault::CountsChallenges => follow(&desk.challenge(A), &desk.challenge(A)),
+        Fault::MiscodesLogins => {
+            let login = desk.application(&desk.usual, |application| application.at.seconds -= 1000);
+            let sent = desk.by(PORTAL).login(&login, Purpose::History, NOW).unwrap();
+            let told = String::from_utf8(desk.world.relay(&sent, PORTAL).body).unwrap();
+            assert!(told.contains("StaleMsg") != told.contains("InvalidRequest"), "{told}");
+            told.contains("InvalidRequest")
+        }
         Fault::LogsBadSignaturesOnly => {
             let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());
             desk.login(PORTAL, &login, Purpose::History, NOW).unwrap_err();
