@@ -240,6 +240,8 @@ faults! {
     AltersEntry => ["ledger.proof.holds", "ledger.entry.content"], "記録した項目を後から変える";
     /// Leaves the checkpoint that was seen before out of proofs.
     ForgetsCheckpoints => ["ledger.proof.since"], "前に示したチェックポイントを証明に含めない";
+    /// Leaves a checkpoint that it has told as the state of its ledger out of proofs.
+    ForgetsToldCheckpoints => ["ledger.proof.since"], "台帳の状態として渡したチェックポイントを証明に含めない";
     /// Signs each proof with a key of its own.
     ManyLogs => ["ledger.checkpoint.one-log", "ledger.proof.holds", "ledger.proof.since"], "証明ごとに別の鍵で署名する";
 
@@ -385,7 +387,8 @@ impl Faults {
             add(&String::from_utf8_lossy(request.body));
         }
         if is_login && self.has(Fault::MiscodesLogins) {
-            for code in ["ProviderIDNotValid", "CannotHonourUsageDirective", "StaleMsg", "DuplicateMsg"] {
+            let target = "TargetIdentityNotValid";
+            for code in ["ProviderIDNotValid", "CannotHonourUsageDirective", target, "StaleMsg", "DuplicateMsg"] {
                 text = text.replace(code, "InvalidRequest");
             }
         }

@@ -342,6 +342,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::AnotherChain
         | Fault::AltersEntry
         | Fault::ForgetsCheckpoints
+        | Fault::ForgetsToldCheckpoints
         | Fault::ManyLogs
         | Fault::OldStatus
         | Fault::ShortPeriod
