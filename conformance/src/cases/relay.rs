@@ -32,10 +32,6 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         let recorded = &[req!("relayed.recorded")];
         cases.push(Case::scene(Role::Relay, id, (None, ""), recorded, *fate).needing(&["relayed"]));
     }
-    let foreign = &[req!("disclosure.notice.foreign")];
-    let case =
-        |id, deviation, scene| Case::scene(Role::Relay, id, (Some("notice"), deviation), foreign, scene);
-    cases.push(case("disclosure/notice/by-another", "speaker=insurer-c", notice_by_another));
 }
 
 /// Changes the one input of a mapping request.
@@ -129,6 +125,8 @@ const INPUTS: &[Row] = bends![
 const NOTICES: &[Row] = bends![
     "disclosure/notice/unknown-envelope" "disclosure.notice.foreign" "Body/DisclosureNotice@envelope=unknown" []
         |d| d.body.set("envelope", "_unknown");
+    "disclosure/notice/by-another" "disclosure.notice.foreign" "speaker=insurer-c" []
+        |d| d.speak_as("insurer-c");
     "disclosure/notice/other-requester" "disclosure.notice.requester" "Body/DisclosureNotice@requester=insurer-d" []
         |d| {
             let other = d.entity("insurer-d");
@@ -324,18 +322,6 @@ const SCENES: &[Scene] = &[
         },
     ),
     ("history/parts", || leak(&[req!("history.range"), req!("history.total")]), parts_of_history),
-    (
-        "history/complete/foreign-notice",
-        || leak(&[req!("disclosure.notice.foreign"), req!("history.complete")]),
-        |face| {
-            acts::look(face);
-            let id = acts::envelope_id(&acts::mapped(face)?);
-            let notice = face.kit().notice("insurer-c", &id);
-            face.send("disclosure", notice);
-            acts::look(face);
-            Ok(())
-        },
-    ),
 ];
 
 /// What may become of a query that the relay carries.
@@ -402,14 +388,6 @@ fn foreign_pair(face: &Face, person: &str) -> Result<(), Broken> {
     let body = body::mapping_request(&[input]);
     let draft = kit.request("insurer-d", "mapping", body).for_purpose(chukei_harness::kit::USUAL_PURPOSE);
     face.send("mapping", draft);
-    Ok(())
-}
-
-fn notice_by_another(face: &Face) -> Result<(), Broken> {
-    let id = acts::envelope_id(&acts::mapped(face)?);
-    let notice = face.kit().notice("insurer-c", &id);
-    face.send_deviating("disclosure", notice);
-    acts::probe(face, Kind::Notice);
     Ok(())
 }
 

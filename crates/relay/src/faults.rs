@@ -148,8 +148,10 @@ faults! {
 
     /// Receipts notices without recording them.
     LosesNotices => ["disclosure.notice.recorded", "history.complete"], "開示の通知を記録せずに受領する";
-    /// Records notices that it refuses.
-    RecordsRefusedNotices => ["disclosure.notice.requester"], "拒否した開示の通知を記録する";
+    /// Records notices that it refuses for their requester.
+    RecordsRefusedNotices => ["disclosure.notice.requester"], "requester のために拒否した開示の通知を記録する";
+    /// Records notices that it refuses for their sender.
+    RecordsForeignNotices => ["disclosure.notice.foreign"], "送信者のために拒否した開示の通知を記録する";
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
     /// Puts the number into histories.

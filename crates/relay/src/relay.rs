@@ -196,13 +196,7 @@ impl Relay {
     /// Records a disclosure before it receipts it.
     fn receipt(&self, asker: &Asker<'_>, notice: &Notice) -> Result<Reply, Refusal> {
         let checks = &self.party.checks;
-        // [disclosure.notice.foreign]
         let issued = self.log.issuance(&notice.envelope)?;
-        let ours = issued.as_ref().is_some_and(|issued| issued.target == asker.sender);
-        let expected = "an envelope that was issued for the sender";
-        checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
-        // [disclosure.notice.requester]
-        let agrees = issued.as_ref().is_none_or(|issued| issued.requester == notice.requester);
         let entry = || NewEntry {
             person: issued.as_ref().map(|issued| issued.person),
             at: asker.now,
@@ -218,6 +212,15 @@ impl Relay {
             carried_to: None,
             asked: issued.as_ref().map(|issued| (issued.requester.clone(), issued.at)),
         };
+        // [disclosure.notice.foreign]
+        let ours = issued.as_ref().is_some_and(|issued| issued.target == asker.sender);
+        if !ours && faulty!(self.party, RecordsForeignNotices) {
+            self.record(vec![entry()])?.recording.wait()?;
+        }
+        let expected = "an envelope that was issued for the sender";
+        checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
+        // [disclosure.notice.requester]
+        let agrees = issued.as_ref().is_none_or(|issued| issued.requester == notice.requester);
         if !agrees && faulty!(self.party, RecordsRefusedNotices) {
             self.record(vec![entry()])?.recording.wait()?;
         }

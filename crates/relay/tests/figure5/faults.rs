@@ -219,6 +219,17 @@ fn shows(fault: Fault, world: &World) -> bool {
             assert_eq!(world.relay(&notice, B).status, 500);
             world.log.all().unwrap().len() == 2
         }
+        Fault::RecordsForeignNotices => {
+            let Step::Send(notice) = world.b.handle(&request(&world.query(), A), NOW) else {
+                panic!("a notice")
+            };
+            let body = resigned(&notice.body, D, |root| {
+                root.find_mut("soap:Header/sb:Sender").set("providerID", D);
+                root.find_mut(TOKEN).set_content(&encode_base64(certificate(D).der()));
+            });
+            assert_eq!(world.relay(&with_body(&notice, body), D).status, 500);
+            world.log.all().unwrap().len() == 2
+        }
         Fault::HidesRefusals => {
             world.relay(&world.map(&[Ask { target: Some(D.to_owned()), ..ask(0) }]), A);
             !history(world).contains("Forbidden")
