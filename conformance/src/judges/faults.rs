@@ -278,6 +278,7 @@ const LOGIN_CODES: &[(&str, &str)] = &[
     ("login.request.sender", "ProviderIDNotValid"),
     ("login.operator.role", "ProviderIDNotValid"),
     ("login.reception.purpose", "ProviderIDNotValid"),
+    ("login.withholding.none", "ProviderIDNotValid"),
     ("login.application.purpose", "CannotHonourUsageDirective"),
     ("login.ticket.purpose", "CannotHonourUsageDirective"),
     ("login.application.addressed", "TargetIdentityNotValid"),

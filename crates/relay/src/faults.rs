@@ -201,6 +201,8 @@ faults! {
     EternalSessions => ["login.session.own", "login.session.history"], "期限の過ぎたセッションを受け付ける";
     /// Does not record how somebody has logged in.
     ForgetsLogin => ["login.session.recorded"], "ログインの方法を記録しない";
+    /// Records logins that it refuses for their ck:Withholding.
+    RecordsWithheldLogins => ["login.withholding.none"], "ck:Withholding のために拒否したログインを記録する";
 
     /// Gives a ticket to a TLS client that has shown no card.
     TicketsWithoutCard => ["login.presentation.proved"], "カードを示さない TLS クライアントにチケットを渡す";

@@ -176,6 +176,17 @@ impl Relay {
         faulty!(self.party, SkipsRefusedLogins)
     }
 
+    /// Records a login that is refused before anybody looks at the card.
+    #[cfg(feature = "danger-faults")]
+    pub(crate) fn danger_record_refused(&self, asker: &Asker<'_>, login: &Login) -> Result<(), Refusal> {
+        let purpose = asker.purpose.unwrap_or(Purpose::History);
+        let desk = Desk { relay: self, cards: self.desk()?, asker, purpose, presented: OnceCell::new() };
+        if let Some(person) = desk.shown(login)? {
+            self.record(vec![desk.entry(Some(person), REFUSED)])?.recording.wait()?;
+        }
+        Ok(())
+    }
+
     /// Gives a challenge.
     pub(crate) fn challenge(&self, asker: &Asker<'_>) -> Result<Reply, Refusal> {
         let desk = self.desk()?;

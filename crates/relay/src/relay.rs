@@ -149,6 +149,12 @@ impl Relay {
             {
                 self.look(&asker, person, login)?.recording.wait()?;
             }
+            #[cfg(feature = "danger-faults")]
+            if faulty!(self.party, RecordsWithheldLogins)
+                && let Asked::Login(login) = &*accepted
+            {
+                self.danger_record_refused(&asker, login)?;
+            }
             Err(refusal)
         })?;
         match &*accepted {
@@ -169,11 +175,16 @@ impl Relay {
     fn may_withhold(&self, asker: &Asker<'_>, asked: &Asked) -> Result<(), Refusal> {
         let checks = &self.party.checks;
         let Some(until) = asker.withheld_until else { return Ok(()) };
+        if let Asked::Login(_) = asked {
+            // [login.withholding.none]
+            let expected = "a login of which nothing is withheld";
+            return checks.require("login.withholding.none", false, Reason::NotAuthorised, expected);
+        }
         // [ledger.withhold.right]
         let is_known = self.agreements.may_withhold(asker.sender);
         let expected = "a party that may withhold";
         checks.require("ledger.withhold.right", is_known, Reason::NotAuthorised, expected)?;
-        // [ledger.withhold.right]: who logs in, or has a query carried, asks for nothing on his own account.
+        // [ledger.withhold.right]: who has a query carried, asks for nothing on his own account.
         let is_own =
             matches!(asked, Asked::Mapping(_) | Asked::Notice(_) | Asked::History(_) | Asked::Proof(_));
         let expected = "an access of the sender's own";

@@ -198,6 +198,7 @@ const SKIPPABLE: &[&str] = &[
     "login.session.purpose",
     "login.ticket.given",
     "login.ticket.purpose",
+    "login.withholding.none",
     "mapping.agreement.pair",
     "mapping.input.count",
     "mapping.input.form",

@@ -329,6 +329,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::LogsBadSignaturesOnly
         | Fault::SkipsRefusedLogins
         | Fault::MiscodesLogins
+        | Fault::RecordsWithheldLogins
         | Fault::CountsChallenges => crate::login::logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard
         | Fault::SameTicket

@@ -6,12 +6,14 @@ use chukei_crypto::{
     Certificate, PrivateKey, SignatureAlgorithm, TrustAnchors, UnixTime, sha256,
     test_pki::{Ca, CrlSpec, LeafSpec, NOT_AFTER, NOT_BEFORE, key_usage, keys},
 };
+use chukei_forge::raw::Element;
 use chukei_idwsf::code;
 use chukei_profile::{
     Purpose,
     history::{Kind, Range},
     login::{AccessApplication, By, Challenged, Context, Given, Login, LoginAnswer, Patient, Shown},
 };
+use chukei_reason::Reason;
 use chukei_relay::{
     Ask, Person, Refusal, Requester, Whom,
     changes::{Assigned, Standing},
@@ -19,6 +21,7 @@ use chukei_relay::{
     memory::{MemoryAgreements, MemoryKeys, MemoryLogins},
     numbers::{Level, Number, NumberKind},
 };
+use chukei_xml::ns;
 use chukei_xml_security::Signing;
 
 use crate::world::*;
@@ -136,6 +139,16 @@ impl Desk {
     pub fn session(&self, party: &str, login: &Login, purpose: Purpose) -> Given {
         let answer = self.login(party, login, purpose, NOW).unwrap();
         answer.session.unwrap_or_else(|| panic!("{:?}", answer.status))
+    }
+
+    /// Why the usual application is refused that wants to be withheld from the person.
+    fn withheld_login(&self) -> Option<Refusal> {
+        let login = self.application(&self.usual, |_| {});
+        let sent = self.world.portal.login(&login, Purpose::History, NOW).unwrap();
+        let wish = Element::declared(ns::CK, "Withholding").attribute("until", "2026-07-02");
+        let wish = wish.attribute("wsu:Id", "_withholding");
+        let body = resigned(&sent.body, PORTAL, |root| root.append("soap:Header", wish));
+        reply(self.world.relay.handle(&request(&with_body(&sent, body), PORTAL), NOW)).refusal
     }
 
     pub fn application(
@@ -539,6 +552,17 @@ fn a_person_sees_the_logins_and_only_with_a_session_for_that() {
     assert!(seen(&other, NOW).is_empty(), "for another purpose");
 }
 
+#[test]
+fn a_login_is_not_withheld_from_the_person() {
+    let desk = Desk::new();
+    let told = desk.withheld_login().unwrap();
+    assert_eq!((told.sentence(), told.reason()), ("login.withholding.none", Reason::NotAuthorised));
+    assert!(desk.world.log.all().unwrap().is_empty());
+    // The same login without the wish.
+    desk.session(PORTAL, &desk.application(&desk.usual, |_| {}), Purpose::History);
+    assert_eq!(desk.world.log.all().unwrap().len(), 1);
+}
+
 /// Whether a relay with the faults of this one logs people in as this one says.
 #[cfg(feature = "danger-faults")]
 pub fn logs_in_wrongly(fault: chukei_relay::faults::Fault, world: &World) -> bool {
@@ -571,6 +595,10 @@ pub fn logs_in_wrongly(fault: chukei_relay::faults::Fault, world: &World) -> boo
             let told = String::from_utf8(desk.world.relay(&sent, PORTAL).body).unwrap();
             assert!(told.contains("StaleMsg") != told.contains("InvalidRequest"), "{told}");
             told.contains("InvalidRequest")
+        }
+        Fault::RecordsWithheldLogins => {
+            desk.withheld_login().unwrap();
+            !desk.world.log.all().unwrap().is_empty()
         }
         Fault::LogsBadSignaturesOnly => {
             let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());
