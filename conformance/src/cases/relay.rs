@@ -28,6 +28,15 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     for (id, sentences, scene) in SCENES {
         cases.push(Case::scene(Role::Relay, id, (None, ""), sentences(), *scene));
     }
+    let entries = |id: &str, scene: fn(&Face) -> Result<(), Broken>| {
+        Case::scene(Role::Relay, id, (None, ""), &[req!("history.entry.content")], scene)
+    };
+    cases.push(
+        entries("history/entries/relayed", |face| between_looks(face, Kind::Relayed)).needing(&["relayed"]),
+    );
+    cases.push(
+        entries("history/entries/login", |face| between_looks(face, Kind::Application)).needing(&["login"]),
+    );
     for (id, fate) in FATES {
         let recorded = &[req!("relayed.recorded")];
         cases.push(Case::scene(Role::Relay, id, (None, ""), recorded, *fate).needing(&["relayed"]));
@@ -321,6 +330,7 @@ const SCENES: &[Scene] = &[
             Ok(())
         },
     ),
+    ("history/entries", || leak(&[req!("history.entry.content")]), history),
     ("history/parts", || leak(&[req!("history.range"), req!("history.total")]), parts_of_history),
 ];
 
@@ -349,6 +359,15 @@ fn carried(face: &Face, reply: fn(chukei_harness::Draft) -> Scripted) -> Result<
     }));
     face.send("mapping", draft);
     face.unscript();
+    acts::look(face);
+    Ok(())
+}
+
+/// The usual message of a kind between two looks at the history.
+fn between_looks(face: &Face, kind: Kind) -> Result<(), Broken> {
+    let draft = acts::draft(face, kind)?;
+    acts::look(face);
+    face.send("mapping", draft);
     acts::look(face);
     Ok(())
 }

@@ -154,8 +154,10 @@ faults! {
     RecordsForeignNotices => ["disclosure.notice.foreign"], "送信者のために拒否した開示の通知を記録する";
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
+    /// Shows every access in histories as a check of eligibility.
+    MisstatesHistory => ["history.entry.content"], "履歴で、どのアクセスも資格確認として示す";
     /// Puts the number into histories.
-    TellsNumberInHistory => ["history.no-number", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
+    TellsNumberInHistory => ["history.no-number", "history.entry.content", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
     /// Lists all of a history, whatever part is asked for.
     IgnoresRange => ["history.range", "history.total"], "求められた範囲によらず履歴をすべて示す";
     /// Lists and counts the beginning of a history, too, whatever period is asked for.
@@ -231,7 +233,7 @@ faults! {
     /// Gives the same receipt every time.
     SameReceipt => ["ledger.receipt.salted", "ledger.receipt.kept"], "いつも同じ受領証を渡す";
     /// Records every access as a check of eligibility.
-    MisstatesPurpose => ["ledger.entry.content"], "どのアクセスも資格確認として記録する";
+    MisstatesPurpose => ["ledger.entry.content", "history.entry.content"], "どのアクセスも資格確認として記録する";
     /// Puts numbers into the ledger.
     TellsNumberInLedger => ["ledger.entry.no-number", "ledger.entry.content"], "台帳に番号を入れる";
     /// Proves no more than it proved the first time.

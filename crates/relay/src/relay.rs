@@ -269,6 +269,9 @@ impl Relay {
         if faulty!(self.party, HidesRefusals) {
             entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == GRANTED);
         }
+        if faulty!(self.party, MisstatesHistory) {
+            entries.iter_mut().for_each(|entry| entry.purpose = Purpose::EligibilityCheck);
+        }
         if faulty!(self.party, TellsNumberInHistory) {
             entries.iter_mut().for_each(|entry| entry.outcome.push_str(&query.name_id.value));
         }

@@ -234,6 +234,7 @@ fn shows(fault: Fault, world: &World) -> bool {
             world.relay(&world.map(&[Ask { target: Some(D.to_owned()), ..ask(0) }]), A);
             !history(world).contains("Forbidden")
         }
+        Fault::MisstatesHistory => history(world).contains(Purpose::EligibilityCheck.uri()),
         Fault::TellsNumberInHistory => history(world).contains(CARE[0]),
         Fault::IgnoresRange | Fault::CountsListed => {
             history(world);
