@@ -200,6 +200,10 @@ const CARRIED: &[Row] = bends![
         |d| d.relates_to = Some("urn:example:test:another-request".into());
     "relayed/answer/relates-to-missing" "message.relates-to.answered" "Header/RelatesTo+Header/Security/Signature=missing" ["WSA-04"]
         |d| d.relates_to = None;
+    "relayed/answer/id-missing" "message.id.form" "Header/MessageID+Header/Security/Signature=missing" ["WSA-01"]
+        |d| d.message_id = None;
+    "relayed/answer/id-relative" "message.id.form" "Header/MessageID=relative" ["WSA-01"]
+        |d| d.message_id = Some("message-1".into());
     "relayed/answer/unsigned" "signature.presence.required" "Header/Security/Signature+signer=unsigned" ["SOAP-11"]
         |d| d.tamper(|root| drop(root.remove("soap:Header/wsse:Security/ds:Signature")));
     "relayed/answer/by-another" "message.sender.is-signer" "speaker=insurer-c" ["ENV-05"]

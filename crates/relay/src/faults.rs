@@ -54,6 +54,15 @@ macro_rules! faults {
                 match self { $( Self::$name => &[$($sentence),+], )* }
             }
 
+            /// The profile whose products have it, where its sentences do not tell.
+            #[must_use]
+            pub const fn profile(self) -> Option<&'static str> {
+                match self {
+                    Self::RemembersMappingsOnly | Self::ChecksMappingsOnly => Some("relay@1.0"),
+                    _ => None,
+                }
+            }
+
             /// What it does, in English.
             #[must_use]
             pub fn en(self) -> &'static str {
@@ -76,6 +85,10 @@ faults! {
     LeavesHeaderUnsigned => ["message.answer.signed", "requester.query.headers"], "wsa:MessageID に署名しない";
     /// Remembers a wsa:MessageID for a minute.
     ForgetsMessages => ["message.id.once"], "wsa:MessageID を1分しか覚えない";
+    /// Remembers the wsa:MessageID of mapping requests only.
+    RemembersMappingsOnly => ["message.id.once"], "対応付けの要求の wsa:MessageID だけを覚える";
+    /// Looks at purpose and wsa:MessageID of mapping requests only.
+    ChecksMappingsOnly => ["message.usage-directive.purpose", "message.id.form", "message.answer.headers"], "対応付けの要求だけ、利用目的と wsa:MessageID を検査する";
     /// Uses one wsa:MessageID for every message.
     ReusesMessageId => ["message.answer.fresh"], "すべてのメッセージに同じ wsa:MessageID を使う";
     /// Sends messages that are good for an hour.

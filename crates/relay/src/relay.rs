@@ -15,6 +15,8 @@ use chukei_profile::{
     login::{ChallengeRequest, Login, SESSION},
     proof::{Proof, ProofQuery, StatusQuery},
 };
+#[cfg(feature = "danger-faults")]
+use chukei_idwsf::Checks;
 use chukei_reason::Reason;
 use chukei_saml::NameId;
 use chukei_xml::{Budget, Element, Name, XmlError};
@@ -132,7 +134,12 @@ impl Relay {
 
     fn accept(&self, request: &Request<'_>, now: UnixTime) -> Result<Step<Relaying>, Refusal> {
         let mut budget = Budget::default();
-        let accepted: Accepted<Asked> = self.party.receiver(now).request(request, &mut budget)?;
+        let receiver = self.party.receiver(now);
+        #[cfg(feature = "danger-faults")]
+        let lax = Checks::danger_skipping(["message.usage-directive.purpose", "message.id.form"]);
+        #[cfg(feature = "danger-faults")]
+        let receiver = self.party.faults.receive(receiver, request, &lax);
+        let accepted: Accepted<Asked> = receiver.request(request, &mut budget)?;
         let asker = Asker {
             sender: accepted.sender(),
             message_id: accepted.message_id(),

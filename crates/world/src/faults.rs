@@ -265,6 +265,8 @@ pub struct FaultName {
     pub name: String,
     /// The sentences that a party with it breaks, the one that it is for first. None for one that is about no message.
     pub sentences: Vec<&'static str>,
+    /// The profile whose products have it, where the sentences do not tell.
+    pub profile: Option<&'static str>,
     /// What it does, in Japanese.
     pub ja: String,
     /// What it does, in English.
@@ -277,22 +279,26 @@ pub fn fault_names() -> Vec<FaultName> {
     let skipped = SKIPPABLE.iter().map(|&sentence| FaultName {
         name: format!("skips:{sentence}"),
         sentences: [sentence].into_iter().chain(also(sentence)).collect(),
+        profile: None,
         ja: format!("{sentence} を検査しない"),
         en: format!("Does not check {sentence}."),
     });
     let sent = Sent::ALL.iter().map(|fault| FaultName {
         name: fault.name().to_owned(),
         sentences: fault.sentences().to_vec(),
+        profile: fault.profile(),
         ja: fault.ja().to_owned(),
         en: fault.en().to_owned(),
     });
     let own = Own::ALL.iter().map(|fault| {
         let (name, sentence, ja, en) = fault.describe();
-        FaultName { name: name.to_owned(), sentences: vec![sentence], ja: ja.to_owned(), en: en.to_owned() }
+        let (name, ja, en) = (name.to_owned(), ja.to_owned(), en.to_owned());
+        FaultName { name, sentences: vec![sentence], profile: None, ja, en }
     });
     let stubs = Stub::ALL.iter().map(|stub| {
         let (name, ja, en) = stub.describe();
-        FaultName { name: name.to_owned(), sentences: Vec::new(), ja: ja.to_owned(), en: en.to_owned() }
+        let (name, ja, en) = (name.to_owned(), ja.to_owned(), en.to_owned());
+        FaultName { name, sentences: Vec::new(), profile: None, ja, en }
     });
     skipped.chain(sent).chain(own).chain(stubs).collect()
 }

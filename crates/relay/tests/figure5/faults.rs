@@ -118,6 +118,7 @@ fn shows(fault: Fault, world: &World) -> bool {
     };
     let wrong_to = |root: &mut Element| root.find_mut("soap:Header/wsa:To").set_content("urn:canary:to");
     match fault {
+        Fault::RemembersMappingsOnly | Fault::ChecksMappingsOnly => crate::messages::only_mappings(fault, world),
         Fault::OmitsRelatesTo => !relay_says().contains("wsa:RelatesTo"),
         Fault::LeavesHeaderUnsigned => !relay_says().contains("URI=\"#_message\""),
         Fault::ReusesMessageId => {
