@@ -15,7 +15,7 @@ use chukei_idwsf::{
     ims::{MappingInput, MappingRequest},
 };
 use chukei_profile::{
-    Identifier, Purpose, Scheme,
+    Date, Identifier, Purpose, Scheme,
     disclosure::Notice,
     envelope::{Danger, Issued, Mint, Opened},
     linkage::{ANSWER, Answer, Benefit},
@@ -109,7 +109,7 @@ faults! {
     OmitsFaultStatus => ["message.fault.status"], "fault に lu:Status を入れない";
 
     /// Leaves the last input of a mapping request unanswered.
-    OmitsInput => ["mapping.input.each-answered", "history.complete", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day"], "最後の MappingInput に答えない";
+    OmitsInput => ["mapping.input.each-answered", "history.complete", "history.entry.content", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day"], "最後の MappingInput に答えない";
     /// Makes an envelope for a number that it does not know.
     InventsPerson => ["mapping.input.known", "envelope.issue.name-id", "mapping.no-transient"], "知らない番号に封筒を発行する";
     /// Makes a transient identifier for a person who has none with the target.
@@ -280,7 +280,9 @@ faults! {
     /// Remembers envelopes that were presented for a minute.
     ForgetsEnvelopes => ["envelope.use.once"], "提示された封筒を1分しか覚えない";
     /// Answers queries that say no day about the day in UTC.
-    AnswersInUtc => ["linkage.answer.as-of"], "日のない照会に、協定世界時の日について答える";
+    AnswersInUtc => ["linkage.answer.as-of", "linkage.answer.period", "linkage.answer.items"], "日のない照会に、協定世界時の日について答える";
+    /// Takes insurance for begun and ended on days of UTC.
+    HoldsInUtc => ["linkage.answer.period", "linkage.answer.items"], "資格の期間を協定世界時の日で判断する";
     /// Folds full-width characters of a number to half width.
     FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
     /// Answers about somebody else.
@@ -290,7 +292,7 @@ faults! {
     /// Puts the name into the answer.
     TellsName => ["linkage.answer.no-name"], "応答に氏名を入れる";
     /// Answers items that were not asked for.
-    AddsItems => ["linkage.answer.items", "linkage.answer.person"], "求められていない項目も答える";
+    AddsItems => ["linkage.answer.items", "linkage.answer.person", "linkage.answer.period"], "求められていない項目も答える";
     /// Leaves asOf out of the eligibility.
     OmitsAsOf => ["linkage.answer.as-of"], "資格に asOf を付けない";
     /// Answers with a fault about a person without data.
@@ -407,7 +409,9 @@ impl Faults {
         }
         if is_login && self.has(Fault::MiscodesLogins) {
             let target = "TargetIdentityNotValid";
-            for code in ["ProviderIDNotValid", "CannotHonourUsageDirective", target, "StaleMsg", "DuplicateMsg"] {
+            for code in
+                ["ProviderIDNotValid", "CannotHonourUsageDirective", target, "StaleMsg", "DuplicateMsg"]
+            {
                 text = text.replace(code, "InvalidRequest");
             }
         }
@@ -558,6 +562,14 @@ impl Faults {
         let folded: String = opened.identifier.expose().chars().map(half).collect();
         let identifier = Identifier::new(opened.identifier.scheme(), &folded);
         Opened { identifier: identifier.unwrap_or_else(|_| opened.identifier.clone()), ..opened }
+    }
+
+    /// What is held on another day, as if it were of this one.
+    pub(crate) fn redate(&self, mut record: Option<Record>, as_of: &Date) -> Option<Record> {
+        if let Some(record) = record.as_mut().filter(|_| self.has(Fault::HoldsInUtc)) {
+            record.eligibility.iter_mut().for_each(|period| period.as_of = as_of.clone());
+        }
+        record
     }
 
     pub(crate) fn mix_up(

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
+#[cfg(feature = "danger-faults")]
+use chukei_idwsf::Checks;
 use chukei_idwsf::{
     Accepted, Content, Parts, Payload, PeerAnswer, Refusal, Request, Status, Unavailable, code,
     ims::MappingRequest,
@@ -15,8 +17,6 @@ use chukei_profile::{
     login::{ChallengeRequest, Login, SESSION},
     proof::{Proof, ProofQuery, StatusQuery},
 };
-#[cfg(feature = "danger-faults")]
-use chukei_idwsf::Checks;
 use chukei_reason::Reason;
 use chukei_saml::NameId;
 use chukei_xml::{Budget, Element, Name, XmlError};

@@ -9,12 +9,10 @@ use chukei_profile::{
     Purpose, Scheme,
     history::{History, Range},
     linkage::Item,
-    login::Context,
 };
 use chukei_reason::Reason;
 use chukei_relay::{
     Ask, Commitment, Outgoing, PeerAnswer, Person, Reply, Request, Step,
-    changes::Standing,
     faults::{Fault, Faults},
 };
 use chukei_xml::{
@@ -118,7 +116,9 @@ fn shows(fault: Fault, world: &World) -> bool {
     };
     let wrong_to = |root: &mut Element| root.find_mut("soap:Header/wsa:To").set_content("urn:canary:to");
     match fault {
-        Fault::RemembersMappingsOnly | Fault::ChecksMappingsOnly => crate::messages::only_mappings(fault, world),
+        Fault::RemembersMappingsOnly | Fault::ChecksMappingsOnly => {
+            crate::messages::only_mappings(fault, world)
+        }
         Fault::OmitsRelatesTo => !relay_says().contains("wsa:RelatesTo"),
         Fault::LeavesHeaderUnsigned => !relay_says().contains("URI=\"#_message\""),
         Fault::ReusesMessageId => {
@@ -373,6 +373,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::EternalChallenges
         | Fault::EternalSessions
         | Fault::MapsInUtc
+        | Fault::HoldsInUtc
         | Fault::AnswersInUtc => {
             let faulty = if role(fault) == Role::Relay { &world.relay.party } else { &world.b.party };
             crate::late::shows(fault, &faulty.faults)
