@@ -144,7 +144,8 @@ impl Kind {
         }
     }
 
-    const fn features(self) -> &'static [&'static str] {
+    /// The features that a product claims that takes it.
+    pub(crate) const fn features(self) -> &'static [&'static str] {
         match self {
             Self::RelayedIn | Self::Relayed | Self::RelayedAnswer => &["relayed"],
             Self::Application | Self::Response | Self::Reception => &["login"],

@@ -55,8 +55,21 @@ pub(crate) fn turned_away_with(exchange: &Exchange<'_>, statuses: &[u16]) -> Ver
     if statuses.contains(&answer.status) {
         return Verdict::Pass;
     }
-    let wanted: Vec<String> = statuses.iter().map(u16::to_string).collect();
-    Finding::new("http.other-status", wanted.join(", "), answer.status.to_string()).at([answer.seq])
+    Finding::new("http.other-status", listed(statuses), answer.status.to_string()).at([answer.seq])
+}
+
+/// Refused with one of these HTTP statuses, and with nothing else.
+pub(crate) fn answered_with(exchange: &Exchange<'_>, statuses: &[u16]) -> Verdict {
+    let verdict = turned_away_with(exchange, statuses);
+    let absent = subject(exchange).and_then(|subject| exchange.no_answer(subject));
+    match absent.filter(|_| verdict.is_pass()) {
+        Some((seq, how)) => Finding::new("http.other-status", listed(statuses), how.name()).at([seq]),
+        None => verdict,
+    }
+}
+
+fn listed(statuses: &[u16]) -> String {
+    statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Refused per input: a status with this code in the place of an envelope.

@@ -1,4 +1,4 @@
-"""Test control (chapter 50): identity, reset, clock and logs. Everything else is answered with 501."""
+"""Test control (chapter 50): identity, reset, people, clock and logs. Everything else is answered with 501."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ import lxml.etree
 from transport import Server
 
 BUILD = f"python {sys.version_info.major}.{sys.version_info.minor}, lxml {lxml.etree.__version__}"
-VERBS = ["identity", "reset", "clock", "logs"]
+VERBS = ["identity", "reset", "people", "clock", "logs"]
 
 
 class Control(Server):
@@ -42,11 +42,20 @@ class Control(Server):
             case "POST /v1/reset":
                 self.product.reset()
                 return 200, {}
+            case "POST /v1/people":
+                return self._people(body)
             case "POST /v1/clock":
                 return self._clock(body)
             case "GET /v1/logs":
                 return 200, {"lines": self.product.lines()}
         return 501, {}
+
+    def _people(self, body):
+        try:
+            self.product.set_people(json.loads(body))
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            return 400, {}
+        return 200, {}
 
     def _clock(self, body):
         try:

@@ -9,6 +9,7 @@ import message as messages
 from message import Author, compose
 from names import ANONYMOUS
 from refusal import INTERNAL, Refusal
+from world import People
 
 FAULTS = (
     "skips-audience",
@@ -54,8 +55,12 @@ class Product:
         self._author = Author(world.me.entity, world.certificate.der, world.sign_key, world.certificate.is_rsa)
         self._used_messages, self._used_envelopes = Memory(), Memory()
         self._fixed_time, self._lines = None, []
+        self._people = world.people
 
-    # The clock, the log and the reset of test control
+    # The people, the clock, the log and the reset of test control
+
+    def set_people(self, document):
+        self.world.people = People(document, self.world.name)
 
     def now(self):
         """Nanoseconds since 1970."""
@@ -78,6 +83,7 @@ class Product:
         self._used_messages.clear()
         self._used_envelopes.clear()
         self._fixed_time, self._lines = None, []
+        self.world.people = self._people
 
     # Requests
 

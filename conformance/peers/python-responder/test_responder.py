@@ -425,11 +425,29 @@ class Control(unittest.TestCase):
 
     def test_verbs(self):
         status, identity = self.call("GET", "/identity")
-        self.assertEqual((status, identity["verbs"]), (200, ["identity", "reset", "clock", "logs"]))
-        for unknown in ("POST /act", "GET /outcome/a", "POST /people", "GET /reset", "POST /a1b2"):
+        self.assertEqual((status, identity["verbs"]), (200, ["identity", "reset", "people", "clock", "logs"]))
+        for unknown in ("POST /act", "GET /outcome/a", "GET /reset", "POST /a1b2"):
             self.assertEqual(self.call(*unknown.split(" "), {})[0], 501)
         for wrong in ({}, {"now": "1"}, {"now": -1}, {"now": True}, [], {"now": 1, "then": 2}):
             self.assertEqual(self.call("POST", "/clock", wrong)[0], 400)
+        for wrong in ({}, [], {"people": [{}]}):
+            self.assertEqual(self.call("POST", "/people", wrong)[0], 400)
+
+    def test_people_and_reset(self):
+        endpoint, control = KIT.responder()
+
+        def status():
+            told = etree.fromstring(KIT.post(endpoint, KIT.query(endpoint))[1])
+            return told.find(".//{*}LinkageAnswer/{*}Status").get("code")
+
+        people = json.loads((KIT.folder / "people.json").read_text("utf-8"))
+        for person in people["people"]:
+            person["records"] = []
+        self.assertEqual(status(), "OK")
+        self.assertEqual(self.call("POST", "/people", people, control.url), (200, {}))
+        self.assertEqual(status(), "NoData")
+        self.assertEqual(self.call("POST", "/reset", {}, control.url), (200, {}))
+        self.assertEqual(status(), "OK")
 
     def test_clock_and_reset(self):
         endpoint, control = KIT.responder()

@@ -231,6 +231,7 @@ class World:
         # Made once: each one reads all authorities of the system.
         self.decrypt_keys = xmlsec.KeysManager()
         self.decrypt_keys.add_key(xmlsec.Key.from_file(str(keys / "decrypt.key"), xmlsec.KeyFormat.PEM))
+        self.name = name
         self.people = People(json.loads((folder / "people.json").read_text("utf-8")), name)
 
     def owner(self, der, now):

@@ -2,11 +2,11 @@
 
 use chukei_harness::{
     Broken, Face, Input,
-    kit::USUAL_PERSON,
-    kit::USUAL_PURPOSE,
+    kit::{USUAL_PERSON, USUAL_PURPOSE, find},
     message::{PURPOSE, body},
 };
 use chukei_spec::{Role, Sentence, req};
+use chukei_xml::lexical::decode_base64;
 
 use crate::{
     acts,
@@ -74,6 +74,7 @@ const SCENES: &[Scene] = &[
         },
         standing,
     ),
+    ("proof/since/told", || vec![req!("ledger.proof.since"), req!("ledger.checkpoint.one-log")], since_told),
     (
         "proof/since/unknown-size",
         || vec![req!("ledger.proof.holds")],
@@ -120,6 +121,18 @@ fn standing(face: &Face) -> Result<(), Broken> {
         face.send("history", draft);
     }
     prove(face, None).map(drop)
+}
+
+/// A proof that begins where a state that was told ended, after something was recorded.
+fn since_told(face: &Face) -> Result<(), Broken> {
+    let lacking = || Broken::Lacking("a state of the product's ledger".into());
+    let draft = face.kit().ledger_status("portal");
+    let answer = acts::answered(face.send("history", draft))?;
+    let note = find(&answer, "Checkpoint").and_then(|note| decode_base64(&note.content()));
+    let note = note.and_then(|octets| String::from_utf8(octets).ok()).ok_or_else(lacking)?;
+    let size = ledger::checkpoint(&note).ok_or_else(lacking)?.size;
+    acts::mapped(face)?;
+    prove(face, Some(size)).map(drop)
 }
 
 /// A proof that begins where an earlier one ended, after something was recorded.

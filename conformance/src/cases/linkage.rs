@@ -24,8 +24,15 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         scene("linkage/person/longest", |face| ask(face, "longest", &ITEMS)),
         scene("linkage/items/eligibility", |face| ask(face, USUAL_PERSON, &["eligibility"])),
         scene("linkage/items/benefits", |face| ask(face, USUAL_PERSON, &["benefits"])),
-        scene("linkage/items/as-of", as_of),
+        scene("linkage/items/as-of", |face| ask_about(face, "2026-01-15")),
     ]);
+    // The day on which everybody's insurance began in the world, and the day before.
+    let period = &[req!("linkage.answer.period")];
+    let on = |id: &str, scene: fn(&Face) -> Result<(), Broken>| {
+        Case::scene(Role::Responder, id, (None, ""), period, scene)
+    };
+    cases.push(on("linkage/period/first-day", |face| ask_about(face, "2008-04-01")));
+    cases.push(on("linkage/period/day-before", |face| ask_about(face, "2008-03-31")));
     let no_data = &[req!("linkage.answer.no-data")];
     for (id, play) in [
         ("linkage/no-data/member", (|face| ask(face, "no-data", &ITEMS)) as fn(&Face) -> Result<(), Broken>),
@@ -136,9 +143,9 @@ fn ask(face: &Face, person: &str, items: &[&str]) -> Result<(), Broken> {
     Ok(())
 }
 
-fn as_of(face: &Face) -> Result<(), Broken> {
+fn ask_about(face: &Face, day: &str) -> Result<(), Broken> {
     let mut draft = face.kit().query(USUAL_PERSON, &ITEMS);
-    draft.body.set("asOf", "2026-01-15");
+    draft.body.set("asOf", day);
     face.send("linkage", draft);
     Ok(())
 }

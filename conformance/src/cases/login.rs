@@ -11,6 +11,7 @@ use chukei_spec::{Role, Sentence, req};
 use crate::{
     acts,
     case::{Case, Kind, Row, bends},
+    cases::withholding::withhold,
 };
 
 /// What a relay claims that logs people in, and that takes no copies.
@@ -24,6 +25,9 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.extend(APPLICATIONS.iter().map(|row| Case::row(Kind::Application, row)));
     cases.extend(RESPONSES.iter().map(|row| Case::row(Kind::Response, row)));
     cases.extend(RECEPTIONS.iter().map(|row| Case::row(Kind::Reception, row)));
+    for (kind, row) in [Kind::Application, Kind::Reception].into_iter().zip(WITHHELD) {
+        cases.push(Case::watched(kind, row));
+    }
     // The known limit of a card that is read without a PIN, beside what closes it.
     let present = "login/reception/present";
     let sentences = &[req!("login.answer.context")];
@@ -141,6 +145,13 @@ const RECEPTIONS: &[Row] = bends![
         };
     "login/reception/card-key" "login.reception.possession" "Body/LoginRequest/Reception/Card/Signature=by-another-key" []
         |d| with(d, |login| login.key = Some("portal".into()));
+];
+
+const WITHHELD: &[Row] = bends![
+    "login/application/withheld" "login.withholding.none" "Header/Withholding+Header/Security/Signature=until-tomorrow" []
+        |d| withhold(d, 1);
+    "login/reception/withheld" "login.withholding.none" "Header/Withholding+Header/Security/Signature=until-tomorrow" []
+        |d| withhold(d, 1);
 ];
 
 type Scene =

@@ -7,14 +7,13 @@ use chukei_forge::{
 };
 use chukei_harness::{
     Broken, Draft, Face,
-    kit::USUAL_PERSON,
     message::{SoapAction, body},
 };
-use chukei_spec::{Role, req};
+use chukei_spec::req;
 use chukei_xml::ns;
 
 use crate::{
-    acts::{self, ITEMS},
+    acts,
     case::{Case, Kind, Row, bends},
 };
 
@@ -43,7 +42,26 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         cases.push(Case::row(Kind::LinkageAnswer, row));
     }
     cases.push(Case::usual(Kind::LinkageAnswer, &[]));
-    cases.extend([replayed(Role::Responder, replay_query), replayed(Role::Relay, replay_mapping)]);
+    cases.extend([Kind::Query, Kind::Mapping].map(replayed));
+    others_of_a_relay(cases);
+}
+
+/// What a relay is asked beside mappings: MessageID and purpose count there too.
+fn others_of_a_relay(cases: &mut Vec<Case>) {
+    let of = |kind: Kind, sentence: &'static str| {
+        let rows = ANY.iter().chain(ABOUT_PERSONS).filter(move |row| row.sentence.id == sentence);
+        rows.map(move |row| {
+            let id = forever(&format!("{}/{}", row.id, kind.name()));
+            Case::row(kind, &Row { id, ..*row })
+        })
+    };
+    for kind in [Kind::Notice, Kind::History, Kind::Relayed, Kind::Application] {
+        cases.extend(of(kind, "message.id.form"));
+        if kind != Kind::Notice {
+            cases.extend(of(kind, "message.usage-directive.purpose"));
+        }
+        cases.push(replayed(kind));
+    }
 }
 
 fn forever(text: &str) -> &'static str {
@@ -299,29 +317,27 @@ const ANSWERS: &[Row] = bends![
         |d| d.uncovered.push("RelatesTo");
 ];
 
-fn replayed(role: Role, scene: fn(&Face) -> Result<(), Broken>) -> Case {
-    let twin = if role == Role::Relay { "mapping" } else { "query" };
-    let deviation = (Some(twin), "repeats.message=true");
-    Case::scene(role, "message/id/again", deviation, &[req!("message.id.once")], scene)
+/// A request of this kind with the MessageID of one before it.
+fn replayed(kind: Kind) -> Case {
+    let (id, scene): (_, fn(&Face) -> Result<(), Broken>) = match kind {
+        Kind::Query => ("message/id/again", |face| replay(face, Kind::Query)),
+        Kind::Notice => ("message/id/again/notice", |face| replay(face, Kind::Notice)),
+        Kind::History => ("message/id/again/history", |face| replay(face, Kind::History)),
+        Kind::Relayed => ("message/id/again/relayed", |face| replay(face, Kind::Relayed)),
+        Kind::Application => ("message/id/again/login-application", |face| replay(face, Kind::Application)),
+        _ => ("message/id/again", |face| replay(face, Kind::Mapping)),
+    };
+    let deviation = (Some(kind.name()), "repeats.message=true");
+    Case::scene(kind.role(), id, deviation, &[req!("message.id.once")], scene)
         .covering(&["WSA-01", "ENV-03"])
+        .needing(kind.features())
 }
 
-fn replay_query(face: &Face) -> Result<(), Broken> {
-    let first = face.kit().query(USUAL_PERSON, &ITEMS);
-    let mut second = face.kit().query(USUAL_PERSON, &ITEMS);
+fn replay(face: &Face, kind: Kind) -> Result<(), Broken> {
+    let (first, mut second) = (acts::draft(face, kind)?, acts::draft(face, kind)?);
     second.message_id.clone_from(&first.message_id);
-    face.send("linkage", first);
-    face.send_deviating("linkage", second);
-    acts::probe(face, Kind::Query);
-    Ok(())
-}
-
-fn replay_mapping(face: &Face) -> Result<(), Broken> {
-    let first = face.kit().mapping(&[USUAL_PERSON], "insurer-b");
-    let mut second = face.kit().mapping(&[USUAL_PERSON], "insurer-b");
-    second.message_id.clone_from(&first.message_id);
-    face.send("mapping", first);
-    face.send_deviating("mapping", second);
-    acts::probe(face, Kind::Mapping);
+    face.send(acts::endpoint(kind), first);
+    face.send_deviating(acts::endpoint(kind), second);
+    acts::probe(face, kind);
     Ok(())
 }

@@ -28,14 +28,19 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     for (id, sentences, scene) in SCENES {
         cases.push(Case::scene(Role::Relay, id, (None, ""), sentences(), *scene));
     }
+    let entries = |id: &str, scene: fn(&Face) -> Result<(), Broken>| {
+        Case::scene(Role::Relay, id, (None, ""), &[req!("history.entry.content")], scene)
+    };
+    cases.push(
+        entries("history/entries/relayed", |face| between_looks(face, Kind::Relayed)).needing(&["relayed"]),
+    );
+    cases.push(
+        entries("history/entries/login", |face| between_looks(face, Kind::Application)).needing(&["login"]),
+    );
     for (id, fate) in FATES {
         let recorded = &[req!("relayed.recorded")];
         cases.push(Case::scene(Role::Relay, id, (None, ""), recorded, *fate).needing(&["relayed"]));
     }
-    let foreign = &[req!("disclosure.notice.foreign")];
-    let case =
-        |id, deviation, scene| Case::scene(Role::Relay, id, (Some("notice"), deviation), foreign, scene);
-    cases.push(case("disclosure/notice/by-another", "speaker=insurer-c", notice_by_another));
 }
 
 /// Changes the one input of a mapping request.
@@ -129,6 +134,8 @@ const INPUTS: &[Row] = bends![
 const NOTICES: &[Row] = bends![
     "disclosure/notice/unknown-envelope" "disclosure.notice.foreign" "Body/DisclosureNotice@envelope=unknown" []
         |d| d.body.set("envelope", "_unknown");
+    "disclosure/notice/by-another" "disclosure.notice.foreign" "speaker=insurer-c" []
+        |d| d.speak_as("insurer-c");
     "disclosure/notice/other-requester" "disclosure.notice.requester" "Body/DisclosureNotice@requester=insurer-d" []
         |d| {
             let other = d.entity("insurer-d");
@@ -193,6 +200,10 @@ const CARRIED: &[Row] = bends![
         |d| d.relates_to = Some("urn:example:test:another-request".into());
     "relayed/answer/relates-to-missing" "message.relates-to.answered" "Header/RelatesTo+Header/Security/Signature=missing" ["WSA-04"]
         |d| d.relates_to = None;
+    "relayed/answer/id-missing" "message.id.form" "Header/MessageID+Header/Security/Signature=missing" ["WSA-01"]
+        |d| d.message_id = None;
+    "relayed/answer/id-relative" "message.id.form" "Header/MessageID=relative" ["WSA-01"]
+        |d| d.message_id = Some("message-1".into());
     "relayed/answer/unsigned" "signature.presence.required" "Header/Security/Signature+signer=unsigned" ["SOAP-11"]
         |d| d.tamper(|root| drop(root.remove("soap:Header/wsse:Security/ds:Signature")));
     "relayed/answer/by-another" "message.sender.is-signer" "speaker=insurer-c" ["ENV-05"]
@@ -323,19 +334,8 @@ const SCENES: &[Scene] = &[
             Ok(())
         },
     ),
+    ("history/entries", || leak(&[req!("history.entry.content")]), history),
     ("history/parts", || leak(&[req!("history.range"), req!("history.total")]), parts_of_history),
-    (
-        "history/complete/foreign-notice",
-        || leak(&[req!("disclosure.notice.foreign"), req!("history.complete")]),
-        |face| {
-            acts::look(face);
-            let id = acts::envelope_id(&acts::mapped(face)?);
-            let notice = face.kit().notice("insurer-c", &id);
-            face.send("disclosure", notice);
-            acts::look(face);
-            Ok(())
-        },
-    ),
 ];
 
 /// What may become of a query that the relay carries.
@@ -363,6 +363,15 @@ fn carried(face: &Face, reply: fn(chukei_harness::Draft) -> Scripted) -> Result<
     }));
     face.send("mapping", draft);
     face.unscript();
+    acts::look(face);
+    Ok(())
+}
+
+/// The usual message of a kind between two looks at the history.
+fn between_looks(face: &Face, kind: Kind) -> Result<(), Broken> {
+    let draft = acts::draft(face, kind)?;
+    acts::look(face);
+    face.send("mapping", draft);
     acts::look(face);
     Ok(())
 }
@@ -402,14 +411,6 @@ fn foreign_pair(face: &Face, person: &str) -> Result<(), Broken> {
     let body = body::mapping_request(&[input]);
     let draft = kit.request("insurer-d", "mapping", body).for_purpose(chukei_harness::kit::USUAL_PURPOSE);
     face.send("mapping", draft);
-    Ok(())
-}
-
-fn notice_by_another(face: &Face) -> Result<(), Broken> {
-    let id = acts::envelope_id(&acts::mapped(face)?);
-    let notice = face.kit().notice("insurer-c", &id);
-    face.send_deviating("disclosure", notice);
-    acts::probe(face, Kind::Notice);
     Ok(())
 }
 

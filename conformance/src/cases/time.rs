@@ -109,6 +109,7 @@ const SCENES: &[Scene] = scenes![
         };
     Relay CONTROL "mapping/day" [] "mapping.validity.day" days;
     Responder CONTROL "linkage/day" [] "linkage.answer.as-of" days_of_queries;
+    Responder CONTROL "linkage/period/midnight" [] "linkage.answer.period" days_of_periods;
 ];
 
 /// A message from as far ahead as may be, delivered when it is almost over; and one with its MessageID at once, too.
@@ -194,7 +195,10 @@ fn ended_session(face: &Face, kind: Kind) -> Result<String, Broken> {
 /// One member leaves and another joins at midnight.
 fn days(face: &Face) -> Result<(), Broken> {
     let (_, day) = acts::midnight(face.clock().now());
-    let people = [member(face, "half-width", ("until", &day)), member(face, "inner-space", ("from", &day))];
+    let people = [
+        member(face, "half-width", &json!({ "until": day }), &json!([])),
+        member(face, "inner-space", &json!({ "from": day }), &json!([])),
+    ];
     face.control("POST", "people", Some(&json!({ "people": people, "unknown": [] })))?;
     let asked = acts::around_midnight(face, |face| {
         for person in ["half-width", "inner-space"] {
@@ -205,24 +209,26 @@ fn days(face: &Face) -> Result<(), Broken> {
     asked
 }
 
-/// A person as in `people.json`, with one end of the time in which insurer-b knows them.
-fn member(face: &Face, name: &str, (end, day): (&str, &str)) -> Value {
+/// A person as in `people.json`, with an end of the time in which insurer-b knows the number, and with what is held.
+fn member(face: &Face, name: &str, end: &Value, records: &Value) -> Value {
     let kit = face.kit();
     let person = kit.person(name);
     let numbers = person.numbers.iter().map(|number| {
         let scheme = number.scheme.strip_prefix(SCHEME);
         let row =
             json!({ "party": number.insurer, "scheme": scheme, "value": number.value, "from": "2008-04-01" });
-        let Value::Object(mut row) = row else { return row };
-        if number.insurer == "insurer-b" {
-            row.insert(end.to_owned(), json!(day));
+        match (row, end) {
+            (Value::Object(mut row), Value::Object(end)) if number.insurer == "insurer-b" => {
+                row.extend(end.clone());
+                Value::Object(row)
+            }
+            (row, _) => row,
         }
-        Value::Object(row)
     });
     let (called, kana) = (person.canaries.first(), person.canaries.get(1));
     json!({
         "id": name, "note": "TEST", "name": called, "kana": kana, "born": "1950-01-01",
-        "numbers": numbers.collect::<Vec<_>>(), "records": [],
+        "numbers": numbers.collect::<Vec<_>>(), "records": records,
     })
 }
 
@@ -231,4 +237,24 @@ fn days_of_queries(face: &Face) -> Result<(), Broken> {
     acts::around_midnight(face, |face| {
         face.send("linkage", face.kit().query(USUAL_PERSON, &ITEMS));
     })
+}
+
+/// One person's insurance ends at midnight and a benefit begins, another's insurance begins.
+fn days_of_periods(face: &Face) -> Result<(), Broken> {
+    let (_, day) = acts::midnight(face.clock().now());
+    let held = |eligibility: Value, benefits: Value| json!([{ "party": "insurer-b", "eligibility": [eligibility], "benefits": benefits }]);
+    let (begun, recorded) = ("2008-04-01", "2026-01-05");
+    let benefit = json!([{ "kind": "high-cost-medical", "from": day, "amount": 7_300 }]);
+    let leaves = held(json!({ "from": begun, "until": day, "recorded": recorded }), benefit);
+    let joins = held(json!({ "from": day, "recorded": recorded }), json!([]));
+    let people =
+        [member(face, "half-width", &json!({}), &leaves), member(face, "inner-space", &json!({}), &joins)];
+    face.control("POST", "people", Some(&json!({ "people": people, "unknown": [] })))?;
+    let asked = acts::around_midnight(face, |face| {
+        for person in ["half-width", "inner-space"] {
+            face.send("linkage", face.kit().query(person, &ITEMS));
+        }
+    });
+    face.reset()?;
+    asked
 }

@@ -19,7 +19,8 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("message.fault.no-echo"), no_echo),
     whole(req!("message.fault.auth-equal"), |exchange| equal(exchange, Group::Auth)),
     whole(req!("message.fault.dec-equal"), |exchange| equal(exchange, Group::Dec)),
-    whole(req!("message.fault.status"), status),
+    whole(req!("message.fault.status"), |exchange| coded(exchange, CODES)),
+    whole(req!("login.refused.code"), |exchange| coded(exchange, LOGIN_CODES)),
     whole(req!("answer.coarse"), coarse),
 ];
 
@@ -272,11 +273,27 @@ const CODES: &[(&str, &str)] = &[
     ("mapping.input.count", "InvalidRequest"),
 ];
 
-fn status(exchange: &Exchange<'_>) -> Verdict {
+/// Sentences and the codes of chapter 34's table.
+const LOGIN_CODES: &[(&str, &str)] = &[
+    ("login.request.sender", "ProviderIDNotValid"),
+    ("login.operator.role", "ProviderIDNotValid"),
+    ("login.reception.purpose", "ProviderIDNotValid"),
+    ("login.withholding.none", "ProviderIDNotValid"),
+    ("login.application.purpose", "CannotHonourUsageDirective"),
+    ("login.ticket.purpose", "CannotHonourUsageDirective"),
+    ("login.application.addressed", "TargetIdentityNotValid"),
+    ("login.application.fresh", "StaleMsg"),
+    ("login.application.once", "DuplicateMsg"),
+    ("login.challenge.own", "DuplicateMsg"),
+    ("login.application.content", "InvalidRequest"),
+];
+
+/// Refusals for a ground of the table have its code.
+fn coded(exchange: &Exchange<'_>, codes: &[(&str, &'static str)]) -> Verdict {
     let semantic = refusals(exchange).into_iter().filter_map(|(case, sent, answer)| {
         let case = crate::registry().case(case).filter(|_| sent.deviates)?;
         let [sentence] = case.sentences else { return None };
-        let (_, code) = CODES.iter().find(|(beginning, _)| sentence.id.starts_with(beginning))?;
+        let (_, code) = codes.iter().find(|(beginning, _)| sentence.id.starts_with(beginning))?;
         Some((*code, answer))
     });
     each(semantic, "missing.a-refusal", |(code, answer)| {

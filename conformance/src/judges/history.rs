@@ -1,11 +1,13 @@
 //! Access histories as they are shown (chapter 33): whole, and in parts.
 
 use chukei_evidence::{Exchange, Finding, Judge, Phrase, Verdict};
+use chukei_ledger::Content;
 use chukei_spec::req;
 use chukei_xml::{Element, lexical::DateTime};
 
-use super::{declared, each, whole};
+use super::{declared, each, ledger::talks, skew, whole};
 use crate::{
+    ledger,
     read::{Message, attribute},
     refuse,
 };
@@ -16,6 +18,7 @@ const MOST: u64 = 1000;
 pub(super) const JUDGES: &[Judge] = &[
     declared(req!("history.range"), ranges),
     declared(req!("history.total"), totals),
+    declared(req!("history.entry.content"), contents),
     whole(req!("history.no-number"), super::mapping::no_number),
 ];
 
@@ -29,8 +32,25 @@ pub(super) struct Entry {
     pub(super) envelope: String,
     pub(super) authentication: String,
     pub(super) operator: String,
+    purpose: String,
     at: Option<DateTime>,
+    /// What an entry does not have.
+    strange: Option<String>,
 }
+
+/// Attributes of `ck:Entry`.
+const ATTRIBUTES: [&str; 10] = [
+    "number",
+    "at",
+    "actor",
+    "kind",
+    "outcome",
+    "purpose",
+    "envelope",
+    "authentication",
+    "operator",
+    "withheldUntil",
+];
 
 /// A history that was asked for, and given.
 pub(super) struct Shown {
@@ -129,6 +149,10 @@ pub(super) fn unrecorded(exchange: &Exchange<'_>) -> Verdict {
 
 fn entry(entry: Element<'_>) -> Entry {
     let text = |name: &str| attribute(entry, name).to_owned();
+    let mut names = entry.attributes().map(|attribute| attribute.qualified());
+    let other = names.find(|name| !ATTRIBUTES.contains(name)).map(str::to_owned);
+    let inner = || entry.elements().next().map(|inner| inner.local().to_owned());
+    let plain = || entry.text().ok().filter(|text| !text.trim().is_empty()).map(str::to_owned);
     Entry {
         number: attribute(entry, "number").parse().unwrap_or(0),
         kind: text("kind"),
@@ -137,6 +161,8 @@ fn entry(entry: Element<'_>) -> Entry {
         envelope: text("envelope"),
         authentication: text("authentication"),
         operator: text("operator"),
+        purpose: text("purpose"),
+        strange: other.or_else(inner).or_else(plain).filter(|_| entry.local() == "Entry"),
         at: DateTime::parse(attribute(entry, "at")),
     }
 }
@@ -216,4 +242,60 @@ fn totals(exchange: &Exchange<'_>) -> Verdict {
     each(parts, "missing.histories", |(part, _, total)| {
         if part.total == Some(total) { Ok(()) } else { Err(wrong(part.seq, total, part.total)) }
     })
+}
+
+/// Between the first history of the case and the last, each entry says what happened, as it was asked and answered.
+fn contents(exchange: &Exchange<'_>) -> Verdict {
+    let shown = histories(exchange);
+    let [first, .., last] = shown.as_slice() else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    let talks = talks(exchange);
+    let between = talks.iter().filter(|(_, answer, _, _)| first.seq < answer.seq && answer.seq <= last.seq);
+    let wanted = between.flat_map(|(sent, answer, asked, told)| {
+        let recorded = ledger::recorded(exchange, sent.from, asked, told).into_iter();
+        recorded.map(move |content| (said(content, told), (sent.at, answer.at)))
+    });
+    let wanted: Vec<_> = wanted.collect();
+    let fresh: Vec<&Entry> = beyond(&first.entries, &last.entries).collect();
+    // Whether all of them are there is a matter of another sentence.
+    if wanted.len() != fresh.len() {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    }
+    let skew = skew(exchange);
+    each(wanted.into_iter().zip(fresh), "missing.histories", |((wanted, (asked, answered)), entry)| {
+        let found = [&entry.kind, &entry.actor, &entry.outcome, &entry.purpose, &entry.envelope];
+        let wrong = |wanted: String, found: String| {
+            Err(Finding::new("history.other-entry", wanted, found).at([last.seq]))
+        };
+        if let Some(strange) = &entry.strange {
+            return wrong("ck:Entry".to_owned(), strange.clone());
+        }
+        if found != wanted.each_ref() {
+            return wrong(wanted.join(" "), found.map(String::as_str).join(" "));
+        }
+        let period = asked.saturating_sub(skew)..=answered.saturating_add(skew);
+        match entry.at {
+            Some(at) if period.contains(&at.seconds) => Ok(()),
+            at => {
+                let time = |seconds| DateTime { seconds, nanoseconds: 0 }.format();
+                let found = at.map(|at| at.format()).unwrap_or_default();
+                wrong(format!("at {} … {}", time(asked), time(answered)), format!("at {found}"))
+            }
+        }
+    })
+}
+
+/// Kind, actor, outcome, purpose and envelope of an entry about this.
+fn said(content: Content, told: &Message) -> [String; 5] {
+    let context = || {
+        let context = told.content().map(|answer| attribute(answer, "context")).unwrap_or_default();
+        context.rsplit(':').next().unwrap_or_default().to_owned()
+    };
+    let actor = match content.kind.as_str() {
+        "disclosure" => content.provider.unwrap_or_default(),
+        _ => content.requester,
+    };
+    let outcome = if content.kind == "login" { context() } else { content.outcome };
+    [content.kind, actor, outcome, content.purpose, content.envelope.unwrap_or_default()]
 }

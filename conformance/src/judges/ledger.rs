@@ -182,18 +182,21 @@ fn contents(exchange: &Exchange<'_>) -> Verdict {
     })
 }
 
-/// A proof since a checkpoint that the product gave out in the case begins with it.
+/// A proof since a checkpoint that the product gave out in the case, in a proof or as the state of its ledger, begins with it.
 fn since(exchange: &Exchange<'_>) -> Verdict {
+    let proofs = ledger::proofs(exchange).into_iter();
+    let proved = proofs.filter_map(|proof| Some((proof.seq, proof.since, proof.bundle.ok()?.checkpoints)));
+    let told = ledger::statuses(exchange).into_iter();
+    let told = told.map(|status| (status.seq, String::new(), vec![status.note]));
+    let mut shown: Vec<(u32, String, Vec<String>)> = proved.chain(told).collect();
+    shown.sort_by_key(|(seq, _, _)| *seq);
     let mut given: BTreeMap<String, String> = BTreeMap::new();
     let mut asked = Vec::new();
-    for proof in ledger::proofs(exchange) {
-        let Ok(bundle) = proof.bundle else { continue };
-        if let Some(root) = given.get(&proof.since) {
-            asked.push((proof.seq, root.clone(), bundle.checkpoints.clone()));
-        }
-        for checkpoint in bundle.checkpoints.iter().filter_map(|note| ledger::checkpoint(note)) {
-            given.insert(checkpoint.size.to_string(), checkpoint.text());
-        }
+    for (seq, since, notes) in shown {
+        let wanted = given.get(&since).cloned();
+        let checkpoints = notes.iter().filter_map(|note| ledger::checkpoint(note));
+        given.extend(checkpoints.map(|checkpoint| (checkpoint.size.to_string(), checkpoint.text())));
+        asked.extend(wanted.map(|wanted| (seq, wanted, notes)));
     }
     each(asked, "missing.proofs", |(seq, wanted, notes)| {
         let first = notes.first().and_then(|note| ledger::checkpoint(note)).map(|first| first.text());

@@ -1,12 +1,13 @@
 //! Chapters 32 and 33 for the responder: what it answers, and what it tells the relay before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chukei_evidence::{
     Answer, Call, Exchange, Finding, Holding, Judge, Number, Person, Phrase, Place, Sent, Verdict,
 };
 use chukei_spec::req;
 use chukei_xml::{Document, Element, ns};
+use serde_json::Value;
 
 use super::{declared, each, skew, whole};
 use crate::{
@@ -22,6 +23,7 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("linkage.answer.no-name"), no_name),
     whole(req!("linkage.answer.items"), items),
     whole(req!("linkage.answer.as-of"), as_of),
+    declared(req!("linkage.answer.period"), periods),
     whole(req!("linkage.disclosure.before-answer"), before_answer),
     whole(req!("linkage.disclosure.content"), content),
     whole(req!("linkage.refusal.no-disclosure"), no_disclosure),
@@ -156,13 +158,11 @@ fn no_name(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn items(exchange: &Exchange<'_>) -> Verdict {
-    let party = exchange.header().product.party.clone();
     each(answered(exchange), "missing.an-answer", |answered| {
         let asked = answered.request.items();
-        let person = answered.number.as_ref().and_then(|(_, number)| holder(exchange, number));
         for (item, element) in [("eligibility", "Eligibility"), ("benefits", "Benefit")] {
             let given = !facts(&answered.message, element).is_empty();
-            let is_held = person.is_some_and(|person| person.holdings_at(&party, item).next().is_some());
+            let is_held = !due(exchange, &answered, item).is_empty();
             let wanted = asked.contains(&item);
             let wrong = |expected: &str, observed: &str| {
                 let finding = Finding::new("answer.items", Phrase::key(expected, [item]), observed);
@@ -202,6 +202,86 @@ fn as_of(exchange: &Exchange<'_>) -> Verdict {
         }
         let wanted = asked.map_or_else(|| read::day(answered.answer.at), str::to_owned);
         Err(Finding::new("answer.as-of", wanted, day).at([answered.answer.seq]))
+    })
+}
+
+/// Rows of `people.json` about eligibility or benefits of somebody.
+type Rows = Vec<BTreeMap<String, String>>;
+
+/// What the product holds about the person with this number: as the suite has told it, or as the world is.
+fn rows(exchange: &Exchange<'_>, (number, before): (&str, u32), item: &str) -> Rows {
+    let party = exchange.header().product.party.as_str();
+    let controls = exchange.controls().filter(|control| control.seq < before && control.status == 200);
+    let last = controls.filter(|control| ["POST /people", "POST /reset"].contains(&control.verb)).last();
+    let Some(told) = last.filter(|control| control.verb == "POST /people") else {
+        let holdings =
+            holder(exchange, number).into_iter().flat_map(|person| person.holdings_at(party, item));
+        return holdings.map(|holding| holding.facts.iter().cloned().collect()).collect();
+    };
+    let told = told.request.json().unwrap_or_default();
+    let array =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let is = |row: &Value, name: &str, text: &str| row.get(name).and_then(Value::as_str) == Some(text);
+    let own = |person: &Value| {
+        array(person, "numbers").iter().any(|row| is(row, "value", number) && is(row, "party", party))
+    };
+    let person = array(&told, "people").into_iter().find(own);
+    let records = person.iter().flat_map(|person| array(person, "records"));
+    let rows = records.filter(|record| is(record, "party", party)).flat_map(|record| array(&record, item));
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let facts = |row: Value| {
+        let members = row.as_object().cloned().unwrap_or_default();
+        members.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+    };
+    rows.map(facts).collect()
+}
+
+/// What has to be answered of an item, in order: of the periods that hold the day, or the last before it; of the benefits
+/// that had begun.
+fn due(exchange: &Exchange<'_>, answered: &Answered<'_>, item: &str) -> Vec<String> {
+    let Some((_, number)) = &answered.number else { return Vec::new() };
+    let asked = answered.request.content().and_then(|query| query.attribute("asOf")).map(str::to_owned);
+    let day = asked.unwrap_or_else(|| read::day(answered.answer.at));
+    let mut begun = rows(exchange, (number, answered.sent.seq), item);
+    begun.retain(|row| row.get("from").is_some_and(|from| *from <= day));
+    let described = |row: &BTreeMap<String, String>, more: &str| {
+        let text = |name: &str| row.get(name).map_or("–", String::as_str).to_owned();
+        format!("{} {} {more}", text("from"), text("until"))
+    };
+    let mut due: Vec<String> = if item == "eligibility" {
+        let (current, past): (Rows, Rows) =
+            begun.into_iter().partition(|row| row.get("until").is_none_or(|until| day < *until));
+        let last = past.iter().max_by_key(|row| row.get("until")).filter(|_| current.is_empty());
+        let valid = current.iter().map(|row| described(row, "valid"));
+        valid.chain(last.map(|row| described(row, "invalid"))).collect()
+    } else {
+        begun.iter().map(|row| described(row, row.get("amount").map_or("–", String::as_str))).collect()
+    };
+    due.sort();
+    due
+}
+
+/// The facts of the day, and no others.
+fn periods(exchange: &Exchange<'_>) -> Verdict {
+    each(answered(exchange), "missing.an-answer", |answered| {
+        for (item, element, more) in
+            [("eligibility", "Eligibility", "validity"), ("benefits", "Benefit", "amount")]
+        {
+            let wanted = due(exchange, &answered, item);
+            let described = |fact: Element<'_>| {
+                let text = |name| fact.attribute(name).unwrap_or("–");
+                format!("{} {} {}", text("from"), text("until"), text(more))
+            };
+            let mut found: Vec<String> =
+                facts(&answered.message, element).into_iter().map(described).collect();
+            found.sort();
+            if answered.request.items().contains(&item) && found != wanted {
+                let places = [Place::from(answered.answer.seq), Place::from(answered.sent.seq)];
+                let finding = Finding::new("answer.other-day", wanted.join("; "), found.join("; "));
+                return Err(finding.at(places));
+            }
+        }
+        Ok(())
     })
 }
 

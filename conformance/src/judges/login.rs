@@ -9,7 +9,7 @@ use chukei_xml::lexical::DateTime;
 
 use super::{
     declared, each,
-    history::{beyond, histories},
+    history::{beyond, histories, unrecorded},
     repeated, skew, whole,
 };
 use crate::{
@@ -33,6 +33,7 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("login.presentation.ticket"), tickets),
     declared(req!("login.answer.logged"), granted_logged),
     declared(req!("login.refused.logged"), |exchange| logged(exchange, "login refused")),
+    declared(req!("login.withholding.none"), unrecorded),
     declared(req!("login.session.recorded"), ways),
     declared(req!("login.certificate.known"), |exchange| refuse::login_refused(exchange, "NotMember")),
     declared(req!("login.session.history"), |exchange| refuse::refused_by(exchange, looked)),

@@ -30,7 +30,7 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("mapping.agreement.pair"), agreement),
     declared(req!("mapping.log.before-answer"), logged),
     declared(req!("disclosure.notice.recorded"), disclosed),
-    declared(req!("disclosure.notice.foreign"), foreign),
+    declared(req!("disclosure.notice.foreign"), unrecorded),
     declared(req!("history.complete"), complete),
     declared(req!("relayed.forward.unchanged"), forwarded),
     declared(req!("relayed.answer.unchanged"), returned),
@@ -232,29 +232,6 @@ fn disclosed(exchange: &Exchange<'_>) -> Verdict {
     }
     Finding::new("history.disclosure-missing", Phrase::plain("expected.disclosure-entry"), described(&fresh))
         .at([last.seq])
-}
-
-/// Refused, and not in the history.
-fn foreign(exchange: &Exchange<'_>) -> Verdict {
-    if !exchange.deviation().is_empty() {
-        return refuse::refused(exchange);
-    }
-    let histories = histories(exchange);
-    let [before, after] = histories.as_slice() else {
-        return Verdict::unreached(Phrase::plain("missing.histories"));
-    };
-    let other = entity(exchange, "insurer-c");
-    match added(&before.entries, &after.entries)
-        .iter()
-        .find(|entry| entry.kind == "disclosure" && entry.actor == other)
-    {
-        Some(entry) => {
-            let observed = described(std::slice::from_ref(entry));
-            Finding::new("history.foreign-disclosure", Phrase::plain("expected.no-entry"), observed)
-                .at([after.seq])
-        }
-        None => Verdict::Pass,
-    }
 }
 
 /// After a carried query the history has one entry more, about that and what became of it.

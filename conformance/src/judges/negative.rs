@@ -121,10 +121,11 @@ fn replied_elsewhere(exchange: &Exchange<'_>) -> Verdict {
 fn not_posted(exchange: &Exchange<'_>) -> Verdict {
     let is_path = exchange.deviation().starts_with("http.path");
     let is_method = exchange.deviation().contains("http.method");
+    // A connection that is closed is no answer.
     match (is_path, is_method) {
-        (true, true) => refuse::turned_away(exchange),
-        (true, false) => refuse::turned_away_with(exchange, &[404]),
-        _ => refuse::turned_away_with(exchange, &[405]),
+        (true, true) => refuse::answered_with(exchange, &[404, 405]),
+        (true, false) => refuse::answered_with(exchange, &[404]),
+        _ => refuse::answered_with(exchange, &[405]),
     }
 }
 

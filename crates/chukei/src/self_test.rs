@@ -193,10 +193,10 @@ fn switches(
     let mut jobs: Vec<(FaultName, (&str, &str))> = Vec::new();
     for fault in fault_names() {
         let Some(first) = fault.sentences.first() else { continue }; // a stub, which is tried as such
-        // Where most of what it breaks is claimed.
+        // Where it says, else where most of what it breaks is claimed.
         let broken = |profile| fault.sentences.iter().filter(|id| claims(profile, id)).count();
         let roles = ROLES.into_iter().rev().filter(|(profile, _)| claims(profile, first));
-        match roles.max_by_key(|(profile, _)| broken(profile)) {
+        match roles.max_by_key(|(profile, _)| (fault.profile == Some(profile), broken(profile))) {
             Some(role) => jobs.push((fault, role)),
             None => faults.push(format!("{}: no profile claims {first}", fault.name)),
         }

@@ -15,7 +15,7 @@ use chukei_idwsf::{
     ims::{MappingInput, MappingRequest},
 };
 use chukei_profile::{
-    Identifier, Purpose, Scheme,
+    Date, Identifier, Purpose, Scheme,
     disclosure::Notice,
     envelope::{Danger, Issued, Mint, Opened},
     linkage::{ANSWER, Answer, Benefit},
@@ -54,6 +54,15 @@ macro_rules! faults {
                 match self { $( Self::$name => &[$($sentence),+], )* }
             }
 
+            /// The profile whose products have it, where its sentences do not tell.
+            #[must_use]
+            pub const fn profile(self) -> Option<&'static str> {
+                match self {
+                    Self::RemembersMappingsOnly | Self::ChecksMappingsOnly => Some("relay@1.0"),
+                    _ => None,
+                }
+            }
+
             /// What it does, in English.
             #[must_use]
             pub fn en(self) -> &'static str {
@@ -76,6 +85,10 @@ faults! {
     LeavesHeaderUnsigned => ["message.answer.signed", "requester.query.headers"], "wsa:MessageID に署名しない";
     /// Remembers a wsa:MessageID for a minute.
     ForgetsMessages => ["message.id.once"], "wsa:MessageID を1分しか覚えない";
+    /// Remembers the wsa:MessageID of mapping requests only.
+    RemembersMappingsOnly => ["message.id.once"], "対応付けの要求の wsa:MessageID だけを覚える";
+    /// Looks at purpose and wsa:MessageID of mapping requests only.
+    ChecksMappingsOnly => ["message.usage-directive.purpose", "message.id.form", "message.answer.headers"], "対応付けの要求だけ、利用目的と wsa:MessageID を検査する";
     /// Uses one wsa:MessageID for every message.
     ReusesMessageId => ["message.answer.fresh"], "すべてのメッセージに同じ wsa:MessageID を使う";
     /// Sends messages that are good for an hour.
@@ -96,7 +109,7 @@ faults! {
     OmitsFaultStatus => ["message.fault.status"], "fault に lu:Status を入れない";
 
     /// Leaves the last input of a mapping request unanswered.
-    OmitsInput => ["mapping.input.each-answered", "history.complete", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day"], "最後の MappingInput に答えない";
+    OmitsInput => ["mapping.input.each-answered", "history.complete", "history.entry.content", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day"], "最後の MappingInput に答えない";
     /// Makes an envelope for a number that it does not know.
     InventsPerson => ["mapping.input.known", "envelope.issue.name-id", "mapping.no-transient"], "知らない番号に封筒を発行する";
     /// Makes a transient identifier for a person who has none with the target.
@@ -148,12 +161,16 @@ faults! {
 
     /// Receipts notices without recording them.
     LosesNotices => ["disclosure.notice.recorded", "history.complete"], "開示の通知を記録せずに受領する";
-    /// Records notices that it refuses.
-    RecordsRefusedNotices => ["disclosure.notice.requester"], "拒否した開示の通知を記録する";
+    /// Records notices that it refuses for their requester.
+    RecordsRefusedNotices => ["disclosure.notice.requester"], "requester のために拒否した開示の通知を記録する";
+    /// Records notices that it refuses for their sender.
+    RecordsForeignNotices => ["disclosure.notice.foreign"], "送信者のために拒否した開示の通知を記録する";
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
+    /// Shows every access in histories as a check of eligibility.
+    MisstatesHistory => ["history.entry.content"], "履歴で、どのアクセスも資格確認として示す";
     /// Puts the number into histories.
-    TellsNumberInHistory => ["history.no-number", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
+    TellsNumberInHistory => ["history.no-number", "history.entry.content", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
     /// Lists all of a history, whatever part is asked for.
     IgnoresRange => ["history.range", "history.total"], "求められた範囲によらず履歴をすべて示す";
     /// Lists and counts the beginning of a history, too, whatever period is asked for.
@@ -169,6 +186,8 @@ faults! {
 
     /// Gives the same challenge every time.
     SameChallenge => ["login.challenge.fresh"], "いつも同じチャレンジを渡す";
+    /// Numbers its challenges.
+    CountsChallenges => ["login.challenge.fresh"], "チャレンジに通し番号をつける";
     /// Opens a session for a certificate that is nobody's.
     InventsLogin => ["login.certificate.known"], "誰のものでもない証明書にセッションを渡す";
     /// Opens sessions that last a day.
@@ -184,6 +203,9 @@ faults! {
     /// Does not record logins that it refuses.
     SkipsRefusedLogins => ["login.refused.logged"], "拒否したログインを記録しない";
 
+    /// Tells of every login that it refuses that the request is invalid.
+    MiscodesLogins => ["login.refused.code"], "ログインの拒否に、いつも InvalidRequest の code を入れる";
+
     /// Lets whoever may log people in do so in every way.
     OneRightForLogins => ["login.request.sender"], "ログインのどの方法も、ポータルと受付のどちらにも許す";
     /// Remembers access applications for a minute.
@@ -194,11 +216,15 @@ faults! {
     EternalSessions => ["login.session.own", "login.session.history"], "期限の過ぎたセッションを受け付ける";
     /// Does not record how somebody has logged in.
     ForgetsLogin => ["login.session.recorded"], "ログインの方法を記録しない";
+    /// Records logins that it refuses for their ck:Withholding.
+    RecordsWithheldLogins => ["login.withholding.none"], "ck:Withholding のために拒否したログインを記録する";
 
     /// Gives a ticket to a TLS client that has shown no card.
     TicketsWithoutCard => ["login.presentation.proved"], "カードを示さない TLS クライアントにチケットを渡す";
     /// Gives the same ticket every time.
     SameTicket => ["login.presentation.ticket", "login.ticket.given"], "いつも同じチケットを渡す";
+    /// Numbers its tickets.
+    CountsTickets => ["login.presentation.ticket"], "チケットに通し番号をつける";
     /// Tells a TLS client why its card is not accepted.
     TellsPresentationsApart => ["login.presentation.coarse", "message.fault.auth-equal", "answer.coarse", "message.fault.shape"], "カードの提示を拒否する理由を区別する";
 
@@ -220,7 +246,7 @@ faults! {
     /// Gives the same receipt every time.
     SameReceipt => ["ledger.receipt.salted", "ledger.receipt.kept"], "いつも同じ受領証を渡す";
     /// Records every access as a check of eligibility.
-    MisstatesPurpose => ["ledger.entry.content"], "どのアクセスも資格確認として記録する";
+    MisstatesPurpose => ["ledger.entry.content", "history.entry.content"], "どのアクセスも資格確認として記録する";
     /// Puts numbers into the ledger.
     TellsNumberInLedger => ["ledger.entry.no-number", "ledger.entry.content"], "台帳に番号を入れる";
     /// Proves no more than it proved the first time.
@@ -233,6 +259,8 @@ faults! {
     AltersEntry => ["ledger.proof.holds", "ledger.entry.content"], "記録した項目を後から変える";
     /// Leaves the checkpoint that was seen before out of proofs.
     ForgetsCheckpoints => ["ledger.proof.since"], "前に示したチェックポイントを証明に含めない";
+    /// Leaves a checkpoint that it has told as the state of its ledger out of proofs.
+    ForgetsToldCheckpoints => ["ledger.proof.since"], "台帳の状態として渡したチェックポイントを証明に含めない";
     /// Signs each proof with a key of its own.
     ManyLogs => ["ledger.checkpoint.one-log", "ledger.proof.holds", "ledger.proof.since"], "証明ごとに別の鍵で署名する";
 
@@ -252,7 +280,9 @@ faults! {
     /// Remembers envelopes that were presented for a minute.
     ForgetsEnvelopes => ["envelope.use.once"], "提示された封筒を1分しか覚えない";
     /// Answers queries that say no day about the day in UTC.
-    AnswersInUtc => ["linkage.answer.as-of"], "日のない照会に、協定世界時の日について答える";
+    AnswersInUtc => ["linkage.answer.as-of", "linkage.answer.period", "linkage.answer.items"], "日のない照会に、協定世界時の日について答える";
+    /// Takes insurance for begun and ended on days of UTC.
+    HoldsInUtc => ["linkage.answer.period", "linkage.answer.items"], "資格の期間を協定世界時の日で判断する";
     /// Folds full-width characters of a number to half width.
     FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
     /// Answers about somebody else.
@@ -262,7 +292,7 @@ faults! {
     /// Puts the name into the answer.
     TellsName => ["linkage.answer.no-name"], "応答に氏名を入れる";
     /// Answers items that were not asked for.
-    AddsItems => ["linkage.answer.items", "linkage.answer.person"], "求められていない項目も答える";
+    AddsItems => ["linkage.answer.items", "linkage.answer.person", "linkage.answer.period"], "求められていない項目も答える";
     /// Leaves asOf out of the eligibility.
     OmitsAsOf => ["linkage.answer.as-of"], "資格に asOf を付けない";
     /// Answers with a fault about a person without data.
@@ -303,7 +333,7 @@ impl Fault {
 pub struct Faults {
     set: BTreeSet<Fault>,
     sealed: Arc<Mutex<BTreeMap<(String, String), Issued>>>,
-    sessions: Arc<AtomicU64>,
+    given: Arc<AtomicU64>,
     forgetful: Forgetful,
 }
 
@@ -377,6 +407,14 @@ impl Faults {
         if self.has(Fault::EchoesInFaults) {
             add(&String::from_utf8_lossy(request.body));
         }
+        if is_login && self.has(Fault::MiscodesLogins) {
+            let target = "TargetIdentityNotValid";
+            for code in
+                ["ProviderIDNotValid", "CannotHonourUsageDirective", target, "StaleMsg", "DuplicateMsg"]
+            {
+                text = text.replace(code, "InvalidRequest");
+            }
+        }
         if self.has(Fault::OmitsFaultStatus)
             && let (Some(from), Some(until)) = (text.find("<detail>"), text.find("</detail>"))
         {
@@ -445,12 +483,16 @@ impl Faults {
         self.forgetful.memory(self, store, now)
     }
 
-    /// The name of a session.
-    pub(crate) fn session(&self, id: String) -> String {
-        if !self.has(Fault::CountsSessions) {
-            return id;
+    /// What is given out in the place of something random, as long as that, by a party that counts it.
+    pub(crate) fn count(&self, fault: Fault, random: String) -> String {
+        if !self.has(fault) {
+            return random;
         }
-        format!("_{:032x}", self.sessions.fetch_add(1, Ordering::Relaxed))
+        let number = self.given.fetch_add(1, Ordering::Relaxed);
+        match random.strip_prefix('_') {
+            Some(digits) => format!("_{number:0width$x}", width = digits.len()),
+            None => format!("{number:0width$x}", width = random.len()),
+        }
     }
 
     pub(crate) fn log_numbers(&self, request: &MappingRequest) -> Option<String> {
@@ -520,6 +562,14 @@ impl Faults {
         let folded: String = opened.identifier.expose().chars().map(half).collect();
         let identifier = Identifier::new(opened.identifier.scheme(), &folded);
         Opened { identifier: identifier.unwrap_or_else(|_| opened.identifier.clone()), ..opened }
+    }
+
+    /// What is held on another day, as if it were of this one.
+    pub(crate) fn redate(&self, mut record: Option<Record>, as_of: &Date) -> Option<Record> {
+        if let Some(record) = record.as_mut().filter(|_| self.has(Fault::HoldsInUtc)) {
+            record.eligibility.iter_mut().for_each(|period| period.as_of = as_of.clone());
+        }
+        record
     }
 
     pub(crate) fn mix_up(

@@ -1,4 +1,5 @@
-//! Faults of memory: what was used is forgotten after a minute. Exists with the feature `danger-faults` only.
+//! Faults of memory: what was used is forgotten after a minute, or where it was no mapping request. Exists with the feature
+//! `danger-faults` only.
 
 use std::{
     fmt,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use chukei_crypto::UnixTime;
-use chukei_idwsf::{ReplayStore, Unavailable};
+use chukei_idwsf::{Checks, Receiver, ReplayStore, Request, Unavailable};
 
 use crate::faults::{Fault, Faults};
 
@@ -47,6 +48,32 @@ pub(crate) struct Memory {
     has: [bool; 3],
     store: Arc<dyn ReplayStore>,
     now: AtomicI64,
+}
+
+impl Faults {
+    /// Who takes this request, if it is taken otherwise than a mapping request is.
+    pub(crate) fn receive<'r>(
+        &self,
+        receiver: Receiver<'r>,
+        request: &Request<'_>,
+        lax: &'r Checks,
+    ) -> Receiver<'r> {
+        let is_mapping =
+            request.soap_action.is_some_and(|action| action.ends_with(":IdentityMappingRequest\""));
+        let checks = if self.has(Fault::ChecksMappingsOnly) && !is_mapping { lax } else { receiver.checks };
+        let forgets = self.has(Fault::RemembersMappingsOnly) && !is_mapping;
+        let replay: &dyn ReplayStore = if forgets { &Nothing } else { receiver.replay };
+        Receiver { checks, replay, ..receiver }
+    }
+}
+
+/// A memory that keeps nothing.
+pub(crate) struct Nothing;
+
+impl ReplayStore for Nothing {
+    fn first_use(&self, _: &str, _: &str, _: UnixTime) -> Result<bool, Unavailable> {
+        Ok(true)
+    }
 }
 
 impl ReplayStore for Memory {

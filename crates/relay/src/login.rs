@@ -16,6 +16,8 @@ use chukei_profile::{
 use chukei_reason::{CertificateFault, Reason};
 use chukei_xml::lexical::DateTime;
 
+#[cfg(feature = "danger-faults")]
+use crate::faults::Fault;
 use crate::{
     NewEntry, Person, Relay, Reply,
     changes::{Assigned, KeyStore, Standing},
@@ -174,6 +176,17 @@ impl Relay {
         faulty!(self.party, SkipsRefusedLogins)
     }
 
+    /// Records a login that is refused before anybody looks at the card.
+    #[cfg(feature = "danger-faults")]
+    pub(crate) fn danger_record_refused(&self, asker: &Asker<'_>, login: &Login) -> Result<(), Refusal> {
+        let purpose = asker.purpose.unwrap_or(Purpose::History);
+        let desk = Desk { relay: self, cards: self.desk()?, asker, purpose, presented: OnceCell::new() };
+        if let Some(person) = desk.shown(login)? {
+            self.record(vec![desk.entry(Some(person), REFUSED)])?.recording.wait()?;
+        }
+        Ok(())
+    }
+
     /// Gives a challenge.
     pub(crate) fn challenge(&self, asker: &Asker<'_>) -> Result<Reply, Refusal> {
         let desk = self.desk()?;
@@ -183,6 +196,8 @@ impl Relay {
             true => "0".repeat(64),
             false => [xml_id(randomness)?, xml_id(randomness)?].concat().replace('_', ""),
         };
+        #[cfg(feature = "danger-faults")]
+        let value = self.party.faults.count(Fault::CountsChallenges, value);
         let until = UnixTime(asker.now.0.saturating_add(CHALLENGE));
         desk.logins.challenge(asker.sender, &value, until, asker.now)?;
         let until = DateTime { seconds: until.0, nanoseconds: 0 };
@@ -228,7 +243,7 @@ impl Relay {
         let until = UnixTime(asker.now.0.saturating_add(lasting));
         let id = xml_id(self.party.randomness.as_ref())?;
         #[cfg(feature = "danger-faults")]
-        let id = self.party.faults.session(id);
+        let id = self.party.faults.count(Fault::CountsSessions, id);
         let session =
             Session { party: asker.sender.to_owned(), person, login: login.clone(), purpose, until };
         desk.cards.logins.open(&id, session, asker.now)?;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
+#[cfg(feature = "danger-faults")]
+use chukei_idwsf::Checks;
 use chukei_idwsf::{
     Accepted, Content, Parts, Payload, PeerAnswer, Refusal, Request, Status, Unavailable, code,
     ims::MappingRequest,
@@ -132,7 +134,12 @@ impl Relay {
 
     fn accept(&self, request: &Request<'_>, now: UnixTime) -> Result<Step<Relaying>, Refusal> {
         let mut budget = Budget::default();
-        let accepted: Accepted<Asked> = self.party.receiver(now).request(request, &mut budget)?;
+        let receiver = self.party.receiver(now);
+        #[cfg(feature = "danger-faults")]
+        let lax = Checks::danger_skipping(["message.usage-directive.purpose", "message.id.form"]);
+        #[cfg(feature = "danger-faults")]
+        let receiver = self.party.faults.receive(receiver, request, &lax);
+        let accepted: Accepted<Asked> = receiver.request(request, &mut budget)?;
         let asker = Asker {
             sender: accepted.sender(),
             message_id: accepted.message_id(),
@@ -148,6 +155,12 @@ impl Relay {
                 && let Some((person, login)) = self.looked_at(&asker, name_id)?
             {
                 self.look(&asker, person, login)?.recording.wait()?;
+            }
+            #[cfg(feature = "danger-faults")]
+            if faulty!(self.party, RecordsWithheldLogins)
+                && let Asked::Login(login) = &*accepted
+            {
+                self.danger_record_refused(&asker, login)?;
             }
             Err(refusal)
         })?;
@@ -169,11 +182,16 @@ impl Relay {
     fn may_withhold(&self, asker: &Asker<'_>, asked: &Asked) -> Result<(), Refusal> {
         let checks = &self.party.checks;
         let Some(until) = asker.withheld_until else { return Ok(()) };
+        if let Asked::Login(_) = asked {
+            // [login.withholding.none]
+            let expected = "a login of which nothing is withheld";
+            return checks.require("login.withholding.none", false, Reason::NotAuthorised, expected);
+        }
         // [ledger.withhold.right]
         let is_known = self.agreements.may_withhold(asker.sender);
         let expected = "a party that may withhold";
         checks.require("ledger.withhold.right", is_known, Reason::NotAuthorised, expected)?;
-        // [ledger.withhold.right]: who logs in, or has a query carried, asks for nothing on his own account.
+        // [ledger.withhold.right]: who has a query carried, asks for nothing on his own account.
         let is_own =
             matches!(asked, Asked::Mapping(_) | Asked::Notice(_) | Asked::History(_) | Asked::Proof(_));
         let expected = "an access of the sender's own";
@@ -196,13 +214,7 @@ impl Relay {
     /// Records a disclosure before it receipts it.
     fn receipt(&self, asker: &Asker<'_>, notice: &Notice) -> Result<Reply, Refusal> {
         let checks = &self.party.checks;
-        // [disclosure.notice.foreign]
         let issued = self.log.issuance(&notice.envelope)?;
-        let ours = issued.as_ref().is_some_and(|issued| issued.target == asker.sender);
-        let expected = "an envelope that was issued for the sender";
-        checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
-        // [disclosure.notice.requester]
-        let agrees = issued.as_ref().is_none_or(|issued| issued.requester == notice.requester);
         let entry = || NewEntry {
             person: issued.as_ref().map(|issued| issued.person),
             at: asker.now,
@@ -218,6 +230,15 @@ impl Relay {
             carried_to: None,
             asked: issued.as_ref().map(|issued| (issued.requester.clone(), issued.at)),
         };
+        // [disclosure.notice.foreign]
+        let ours = issued.as_ref().is_some_and(|issued| issued.target == asker.sender);
+        if !ours && faulty!(self.party, RecordsForeignNotices) {
+            self.record(vec![entry()])?.recording.wait()?;
+        }
+        let expected = "an envelope that was issued for the sender";
+        checks.require("disclosure.notice.foreign", ours, Reason::NotAuthorised, expected)?;
+        // [disclosure.notice.requester]
+        let agrees = issued.as_ref().is_none_or(|issued| issued.requester == notice.requester);
         if !agrees && faulty!(self.party, RecordsRefusedNotices) {
             self.record(vec![entry()])?.recording.wait()?;
         }
@@ -254,6 +275,9 @@ impl Relay {
         };
         if faulty!(self.party, HidesRefusals) {
             entries.retain(|entry| entry.kind != Kind::Mapping || entry.outcome == GRANTED);
+        }
+        if faulty!(self.party, MisstatesHistory) {
+            entries.iter_mut().for_each(|entry| entry.purpose = Purpose::EligibilityCheck);
         }
         if faulty!(self.party, TellsNumberInHistory) {
             entries.iter_mut().for_each(|entry| entry.outcome.push_str(&query.name_id.value));

@@ -85,8 +85,14 @@ impl Responder {
         // [envelope.exact-number]
         #[cfg(feature = "danger-faults")]
         let opened = self.party.faults.fold(opened);
-        // [linkage.answer.person]
-        let record = self.records.find(&opened.identifier, &as_of)?;
+        let held_on = match faulty!(self.party, HoldsInUtc) {
+            true => today(UnixTime(now.0.saturating_sub(JAPAN)))?,
+            false => as_of.clone(),
+        };
+        // [linkage.answer.person], [linkage.answer.period]
+        let record = self.records.find(&opened.identifier, &held_on)?;
+        #[cfg(feature = "danger-faults")]
+        let record = self.party.faults.redate(record, &as_of);
         #[cfg(feature = "danger-faults")]
         let record = self.party.faults.mix_up(record, || self.records.danger_another(&opened.identifier));
 

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use crate::WorldError;
 use crate::core::Core;
-use crate::faults::Control as Fault;
+use crate::faults::Own as Fault;
 use crate::folder::{AgreementEntry, Role};
 use crate::link::{Link, Outcome};
 use crate::people::People;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::checkpoints;
 use crate::client::Client;
-use crate::faults::{Control as ControlFault, Stub};
+use crate::faults::{Own, Stub};
 use crate::folder::{PartyEntry, World};
 use crate::link::Outcome;
 use crate::log::{Log, Seen};
@@ -156,7 +156,7 @@ impl Core {
 
     /// Back to the state right after start, with nothing remembered.
     pub(crate) fn reset(&self) -> Result<(), WorldError> {
-        if self.options().faults.has(ControlFault::ResetKeepsState) {
+        if self.options().faults.has(Own::ResetKeepsState) {
             return Ok(());
         }
         let world = &self.fixed.world;

@@ -10,6 +10,7 @@ use chukei_profile::login::{CardPresentation, Presented};
 use crate::WorldError;
 use crate::client::Client;
 use crate::core::{Core, blocking, nothing, request};
+use crate::faults::Own;
 use crate::folder::{World, authority, entity};
 use crate::log::Seen;
 use crate::server::{Answer, Handler, Reaction, Received, Serve, Server};
@@ -66,6 +67,7 @@ pub(crate) fn open(
         authorities: own.unwrap_or_default(),
         paths: vec![PATH.to_owned()],
         checks: core.options().faults.checks(),
+        closes_on_others: core.options().faults.has(Own::ClosesOnOthers),
     };
     Server::start(listener, &TlsIdentity::of(world, core.name())?, serve, Arc::new(Door(Arc::clone(core))))
 }

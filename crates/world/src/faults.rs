@@ -10,19 +10,22 @@ use chukei_relay::faults::{Fault as Sent, Faults as SentFaults};
 
 use crate::WorldError;
 
-/// A deviation of the test-control API.
+/// A deviation of the test-control API, or of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Control {
+pub(crate) enum Own {
     /// Answers 200 to verbs and acts that it does not offer.
     AnswersUnknownVerbs,
     /// Does nothing on reset.
     ResetKeepsState,
     /// Does not say which verbs it offers.
     HidesVerbs,
+    /// Closes the connection in the place of an answer 404 or 405.
+    ClosesOnOthers,
 }
 
-impl Control {
-    const ALL: [Self; 3] = [Self::AnswersUnknownVerbs, Self::ResetKeepsState, Self::HidesVerbs];
+impl Own {
+    const ALL: [Self; 4] =
+        [Self::AnswersUnknownVerbs, Self::ResetKeepsState, Self::HidesVerbs, Self::ClosesOnOthers];
 
     const fn describe(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
@@ -40,6 +43,12 @@ impl Control {
                 "control.identity",
                 "備える動詞を示さない",
                 "Does not say which verbs it offers.",
+            ),
+            Self::ClosesOnOthers => (
+                "ClosesOnOthers",
+                "transport.method.post",
+                "404 または 405 を返す代わりに接続を閉じる",
+                "Closes the connection in the place of an answer 404 or 405.",
             ),
         }
     }
@@ -189,6 +198,7 @@ const SKIPPABLE: &[&str] = &[
     "login.session.purpose",
     "login.ticket.given",
     "login.ticket.purpose",
+    "login.withholding.none",
     "mapping.agreement.pair",
     "mapping.input.count",
     "mapping.input.form",
@@ -228,6 +238,8 @@ const ALSO: &[(&str, &[&str])] = &[
             "signature.transform.closed",
         ],
     ),
+    // There is no ticket for a challenge that nobody knows, which is another ground.
+    ("login.challenge.own", &["login.refused.code"]),
     // The card has signed, and it counts as one that has not.
     ("login.reception.possession", &["login.answer.context"]),
     // A receipt for another notice is a receipt.
@@ -253,6 +265,8 @@ pub struct FaultName {
     pub name: String,
     /// The sentences that a party with it breaks, the one that it is for first. None for one that is about no message.
     pub sentences: Vec<&'static str>,
+    /// The profile whose products have it, where the sentences do not tell.
+    pub profile: Option<&'static str>,
     /// What it does, in Japanese.
     pub ja: String,
     /// What it does, in English.
@@ -265,24 +279,28 @@ pub fn fault_names() -> Vec<FaultName> {
     let skipped = SKIPPABLE.iter().map(|&sentence| FaultName {
         name: format!("skips:{sentence}"),
         sentences: [sentence].into_iter().chain(also(sentence)).collect(),
+        profile: None,
         ja: format!("{sentence} を検査しない"),
         en: format!("Does not check {sentence}."),
     });
     let sent = Sent::ALL.iter().map(|fault| FaultName {
         name: fault.name().to_owned(),
         sentences: fault.sentences().to_vec(),
+        profile: fault.profile(),
         ja: fault.ja().to_owned(),
         en: fault.en().to_owned(),
     });
-    let control = Control::ALL.iter().map(|fault| {
+    let own = Own::ALL.iter().map(|fault| {
         let (name, sentence, ja, en) = fault.describe();
-        FaultName { name: name.to_owned(), sentences: vec![sentence], ja: ja.to_owned(), en: en.to_owned() }
+        let (name, ja, en) = (name.to_owned(), ja.to_owned(), en.to_owned());
+        FaultName { name, sentences: vec![sentence], profile: None, ja, en }
     });
     let stubs = Stub::ALL.iter().map(|stub| {
         let (name, ja, en) = stub.describe();
-        FaultName { name: name.to_owned(), sentences: Vec::new(), ja: ja.to_owned(), en: en.to_owned() }
+        let (name, ja, en) = (name.to_owned(), ja.to_owned(), en.to_owned());
+        FaultName { name, sentences: Vec::new(), profile: None, ja, en }
     });
-    skipped.chain(sent).chain(control).chain(stubs).collect()
+    skipped.chain(sent).chain(own).chain(stubs).collect()
 }
 
 fn also(sentence: &str) -> impl Iterator<Item = &'static str> {
@@ -298,7 +316,7 @@ const NEAREST: usize = 3;
 pub struct Faults {
     skipped: BTreeSet<&'static str>,
     sent: BTreeSet<Sent>,
-    control: BTreeSet<Control>,
+    own: BTreeSet<Own>,
     stub: Option<Stub>,
 }
 
@@ -313,7 +331,7 @@ impl Faults {
             let name = name.as_ref();
             let skipped = name.strip_prefix("skips:");
             let skipped = skipped.and_then(|id| SKIPPABLE.iter().find(|&&sentence| sentence == id));
-            let control = Control::ALL.into_iter().find(|control| control.describe().0 == name);
+            let own = Own::ALL.into_iter().find(|own| own.describe().0 == name);
             let stub = Stub::ALL.into_iter().find(|stub| stub.describe().0 == name);
             if let Some(stub) = stub {
                 faults.stub = Some(stub);
@@ -324,8 +342,8 @@ impl Faults {
                 faults.skipped.insert(sentence);
             } else if let Some(sent) = Sent::from_name(name) {
                 faults.sent.insert(sent);
-            } else if let Some(control) = control {
-                faults.control.insert(control);
+            } else if let Some(own) = own {
+                faults.own.insert(own);
             } else {
                 return Err(WorldError::Fault { name: name.to_owned(), nearest: nearest(name) });
             }
@@ -351,8 +369,8 @@ impl Faults {
         self.stub
     }
 
-    pub(crate) fn has(&self, fault: Control) -> bool {
-        self.control.contains(&fault)
+    pub(crate) fn has(&self, fault: Own) -> bool {
+        self.own.contains(&fault)
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use crate::control::{self, ControlServer};
 use crate::core::{Core, Service};
 use crate::door;
-use crate::faults::Faults;
+use crate::faults::{Faults, Own};
 use crate::folder::{Role, World, authority};
 use crate::link::{Link, Outcome};
 use crate::people::Number;
@@ -131,6 +131,7 @@ fn serve(world: &World, name: &str, core: &Arc<Core>, listener: TcpListener) -> 
         authorities: own.unwrap_or_default(),
         paths: vec![format!("/{path}")],
         checks: core.options().faults.checks(),
+        closes_on_others: core.options().faults.has(Own::ClosesOnOthers),
     };
     Server::start(listener, &TlsIdentity::of(world, name)?, serve, Arc::new(Service(Arc::clone(core))))
 }

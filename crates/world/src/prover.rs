@@ -1,7 +1,8 @@
 //! How a mock relay proves a history: with a checkpoint of this moment, or wrongly.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chukei_crypto::UnixTime;
 use chukei_ledger::{Bundle, Checkpoint, Ed25519PrivateKey, KeyUse, Note, SignerKey};
@@ -19,11 +20,19 @@ pub(crate) struct Prover {
     first: OnceLock<Vec<u8>>,
     /// The first checkpoint that was asked for alone.
     first_checkpoint: OnceLock<Vec<u8>>,
+    /// Sizes of the checkpoints that were asked for alone.
+    told: Mutex<BTreeSet<u64>>,
 }
 
 impl Prover {
     pub(crate) const fn new(checkpoints: Arc<Checkpoints>, faults: Faults) -> Self {
-        Self { checkpoints, faults, first: OnceLock::new(), first_checkpoint: OnceLock::new() }
+        Self {
+            checkpoints,
+            faults,
+            first: OnceLock::new(),
+            first_checkpoint: OnceLock::new(),
+            told: Mutex::new(BTreeSet::new()),
+        }
     }
 
     fn deviate(&self, bundle: &mut Bundle) -> Option<()> {
@@ -43,6 +52,20 @@ impl Prover {
         }
         Some(())
     }
+
+    /// Whether a checkpoint of this size was told alone, by a relay that forgets that.
+    fn has_told(&self, size: u64) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).contains(&size)
+    }
+
+    fn remember(&self, note: &[u8]) {
+        let read = || Checkpoint::parse(&Note::parse(std::str::from_utf8(note).ok()?)?.text);
+        let told = self.faults.has(Fault::ForgetsToldCheckpoints).then(read).flatten();
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(told.map(|checkpoint| checkpoint.size));
+    }
 }
 
 fn unavailable(error: impl fmt::Display) -> Unavailable {
@@ -57,6 +80,7 @@ impl Proofs for Prover {
             return Ok(first.clone());
         }
         let since = since.filter(|_| !self.faults.has(Fault::ForgetsCheckpoints));
+        let since = since.filter(|size| !self.has_told(*size));
         // Nobody has this number.
         let is_other = self.faults.has(Fault::AnotherChain) && since.is_some();
         let person = if is_other { Person(i64::MAX) } else { person };
@@ -69,6 +93,7 @@ impl Proofs for Prover {
 
     fn status(&self, now: UnixTime) -> Result<LedgerStatus, Unavailable> {
         let mut status = self.checkpoints.status(now).map_err(unavailable)?;
+        self.remember(&status.checkpoint);
         if self.faults.has(Fault::OldStatus) {
             status.checkpoint = self.first_checkpoint.get_or_init(|| status.checkpoint.clone()).clone();
         }

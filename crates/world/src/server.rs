@@ -134,6 +134,8 @@ pub struct Serve {
     pub paths: Vec<String>,
     /// What is checked: everything, but for a mock party with a fault.
     pub checks: Checks,
+    /// Whether connections are closed in the place of an answer 404 or 405: by a fault of a mock party.
+    pub closes_on_others: bool,
 }
 
 /// A running server.
@@ -325,6 +327,9 @@ async fn answer<H: Handler>(
         },
         Err((refusal, status)) => {
             shared.handler.refused(&refusal);
+            if shared.serve.closes_on_others && matches!(status, Some(404 | 405)) {
+                return None;
+            }
             let told = fault(refusal.reason());
             Some(response(Answer { status: status.unwrap_or(told.status), body: told.body }, true))
         }

@@ -63,6 +63,10 @@ impl Running {
     }
 
     fn with(limits: Limits, checks: Checks, answers: usize) -> Self {
+        Self::closing(limits, checks, answers, false)
+    }
+
+    fn closing(limits: Limits, checks: Checks, answers: usize, closes_on_others: bool) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -72,6 +76,7 @@ impl Running {
             authorities: vec![address.to_string(), format!("localhost:{}", address.port())],
             paths: vec!["/relay".to_owned()],
             checks,
+            closes_on_others,
         };
         let (sender, events) = mpsc::unbounded_channel();
         let echo = Arc::new(Echo { gate: tokio::sync::Semaphore::new(answers), events: sender });
@@ -352,6 +357,15 @@ fn a_fault_switch_opens_its_own_check_only() {
     assert_eq!(running.answer(running.request("", "four").replace("text/xml", "text/plain")), [400]);
     let running = skip("transport.method.post");
     assert_eq!(running.answer(running.request("", "four").replace("POST", "PUT")), [200]);
+    let running = Running::closing(Limits::default(), Checks::default(), 9, true);
+    let sound = running.request("", "four");
+    for (bent, status) in [(sound.replace("POST", "PUT"), 405), (sound.replace("/relay", "/nowhere"), 404)] {
+        assert_eq!(running.answer(&bent), [0; 0], "closed without a word");
+        let clean = Running::new(Limits::default());
+        let own = bent.replace(&running.address.to_string(), &clean.address.to_string());
+        assert_eq!(clean.answer(own), [status]);
+    }
+    assert_eq!(running.answer(&sound), [200]);
     let running = skip("transport.header.limit");
     assert_eq!(running.answer(running.request(&"X: a\r\n".repeat(200), "four")), [200]);
     let running = skip("transport.tls.version");

@@ -84,6 +84,8 @@ impl Desk<'_> {
             true => "_00000000000000000000000000000000".to_owned(),
             false => xml_id(party.randomness.as_ref())?,
         };
+        #[cfg(feature = "danger-faults")]
+        let ticket = party.faults.count(crate::faults::Fault::CountsTickets, ticket);
         let presented = Presented { ticket: sha256(ticket.as_bytes()), person, purpose: self.purpose };
         // [login.presentation.challenge]
         let until = self.cards.logins.present(portal, challenge, presented, self.now())?;

@@ -218,6 +218,7 @@ pub fn presents_wrongly(fault: chukei_relay::faults::Fault, desk: &Desk) -> bool
             desk.present(&desk.challenge(PORTAL), &nobody).status == 200
         }
         Fault::SameTicket => fresh() == fresh(),
+        Fault::CountsTickets => crate::login::follow(&fresh(), &fresh()),
         _ => {
             let signs = desk.own(chukei_crypto::test_pki::LeafSpec {
                 key_usage: key_usage::NON_REPUDIATION,

@@ -9,12 +9,10 @@ use chukei_profile::{
     Purpose, Scheme,
     history::{History, Range},
     linkage::Item,
-    login::Context,
 };
 use chukei_reason::Reason;
 use chukei_relay::{
     Ask, Commitment, Outgoing, PeerAnswer, Person, Reply, Request, Step,
-    changes::Standing,
     faults::{Fault, Faults},
 };
 use chukei_xml::{
@@ -118,6 +116,9 @@ fn shows(fault: Fault, world: &World) -> bool {
     };
     let wrong_to = |root: &mut Element| root.find_mut("soap:Header/wsa:To").set_content("urn:canary:to");
     match fault {
+        Fault::RemembersMappingsOnly | Fault::ChecksMappingsOnly => {
+            crate::messages::only_mappings(fault, world)
+        }
         Fault::OmitsRelatesTo => !relay_says().contains("wsa:RelatesTo"),
         Fault::LeavesHeaderUnsigned => !relay_says().contains("URI=\"#_message\""),
         Fault::ReusesMessageId => {
@@ -219,10 +220,22 @@ fn shows(fault: Fault, world: &World) -> bool {
             assert_eq!(world.relay(&notice, B).status, 500);
             world.log.all().unwrap().len() == 2
         }
+        Fault::RecordsForeignNotices => {
+            let Step::Send(notice) = world.b.handle(&request(&world.query(), A), NOW) else {
+                panic!("a notice")
+            };
+            let body = resigned(&notice.body, D, |root| {
+                root.find_mut("soap:Header/sb:Sender").set("providerID", D);
+                root.find_mut(TOKEN).set_content(&encode_base64(certificate(D).der()));
+            });
+            assert_eq!(world.relay(&with_body(&notice, body), D).status, 500);
+            world.log.all().unwrap().len() == 2
+        }
         Fault::HidesRefusals => {
             world.relay(&world.map(&[Ask { target: Some(D.to_owned()), ..ask(0) }]), A);
             !history(world).contains("Forbidden")
         }
+        Fault::MisstatesHistory => history(world).contains(Purpose::EligibilityCheck.uri()),
         Fault::TellsNumberInHistory => history(world).contains(CARE[0]),
         Fault::IgnoresRange | Fault::CountsListed => {
             history(world);
@@ -316,9 +329,13 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::OneRightForLogins
         | Fault::CountsSessions
         | Fault::LogsBadSignaturesOnly
-        | Fault::SkipsRefusedLogins => logs_in_wrongly(fault, world),
+        | Fault::SkipsRefusedLogins
+        | Fault::MiscodesLogins
+        | Fault::RecordsWithheldLogins
+        | Fault::CountsChallenges => crate::login::logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard
         | Fault::SameTicket
+        | Fault::CountsTickets
         | Fault::TellsPresentationsApart
         | Fault::TellsLoginsApart => {
             let mut desk = Desk::new();
@@ -339,6 +356,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::AnotherChain
         | Fault::AltersEntry
         | Fault::ForgetsCheckpoints
+        | Fault::ForgetsToldCheckpoints
         | Fault::ManyLogs
         | Fault::OldStatus
         | Fault::ShortPeriod
@@ -355,6 +373,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::EternalChallenges
         | Fault::EternalSessions
         | Fault::MapsInUtc
+        | Fault::HoldsInUtc
         | Fault::AnswersInUtc => {
             let faulty = if role(fault) == Role::Relay { &world.relay.party } else { &world.b.party };
             crate::late::shows(fault, &faulty.faults)
@@ -372,49 +391,6 @@ fn receipts(world: &World) -> Vec<Commitment> {
     let clean = World::new();
     let sent = clean.map(&[ask(0)]);
     crate::ledger::receipts(&reply(relay.handle(&request(&sent, A), NOW)))
-}
-
-/// The same of a relay that logs people in.
-fn logs_in_wrongly(fault: Fault, world: &World) -> bool {
-    let mut desk = Desk::new();
-    desk.world.relay.party.faults = world.relay.party.faults.clone();
-    let check = Purpose::EligibilityCheck;
-    let given = || desk.session(A, &desk.reception(|_| {}), check);
-    match fault {
-        Fault::SameChallenge => desk.challenge(A) == desk.challenge(A),
-        Fault::InventsLogin => {
-            desk.register(&desk.usual, Standing::Unknown);
-            desk.login(A, &desk.reception(|_| {}), check, NOW).unwrap().session.is_some()
-        }
-        Fault::LongSession => given().until.seconds > NOW.0 + 600,
-        Fault::HidesContext => given().context == Context::Challenge,
-        Fault::ForgetsLogin => {
-            given();
-            desk.world.log.all().unwrap().iter().all(|entry| entry.login.is_none())
-        }
-        Fault::OneRightForLogins => {
-            let login = desk.application(&desk.usual, |application| application.portal = A.to_owned());
-            desk.login(A, &login, Purpose::History, NOW).is_ok()
-        }
-        Fault::CountsSessions => {
-            let (first, second) = (given().id, given().id);
-            first.bytes().zip(second.bytes()).filter(|(first, second)| first != second).count() == 1
-        }
-        Fault::LogsBadSignaturesOnly => {
-            let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());
-            desk.login(PORTAL, &login, Purpose::History, NOW).unwrap_err();
-            desk.world.log.all().unwrap().is_empty()
-        }
-        Fault::SkipsRefusedLogins => {
-            let login = desk.reception(|reception| reception.card_key = Some(2));
-            desk.login(A, &login, check, NOW).unwrap_err();
-            desk.world.log.all().unwrap().is_empty()
-        }
-        _ => {
-            given();
-            desk.world.log.all().unwrap().is_empty()
-        }
-    }
 }
 
 /// Who has a fault in this test.

@@ -1,12 +1,20 @@
 //! Faults that only the clock shows.
 
-use chukei_profile::{Purpose, Scheme, linkage::Item, login::Given};
-use chukei_relay::{
-    Ask, Person, Refusal, Step, Whom,
-    faults::{Fault, Faults},
-};
+use std::sync::Arc;
 
-use crate::{login::Desk, world::*};
+use chukei_profile::{
+    Date, Purpose, Scheme,
+    linkage::{Eligibility, Item, Validity},
+    login::Given,
+};
+use chukei_relay::{
+    Ask, Person, Record, Refusal, Step, Whom,
+    faults::{Fault, Faults},
+    memory::MemoryRecords,
+};
+use chukei_xml::lexical::DateTime;
+
+use crate::{login::Desk, withholding::DAY, world::*};
 
 /// Whether the party takes what is used, or at its end, for new or current; or takes the day for another.
 pub fn shows(fault: Fault, faults: &Faults) -> bool {
@@ -32,7 +40,10 @@ pub fn shows(fault: Fault, faults: &Faults) -> bool {
             assert!(at("urn:x:1", NOW) && !at("urn:x:2", NOW));
             at("urn:x:3", later(100))
         }
-        Fault::AnswersInUtc => {
+        Fault::AnswersInUtc | Fault::HoldsInUtc => {
+            if fault == Fault::HoldsInUtc {
+                world.b.records = begins_on(DAY);
+            }
             // One o'clock at night in Japan.
             let at = later(16 * 3600);
             let sent = clean.a.map(&[ask(0)], PURPOSE, at).unwrap();
@@ -55,6 +66,22 @@ pub fn shows(fault: Fault, faults: &Faults) -> bool {
         }
         _ => at_the_desk(fault, faults),
     }
+}
+
+/// What is held about the first person, whose insurance begins on this day.
+fn begins_on(day: &str) -> Arc<MemoryRecords> {
+    let from = Date::parse(day).unwrap();
+    let period = Eligibility {
+        scheme: Scheme::MedicalInsured,
+        insurer: B.to_owned(),
+        as_of: from.clone(),
+        from,
+        until: None,
+        recorded_at: DateTime { seconds: NOW.0, nanoseconds: 0 },
+        validity: Validity::Valid,
+    };
+    let record = Record { eligibility: vec![period], benefits: Vec::new(), name: None };
+    Arc::new(MemoryRecords { rows: vec![(number(Scheme::MedicalInsured, MEDICAL[0]), record)] })
 }
 
 /// The same of a relay that logs people in.

@@ -6,12 +6,14 @@ use chukei_crypto::{
     Certificate, PrivateKey, SignatureAlgorithm, TrustAnchors, UnixTime, sha256,
     test_pki::{Ca, CrlSpec, LeafSpec, NOT_AFTER, NOT_BEFORE, key_usage, keys},
 };
+use chukei_forge::raw::Element;
 use chukei_idwsf::code;
 use chukei_profile::{
     Purpose,
     history::{Kind, Range},
     login::{AccessApplication, By, Challenged, Context, Given, Login, LoginAnswer, Patient, Shown},
 };
+use chukei_reason::Reason;
 use chukei_relay::{
     Ask, Person, Refusal, Requester, Whom,
     changes::{Assigned, Standing},
@@ -19,6 +21,7 @@ use chukei_relay::{
     memory::{MemoryAgreements, MemoryKeys, MemoryLogins},
     numbers::{Level, Number, NumberKind},
 };
+use chukei_xml::ns;
 use chukei_xml_security::Signing;
 
 use crate::world::*;
@@ -136,6 +139,16 @@ impl Desk {
     pub fn session(&self, party: &str, login: &Login, purpose: Purpose) -> Given {
         let answer = self.login(party, login, purpose, NOW).unwrap();
         answer.session.unwrap_or_else(|| panic!("{:?}", answer.status))
+    }
+
+    /// Why the usual application is refused that wants to be withheld from the person.
+    fn withheld_login(&self) -> Option<Refusal> {
+        let login = self.application(&self.usual, |_| {});
+        let sent = self.world.portal.login(&login, Purpose::History, NOW).unwrap();
+        let wish = Element::declared(ns::CK, "Withholding").attribute("until", "2026-07-02");
+        let wish = wish.attribute("wsu:Id", "_withholding");
+        let body = resigned(&sent.body, PORTAL, |root| root.append("soap:Header", wish));
+        reply(self.world.relay.handle(&request(&with_body(&sent, body), PORTAL), NOW)).refusal
     }
 
     pub fn application(
@@ -537,4 +550,76 @@ fn a_person_sees_the_logins_and_only_with_a_session_for_that() {
     let other = desk.response(&desk.usual, |signed| signed.purpose = Purpose::EligibilityCheck);
     let other = desk.session(PORTAL, &other, Purpose::EligibilityCheck).id;
     assert!(seen(&other, NOW).is_empty(), "for another purpose");
+}
+
+#[test]
+fn a_login_is_not_withheld_from_the_person() {
+    let desk = Desk::new();
+    let told = desk.withheld_login().unwrap();
+    assert_eq!((told.sentence(), told.reason()), ("login.withholding.none", Reason::NotAuthorised));
+    assert!(desk.world.log.all().unwrap().is_empty());
+    // The same login without the wish.
+    desk.session(PORTAL, &desk.application(&desk.usual, |_| {}), Purpose::History);
+    assert_eq!(desk.world.log.all().unwrap().len(), 1);
+}
+
+/// Whether a relay with the faults of this one logs people in as this one says.
+#[cfg(feature = "danger-faults")]
+pub fn logs_in_wrongly(fault: chukei_relay::faults::Fault, world: &World) -> bool {
+    use chukei_relay::faults::Fault;
+    let mut desk = Desk::new();
+    desk.world.relay.party.faults = world.relay.party.faults.clone();
+    let check = Purpose::EligibilityCheck;
+    let given = || desk.session(A, &desk.reception(|_| {}), check);
+    match fault {
+        Fault::SameChallenge => desk.challenge(A) == desk.challenge(A),
+        Fault::InventsLogin => {
+            desk.register(&desk.usual, Standing::Unknown);
+            desk.login(A, &desk.reception(|_| {}), check, NOW).unwrap().session.is_some()
+        }
+        Fault::LongSession => given().until.seconds > NOW.0 + 600,
+        Fault::HidesContext => given().context == Context::Challenge,
+        Fault::ForgetsLogin => {
+            given();
+            desk.world.log.all().unwrap().iter().all(|entry| entry.login.is_none())
+        }
+        Fault::OneRightForLogins => {
+            let login = desk.application(&desk.usual, |application| application.portal = A.to_owned());
+            desk.login(A, &login, Purpose::History, NOW).is_ok()
+        }
+        Fault::CountsSessions => follow(&given().id, &given().id),
+        Fault::CountsChallenges => follow(&desk.challenge(A), &desk.challenge(A)),
+        Fault::MiscodesLogins => {
+            let login = desk.application(&desk.usual, |application| application.at.seconds -= 1000);
+            let sent = desk.by(PORTAL).login(&login, Purpose::History, NOW).unwrap();
+            let told = String::from_utf8(desk.world.relay(&sent, PORTAL).body).unwrap();
+            assert!(told.contains("StaleMsg") != told.contains("InvalidRequest"), "{told}");
+            told.contains("InvalidRequest")
+        }
+        Fault::RecordsWithheldLogins => {
+            desk.withheld_login().unwrap();
+            !desk.world.log.all().unwrap().is_empty()
+        }
+        Fault::LogsBadSignaturesOnly => {
+            let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());
+            desk.login(PORTAL, &login, Purpose::History, NOW).unwrap_err();
+            desk.world.log.all().unwrap().is_empty()
+        }
+        Fault::SkipsRefusedLogins => {
+            let login = desk.reception(|reception| reception.card_key = Some(2));
+            desk.login(A, &login, check, NOW).unwrap_err();
+            desk.world.log.all().unwrap().is_empty()
+        }
+        _ => {
+            given();
+            desk.world.log.all().unwrap().is_empty()
+        }
+    }
+}
+
+/// Whether they are as long as each other and differ in one place, as two numbers that follow one another.
+#[cfg(feature = "danger-faults")]
+pub fn follow(first: &str, second: &str) -> bool {
+    let differing = first.bytes().zip(second.bytes()).filter(|(first, second)| first != second).count();
+    first.len() == second.len() && differing == 1
 }

@@ -2,6 +2,8 @@
 
 use chukei_forge::raw::Element;
 use chukei_profile::linkage::Item;
+#[cfg(feature = "danger-faults")]
+use chukei_profile::{Scheme, history::Range};
 use chukei_reason::{Answer, Reason};
 use chukei_relay::{Outgoing, Request};
 use chukei_xml::{
@@ -461,4 +463,23 @@ fn equal_answers_within_a_group() {
         assert_eq!(world.answer_of_b(&with_body(&sent, bytes), A).status, status);
     }
     assert!(world.a.query(world.envelope(&ask(0)), &[Item::Eligibility], None, NOW).is_ok());
+}
+
+/// Whether a relay takes a look at a history as it does not take a mapping request: twice, or for no purpose.
+#[cfg(feature = "danger-faults")]
+pub fn only_mappings(fault: chukei_relay::faults::Fault, world: &World) -> bool {
+    let is_repeated = fault == chukei_relay::faults::Fault::RemembersMappingsOnly;
+    let bent = |body: &[u8], from: &str| match is_repeated {
+        true => body.to_vec(),
+        false => resigned(body, from, remove("soap:Header/sb:UsageDirective")),
+    };
+    let refused = |sent: &Outgoing<()>, from| {
+        let first = world.refused_by_relay(sent, from);
+        if is_repeated { world.refused_by_relay(sent, from).is_some() } else { first.is_some() }
+    };
+    let mapping = world.map(&[ask(0)]);
+    assert!(refused(&with_body(&mapping, bent(&mapping.body, A)), A));
+    let whom = number(Scheme::CareInsured, CARE[0]).into();
+    let look = world.portal.history(A, &whom, Range::default(), NOW).unwrap();
+    !refused(&with_body(&look, bent(&look.body, PORTAL)), PORTAL)
 }
