@@ -371,7 +371,7 @@ fn carried(face: &Face, reply: fn(chukei_harness::Draft) -> Scripted) -> Result<
 fn between_looks(face: &Face, kind: Kind) -> Result<(), Broken> {
     let draft = acts::draft(face, kind)?;
     acts::look(face);
-    face.send("mapping", draft);
+    face.send(acts::endpoint(kind), draft);
     acts::look(face);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `chukei ledger backup` and `restore`: a state is copied while it is in use, and put back so that nothing of the old one is left
 //! beside it.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use chukei_ledger::{Checkpoint, Note};
@@ -59,9 +60,9 @@ pub(crate) fn restore(asked: &LedgerRestore, say: &Say) -> Result<Exit, Failure>
     Ok(exit)
 }
 
-/// Whose file it is; nobody's if it is not there.
-fn owner(path: &Path) -> Option<u32> {
-    std::fs::metadata(path).ok().map(|file| std::os::unix::fs::MetadataExt::uid(&file))
+/// Whose file it is, and of which group; nobody's if it is not there.
+fn owner(path: &Path) -> Option<(u32, u32)> {
+    std::fs::metadata(path).ok().map(|file| (file.uid(), file.gid()))
 }
 
 /// A checkpoint that somebody has kept, and its note.

@@ -9,7 +9,7 @@ mod succession;
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
 use chukei_crypto::UnixTime;
@@ -485,9 +485,12 @@ fn an_operator_puts_a_copy_back() {
     let files = ["relay.db", "relay.db-wal", "relay.db-shm", "relay.mappings.db"];
     let store = desk.store();
     let mode = |file: &str| fs::metadata(path(file)).unwrap().permissions().mode() & 0o777;
+    let owner = |file: &str| fs::metadata(path(file)).map(|file| (file.uid(), file.gid())).unwrap();
     for file in ["relay.db", "relay.mappings.db"] {
         fs::set_permissions(path(file), fs::Permissions::from_mode(0o660)).unwrap();
+        let _ = chown(path(file), Some(65_534), Some(65_534)); // root may
     }
+    let former = owner("relay.db");
     Desk::record_in(&store, 5);
     let restore = |lang: &str, more: &[&str]| {
         desk.run(lang, &[&["restore", "--from", "copy.db", "--state", "relay.db"], more].concat(), "")
@@ -516,6 +519,7 @@ fn an_operator_puts_a_copy_back() {
         restored.err
     );
     assert_eq!((mode("relay.db"), mode("relay.mappings.db")), (0o660, 0o660), "as they were");
+    assert_eq!((owner("relay.db"), owner("relay.mappings.db")), (former, former));
     assert!(!restored.err.contains("chown"), "{}", restored.err);
     let fresh = desk.run("en", &["restore", "--from", "copy.db", "--state", "fresh.db"], "");
     assert!(fresh.code == 0 && fresh.err.contains("chown") && mode("fresh.db") == 0o600, "{}", fresh.err);

@@ -1,40 +1,12 @@
 //! What `chukei login` shows of the access history, and which proofs it takes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/mock.rs"]
+mod mock;
 mod support;
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-};
-
+use mock::Mock;
 use support::{Folder, Said};
-
-/// The relay of a world, as a process, until it is dropped.
-struct Relay(Child);
-
-impl Relay {
-    fn start(folder: &Folder) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chukei"))
-            .args(["--quiet", "mock", "relay", "--world", "world", "--keep"])
-            .current_dir(&folder.path)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Its first line says that it listens.
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.contains("endpoints"), "{line}");
-        Self(child)
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn older_entries_and_unknown_checkpoints_are_told() {
@@ -43,7 +15,8 @@ fn older_entries_and_unknown_checkpoints_are_told() {
     let card = ["issue", "--type", "kamogawa", "--world", "world", "--person", "seed-sample", "--register"];
     let issued = folder.chukei("en", "card", &[&card[..], &["--out", "card"]].concat(), "");
     assert_eq!(issued.code, 0, "{}", issued.err);
-    let _relay = Relay::start(&folder);
+    let relay = Mock::start(&folder, "relay", &["--keep"]);
+    assert!(relay.ready["endpoints"]["relay"].is_string(), "{}", relay.ready);
     let log_in = |lang: &str, more: &[&str]| -> Said {
         let words = ["--world", "world", "--image", "card/card.toml"];
         folder.chukei(lang, "login", &[&words[..], more].concat(), "1234\n")

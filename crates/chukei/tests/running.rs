@@ -1,17 +1,19 @@
 //! What `chukei run` and `doctor` do to a product and to earlier outputs when the set-up is at fault.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/mock.rs"]
+mod mock;
 mod support;
 
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
 };
 
-use serde_json::Value;
+use mock::Mock;
 use support::{Folder, Said};
 
 /// Judges the TEST card in the folder, with these PINs.
@@ -64,49 +66,26 @@ fn a_run_that_does_not_begin_leaves_earlier_outputs_alone() {
     assert_eq!(fs::read_to_string(at("result/sut.toml")).unwrap(), described);
 }
 
-/// A party of the mock world, as a process, until it is dropped.
-struct Mock {
-    child: Child,
-    ready: Value,
-}
-
-impl Mock {
-    fn start(folder: &Folder, words: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chukei"))
-            .args(["--quiet", "mock", "responder", "--world", "world"])
-            .args(words)
-            .current_dir(&folder.path)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, ready: serde_json::from_str(&line).unwrap() }
-    }
-
-    fn describe(&self, folder: &Folder, control: &str) {
-        let linkage = self.ready["endpoints"]["insurer-b"].as_str().unwrap();
-        let text = format!(
-            "profile = \"responder@1.0\"\nclaims = [\"test-control\"]\n[product]\nvendor = \"TEST\"\nname = \"mock\"\nversion = \"1\"\n\
-             [world]\ndir = \"world\"\nparty = \"insurer-b\"\n[endpoints]\nlinkage = \"{linkage}\"\n[control]\nurl = \"{control}\"\n"
-        );
-        fs::write(folder.path.join("sut.toml"), text).unwrap();
-    }
-}
-
-impl Drop for Mock {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Describes the responder of the mock world, with test control at this address.
+fn describe(mock: &Mock, folder: &Folder, control: &str) {
+    let linkage = mock.ready["endpoints"]["insurer-b"].as_str().unwrap();
+    let text = format!(
+        "profile = \"responder@1.0\"\nclaims = [\"test-control\"]\n[product]\nvendor = \"TEST\"\nname = \"mock\"\nversion = \"1\"\n\
+         [world]\ndir = \"world\"\nparty = \"insurer-b\"\n[endpoints]\nlinkage = \"{linkage}\"\n[control]\nurl = \"{control}\"\n"
+    );
+    fs::write(folder.path.join("sut.toml"), text).unwrap();
 }
 
 #[test]
 fn a_product_that_remembers_is_reset_so_that_a_failure_shows_again() {
     let folder = Folder::new();
     assert_eq!(folder.chukei("en", "world", &["--dir", "world"], "").code, 0);
-    let mock = Mock::start(&folder, &["--control", "127.0.0.1:0", "--fault", "skips:envelope.audience.self"]);
-    mock.describe(&folder, mock.ready["control"]["insurer-b"].as_str().unwrap());
+    let mock = Mock::start(
+        &folder,
+        "responder",
+        &["--control", "127.0.0.1:0", "--fault", "skips:envelope.audience.self"],
+    );
+    describe(&mock, &folder, mock.ready["control"]["insurer-b"].as_str().unwrap());
     let run = folder.chukei("en", "run", &["envelope/audience", "--epoch", "1790000000", "--out", "q 1"], "");
     assert_eq!(run.code, 1, "{} {}", run.out, run.err);
     let replay =
@@ -169,9 +148,9 @@ fn scribe(told: Arc<Mutex<Vec<String>>>) -> String {
 fn a_product_has_its_clock_back_after_a_run() {
     let folder = Folder::new();
     assert_eq!(folder.chukei("en", "world", &["--dir", "world"], "").code, 0);
-    let mock = Mock::start(&folder, &[]);
+    let mock = Mock::start(&folder, "responder", &[]);
     let told = Arc::new(Mutex::new(Vec::new()));
-    mock.describe(&folder, &scribe(Arc::clone(&told)));
+    describe(&mock, &folder, &scribe(Arc::clone(&told)));
     let run = folder.chukei("en", "run", &["query", "--out", "result"], "");
     assert!(run.code < 2, "{} {}", run.out, run.err);
     let told = told.lock().unwrap().clone();

@@ -4,7 +4,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, LazyLock, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -52,20 +52,19 @@ pub(crate) struct Memory {
 
 impl Faults {
     /// Who takes this request, if it is taken otherwise than a mapping request is.
-    pub(crate) fn receive<'r>(
-        &self,
-        receiver: Receiver<'r>,
-        request: &Request<'_>,
-        lax: &'r Checks,
-    ) -> Receiver<'r> {
+    pub(crate) fn receive<'r>(&self, receiver: Receiver<'r>, request: &Request<'_>) -> Receiver<'r> {
         let is_mapping =
             request.soap_action.is_some_and(|action| action.ends_with(":IdentityMappingRequest\""));
-        let checks = if self.has(Fault::ChecksMappingsOnly) && !is_mapping { lax } else { receiver.checks };
+        let checks = if self.has(Fault::ChecksMappingsOnly) && !is_mapping { &*LAX } else { receiver.checks };
         let forgets = self.has(Fault::RemembersMappingsOnly) && !is_mapping;
         let replay: &dyn ReplayStore = if forgets { &Nothing } else { receiver.replay };
         Receiver { checks, replay, ..receiver }
     }
 }
+
+/// What is checked of other requests than for mappings.
+static LAX: LazyLock<Checks> =
+    LazyLock::new(|| Checks::danger_skipping(["message.usage-directive.purpose", "message.id.form"]));
 
 /// A memory that keeps nothing.
 pub(crate) struct Nothing;

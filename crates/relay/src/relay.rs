@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
-#[cfg(feature = "danger-faults")]
-use chukei_idwsf::Checks;
 use chukei_idwsf::{
     Accepted, Content, Parts, Payload, PeerAnswer, Refusal, Request, Status, Unavailable, code,
     ims::MappingRequest,
@@ -136,9 +134,7 @@ impl Relay {
         let mut budget = Budget::default();
         let receiver = self.party.receiver(now);
         #[cfg(feature = "danger-faults")]
-        let lax = Checks::danger_skipping(["message.usage-directive.purpose", "message.id.form"]);
-        #[cfg(feature = "danger-faults")]
-        let receiver = self.party.faults.receive(receiver, request, &lax);
+        let receiver = self.party.faults.receive(receiver, request);
         let accepted: Accepted<Asked> = receiver.request(request, &mut budget)?;
         let asker = Asker {
             sender: accepted.sender(),

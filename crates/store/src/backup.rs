@@ -155,14 +155,17 @@ fn change_places(old: &[PathBuf], new: &Path, to: &Path) -> Result<(), StoreErro
     folder_of(to).and_then(|folder| folder.sync_all()).map_err(|error| file_error(to, &error))
 }
 
-/// Gives a file the rights and the owner of a former one, as far as whoever does it may.
+/// Gives a file the owner and the rights of a former one. Where the owner cannot be given, its rights would be those of another
+/// group, so the file stays as it is: for whoever does it alone.
 fn like(former: &fs::Metadata, file: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
         let now = fs::metadata(file)?;
-        if (now.uid(), now.gid()) != (former.uid(), former.gid()) {
-            let _ = std::os::unix::fs::chown(file, Some(former.uid()), Some(former.gid())); // root may
+        if (now.uid(), now.gid()) != (former.uid(), former.gid())
+            && std::os::unix::fs::chown(file, Some(former.uid()), Some(former.gid())).is_err()
+        {
+            return Ok(());
         }
     }
     fs::set_permissions(file, former.permissions())
