@@ -208,9 +208,11 @@ pub(crate) fn data_of(command: &[u8]) -> &[u8] {
 
 /// Octets of hexadecimal digits; `**` is zero.
 pub(crate) fn octets(text: &str) -> Option<Vec<u8>> {
-    let pair = |pair: &[u8]| match pair {
-        b"**" => Some(0),
-        _ => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),
+    let digit = |octet: u8| char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pair = |pair: &[u8]| match *pair {
+        [b'*', b'*'] => Some(0),
+        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
     };
     text.len().is_multiple_of(2).then(|| text.as_bytes().chunks(2).map(pair).collect())?
 }

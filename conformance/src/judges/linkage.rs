@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chukei_evidence::{
-    Answer, Call, Exchange, Finding, Holding, Judge, Number, Person, Phrase, Place, Sent, Verdict,
+    Answer, Call, Exchange, Finding, Holding, Judge, Number, Person, Phrase, Place, Search, Sent, Verdict,
 };
 use chukei_spec::req;
 use chukei_xml::{Document, Element, ns};
@@ -142,18 +142,15 @@ fn no_number(exchange: &Exchange<'_>) -> Verdict {
 }
 
 fn no_name(exchange: &Exchange<'_>) -> Verdict {
-    let names: Vec<&str> =
-        exchange.world().people.iter().flat_map(|p| &p.canaries).map(String::as_str).collect();
-    each(answered(exchange), "missing.an-answer", |answered| {
-        let told = answered.answer.body.text().unwrap_or_default();
-        let bare = |name: &str| name.trim_start_matches("TEST ").trim_start_matches("テスト ").to_owned();
-        match names.iter().find(|name| told.contains(&bare(name))) {
-            Some(name) => {
-                let finding = Finding::new("answer.name", Phrase::plain("expected.no-name"), *name);
-                Err(finding.at([answered.answer.seq]))
-            }
-            None => Ok(()),
+    let canaries = exchange.world().people.iter().flat_map(|person| &person.canaries);
+    let names = canaries.map(|name| name.trim_start_matches("TEST ").trim_start_matches("テスト "));
+    let names = Search::values(names);
+    each(answered(exchange), "missing.an-answer", |answered| match names.find(answered.answer.body.bytes()) {
+        Some(name) => {
+            let finding = Finding::new("answer.name", Phrase::plain("expected.no-name"), name);
+            Err(finding.at([answered.answer.seq]))
         }
+        None => Ok(()),
     })
 }
 

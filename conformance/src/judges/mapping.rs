@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chukei_evidence::{Answer, Body, Call, Exchange, Finding, Judge, Phrase, Place, Sent, Verdict};
+use chukei_evidence::{Answer, Body, Call, Exchange, Finding, Judge, Phrase, Place, Search, Sent, Verdict};
 use chukei_spec::req;
 use chukei_xml::{Element, ns};
 use serde_json::Value;
@@ -335,11 +335,11 @@ fn happened(exchange: &Exchange<'_>) -> Vec<(String, String)> {
 }
 
 /// Numbers and names of the world's people, as far as they are long enough to stand nowhere by chance.
-pub(super) fn telling<'e>(exchange: &Exchange<'e>) -> Vec<&'e str> {
+pub(super) fn telling<'e>(exchange: &Exchange<'e>) -> Search<'e> {
     let people = &exchange.world().people;
     let numbers = people.iter().flat_map(|person| person.numbers.iter().map(|number| number.value.as_str()));
     let names = people.iter().flat_map(|person| person.canaries.iter().map(String::as_str));
-    numbers.chain(names).filter(|value| value.chars().count() > 7).collect()
+    Search::values(numbers.chain(names).filter(|value| value.chars().count() > 7))
 }
 
 /// No number or name of anybody.
@@ -348,15 +348,11 @@ pub(super) fn no_number(exchange: &Exchange<'_>) -> Verdict {
     let shown = exchange
         .answers()
         .filter(|answer| Message::of(answer.body).is_some_and(|message| message.kind() == "AccessHistory"));
-    each(shown.collect::<Vec<_>>(), "missing.histories", |answer| {
-        let told = answer.body.text().unwrap_or_default();
-        match telling.iter().find(|value| told.contains(**value)) {
-            Some(value) => {
-                Err(Finding::new("history.number", Phrase::plain("expected.no-number"), *value)
-                    .at([answer.seq]))
-            }
-            None => Ok(()),
+    each(shown.collect::<Vec<_>>(), "missing.histories", |answer| match telling.find(answer.body.bytes()) {
+        Some(value) => {
+            Err(Finding::new("history.number", Phrase::plain("expected.no-number"), value).at([answer.seq]))
         }
+        None => Ok(()),
     })
 }
 

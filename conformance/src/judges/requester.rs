@@ -1,6 +1,6 @@
 //! Chapter 32 for the requester: everything that it sends, in the whole run; and its logs.
 
-use chukei_evidence::{Call, Exchange, Finding, Judge, Phrase, Place, Verdict};
+use chukei_evidence::{Call, Exchange, Finding, Judge, Phrase, Place, Search, Verdict};
 use chukei_spec::req;
 use chukei_xml::ns;
 
@@ -94,20 +94,18 @@ fn no_foreign_number(exchange: &Exchange<'_>) -> Verdict {
         .filter(|n| n.insurer == party)
         .map(|n| n.value.as_str())
         .collect();
-    let foreign: Vec<&str> = people
+    let foreign = people
         .iter()
         .flat_map(|person| &person.numbers)
         .filter(|number| number.insurer != party && number.value.chars().count() > 7)
         .map(|number| number.value.as_str())
-        .filter(|value| !own.contains(value))
-        .collect();
+        .filter(|value| !own.contains(value));
+    let foreign = Search::values(foreign);
     each(requests(exchange), "missing.a-request", |(call, _)| {
-        let told = call.body.text().unwrap_or_default();
-        let fields = call.fields.0.iter().map(|(_, value)| value.as_str());
-        let told: Vec<&str> = fields.chain([told]).collect();
-        match foreign.iter().find(|value| told.iter().any(|told| told.contains(**value))) {
+        let fields = call.fields.0.iter().map(|(_, value)| value.as_bytes());
+        match fields.chain([call.body.bytes()]).find_map(|told| foreign.find(told)) {
             Some(value) => {
-                Err(Finding::new("request.foreign-number", Phrase::plain("expected.own-number"), *value)
+                Err(Finding::new("request.foreign-number", Phrase::plain("expected.own-number"), value)
                     .at([call.seq]))
             }
             None => Ok(()),
@@ -153,11 +151,11 @@ fn only_target(exchange: &Exchange<'_>) -> Verdict {
 fn no_number_in_logs(exchange: &Exchange<'_>) -> Verdict {
     let logs = exchange.controls().filter(|control| control.verb == "GET /logs" && control.status == 200);
     let people = &exchange.world().people;
-    let numbers: Vec<&str> = people
+    let numbers = people
         .iter()
         .flat_map(|person| person.numbers.iter().map(|number| number.value.as_str()))
-        .filter(|value| value.chars().count() > 7)
-        .collect();
+        .filter(|value| value.chars().count() > 7);
+    let numbers = Search::values(numbers);
     each(logs.collect::<Vec<_>>(), "missing.logs", |logs| {
         let lines = logs.answer.json().unwrap_or_default();
         let lines = lines.get("lines").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
@@ -166,9 +164,9 @@ fn no_number_in_logs(exchange: &Exchange<'_>) -> Verdict {
         }
         let told: String =
             lines.iter().map(|line| format!("{}\n", line.as_str().unwrap_or_default())).collect();
-        match numbers.iter().find(|number| told.contains(**number)) {
+        match numbers.find(told.as_bytes()) {
             Some(number) => {
-                Err(Finding::new("log.number", Phrase::plain("expected.no-number"), *number).at([logs.seq]))
+                Err(Finding::new("log.number", Phrase::plain("expected.no-number"), number).at([logs.seq]))
             }
             None => Ok(()),
         }

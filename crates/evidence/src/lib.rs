@@ -42,6 +42,6 @@ pub use header::{Agreement, Header, Holding, Number, Party, Person, Product, Wor
 pub use key::{BundleKey, PublicKey};
 pub use model::{BrokenCase, CaseResult, Model, SentenceResult, Standing, Totals, judge};
 pub use negative::{Seen, negative};
-pub use secrets::{Secrets, TooShort};
+pub use secrets::{Search, Secrets, TooShort};
 pub use transcript::{ChainError, ChainFault, RecordError, Recorder, Run, Transcript};
 pub use verdict::{Finding, Outcome, Phrase, Place, Verdict, outcome};

@@ -62,11 +62,17 @@ impl Secrets {
     }
 }
 
-/// One search for all secrets of some lists.
-pub(crate) struct Search<'a> {
+/// One search for many values at a time.
+pub struct Search<'a> {
     forms: Vec<(&'a str, &'a [u8])>,
     /// Marks of the four octets with which some form begins: only where they may stand is anything compared.
     beginnings: Vec<bool>,
+}
+
+impl fmt::Debug for Search<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Search").finish_non_exhaustive()
+    }
 }
 
 impl<'a> Search<'a> {
@@ -74,7 +80,16 @@ impl<'a> Search<'a> {
         let known = lists.into_iter().flat_map(|list| &list.known);
         let forms =
             known.flat_map(|(name, forms)| forms.iter().map(move |form| (name.as_str(), form.as_slice())));
-        let forms: Vec<(&str, &[u8])> = forms.collect();
+        Self::among(forms.collect())
+    }
+
+    /// For these values as they are. What is shorter than four octets is never found.
+    #[must_use]
+    pub fn values(values: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::among(values.into_iter().map(|value| (value, value.as_bytes())).collect())
+    }
+
+    fn among(forms: Vec<(&'a str, &'a [u8])>) -> Self {
         let mut beginnings = vec![false; 1 << 16];
         for (_, form) in &forms {
             if let Some(slot) = mark(form).and_then(|mark| beginnings.get_mut(mark)) {
@@ -91,7 +106,9 @@ impl<'a> Search<'a> {
         self.find(bytes).or_else(|| self.find(&without_breaks(bytes)))
     }
 
-    fn find(&self, bytes: &[u8]) -> Option<&'a str> {
+    /// The value that begins first in these octets.
+    #[must_use]
+    pub fn find(&self, bytes: &[u8]) -> Option<&'a str> {
         let begins = |window: &[u8]| {
             mark(window).and_then(|mark| self.beginnings.get(mark)).is_some_and(|known| *known)
         };
