@@ -130,6 +130,12 @@ impl Client {
         Ok(Self { connector, patience, idle: Arc::default() })
     }
 
+    /// The same without a connection. Setting up another takes longer than many messages, because the library reads the
+    /// system's authorities first.
+    pub(crate) fn anew(&self) -> Self {
+        Self { idle: Arc::default(), ..self.clone() }
+    }
+
     /// Posts a message to the party for which `is_party` knows the certificate, and returns what comes back. `soap_action`
     /// has its quotation marks.
     ///

@@ -230,8 +230,7 @@ impl Shared {
     }
 
     fn reset(&self) -> Result<(), WorldError> {
-        self.core.reset()?;
-        let identity = self.core.trust(|_| {})?;
+        let identity = self.core.reset()?;
         self.server.as_ref().map_or(Ok(()), |server| server.replace_identity(&identity))
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Core {
     /// What test control has set; the world's otherwise.
     provisioned: Mutex<Provisioned>,
     client: RwLock<Client>,
+    /// As the world has it: for a reset.
+    first_client: Client,
     outcomes: Mutex<Outcomes>,
     changed: watch::Sender<u64>,
     tasks: Mutex<JoinSet<()>>,
@@ -112,7 +114,8 @@ impl Core {
             log,
             state: RwLock::new(Arc::new(state)),
             provisioned: Mutex::new(provisioned),
-            client: RwLock::new(client),
+            client: RwLock::new(client.anew()),
+            first_client: client,
             outcomes: Mutex::default(),
             changed: watch::Sender::new(0),
             tasks: Mutex::default(),
@@ -154,24 +157,23 @@ impl Core {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Back to the state right after start, with nothing remembered.
-    pub(crate) fn reset(&self) -> Result<(), WorldError> {
+    /// Back to the state right after start, with nothing remembered. Gives the identity that it has from now on.
+    pub(crate) fn reset(&self) -> Result<TlsIdentity, WorldError> {
         if self.options().faults.has(Own::ResetKeepsState) {
-            return Ok(());
+            return self.trust(|_| {});
         }
         let world = &self.fixed.world;
         self.fixed.clock.set(self.fixed.started);
-        let client = self.client_as(&TlsIdentity::of(world, self.name())?)?;
         let mut provisioned = self.provisioned.lock().unwrap_or_else(PoisonError::into_inner);
         let peers = provisioned.peers.clone();
         let fresh = Provisioned { trust: Trust::of(world)?, people: world.people()?, peers };
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         *state = Arc::new(State::empty(&self.fixed, &fresh.beliefs())?);
-        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = self.first_client.anew();
         *provisioned = fresh;
         *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner) = Outcomes::default();
         self.log.clear();
-        Ok(())
+        TlsIdentity::of(world, self.name())
     }
 
     /// Believes others from now on.
@@ -181,7 +183,7 @@ impl Core {
         change(&mut trust);
         let identity =
             TlsIdentity { authority: trust.ca.clone(), ..TlsIdentity::of(&self.fixed.world, self.name())? };
-        let client = self.client_as(&identity)?;
+        let client = Client::new(&identity, self.options().limits.exchange_time)?;
         self.change(&Beliefs { trust: &trust, ..provisioned.beliefs() })?;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
         provisioned.trust = trust;
@@ -209,10 +211,6 @@ impl Core {
         let state = self.state().changed(&self.fixed, beliefs)?;
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
         Ok(())
-    }
-
-    fn client_as(&self, identity: &TlsIdentity) -> Result<Client, WorldError> {
-        Client::new(identity, self.options().limits.exchange_time)
     }
 
     /// Remembers what became of something.
