@@ -492,6 +492,7 @@ fn finding_text(finding: &Finding, say: &Say) -> String {
         Finding::Unbooked { number } => one("unbooked", number),
         Finding::OtherChain => ("other-chain", vec![]),
         Finding::Lost { number } => one("lost", number),
+        Finding::Hidden { number } => one("hidden", number),
     };
     say.text(&format!("ledger.finding.{key}"), with)
 }

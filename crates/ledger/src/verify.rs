@@ -121,6 +121,11 @@ pub enum Finding {
         /// Its number.
         number: u64,
     },
+    /// An entry that an earlier proof did not show, though it stood in the tree that the proof was about.
+    Hidden {
+        /// Its number.
+        number: u64,
+    },
 }
 
 /// What a bundle shows.
@@ -369,10 +374,11 @@ fn complete(entries: &[Entry], label: Hash, head: Option<Head>, findings: &mut V
     findings.extend(others.iter().map(|entry| Finding::Unbooked { number: entry.number }));
 }
 
-/// Whether what an earlier proof about the same person showed is there still, in the same chain. One that showed nothing had no
-/// chain. Gives every ground for not believing it.
+/// Whether what an earlier proof about the same person showed is there still, in the same chain, and nothing but what was recorded
+/// after it has been added. One that showed nothing had no chain. Gives every ground for not believing it.
 #[must_use]
 pub fn goes_on(earlier: &Bundle, bundle: &Bundle) -> Vec<Finding> {
+    let covered = earlier.heads.leaf;
     let (earlier, now) = (&earlier.chain, &bundle.chain);
     if !earlier.entries.is_empty() && earlier.key != now.key {
         return vec![Finding::OtherChain];
@@ -383,5 +389,8 @@ pub fn goes_on(earlier: &Bundle, bundle: &Bundle) -> Vec<Finding> {
         now.entries.get(*place).is_some_and(same)
     };
     let lost = earlier.entries.iter().enumerate().filter(|entry| !is_there(entry));
-    lost.map(|(_, entry)| Finding::Lost { number: entry.number }).collect()
+    let lost = lost.map(|(_, entry)| Finding::Lost { number: entry.number });
+    let added = now.entries.iter().skip(earlier.entries.len());
+    let hidden = added.filter(|entry| entry.leaf < covered);
+    lost.chain(hidden.map(|entry| Finding::Hidden { number: entry.number })).collect()
 }

@@ -105,7 +105,12 @@ impl Book {
     }
 
     fn commit(&mut self, at: i64) {
-        let last = self.chains.values().map(|chain| chain.last().unwrap().0);
+        self.commit_all_but(0, at);
+    }
+
+    /// A map that knows nothing of the last entries of anybody: so many.
+    fn commit_all_but(&mut self, left: usize, at: i64) {
+        let last = self.chains.values().map(|chain| chain[chain.len() - 1 - left].0);
         let all: Vec<Head> =
             last.map(|link| Head { label: link.label, number: link.number, hash: link.hash() }).collect();
         let update = heads::update(self, &all).unwrap();
@@ -384,8 +389,9 @@ fn a_map_of_a_time_that_is_still_to_come_is_found() {
 #[test]
 fn what_an_earlier_proof_showed_is_there_still() {
     let mut book = book();
-    let earlier = book.bundle(1);
+    let (earlier, nothing) = (book.bundle(1), book.bundle(9));
     book.record(1, "granted", 0);
+    book.record(9, "granted", 0);
     book.commit(T + 2000);
     book.sign();
     let bundle = book.bundle(1);
@@ -395,8 +401,10 @@ fn what_an_earlier_proof_showed_is_there_still() {
     assert_eq!(seen(&earlier), Ok(75));
     // Another person's, which is as sound: the person was moved to another chain.
     assert_eq!(seen(&book.bundle(3)), Err(vec![Finding::OtherChain]));
-    // Somebody of whom nothing was shown has no chain yet.
-    assert_eq!(seen(&book.bundle(9)), Ok(75));
+    // Somebody of whom nothing was shown had no chain yet.
+    let chain = Chain { key: Hash::ZERO, entries: Vec::new() };
+    let nothing = Seen::Bundle(Box::new(Bundle { chain, ..nothing }));
+    assert_eq!(seen_before(&book.bundle(9), &[nothing]).map(|shown| shown.entries), Ok(1));
     let changed = |change: fn(&mut Bundle)| {
         let mut earlier = earlier.clone();
         change(&mut earlier);
@@ -468,6 +476,35 @@ fn an_entry_without_content_is_found_unless_it_is_withheld_or_old() {
         (0..2).for_each(|entry| close(&mut bundle, entry));
         assert_eq!(judged(&bundle).map(|shown| shown.destroyed), expected);
     }
+}
+
+/// What a proof leaves out cannot come later, even when the map of that proof left it out too.
+#[test]
+fn an_entry_that_was_kept_back_and_slipped_in_later_is_found() {
+    let mut book = Book::default();
+    (0..2).for_each(|_| book.record(1, "granted", 0));
+    book.commit_all_but(1, T + 1000);
+    book.sign();
+    let mut earlier = book.bundle(1);
+    earlier.chain.entries.truncate(1);
+    assert!(judged(&earlier).is_ok(), "by itself it looks complete");
+    let seen = |bundle: &Bundle| vec![Seen::Bundle(Box::new(bundle.clone()))];
+
+    book.commit(T + 2000);
+    book.sign();
+    let later = book.bundle(1);
+    assert!(judged(&later).is_ok());
+    assert_eq!(seen_before(&later, &seen(&earlier)), Err(vec![Finding::Hidden { number: 2 }]));
+    // One that showed nothing said that there was nothing, in whatever chain.
+    earlier.chain = Chain { key: Hash::ZERO, entries: Vec::new() };
+    let hidden = [1, 2].map(|number| Finding::Hidden { number }).to_vec();
+    assert_eq!(seen_before(&later, &seen(&earlier)), Err(hidden));
+
+    // Positive twin: recorded after what was seen.
+    book.record(1, "granted", 0);
+    book.commit(T + 3000);
+    book.sign();
+    assert!(seen_before(&book.bundle(1), &seen(&later)).is_ok());
 }
 
 /// What ends before the end of what was seen is older, and what comes behind its end is not missing in it.
