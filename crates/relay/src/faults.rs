@@ -525,10 +525,10 @@ impl Faults {
             && let Some(certificate) = party.peer(requester)?.encryption()
             && let Ok(key) = certificate.public_key()
         {
-            return Mint { key: &key, ..mint }.issue(&party.signing(), party.randomness.as_ref());
+            return Mint { key: &key, ..mint }.issue(&party.issuing(), party.randomness.as_ref());
         }
         if !self.has(Fault::AlwaysSameEnvelope) && !self.has(Fault::ReusesContentKey) {
-            return mint.issue(&party.signing(), party.randomness.as_ref());
+            return mint.issue(&party.issuing(), party.randomness.as_ref());
         }
         let key = (mint.target.to_owned(), mint.identifier.expose().to_owned());
         let before = self.sealed.lock().ok().and_then(|sealed| sealed.get(&key).cloned());
@@ -544,7 +544,7 @@ impl Faults {
             copy.ok()
         });
         let mint = Mint { danger: Danger { sealed: again.as_ref(), ..mint.danger }, ..mint };
-        let issued = mint.issue(&party.signing(), party.randomness.as_ref())?;
+        let issued = mint.issue(&party.issuing(), party.randomness.as_ref())?;
         if let Ok(mut sealed) = self.sealed.lock() {
             sealed.entry(key).or_insert_with(|| issued.clone());
         }
