@@ -3,15 +3,17 @@
 
 mod support;
 
-use chukei_evidence::Outcome;
+use std::collections::BTreeSet;
+
+use chukei_evidence::{Model, Outcome};
 use support::{Ground, RELAY, REQUESTER, RESPONDER, model, with};
 
-/// Sentences that a mock party with this fault violates in a few valid exchanges.
-fn violated(role: (&str, &str), fault: &str, cases: &[&str]) -> Vec<String> {
+/// What is found in a mock party with this fault.
+fn violated(role: (&str, &str), fault: &str, cases: &[&str]) -> Model {
     let played = Ground::new().play(role, &[fault], cases, 1);
     let model = model(&played);
     assert_eq!(with(&model, Outcome::HarnessError), [""; 0]);
-    with(&model, Outcome::Fail).into_iter().map(str::to_owned).collect()
+    model
 }
 
 #[test]
@@ -21,8 +23,28 @@ fn algorithms_of_senders_are_looked_at_in_every_role() {
         (RELAY, ["mapping", "history"]),
         (REQUESTER, ["link", "control"]),
     ] {
-        assert_eq!(violated(role, "SignsWithPss", &cases), ["signature.algorithm.sent"], "{}", role.0);
+        let model = violated(role, "SignsWithPss", &cases);
+        assert_eq!(with(&model, Outcome::Fail), ["signature.algorithm.sent"], "{}", role.0);
     }
-    let envelopes = violated(RELAY, "SignsEnvelopesWithPss", &["mapping", "history"]);
-    assert_eq!(envelopes, ["signature.algorithm.sent"]);
+    let model = violated(RELAY, "SignsEnvelopesWithPss", &["mapping", "history"]);
+    assert_eq!(with(&model, Outcome::Fail), ["signature.algorithm.sent"]);
+}
+
+/// A product that looks at no use takes each of these messages: nothing else is wrong with them.
+#[test]
+fn signatures_by_keys_for_encryption_are_sent_in_every_role() {
+    let message = "signature/key/for-encryption";
+    let envelope = "signature/key/envelope-by-key-for-encryption";
+    for (role, name, sent) in [
+        (RESPONDER, "responder", &[message, envelope][..]),
+        (RELAY, "relay", &[message]),
+        (REQUESTER, "requester", &[message]),
+    ] {
+        let model = violated(role, "TakesAnyUse", &["signature/key"]);
+        assert_eq!(with(&model, Outcome::Fail), ["key.trust.metadata-only"], "{name}");
+        let results = model.sentences.iter().flat_map(|sentence| &sentence.results);
+        let taken = results.filter(|result| result.outcome == Outcome::Fail);
+        let taken: BTreeSet<String> = taken.map(|result| result.case.to_string()).collect();
+        assert_eq!(taken, sent.iter().map(|case| format!("{name}/{case}")).collect(), "{name}");
+    }
 }

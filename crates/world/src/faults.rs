@@ -25,16 +25,19 @@ pub(crate) enum Own {
     SignsWithPss,
     /// Signs envelopes with RSA-PSS.
     SignsEnvelopesWithPss,
+    /// Takes signatures by keys for encryption.
+    TakesAnyUse,
 }
 
 impl Own {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::AnswersUnknownVerbs,
         Self::ResetKeepsState,
         Self::HidesVerbs,
         Self::ClosesOnOthers,
         Self::SignsWithPss,
         Self::SignsEnvelopesWithPss,
+        Self::TakesAnyUse,
     ];
 
     const fn describe(self) -> (&'static str, &'static str, &'static str, &'static str) {
@@ -71,6 +74,12 @@ impl Own {
                 "signature.algorithm.sent",
                 "封筒に RSA-PSS で署名する",
                 "Signs envelopes with RSA-PSS.",
+            ),
+            Self::TakesAnyUse => (
+                "TakesAnyUse",
+                "key.trust.metadata-only",
+                "暗号化用の鍵による署名を受け取る",
+                "Takes signatures by keys that are for encryption.",
             ),
         }
     }

@@ -18,6 +18,7 @@ use chukei_relay::{
 };
 use chukei_saml::metadata::Federation;
 use chukei_store::{Agreement, EarlyReplay, Location, MappingRow, Store};
+use chukei_xml_security::KeyUse;
 
 use crate::cards::{Holder, VISIBLE};
 use crate::checkpoints::{self, Checkpoints};
@@ -153,7 +154,15 @@ impl State {
             &trust.federation_key,
             trust.metadata.iter().cloned(),
             fixed.clock.now(),
-            |entity| fixed.world.named(entity).and_then(|name| peers.get(name)).cloned(),
+            |entity| {
+                if let Some(moved) = fixed.world.named(&entity.id).and_then(|name| peers.get(name)) {
+                    entity.endpoint.clone_from(moved);
+                }
+                if fixed.options.faults.has(Own::TakesAnyUse) {
+                    let sealing = entity.certificates.iter_mut().map(|(key_use, _)| key_use);
+                    sealing.filter(|own| **own == KeyUse::Encryption).for_each(|own| *own = KeyUse::Both);
+                }
+            },
         )?);
         let party = party(fixed, Arc::clone(&federation), keeping.replay(fixed.entry.role))?;
         let kind = match fixed.entry.role {
