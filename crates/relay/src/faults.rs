@@ -88,7 +88,7 @@ faults! {
     /// Remembers the wsa:MessageID of mapping requests only.
     RemembersMappingsOnly => ["message.id.once"], "対応付けの要求の wsa:MessageID だけを覚える";
     /// Looks at purpose and wsa:MessageID of mapping requests only.
-    ChecksMappingsOnly => ["message.usage-directive.purpose", "message.id.form", "message.answer.headers"], "対応付けの要求だけ、利用目的と wsa:MessageID を検査する";
+    ChecksMappingsOnly => ["message.usage-directive.purpose", "message.id.form", "message.answer.headers", "history.query.purpose", "ledger.proof.purpose"], "対応付けの要求だけ、利用目的と wsa:MessageID を検査する";
     /// Uses one wsa:MessageID for every message.
     ReusesMessageId => ["message.answer.fresh"], "すべてのメッセージに同じ wsa:MessageID を使う";
     /// Sends messages that are good for an hour.
