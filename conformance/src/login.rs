@@ -85,7 +85,7 @@ pub(crate) fn verifies(exchange: &Exchange<'_>, message: Element<'_>, signature:
     verified().is_some()
 }
 
-/// What the product has said about a value that it has given out, before this event: to whom; whether it was used since, and
+/// What the product has said about a value that it has given out, before this event: to whom and for what; whether it was used since, and
 /// whether its time is over.
 pub(crate) fn given(
     exchange: &Exchange<'_>,
@@ -96,7 +96,9 @@ pub(crate) fn given(
     let gave = exchange.answered().filter(|(_, answer)| answer.seq < seq).find_map(|(asked, answer)| {
         let message = Message::of(answer.body).filter(|message| message.kind() == kind)?;
         let content = message.content().filter(|content| attribute(*content, name) == value)?;
-        Some((asked.from, answer.seq, attribute(content, "notOnOrAfter").to_owned()))
+        let purpose = Message::of(asked.body).and_then(|asked| asked.purpose().map(str::to_owned));
+        let whose = format!("{} {}", asked.from, purpose.unwrap_or_default());
+        Some((whose, answer.seq, attribute(content, "notOnOrAfter").to_owned()))
     });
     let Some((whose, given, until)) = gave else { return "unknown".into() };
     format!("of {whose}{}", since(exchange, value, (given, seq), (&until, at)))

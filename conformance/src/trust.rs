@@ -8,7 +8,7 @@ use std::{
 
 use chukei_crypto::{Certificate, UnixTime, sha256};
 use chukei_diagnosis::Diagnosis;
-use chukei_evidence::{Body, Phrase, World};
+use chukei_evidence::{Body, Party, Phrase, World};
 use chukei_xml::{Budget, Document, Element, Limits, Sink, XmlError};
 use chukei_xml_security::{FromSigned, Shape, Signed, TrustStore, TrustedKey, Unverified};
 
@@ -110,7 +110,8 @@ fn verify_anew(known: &Known, bytes: Vec<u8>, shape: &Shape) -> Result<String, V
 /// Reading a key costs as much as verifying with it, and a run has one world.
 fn known(world: &World) -> Arc<Known> {
     static MADE: OnceLock<Mutex<BTreeMap<[u8; 32], Arc<Known>>>> = OnceLock::new();
-    let all: String = world.parties.iter().map(|party| party.certificate.as_str()).collect();
+    let all: String =
+        world.parties.iter().flat_map(|party| [party.certificate.as_str(), &party.encryption]).collect();
     let mut made = MADE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     let id = sha256(all.as_bytes());
     Arc::clone(made.entry(id).or_insert_with(|| Arc::new(Known::new(world, id))))
@@ -120,11 +121,14 @@ impl Known {
     fn new(world: &World, id: [u8; 32]) -> Self {
         let mut known = Self { store: TrustStore::new(), keys: BTreeMap::new(), id };
         for party in &world.parties {
-            let Ok(certificates) = Certificate::chain_from_pem(&party.certificate) else { continue };
-            for key in certificates.iter().filter_map(|certificate| certificate.public_key().ok()) {
-                known.keys.insert(sha256(key.spki_der()), party.name.clone());
-                for entity in world.parties.iter().map(|other| other.entity.as_str()).chain([ANYBODY]) {
-                    known.store.add(entity, TrustedKey::new(key.clone()));
+            // A key for both uses is one to sign with.
+            for (pem, name) in [(&party.encryption, &sealing(party)), (&party.certificate, &party.name)] {
+                let Ok(certificates) = Certificate::chain_from_pem(pem) else { continue };
+                for key in certificates.iter().filter_map(|certificate| certificate.public_key().ok()) {
+                    known.keys.insert(sha256(key.spki_der()), name.clone());
+                    for entity in world.parties.iter().map(|other| other.entity.as_str()).chain([ANYBODY]) {
+                        known.store.add(entity, TrustedKey::new(key.clone()));
+                    }
                 }
             }
         }
@@ -132,12 +136,15 @@ impl Known {
     }
 }
 
-/// The name of the party with this certificate, DER in base64.
+/// A party's key that its metadata has for encryption, where the name of a party stands.
+fn sealing(party: &Party) -> String {
+    format!("{} (use=encryption)", party.name)
+}
+
+/// Whose certificate this is, DER in base64: the name of a party, as [`signer`] tells it.
 pub(crate) fn party_of(world: &World, base64: &str) -> Option<String> {
     let shown: String = base64.split_ascii_whitespace().collect();
-    let own = |party: &&chukei_evidence::Party| {
-        let pem: String = party.certificate.lines().filter(|line| !line.starts_with('-')).collect();
-        pem == shown
-    };
-    world.parties.iter().find(own).map(|party| party.name.clone())
+    let is_shown = |pem: &str| pem.lines().filter(|line| !line.starts_with('-')).collect::<String>() == shown;
+    let own = world.parties.iter().find(|party| is_shown(&party.certificate)).map(|party| party.name.clone());
+    own.or_else(|| world.parties.iter().find(|party| is_shown(&party.encryption)).map(sealing))
 }

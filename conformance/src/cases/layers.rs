@@ -4,7 +4,7 @@ use chukei_forge::{
     raw::{Element, Node},
     sign::SignatureSpec,
 };
-use chukei_harness::{Broken, Draft, Face};
+use chukei_harness::{Broken, Draft, Face, world::SEALING};
 use chukei_spec::{Role, req};
 use chukei_xml::ns;
 
@@ -127,6 +127,14 @@ const ANY: &[Row] = bends![
         |d| d.speak_as("stranger");
     "signature/key/stranger-as-another" "key.trust.metadata-only" "signer+Header/Security/BinarySecurityToken=stranger" ["META-03"]
         |d| { d.signer = "stranger".into(); d.token = "stranger".into(); };
+    // An envelope that names this very certificate as its holder's, so that nothing else is wrong with it.
+    "signature/key/for-encryption" "key.trust.metadata-only" "signer+Header/Security/BinarySecurityToken+Envelope=key-for-encryption" ["KEY-10"]
+        |d| {
+            let own = format!("{SEALING}{}", d.signer);
+            d.envelopes.iter_mut().for_each(|envelope| envelope.confirmation().holder = Some(own.clone()));
+            d.signer.clone_from(&own);
+            d.token = own;
+        };
     "limit/bytes/canonical" "limit.bytes" "bytes=2-MiB-of-white-space" ["DOS-01"]
         |d| d.bytes.push(|mut bytes| { bytes.resize(bytes.len().max((2 << 20) + 1), b' '); bytes });
 ];
@@ -143,6 +151,8 @@ const ENVELOPES: &[Row] = bends![
         };
     "signature/presence/envelope-of-another-key" "signature.presence.all" "Envelope+signer=signed-by-insurer-c" ["ENV-05"]
         |d| d.envelope().signer = Some("insurer-c".into());
+    "signature/key/envelope-by-key-for-encryption" "key.trust.metadata-only" "Envelope+signer=key-for-encryption" ["KEY-10"]
+        |d| d.envelope().signer = Some(format!("{SEALING}relay"));
     "signature/presence/envelope-changed" "signature.presence.all" "Envelope+signer=changed-after-signing" ["ENV-06"]
         |d| d.envelope().after.push(|root| root.find_mut("saml:Conditions").set("NotOnOrAfter", "2035-01-01T00:00:00Z"));
     "signature/signer/of-message" "signature.signer.one" "Envelope+signer=signed-by-requester" ["ENV-05"]

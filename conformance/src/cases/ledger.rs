@@ -29,6 +29,8 @@ const PROOFS: &[Row] = bends![
         |d| d.speak_as("insurer-a");
     "proof/query/responder" "ledger.proof.portal-only" "speaker=insurer-b" []
         |d| d.speak_as("insurer-b");
+    "proof/query/other-purpose" "ledger.proof.purpose" "Header/UsageDirective/Purpose=eligibility-check" []
+        |d| d.purpose = Some(format!("{PURPOSE}eligibility-check"));
 ];
 
 type Scene = (&'static str, fn() -> Vec<&'static Sentence>, fn(&Face) -> Result<(), Broken>);

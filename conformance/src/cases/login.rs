@@ -335,6 +335,21 @@ const SCENES: &[Scene] = &[
             Ok(())
         },
     ),
+    (
+        "login/session/history-of-check",
+        Some("login/logged"),
+        "Body/AccessHistoryQuery/NameID=of-a-login-for-eligibility-check",
+        req!("login.session.history"),
+        |face| {
+            let mut draft = acts::draft(face, Kind::Application)?;
+            let purpose = format!("{PURPOSE}eligibility-check");
+            draft.purpose = Some(purpose.clone());
+            draft.relogin(|login| login.purpose = purpose);
+            let session = session(face, draft)?;
+            look(face, &session, true);
+            Ok(())
+        },
+    ),
 ];
 
 fn present_card(face: &Face) -> Result<(), Broken> {
@@ -363,6 +378,11 @@ fn by_another(face: &Face, way: Way, party: &str) -> Result<(), Broken> {
 /// The session of the usual login of a kind.
 fn logged_in(face: &Face, kind: Kind) -> Result<String, Broken> {
     let draft = acts::draft(face, kind)?;
+    session(face, draft)
+}
+
+/// The session that a login gives.
+fn session(face: &Face, draft: Draft) -> Result<String, Broken> {
     let answer = acts::answered(face.send("mapping", draft))?;
     let session = find(&answer, "LoginAnswer").and_then(|answer| answer.value("session"));
     let lacking = || Broken::Lacking("a session of the product".into());

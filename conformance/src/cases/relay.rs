@@ -152,6 +152,8 @@ const HISTORY: &[Row] = bends![
         |d| d.speak_as("insurer-a");
     "history/query/responder" "history.query.portal-only" "speaker=insurer-b" []
         |d| d.speak_as("insurer-b");
+    "history/query/other-purpose" "history.query.purpose" "Header/UsageDirective/Purpose=eligibility-check" []
+        |d| d.purpose = Some(format!("{PURPOSE}eligibility-check"));
     "history/query/sender-portal" "message.sender.is-signer" "tls+signer+Header/Security/BinarySecurityToken=insurer-a" ["WSF-02"]
         |d| { d.tls = Some("insurer-a".into()); d.signer = "insurer-a".into(); d.token = "insurer-a".into(); };
     "history/query/stranger" "message.sender.is-signer" "speaker=stranger" []

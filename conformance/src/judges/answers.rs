@@ -1,4 +1,4 @@
-//! Chapter 20 for senders: everything that the product sends, in the whole run.
+//! Chapters 20 and 11 for senders: everything that the product sends, in the whole run.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("message.answer.signed"), signed),
     whole(req!("message.answer.fresh"), fresh),
     whole(req!("message.answer.timestamp"), timestamp),
+    whole(req!("signature.algorithm.sent"), algorithms),
 ];
 
 const MESSAGE_ID: Name = ns::WSA.name("MessageID");
@@ -181,6 +182,44 @@ fn timestamp(exchange: &Exchange<'_>) -> Verdict {
         let length = expires.saturating_sub(created);
         if !(1..=LONGEST).contains(&length) {
             return wrong("expected.at-most-5-minutes", format!("{length} s"));
+        }
+        Ok(())
+    })
+}
+
+const C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+const ECDSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256";
+const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
+
+/// What the product's own signatures name, whether they verify or not: those of messages, and those of the envelopes that
+/// it answers with. An envelope that it passes on is signed by another, and whether there is a signature, and whose, is
+/// said elsewhere.
+fn algorithms(exchange: &Exchange<'_>) -> Verdict {
+    let all = messages(exchange);
+    let signatures = all.iter().flat_map(|(said, message)| {
+        let security = message.header(ns::WSSE.name("Security"));
+        let issued = message.outputs().into_iter().map(|(_, envelope)| envelope);
+        let holders = security.into_iter().chain(issued);
+        let signatures =
+            holders.flat_map(Element::elements).filter(|child| child.is(ns::DS.name("Signature")));
+        signatures.map(|signature| (said.seq, signature)).collect::<Vec<_>>()
+    });
+    each(signatures, "missing.a-signature", |(seq, signature)| {
+        let info = signature.elements().find(|child| child.is(ns::DS.name("SignedInfo")));
+        for (name, known) in [
+            ("CanonicalizationMethod", &[C14N][..]),
+            ("SignatureMethod", &[RSA_SHA256, ECDSA_SHA256]),
+            ("DigestMethod", &[SHA256]),
+        ] {
+            let named =
+                info.into_iter().flat_map(Element::descendants).filter(|inner| inner.is(ns::DS.name(name)));
+            let named: Vec<&str> = named.map(|method| attribute(method, "Algorithm")).collect();
+            let other = named.iter().find(|algorithm| !known.contains(algorithm));
+            if let Some(found) = other.or(named.is_empty().then_some(&"–")) {
+                let expected = format!("{name}: {}", known.join(", "));
+                return Err(Finding::new("signature.algorithm-sent", expected, *found).at([seq]));
+            }
         }
         Ok(())
     })

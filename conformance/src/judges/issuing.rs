@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Place, Verdict};
+use chukei_evidence::{Answer, Body, Exchange, Finding, Judge, Phrase, Place, Verdict};
 use chukei_spec::req;
 use chukei_xml::{Document, Element, Node, ns};
 
@@ -36,6 +36,7 @@ const LONGEST: i64 = 300;
 pub(super) struct Issue<'i, 'e> {
     exchange: &'i Exchange<'e>,
     from: &'i str,
+    asked: &'e Body,
     request: &'i Message,
     answer: Answer<'e>,
     message: &'i Message,
@@ -83,6 +84,7 @@ fn issued(exchange: &Exchange<'_>, check: fn(&Issue<'_, '_>) -> Result<(), Verdi
             issues.push(Issue {
                 exchange,
                 from: sent.from,
+                asked: sent.body,
                 request,
                 answer: *answer,
                 message,
@@ -189,10 +191,12 @@ fn holder(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
     }
     let certificate = first.and_then(|first| text(inside(first, ns::DS.name("X509Certificate"))?));
     let of = certificate.and_then(|certificate| trust::party_of(world, certificate));
-    if of.as_deref() == Some(issue.from) {
+    // Whoever signed the request: of one that nobody signed, a product that answers it can say no more than who sent it.
+    let signer = trust::signer(world, issue.asked).unwrap_or_else(|_| issue.from.to_owned());
+    if of.as_ref() == Some(&signer) {
         return Ok(());
     }
-    issue.wrong("envelope.holder-key", issue.from, of.unwrap_or_else(|| "–".into()))
+    issue.wrong("envelope.holder-key", signer, of.unwrap_or_else(|| "–".into()))
 }
 
 fn window(issue: &Issue<'_, '_>) -> Result<(), Verdict> {

@@ -54,7 +54,7 @@ judges! {
         "requester.envelope.check" "requester.answer.verified" "requester.answer.fault";
     not_understood => "message.header.understood";
     wrong_framework => "message.framework.version";
-    no_purpose => "message.usage-directive.purpose";
+    no_purpose => "message.usage-directive.purpose" "history.query.purpose" "ledger.proof.purpose";
     replied_elsewhere => "message.reply-to.anonymous";
     not_posted => "transport.method.post";
     no_tls => "transport.tls.client" "transport.tls.version";

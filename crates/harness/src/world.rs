@@ -29,6 +29,9 @@ const STRANGER: &str = "stranger";
 /// Before the name of a card whose certificate a TLS client shows, where else the name of a party stands.
 pub const CARD: &str = "card:";
 
+/// Before the name of a party, where it signs: with its other key, which the metadata has for encryption.
+pub const SEALING: &str = "sealing:";
+
 /// Parties, keys, agreements and people.
 pub struct World {
     /// What everybody may know.
@@ -301,13 +304,19 @@ impl World {
     /// DER of the certificate with which a party signs and is known in TLS.
     #[must_use]
     pub fn certificate(&self, party: &str) -> Vec<u8> {
-        self.keys(party).certificate.der().to_vec()
+        match party.strip_prefix(SEALING) {
+            Some(party) => self.encryption_certificate(party),
+            None => self.keys(party).certificate.der().to_vec(),
+        }
     }
 
     /// The key with which a party signs.
     #[must_use]
     pub fn key(&self, party: &str) -> PrivateKey {
-        required(self.signing_key(party).as_ref(), party).clone()
+        match party.strip_prefix(SEALING) {
+            Some(own) => required(self.opener(own), party).clone(),
+            None => required(self.signing_key(party).as_ref(), party).clone(),
+        }
     }
 
     /// The same, where it is at hand.

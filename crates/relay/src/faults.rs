@@ -88,7 +88,7 @@ faults! {
     /// Remembers the wsa:MessageID of mapping requests only.
     RemembersMappingsOnly => ["message.id.once"], "対応付けの要求の wsa:MessageID だけを覚える";
     /// Looks at purpose and wsa:MessageID of mapping requests only.
-    ChecksMappingsOnly => ["message.usage-directive.purpose", "message.id.form", "message.answer.headers"], "対応付けの要求だけ、利用目的と wsa:MessageID を検査する";
+    ChecksMappingsOnly => ["message.usage-directive.purpose", "message.id.form", "message.answer.headers", "history.query.purpose", "ledger.proof.purpose"], "対応付けの要求だけ、利用目的と wsa:MessageID を検査する";
     /// Uses one wsa:MessageID for every message.
     ReusesMessageId => ["message.answer.fresh"], "すべてのメッセージに同じ wsa:MessageID を使う";
     /// Sends messages that are good for an hour.
@@ -525,10 +525,10 @@ impl Faults {
             && let Some(certificate) = party.peer(requester)?.encryption()
             && let Ok(key) = certificate.public_key()
         {
-            return Mint { key: &key, ..mint }.issue(&party.signing(), party.randomness.as_ref());
+            return Mint { key: &key, ..mint }.issue(&party.issuing(), party.randomness.as_ref());
         }
         if !self.has(Fault::AlwaysSameEnvelope) && !self.has(Fault::ReusesContentKey) {
-            return mint.issue(&party.signing(), party.randomness.as_ref());
+            return mint.issue(&party.issuing(), party.randomness.as_ref());
         }
         let key = (mint.target.to_owned(), mint.identifier.expose().to_owned());
         let before = self.sealed.lock().ok().and_then(|sealed| sealed.get(&key).cloned());
@@ -544,7 +544,7 @@ impl Faults {
             copy.ok()
         });
         let mint = Mint { danger: Danger { sealed: again.as_ref(), ..mint.danger }, ..mint };
-        let issued = mint.issue(&party.signing(), party.randomness.as_ref())?;
+        let issued = mint.issue(&party.issuing(), party.randomness.as_ref())?;
         if let Ok(mut sealed) = self.sealed.lock() {
             sealed.entry(key).or_insert_with(|| issued.clone());
         }

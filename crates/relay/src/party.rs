@@ -39,6 +39,9 @@ pub struct Party {
     /// What it does wrong.
     #[cfg(feature = "danger-faults")]
     pub faults: crate::faults::Faults,
+    /// Signs its envelopes in the place of `signer`.
+    #[cfg(feature = "danger-faults")]
+    pub danger_issuer: Option<Arc<dyn Signer>>,
 }
 
 /// What goes back on the connection that a request came on.
@@ -145,11 +148,20 @@ impl Party {
             checks: Checks::default(),
             #[cfg(feature = "danger-faults")]
             faults: crate::faults::Faults::default(),
+            #[cfg(feature = "danger-faults")]
+            danger_issuer: None,
         }
     }
 
     pub(crate) fn signing(&self) -> Signing<'_> {
         Signing::new(self.signer.as_ref()).with_certificate(&self.certificate)
+    }
+
+    /// The same for envelopes.
+    #[cfg(feature = "danger-faults")]
+    pub(crate) fn issuing(&self) -> Signing<'_> {
+        let signer = self.danger_issuer.as_ref().unwrap_or(&self.signer);
+        Signing::new(signer.as_ref()).with_certificate(&self.certificate)
     }
 
     pub(crate) fn receiver(&self, now: UnixTime) -> Receiver<'_> {

@@ -252,6 +252,8 @@ impl Relay {
     fn history(&self, asker: &Asker<'_>, query: &HistoryQuery) -> Result<Reply, Refusal> {
         // [history.query.portal-only]
         self.portals_only("history.query.portal-only", asker)?;
+        // [history.query.purpose]
+        self.for_looks("history.query.purpose", asker)?;
         let Some((person, login)) = self.looked_at(asker, &query.name_id)? else {
             return self.party.answer(asker.message_id, &History::default(), asker.now);
         };
@@ -293,6 +295,8 @@ impl Relay {
         let proofs = self.ledger()?;
         // [ledger.proof.portal-only]
         self.portals_only("ledger.proof.portal-only", asker)?;
+        // [ledger.proof.purpose]
+        self.for_looks("ledger.proof.purpose", asker)?;
         let Some((person, login)) = self.looked_at(asker, &query.name_id)? else {
             return self.party.answer(asker.message_id, &Proof { bundle: Vec::new() }, asker.now);
         };
@@ -321,6 +325,12 @@ impl Relay {
     fn portals_only(&self, sentence: &'static str, asker: &Asker<'_>) -> Result<(), Refusal> {
         let is_portal = self.agreements.is_portal(asker.sender);
         self.party.checks.require(sentence, is_portal, Reason::NotAuthorised, "a portal as sender")
+    }
+
+    fn for_looks(&self, sentence: &'static str, asker: &Asker<'_>) -> Result<(), Refusal> {
+        let is_lax = faulty!(self.party, ChecksMappingsOnly);
+        let is_look = is_lax || asker.purpose == Some(Purpose::History);
+        self.party.checks.require(sentence, is_look, Reason::Purpose, "the purpose history")
     }
 
     /// Records that a history is looked at, and waits for that.

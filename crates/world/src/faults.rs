@@ -10,7 +10,7 @@ use chukei_relay::faults::{Fault as Sent, Faults as SentFaults};
 
 use crate::WorldError;
 
-/// A deviation of the test-control API, or of the server.
+/// A deviation of the test-control API, of the server, or of how keys are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Own {
     /// Answers 200 to verbs and acts that it does not offer.
@@ -21,11 +21,24 @@ pub(crate) enum Own {
     HidesVerbs,
     /// Closes the connection in the place of an answer 404 or 405.
     ClosesOnOthers,
+    /// Signs messages with RSA-PSS.
+    SignsWithPss,
+    /// Signs envelopes with RSA-PSS.
+    SignsEnvelopesWithPss,
+    /// Takes signatures by keys for encryption.
+    TakesAnyUse,
 }
 
 impl Own {
-    const ALL: [Self; 4] =
-        [Self::AnswersUnknownVerbs, Self::ResetKeepsState, Self::HidesVerbs, Self::ClosesOnOthers];
+    const ALL: [Self; 7] = [
+        Self::AnswersUnknownVerbs,
+        Self::ResetKeepsState,
+        Self::HidesVerbs,
+        Self::ClosesOnOthers,
+        Self::SignsWithPss,
+        Self::SignsEnvelopesWithPss,
+        Self::TakesAnyUse,
+    ];
 
     const fn describe(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
@@ -50,6 +63,32 @@ impl Own {
                 "404 または 405 を返す代わりに接続を閉じる",
                 "Closes the connection in the place of an answer 404 or 405.",
             ),
+            Self::SignsWithPss => (
+                "SignsWithPss",
+                "signature.algorithm.sent",
+                "メッセージに RSA-PSS で署名する",
+                "Signs messages with RSA-PSS.",
+            ),
+            Self::SignsEnvelopesWithPss => (
+                "SignsEnvelopesWithPss",
+                "signature.algorithm.sent",
+                "封筒に RSA-PSS で署名する",
+                "Signs envelopes with RSA-PSS.",
+            ),
+            Self::TakesAnyUse => (
+                "TakesAnyUse",
+                "key.trust.metadata-only",
+                "暗号化用の鍵による署名を受け取る",
+                "Takes signatures by keys that are for encryption.",
+            ),
+        }
+    }
+
+    /// The profile whose products have it, where its sentence does not tell.
+    const fn profile(self) -> Option<&'static str> {
+        match self {
+            Self::SignsEnvelopesWithPss => Some("relay@1.0"),
+            _ => None,
         }
     }
 }
@@ -172,7 +211,9 @@ const SKIPPABLE: &[&str] = &[
     "disclosure.notice.foreign",
     "disclosure.notice.requester",
     "history.query.portal-only",
+    "history.query.purpose",
     "ledger.proof.portal-only",
+    "ledger.proof.purpose",
     "ledger.withhold.right",
     "ledger.withhold.until",
     "login.application.addressed",
@@ -293,7 +334,7 @@ pub fn fault_names() -> Vec<FaultName> {
     let own = Own::ALL.iter().map(|fault| {
         let (name, sentence, ja, en) = fault.describe();
         let (name, ja, en) = (name.to_owned(), ja.to_owned(), en.to_owned());
-        FaultName { name, sentences: vec![sentence], profile: None, ja, en }
+        FaultName { name, sentences: vec![sentence], profile: fault.profile(), ja, en }
     });
     let stubs = Stub::ALL.iter().map(|stub| {
         let (name, ja, en) = stub.describe();

@@ -260,7 +260,7 @@ impl World {
     /// # Errors
     /// [`WorldError::Io`]; [`WorldError::Metadata`] for a document that does not verify.
     pub fn federation(&self, now: UnixTime) -> Result<Federation, WorldError> {
-        verified(&self.federation_key()?, self.metadata()?, now, |_| None)
+        verified(&self.federation_key()?, self.metadata()?, now, |_| ())
     }
 
     /// Name and metadata document of everybody who has one.
@@ -342,16 +342,14 @@ pub(crate) fn verified(
     key: &PublicKey,
     documents: impl IntoIterator<Item = (String, String)>,
     now: UnixTime,
-    moved: impl Fn(&str) -> Option<String>,
+    change: impl Fn(&mut Entity),
 ) -> Result<Federation, WorldError> {
     let mut federation = Federation::new();
     for (name, text) in documents {
         let wrong =
             |error: chukei_xml::XmlError| WorldError::Metadata { name: name.clone(), reason: error.reason() };
         let mut entity = Entity::read(text.as_bytes(), key, now).map_err(wrong)?;
-        if let Some(endpoint) = moved(&entity.id) {
-            entity.endpoint = endpoint;
-        }
+        change(&mut entity);
         federation.add(entity).map_err(wrong)?;
     }
     if let Some([name, other]) = federation.shared_prime() {
@@ -432,7 +430,7 @@ mod tests {
         let read = |key: &PublicKey| {
             let (one, other) = ("https://a.example.test/", "https://b.example.test/");
             let documents = [document(one, keys::rsa2048(1).public_key()), document(other, key)];
-            verified(federation.public_key(), documents, NOW, |_| None).map(|all| all.entities().count())
+            verified(federation.public_key(), documents, NOW, |_| ()).map(|all| all.entities().count())
         };
         assert_eq!(read(keys::rsa2048(2).public_key()).unwrap(), 2);
         let sibling = PublicKey::from_spki_pem(keys::RSA2048_SIBLING).unwrap();

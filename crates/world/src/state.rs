@@ -18,9 +18,11 @@ use chukei_relay::{
 };
 use chukei_saml::metadata::Federation;
 use chukei_store::{Agreement, EarlyReplay, Location, MappingRow, Store};
+use chukei_xml_security::KeyUse;
 
 use crate::cards::{Holder, VISIBLE};
 use crate::checkpoints::{self, Checkpoints};
+use crate::faults::Own;
 use crate::folder::{AgreementEntry, PartyEntry, PartyKeys, Role, World, verified};
 use crate::party::Options;
 use crate::people::{Number, People};
@@ -152,7 +154,15 @@ impl State {
             &trust.federation_key,
             trust.metadata.iter().cloned(),
             fixed.clock.now(),
-            |entity| fixed.world.named(entity).and_then(|name| peers.get(name)).cloned(),
+            |entity| {
+                if let Some(moved) = fixed.world.named(&entity.id).and_then(|name| peers.get(name)) {
+                    entity.endpoint.clone_from(moved);
+                }
+                if fixed.options.faults.has(Own::TakesAnyUse) {
+                    let sealing = entity.certificates.iter_mut().map(|(key_use, _)| key_use);
+                    sealing.filter(|own| **own == KeyUse::Encryption).for_each(|own| *own = KeyUse::Both);
+                }
+            },
         )?);
         let party = party(fixed, Arc::clone(&federation), keeping.replay(fixed.entry.role))?;
         let kind = match fixed.entry.role {
@@ -283,10 +293,12 @@ fn party(
             certificate,
         ),
         _ => {
-            let (key, certificate) = &fixed.keys.sign;
-            (Arc::new(key.signer(SignatureAlgorithm::RsaSha256).map_err(|error| wrong(&error))?), certificate)
+            let (_, certificate) = &fixed.keys.sign;
+            (rsa(fixed, fixed.options.faults.has(Own::SignsWithPss))?, certificate)
         }
     };
+    let is_pss = fixed.options.faults.has(Own::SignsEnvelopesWithPss);
+    let danger_issuer = is_pss.then(|| rsa(fixed, true)).transpose()?;
     let relay = fixed.world.parties().iter().find(|party| party.role == Role::Relay);
     let relay = relay.ok_or_else(|| wrong(&"a world without a relay"))?;
     let (entity, endpoint) = (&fixed.entry.entity, &fixed.endpoint);
@@ -295,8 +307,16 @@ fn party(
         randomness: Arc::clone(&fixed.ids) as Arc<dyn Randomness>,
         checks: fixed.options.faults.checks(),
         faults: fixed.options.faults.sent(),
+        danger_issuer,
         ..party
     })
+}
+
+/// The party's RSA key, ready to sign.
+fn rsa(fixed: &Fixed, is_pss: bool) -> Result<Arc<dyn Signer>, WorldError> {
+    let algorithm = if is_pss { SignatureAlgorithm::RsaPssSha256 } else { SignatureAlgorithm::RsaSha256 };
+    let signer = fixed.keys.sign.0.signer(algorithm).map_err(|error| WorldError::Made(error.to_string()))?;
+    Ok(Arc::new(signer))
 }
 
 fn opener(fixed: &Fixed) -> Result<Arc<dyn Unwrapper>, WorldError> {

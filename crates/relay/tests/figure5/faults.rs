@@ -641,6 +641,16 @@ fn the_relay_skips_checks_too() {
     let sent =
         world.a.history(A, &number(Scheme::CareInsured, CARE[0]).into(), Range::default(), NOW).unwrap();
     assert_eq!(world.refused_by_relay(&sent, A), None);
+    let other = |world: &World| {
+        let whom = number(Scheme::CareInsured, CARE[0]).into();
+        let sent = world.portal.history(A, &whom, Range::default(), NOW).unwrap();
+        let body =
+            resigned(&sent.body, PORTAL, |root| root.find_mut("//ck:Purpose").set_content(PURPOSE.uri()));
+        world.refused_by_relay(&with_body(&sent, body), PORTAL)
+    };
+    assert_eq!(other(&world), Some(Reason::Purpose));
+    world.relay.party.checks = Checks::danger_skipping(["history.query.purpose"]);
+    assert_eq!(other(&world), None);
     let no_client = Request { tls_client: None, ..request(&sent, A) };
     assert!(reply(world.relay.handle(&no_client, NOW)).refusal.is_some());
 }
