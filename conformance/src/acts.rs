@@ -143,6 +143,7 @@ pub(crate) fn draft(face: &Face, kind: Kind) -> Result<Draft, Broken> {
         Kind::Proof => face.kit().proof("portal", USUAL_PERSON, "portal", None),
         Kind::Status => face.kit().ledger_status("insurer-a"),
         Kind::Relayed | Kind::RelayedAnswer => relayed(face)?,
+        Kind::Challenge => face.kit().challenge_request("portal"),
         Kind::Application => face.kit().login(Way::Application, "portal", ""),
         Kind::Response => {
             let challenge = challenge(face, "portal")?;

@@ -54,6 +54,8 @@ pub enum Kind {
     Relayed,
     /// ⑥ to a relay that carries a query.
     RelayedAnswer,
+    /// A request for a challenge to a relay.
+    Challenge,
     /// An access application to a relay.
     Application,
     /// A response to a challenge, to a relay.
@@ -115,7 +117,8 @@ impl Kind {
         match self {
             Self::Query | Self::RelayedIn => Role::Responder,
             Self::Mapping | Self::Notice | Self::History | Self::Relayed | Self::RelayedAnswer => Role::Relay,
-            Self::Application | Self::Response | Self::Ticket | Self::Reception => Role::Relay,
+            Self::Challenge | Self::Application | Self::Response => Role::Relay,
+            Self::Ticket | Self::Reception => Role::Relay,
             Self::Proof | Self::Withheld | Self::Status => Role::Ledger,
             Self::MappingAnswer | Self::LinkageAnswer => Role::Requester,
         }
@@ -132,6 +135,7 @@ impl Kind {
             Self::History => "history",
             // An answer is bent on the way of a query, so that they have one twin.
             Self::Relayed | Self::RelayedAnswer => "relayed",
+            Self::Challenge => "login-challenge",
             Self::Application => "login-application",
             Self::Response => "login-response",
             Self::Ticket => "login-tls",
@@ -148,7 +152,7 @@ impl Kind {
     pub(crate) const fn features(self) -> &'static [&'static str] {
         match self {
             Self::RelayedIn | Self::Relayed | Self::RelayedAnswer => &["relayed"],
-            Self::Application | Self::Response | Self::Reception => &["login"],
+            Self::Challenge | Self::Application | Self::Response | Self::Reception => &["login"],
             Self::Ticket => &["tls-login"],
             Self::Withheld => &[withholding::FEATURE],
             _ => &[],

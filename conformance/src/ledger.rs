@@ -1,8 +1,12 @@
 //! Receipts and proofs as they travel (chapter 35).
 
-use chukei_evidence::Exchange;
-use chukei_ledger::{Bundle, Checkpoint, Content, Note};
-use chukei_xml::{Element, lexical::decode_base64, ns};
+use chukei_evidence::{Exchange, Phrase};
+use chukei_ledger::{Bundle, Checkpoint, Content, Distrust, Finding, Note};
+use chukei_xml::{
+    Element,
+    lexical::{DateTime, decode_base64},
+    ns,
+};
 
 use crate::read::{Message, attribute, seconds, text};
 
@@ -33,7 +37,7 @@ pub(crate) struct Proof {
     /// `since` of the query; empty for none.
     pub(crate) since: String,
     /// The bundle, or what is wrong with it.
-    pub(crate) bundle: Result<Bundle, String>,
+    pub(crate) bundle: Result<Bundle, Phrase>,
 }
 
 /// Every proof, in order.
@@ -43,7 +47,8 @@ pub(crate) fn proofs(exchange: &Exchange<'_>) -> Vec<Proof> {
         let asked = Message::of(sent.body);
         let since =
             asked.as_ref().and_then(Message::content).map(|query| attribute(query, "since").to_owned());
-        let bundle = Bundle::parse(&octets).map_err(|error| error.to_string());
+        let bundle = Bundle::parse(&octets)
+            .map_err(|error| Phrase::key("observed.proof-unreadable", [error.to_string()]));
         let number = asked.as_ref().and_then(Message::content).and_then(|query| query.elements().next());
         let about = number.map(|number| {
             let value = |name| attribute(number, name).to_owned();
@@ -175,4 +180,47 @@ fn disclosure(actor: &str, notice: Element<'_>) -> Content {
         envelope: Some(attribute(notice, "envelope").to_owned()),
         ..Content::default()
     }
+}
+
+/// What a person is told about a proof that does not hold, by the suite and by the command.
+#[must_use]
+pub fn unproved(finding: &Finding) -> Phrase {
+    let one = |key, number: &dyn ToString| (key, vec![number.to_string()]);
+    let two =
+        |key, first: &dyn ToString, second: &dyn ToString| (key, vec![first.to_string(), second.to_string()]);
+    let (key, with) = match finding {
+        Finding::Checkpoints => ("observed.proof-checkpoints", vec![]),
+        Finding::Distrusted { place, why: Distrust::Form } => one("observed.proof-form", place),
+        Finding::Distrusted { place, why: Distrust::NoKey } => one("observed.proof-no-key", place),
+        Finding::Distrusted { place, why: Distrust::Signature { name } } => {
+            two("observed.proof-signature", place, name)
+        }
+        Finding::Distrusted { place, why: Distrust::Quorum { signed } } => {
+            two("observed.proof-quorum", place, &signed.join(", "))
+        }
+        Finding::Origin { place } => one("observed.proof-origin", place),
+        Finding::Fork { size } => one("observed.proof-fork", size),
+        Finding::Inconsistent { from, to } => two("observed.proof-inconsistent", from, to),
+        Finding::Smaller { size, seen } => two("observed.proof-smaller", size, seen),
+        Finding::Unconnected { size } => one("observed.proof-unconnected", size),
+        Finding::Ended { size } => one("observed.proof-ended", size),
+        Finding::Gap { expected, found } => two("observed.proof-gap", expected, found),
+        Finding::Link { number } => one("observed.proof-link", number),
+        Finding::Content { number } => one("observed.proof-content", number),
+        Finding::Missing { number } => one("observed.proof-missing", number),
+        Finding::Inclusion { number } => one("observed.proof-inclusion", number),
+        Finding::Order { number } => one("observed.proof-order", number),
+        Finding::HeadsInclusion => ("observed.proof-heads-inclusion", vec![]),
+        Finding::Future { at } => {
+            ("observed.proof-future", vec![DateTime { seconds: *at, nanoseconds: 0 }.format()])
+        }
+        Finding::HeadsProof => ("observed.proof-heads-proof", vec![]),
+        Finding::Omitted { shown, committed } => two("observed.proof-omitted", shown, committed),
+        Finding::Head { number } => one("observed.proof-head", number),
+        Finding::Unbooked { number } => one("observed.proof-unbooked", number),
+        Finding::OtherChain => ("observed.proof-other-chain", vec![]),
+        Finding::Lost { number } => one("observed.proof-lost", number),
+        Finding::Hidden { number } => one("observed.proof-hidden", number),
+    };
+    Phrase::key(key, with)
 }

@@ -34,6 +34,7 @@ use std::sync::OnceLock;
 use chukei_evidence::{self as evidence, Catalogue, Registry};
 
 pub use case::{Bend, Case, Kind, Play};
+pub use ledger::unproved;
 pub use run::{SelectError, Stage, header, run, select};
 
 /// Version of the suite.

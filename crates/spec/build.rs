@@ -32,6 +32,9 @@ struct Profile {
     /// Sentences of those roles that this profile does not claim, and why.
     #[serde(default)]
     except: BTreeMap<String, Except>,
+    /// Sentences of other roles that it claims beside them, and why.
+    #[serde(default)]
+    beside: BTreeMap<String, Except>,
     /// Sentences that only products with the feature claim.
     #[serde(default)]
     features: BTreeMap<String, Feature>,
@@ -129,9 +132,20 @@ fn profile_source(profile: &Profile, sentences: &[Parsed]) -> Result<String, Box
             return Err(format!("{id} is named twice").into());
         }
     }
+    let mut beside = BTreeSet::new();
+    for id in profile.beside.values().flat_map(|beside| &beside.sentences) {
+        let sentence = known.get(id.as_str()).ok_or_else(|| format!("{id} is no sentence"))?;
+        if roles.contains(&sentence.role) {
+            return Err(format!("{id} binds {}, which is of this profile", sentence.role.name()).into());
+        }
+        if !beside.insert(id.as_str()) {
+            return Err(format!("{id} is named twice").into());
+        }
+    }
+    let is_own = |s: &Parsed| roles.contains(&s.role) && !apart.contains(s.id.as_str());
     let claimed: Vec<&str> = sentences
         .iter()
-        .filter(|s| roles.contains(&s.role) && !apart.contains(s.id.as_str()))
+        .filter(|s| is_own(s) || beside.contains(s.id.as_str()))
         .map(|s| s.id.as_str())
         .collect();
     let mut features = String::new();

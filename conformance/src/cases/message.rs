@@ -55,9 +55,11 @@ fn others_of_a_relay(cases: &mut Vec<Case>) {
             Case::row(kind, &Row { id, ..*row })
         })
     };
-    for kind in [Kind::Notice, Kind::History, Kind::Relayed, Kind::Application] {
+    cases.push(Case::usual(Kind::Challenge, &[]));
+    let looks = [Kind::Notice, Kind::History, Kind::Proof, Kind::Status];
+    for kind in looks.into_iter().chain([Kind::Relayed, Kind::Challenge, Kind::Application]) {
         cases.extend(of(kind, "message.id.form"));
-        if kind != Kind::Notice {
+        if ![Kind::Notice, Kind::Status, Kind::Challenge].contains(&kind) {
             cases.extend(of(kind, "message.usage-directive.purpose"));
         }
         cases.push(replayed(kind));
@@ -83,6 +85,11 @@ fn twice(draft: &mut Draft, path: &'static str) {
         }
         root.at_mut(&second).set("wsu:Id", "second");
     });
+}
+
+/// No absolute IRI, and another in each message: one that was used before is refused for that.
+pub(super) fn relative(draft: &Draft) -> String {
+    format!("message-{}", draft.seed)
 }
 
 fn unknown_block(draft: &mut Draft, must_understand: &'static str) {
@@ -177,9 +184,9 @@ const ANY: &[Row] = bends![
     "message/id/missing" "message.id.form" "Header/MessageID+Header/Security/Signature=missing" ["WSA-01"]
         |d| d.message_id = None;
     "message/id/relative" "message.id.form" "Header/MessageID=relative" ["WSA-01"]
-        |d| d.message_id = Some("message-1".into());
+        |d| d.message_id = Some(relative(d));
     "message/id/overlong" "message.id.form" "Header/MessageID=257-characters" ["WSA-01"]
-        |d| d.message_id = Some(format!("urn:example:test:{}", "x".repeat(240)));
+        |d| d.message_id = Some(format!("urn:example:test:{:x<240}", d.seed));
     "message/timestamp/missing" "message.timestamp.window" "Header/Security/Timestamp+Header/Security/Signature=missing" ["SOAP-06"]
         |d| d.timestamp = None;
     "message/timestamp/ahead" "message.timestamp.window" "Header/Security/Timestamp=created-in-4-minutes" ["SOAP-06"]
@@ -323,7 +330,10 @@ fn replayed(kind: Kind) -> Case {
         Kind::Query => ("message/id/again", |face| replay(face, Kind::Query)),
         Kind::Notice => ("message/id/again/notice", |face| replay(face, Kind::Notice)),
         Kind::History => ("message/id/again/history", |face| replay(face, Kind::History)),
+        Kind::Proof => ("message/id/again/proof", |face| replay(face, Kind::Proof)),
+        Kind::Status => ("message/id/again/ledger-status", |face| replay(face, Kind::Status)),
         Kind::Relayed => ("message/id/again/relayed", |face| replay(face, Kind::Relayed)),
+        Kind::Challenge => ("message/id/again/login-challenge", |face| replay(face, Kind::Challenge)),
         Kind::Application => ("message/id/again/login-application", |face| replay(face, Kind::Application)),
         _ => ("message/id/again", |face| replay(face, Kind::Mapping)),
     };

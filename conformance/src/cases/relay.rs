@@ -205,7 +205,7 @@ const CARRIED: &[Row] = bends![
     "relayed/answer/id-missing" "message.id.form" "Header/MessageID+Header/Security/Signature=missing" ["WSA-01"]
         |d| d.message_id = None;
     "relayed/answer/id-relative" "message.id.form" "Header/MessageID=relative" ["WSA-01"]
-        |d| d.message_id = Some("message-1".into());
+        |d| d.message_id = Some(super::message::relative(d));
     "relayed/answer/unsigned" "signature.presence.required" "Header/Security/Signature+signer=unsigned" ["SOAP-11"]
         |d| d.tamper(|root| drop(root.remove("soap:Header/wsse:Security/ds:Signature")));
     "relayed/answer/by-another" "message.sender.is-signer" "speaker=insurer-c" ["ENV-05"]

@@ -113,19 +113,15 @@ fn kept(exchange: &Exchange<'_>) -> Verdict {
 fn holds(exchange: &Exchange<'_>) -> Verdict {
     let mut before: BTreeMap<String, Bundle> = BTreeMap::new();
     each(ledger::proofs(exchange), "missing.a-proof", |proof| {
-        let wrong = |observed: String| Err(Finding::new("ledger.proof", "–", observed).at([proof.seq]));
-        let bundle = match &proof.bundle {
-            Ok(bundle) => bundle,
-            Err(error) => return wrong(error.clone()),
-        };
+        let wrong = |observed: Phrase| Finding::new("ledger.proof", "–", observed);
+        let bundle = proof.bundle.as_ref().map_err(|error| wrong(error.clone()).at([proof.seq]))?;
         let mut findings = verify(bundle, Trust::Named, &[], proof.at).err().unwrap_or_default();
         if let Some(earlier) = before.insert(proof.about.clone(), bundle.clone()) {
             findings.extend(goes_on(&earlier, bundle));
         }
-        if findings.is_empty() {
-            return Ok(());
-        }
-        wrong(findings.iter().map(|finding| format!("{finding:?}")).collect::<Vec<_>>().join(", "))
+        let mut told = findings.iter().map(ledger::unproved);
+        let Some(first) = told.next() else { return Ok(()) };
+        Err(told.fold(wrong(first), Finding::with).at([proof.seq]))
     })
 }
 

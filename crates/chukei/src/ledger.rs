@@ -8,8 +8,7 @@ use std::{
 
 use chukei_crypto::UnixTime;
 use chukei_ledger::{
-    Bundle, BundleError, Checkpoint, Distrust, Ed25519PrivateKey, Finding, KeyUse, Note, Policy, Seen,
-    SignerKey, Trust,
+    Bundle, BundleError, Checkpoint, Ed25519PrivateKey, Finding, KeyUse, Note, Policy, Seen, SignerKey, Trust,
 };
 use chukei_profile::{Identifier, Scheme, proof};
 use chukei_relay::MappingStore;
@@ -25,7 +24,7 @@ use crate::{
     backup, entries,
     mock::failed,
     output::{self, Readers},
-    say::{Exit, Failure, Say},
+    say::{Exit, Failure, Say, catalogue},
 };
 
 /// How a file of SQLite begins (SQLite, Database File Format, 1.3).
@@ -72,7 +71,8 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
     let shown = match chukei_ledger::verify(&proof, trust, &seen, now().0) {
         Ok(shown) => shown,
         Err(findings) => {
-            findings.iter().for_each(|finding| say.result(finding_text(finding, say)));
+            let text = |finding| catalogue().say(&chukei_conformance::unproved(finding), say.lang);
+            findings.iter().for_each(|finding| say.result(text(finding)));
             let is_smaller = findings.iter().all(|finding| matches!(finding, Finding::Smaller { .. }));
             let fix = if is_smaller { "ledger.smaller-fix" } else { "ledger.refused-fix" };
             return Err(Failure::new(Exit::Unverified, "ledger.refused", [findings.len().to_string()])
@@ -458,43 +458,6 @@ pub(crate) fn unusable(written: &Path, error: &dyn std::fmt::Display) -> Failure
 pub(crate) fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-}
-
-fn finding_text(finding: &Finding, say: &Say) -> String {
-    let one = |key, number: &dyn ToString| (key, vec![number.to_string()]);
-    let two =
-        |key, first: &dyn ToString, second: &dyn ToString| (key, vec![first.to_string(), second.to_string()]);
-    let (key, with) = match finding {
-        Finding::Checkpoints => ("checkpoints", vec![]),
-        Finding::Distrusted { place, why: Distrust::Form } => one("form", place),
-        Finding::Distrusted { place, why: Distrust::NoKey } => one("no-key", place),
-        Finding::Distrusted { place, why: Distrust::Signature { name } } => two("signature", place, name),
-        Finding::Distrusted { place, why: Distrust::Quorum { signed } } => {
-            two("quorum", place, &signed.join(", "))
-        }
-        Finding::Origin { place } => one("origin", place),
-        Finding::Fork { size } => one("fork", size),
-        Finding::Inconsistent { from, to } => two("inconsistent", from, to),
-        Finding::Smaller { size, seen } => two("smaller", size, seen),
-        Finding::Unconnected { size } => one("unconnected", size),
-        Finding::Ended { size } => one("ended", size),
-        Finding::Gap { expected, found } => two("gap", expected, found),
-        Finding::Link { number } => one("link", number),
-        Finding::Content { number } => one("content", number),
-        Finding::Missing { number } => one("missing", number),
-        Finding::Inclusion { number } => one("inclusion", number),
-        Finding::Order { number } => one("order", number),
-        Finding::HeadsInclusion => ("heads-inclusion", vec![]),
-        Finding::Future { at } => ("future", vec![DateTime { seconds: *at, nanoseconds: 0 }.format()]),
-        Finding::HeadsProof => ("heads-proof", vec![]),
-        Finding::Omitted { shown, committed } => two("omitted", shown, committed),
-        Finding::Head { number } => one("head", number),
-        Finding::Unbooked { number } => one("unbooked", number),
-        Finding::OtherChain => ("other-chain", vec![]),
-        Finding::Lost { number } => one("lost", number),
-        Finding::Hidden { number } => one("hidden", number),
-    };
-    say.text(&format!("ledger.finding.{key}"), with)
 }
 
 pub(crate) fn damage_text(damage: &Damage, say: &Say) -> String {

@@ -327,9 +327,10 @@ impl Builder<'_> {
         for found in self.report.model.with(Outcome::Pass) {
             let Some(sentence) = sentence(&found.id) else { continue };
             let Some(plain) = self.plain_of(found) else { continue };
-            match areas.last_mut() {
-                Some(area) if area.name == sentence.area() => area.sentences.push(plain),
-                _ => areas.push(Area { name: sentence.area(), sentences: vec![plain] }),
+            // A chapter may come back to an area.
+            match areas.iter_mut().find(|area| area.name == sentence.area()) {
+                Some(area) => area.sentences.push(plain),
+                None => areas.push(Area { name: sentence.area(), sentences: vec![plain] }),
             }
         }
         areas

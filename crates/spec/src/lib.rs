@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Level and role come from the chapter and are said nowhere else. A [`Profile`] is what a product of one kind claims:
-//! every sentence that binds its roles, but for those that its file in `spec/profiles/` takes out, with the reason.
+//! every sentence that binds its roles, but for those that its file in `spec/profiles/` takes out, and those of other roles
+//! that it adds, with the reason.
 //!
 //! [`parse`] and [`lock`](mod@lock) read any folder at run time; `spec/index.lock` is written and checked with them
 //! (`cargo run -p chukei-spec --bin spec -- lock`, `… check`).
