@@ -186,6 +186,7 @@ fn disclosure(actor: &str, notice: Element<'_>) -> Content {
 #[must_use]
 pub fn unproved(finding: &Finding) -> Phrase {
     let one = |key, number: &dyn ToString| (key, vec![number.to_string()]);
+    let moment = |seconds| DateTime { seconds, nanoseconds: 0 }.format();
     let two =
         |key, first: &dyn ToString, second: &dyn ToString| (key, vec![first.to_string(), second.to_string()]);
     let (key, with) = match finding {
@@ -208,12 +209,14 @@ pub fn unproved(finding: &Finding) -> Phrase {
         Finding::Link { number } => one("observed.proof-link", number),
         Finding::Content { number } => one("observed.proof-content", number),
         Finding::Missing { number } => one("observed.proof-missing", number),
+        Finding::KeptBriefly { number } => one("observed.proof-kept-briefly", number),
+        Finding::WithheldLong { number } => one("observed.proof-withheld-long", number),
+        Finding::Due { number } => one("observed.proof-due", number),
+        Finding::Withdrawn { number } => one("observed.proof-withdrawn", number),
         Finding::Inclusion { number } => one("observed.proof-inclusion", number),
         Finding::Order { number } => one("observed.proof-order", number),
         Finding::HeadsInclusion => ("observed.proof-heads-inclusion", vec![]),
-        Finding::Future { at } => {
-            ("observed.proof-future", vec![DateTime { seconds: *at, nanoseconds: 0 }.format()])
-        }
+        Finding::Future { at } => one("observed.proof-future", &moment(*at)),
         Finding::HeadsProof => ("observed.proof-heads-proof", vec![]),
         Finding::Omitted { shown, committed } => two("observed.proof-omitted", shown, committed),
         Finding::Head { number } => one("observed.proof-head", number),

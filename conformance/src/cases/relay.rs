@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use chukei_forge::raw::Node;
 use chukei_harness::{
-    Broken, Face, Input, Reply, Scripted,
+    Broken, Draft, Face, Input, Reply, Scripted,
     kit::{USUAL_PERSON, find},
     message::{PURPOSE, SCHEME, body},
 };
 use chukei_spec::{Role, Sentence, req};
+use chukei_xml::lexical::DateTime;
 
 use crate::{
     acts,
@@ -25,6 +27,35 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     cases.extend(HISTORY.iter().map(|row| Case::row(Kind::History, row)));
     cases.extend(RELAYED.iter().map(|row| Case::row(Kind::Relayed, row)));
     cases.extend(CARRIED.iter().map(|row| Case::row(Kind::RelayedAnswer, row)));
+    let again = |id: &str, twin, sentence, scene: fn(&Face) -> Result<(), Broken>| {
+        Case::scene(Role::Relay, id, twin, &[sentence], scene)
+    };
+    cases.push(again("disclosure/notice/again", (None, ""), req!("disclosure.notice.again"), |face| {
+        noticed_again(face, |face, draft| drop(face.send("disclosure", draft)))
+    }));
+    let twin = |deviation| (Some(Kind::Notice.name()), deviation);
+    cases.push(again(
+        "disclosure/notice/other-outcome",
+        twin("Body/DisclosureNotice@outcome=no-data"),
+        req!("disclosure.notice.same"),
+        |face| {
+            noticed_again(face, |face, mut draft| {
+                draft.body.set("outcome", "no-data");
+                face.send_deviating("disclosure", draft);
+            })
+        },
+    ));
+    cases.push(again(
+        "disclosure/notice/other-items",
+        twin("Body/DisclosureNotice/Item=benefits"),
+        req!("disclosure.notice.same"),
+        |face| {
+            noticed_again(face, |face, mut draft| {
+                draft.body.find_mut("ck:Item").children = vec![Node::Text("benefits".into())];
+                face.send_deviating("disclosure", draft);
+            })
+        },
+    ));
     for (id, sentences, scene) in SCENES {
         cases.push(Case::scene(Role::Relay, id, (None, ""), sentences(), *scene));
     }
@@ -44,7 +75,7 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
 }
 
 /// Changes the one input of a mapping request.
-fn input(draft: &mut chukei_harness::Draft, change: fn(&mut Input, &chukei_harness::World)) {
+fn input(draft: &mut Draft, change: fn(&mut Input, &chukei_harness::World)) {
     let kit = chukei_harness::Kit {
         world: std::sync::Arc::clone(&draft.world),
         ids: chukei_harness::Ids::new(0, ""),
@@ -58,7 +89,7 @@ fn input(draft: &mut chukei_harness::Draft, change: fn(&mut Input, &chukei_harne
 }
 
 /// As many inputs as this, each with a `reqID` of its own or all with the same.
-fn inputs(draft: &mut chukei_harness::Draft, count: usize, same: bool) {
+fn inputs(draft: &mut Draft, count: usize, same: bool) {
     let input = draft.body.elements().next().cloned();
     draft.body.children = input
         .into_iter()
@@ -141,6 +172,12 @@ const NOTICES: &[Row] = bends![
             let other = d.entity("insurer-d");
             d.body.set("requester", &other);
         };
+    "disclosure/notice/other-purpose" "disclosure.notice.purpose" "Body/DisclosureNotice/Purpose=eligibility-check" []
+        |d| d.body.find_mut("ck:Purpose").children = vec![Node::Text(format!("{PURPOSE}eligibility-check"))];
+    "disclosure/notice/at-early" "disclosure.notice.at" "Body/DisclosureNotice@at=4-minutes-before-the-envelope" []
+        |d| notice_at(d, -240);
+    "disclosure/notice/at-ahead" "disclosure.notice.at" "Body/DisclosureNotice@at=4-minutes-ahead" []
+        |d| notice_at(d, 240);
     "disclosure/notice/body-not-covered" "message.signature.covers" "Header/Security/Signature+signer=body-not-covered" ["SOAP-09"]
         |d| d.uncovered.push("Body");
     "disclosure/notice/other-client" "message.sender.is-tls-client" "tls=insurer-c" ["TLS-04"]
@@ -181,7 +218,7 @@ const RELAYED: &[Row] = bends![
 ];
 
 /// What the relay cannot have issued: an envelope of the requester's own making.
-fn homemade(draft: &mut chukei_harness::Draft, signer: &str) {
+fn homemade(draft: &mut Draft, signer: &str) {
     let world = std::sync::Arc::clone(&draft.world);
     let mut ids = chukei_harness::Ids::new(draft.seed, "homemade");
     let number = world.public.person(USUAL_PERSON).and_then(|person| person.number_at("insurer-b"));
@@ -356,7 +393,7 @@ const FATES: &[(&str, fn(&Face) -> Result<(), Broken>)] = &[
 ];
 
 /// A carried query between two looks at the history, and what the responder does about it.
-fn carried(face: &Face, reply: fn(chukei_harness::Draft) -> Scripted) -> Result<(), Broken> {
+fn carried(face: &Face, reply: fn(Draft) -> Scripted) -> Result<(), Broken> {
     acts::look(face);
     let draft = acts::draft(face, Kind::Relayed)?;
     face.script(Arc::new(move |call, kit| {
@@ -435,6 +472,27 @@ fn parts_of_history(face: &Face) -> Result<(), Broken> {
     ask(&[("from", at), ("limit", "1")])?;
     ask(&[("from", FAR_AHEAD)])?;
     ask(&[]).map(drop)
+}
+
+/// A second notice about an envelope, as it is given, between two looks at the history.
+fn noticed_again(face: &Face, send: impl FnOnce(&Face, Draft)) -> Result<(), Broken> {
+    let id = acts::envelope_id(&acts::mapped(face)?);
+    if id.is_empty() {
+        return Err(Broken::Lacking("an envelope of the product".into()));
+    }
+    let notice = |face: &Face| face.kit().notice("insurer-b", &id);
+    acts::answered(face.send("disclosure", notice(face)))?;
+    acts::look(face);
+    send(face, notice(face));
+    acts::look(face);
+    acts::probe(face, Kind::Notice);
+    Ok(())
+}
+
+/// Moves the time of a notice by so many seconds.
+fn notice_at(draft: &mut Draft, by: i64) {
+    let at = DateTime { seconds: draft.now.saturating_add(by), nanoseconds: 0 };
+    draft.body.set("at", &at.format());
 }
 
 /// The history of a person before and after a granted mapping, a refused one, and a disclosure, and while it is asked for.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chukei_evidence::{Answer, Exchange, Finding, Judge, Phrase, Sent, Verdict};
-use chukei_ledger::{Bundle, Content, Note, Trust, VerifierKey, goes_on, verify};
+use chukei_ledger::{Bundle, Content, Note, Trust, VerifierKey, chain::KEPT, goes_on, verify};
 use chukei_spec::req;
-use chukei_xml::lexical::decode_base64;
+use chukei_xml::lexical::{DateTime, decode_base64};
 
-use super::{declared, each, mapping::telling, repeated, whole};
+use super::{declared, each, has_set_clock, mapping::telling, repeated, skew, whole};
 use crate::{
     ledger::{self, Proof},
     read::{Message, attribute},
@@ -31,6 +31,7 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("ledger.status.current"), covers),
     declared(req!("ledger.status.period"), period),
     declared(req!("ledger.entry.content"), contents),
+    whole(req!("ledger.entry.kept"), kept_for_long),
     whole(req!("ledger.entry.no-number"), no_number),
 ];
 
@@ -112,6 +113,7 @@ fn kept(exchange: &Exchange<'_>) -> Verdict {
 /// Each for itself, and beside the one before it about the same number.
 fn holds(exchange: &Exchange<'_>) -> Verdict {
     let mut before: BTreeMap<String, Bundle> = BTreeMap::new();
+    let is_set = has_set_clock(exchange);
     each(ledger::proofs(exchange), "missing.a-proof", |proof| {
         let wrong = |observed: Phrase| Finding::new("ledger.proof", "–", observed);
         let bundle = proof.bundle.as_ref().map_err(|error| wrong(error.clone()).at([proof.seq]))?;
@@ -119,14 +121,47 @@ fn holds(exchange: &Exchange<'_>) -> Verdict {
         if let Some(earlier) = before.insert(proof.about.clone(), bundle.clone()) {
             findings.extend(goes_on(&earlier, bundle));
         }
+        // Times that go back where the suite has put the clock back are its own doing.
+        let is_time = |finding: &chukei_ledger::Finding| {
+            matches!(finding, chukei_ledger::Finding::Due { .. } | chukei_ledger::Finding::Withdrawn { .. })
+        };
+        findings.retain(|finding| !is_set || !is_time(finding));
         let mut told = findings.iter().map(ledger::unproved);
         let Some(first) = told.next() else { return Ok(()) };
         Err(told.fold(wrong(first), Finding::with).at([proof.seq]))
     })
 }
 
+/// No entry that a proof shows may be destroyed too soon.
+fn kept_for_long(exchange: &Exchange<'_>) -> Verdict {
+    let proofs =
+        ledger::proofs(exchange).into_iter().filter_map(|proof| Some((proof.seq, proof.bundle.ok()?)));
+    let shown =
+        proofs.flat_map(|(seq, bundle)| bundle.chain.entries.into_iter().map(move |entry| (seq, entry)));
+    let told = shown.filter_map(|(seq, entry)| Some((seq, entry.content.as_ref()?.at(), entry)));
+    each(told, "missing.a-proof", |(seq, at, entry)| {
+        let least = at.max(entry.withheld_until).saturating_add(KEPT);
+        if entry.keep_until >= least {
+            return Ok(());
+        }
+        let time = |seconds| DateTime { seconds, nanoseconds: 0 }.format();
+        let wanted = format!("≥ {}", time(least));
+        Err(Finding::new("ledger.kept-briefly", wanted, time(entry.keep_until)).at([seq]))
+    })
+}
+
 /// First and last proof of a case, and what has to be recorded after the first until the last.
-type Between = (Bundle, u32, Bundle, Vec<Content>);
+type Between = (Bundle, u32, Bundle, Vec<Wanted>);
+
+/// What has to be recorded, without its times, and between which two it was asked for and answered.
+struct Wanted {
+    content: Content,
+    requested: Option<Span>,
+    answered: Option<Span>,
+}
+
+/// Seconds since 1970, both ends included.
+type Span = (i64, i64);
 
 fn between(exchange: &Exchange<'_>) -> Option<Between> {
     let mut proofs = ledger::proofs(exchange).into_iter();
@@ -134,8 +169,24 @@ fn between(exchange: &Exchange<'_>) -> Option<Between> {
     let last = proofs.next_back()?;
     let talks = talks(exchange);
     let between = talks.iter().filter(|(_, answer, _, _)| first.seq < answer.seq && answer.seq <= last.seq);
-    let wanted =
-        between.flat_map(|(sent, _, asked, told)| ledger::recorded(exchange, sent.from, asked, told));
+    let issued = |envelope: &str| {
+        let is_it =
+            |told: &Message| told.outputs().iter().any(|(_, issued)| attribute(*issued, "ID") == envelope);
+        let (sent, answer, ..) = talks.iter().find(|(_, _, _, told)| is_it(told))?;
+        Some((sent.at, answer.at))
+    };
+    let wanted = between.flat_map(|(sent, answer, asked, told)| {
+        let then = (sent.at, answer.at);
+        let recorded = ledger::recorded(exchange, sent.from, asked, told).into_iter();
+        recorded.map(move |content| {
+            let (requested, answered) = match content.kind.as_str() {
+                "disclosure" => (content.envelope.as_deref().and_then(issued), Some(then)),
+                "relayed" => (Some(then), Some(then)),
+                _ => (Some(then), None),
+            };
+            Wanted { content, requested, answered }
+        })
+    });
     Some((first.bundle.ok()?, last.seq, last.bundle.ok()?, wanted.collect()))
 }
 
@@ -159,16 +210,31 @@ fn contents(exchange: &Exchange<'_>) -> Verdict {
     };
     let fresh = last.chain.entries.iter().skip(first.chain.entries.len());
     let mut found = fresh.filter_map(|entry| entry.content.clone());
-    each(wanted, "missing.an-access", |wanted| {
-        let found = found.next().map(|content| Content {
-            // Not told by what was said.
-            requested_at: 0,
-            answered_at: None,
-            as_of: None,
-            ..content
-        });
-        if found.as_ref() == Some(&wanted) {
-            return Ok(());
+    let skew = skew(exchange);
+    each(wanted, "missing.an-access", |Wanted { content: wanted, requested, answered }| {
+        let entry = found.next();
+        let found = entry.clone().map(|content| Content { requested_at: 0, answered_at: None, ..content });
+        if let Some(entry) = entry.filter(|_| found.as_ref() == Some(&wanted)) {
+            let is_of = |at: i64, (from, until): Span| {
+                from.saturating_sub(skew) <= at && at <= until.saturating_add(skew)
+            };
+            let is_timed = requested.is_none_or(|span| is_of(entry.requested_at, span))
+                && match (entry.answered_at, answered) {
+                    (None, None) => true,
+                    (Some(at), Some(span)) => is_of(at, span),
+                    _ => false,
+                };
+            if is_timed {
+                return Ok(());
+            }
+            let time = |seconds| DateTime { seconds, nanoseconds: 0 }.format();
+            let span = |span: Option<Span>| {
+                span.map_or("–".into(), |(from, until)| format!("{} … {}", time(from), time(until)))
+            };
+            let wanted = format!("requestedAt {}; answeredAt {}", span(requested), span(answered));
+            let answered = entry.answered_at.map_or("–".into(), time);
+            let told = format!("requestedAt {}; answeredAt {answered}", time(entry.requested_at));
+            return Err(Finding::new("ledger.time", wanted, told).at([seq]));
         }
         let told = |content: &Content| {
             let octets = content.octets().unwrap_or_default();

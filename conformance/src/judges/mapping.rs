@@ -36,6 +36,10 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("relayed.answer.unchanged"), returned),
     declared(req!("relayed.recorded"), relayed),
     declared(req!("disclosure.notice.requester"), unrecorded),
+    declared(req!("disclosure.notice.purpose"), unrecorded),
+    declared(req!("disclosure.notice.at"), unrecorded),
+    declared(req!("disclosure.notice.same"), unrecorded),
+    declared(req!("disclosure.notice.again"), again),
 ];
 
 /// Mapping requests with their answers.
@@ -231,6 +235,36 @@ fn disclosed(exchange: &Exchange<'_>) -> Verdict {
         return Verdict::Pass;
     }
     Finding::new("history.disclosure-missing", Phrase::plain("expected.disclosure-entry"), described(&fresh))
+        .at([last.seq])
+}
+
+/// The last notice, which says what the first one said, is receipted too, and adds nothing to the history.
+fn again(exchange: &Exchange<'_>) -> Verdict {
+    let histories = histories(exchange);
+    let [.., before, last] = histories.as_slice() else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    let asked = exchange.answered().filter_map(|(sent, answer)| Some((Message::of(sent.body)?, answer)));
+    let notices = asked.filter(|(asked, _)| asked.kind() == "DisclosureNotice").map(|(_, answer)| answer);
+    let status = |answer: &Answer<'_>| {
+        let told = Message::of(answer.body).filter(|told| told.kind() == "DisclosureReceipt");
+        told.and_then(|told| told.status().map(str::to_owned)).unwrap_or_else(|| "–".to_owned())
+    };
+    let told: Vec<(u32, String)> = notices.map(|answer| (answer.seq, status(&answer))).collect();
+    let [(_, first), .., (seq, second)] = told.as_slice() else {
+        return Verdict::unreached(Phrase::plain("missing.a-receipt"));
+    };
+    if first != "OK" {
+        return Verdict::unreached(Phrase::plain("missing.a-receipt"));
+    }
+    if second != "OK" {
+        return Finding::new("history.not-receipted", "OK", second.as_str()).at([*seq]);
+    }
+    let fresh = added(&before.entries, &last.entries);
+    if fresh.iter().all(|entry| entry.kind != "disclosure") {
+        return Verdict::Pass;
+    }
+    Finding::new("history.noticed-twice", Phrase::plain("expected.no-entry"), described(&fresh))
         .at([last.seq])
 }
 

@@ -60,11 +60,14 @@ const fn whole(sentence: &'static Sentence, rule: Rule) -> Judge {
 /// as the doctor takes for sound.
 fn skew(exchange: &Exchange<'_>) -> i64 {
     const SET: i64 = 2;
-    let is_set = exchange
-        .run()
-        .iter()
-        .any(|event| matches!(&event.what, What::Control { verb, status: 200, .. } if verb == "POST /clock"));
-    if is_set { SET } else { doctor::SKEW }
+    if has_set_clock(exchange) { SET } else { doctor::SKEW }
+}
+
+/// Whether the suite has set the product's clock.
+fn has_set_clock(exchange: &Exchange<'_>) -> bool {
+    let is_clock =
+        |what: &What| matches!(what, What::Control { verb, status: 200, .. } if verb == "POST /clock");
+    exchange.run().iter().any(|event| is_clock(&event.what))
 }
 
 /// A value that has come before: in the first of these messages, and again in the second.

@@ -7,6 +7,8 @@ mod server;
 #[path = "ledger/succession.rs"]
 mod succession;
 mod support;
+#[path = "ledger/witness.rs"]
+mod witness;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -29,6 +31,13 @@ struct Desk(Folder);
 impl Desk {
     /// A relay's state with ten entries about one person.
     fn new() -> Self {
+        let desk = Self::empty();
+        desk.record(10);
+        desk
+    }
+
+    /// A relay's state that knows one person.
+    fn empty() -> Self {
         let desk = Self(Folder::new());
         let store = desk.store();
         let row = MappingRow {
@@ -39,7 +48,7 @@ impl Desk {
             until: UnixTime(i64::MAX),
         };
         store.add_mappings(vec![row]).unwrap();
-        desk.record(10);
+        drop(store);
         desk
     }
 
@@ -602,8 +611,9 @@ fn a_database_is_named_by_its_url() {
 
 #[test]
 fn contents_are_destroyed_when_their_time_is_over_and_by_a_day_that_somebody_names() {
-    let desk = Desk::new();
+    let desk = Desk::empty();
     Desk::record_at(&desk.store(), 3, 1_400_000_000);
+    desk.record(10);
     let key = desk.run("en", &["key", "--origin", ORIGIN, "--out", "log.pem"], "");
     fs::write(desk.0.path.join("policy.txt"), format!("{}quorum none\n", key.out)).unwrap();
     let destroy = |before: &str| desk.run("en", &["destroy", "--state", "relay.db", "--before", before], "");

@@ -16,6 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Hash;
 
+/// For how long salt and content are kept, in seconds: seven years, as long as the records of 番号法23条 (chapter 35,
+/// `ledger.entry.kept`).
+pub const KEPT: i64 = (7 * 365 + 2) * 86_400;
+/// For how long an entry may be withheld, in seconds: three years (`ledger.withhold.until`).
+pub const LONGEST_WITHHOLDING: i64 = (3 * 365 + 1) * 86_400;
+
 /// First octet of each thing that is hashed or stands in the tree, so that none can be taken for another.
 mod tag {
     pub(super) const ENTRY: u8 = 0x01;
@@ -55,9 +61,6 @@ pub struct Content {
     pub authentication: Option<String>,
     /// What became of it: granted, or why not.
     pub outcome: String,
-    /// The day that was asked about (`YYYY-MM-DD`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub as_of: Option<String>,
     /// `ID` of the envelope, which the requester and the provider have too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envelope: Option<String>,
@@ -106,10 +109,15 @@ impl Content {
         line("purpose", Some(&self.purpose))?;
         line("authentication", self.authentication.as_deref())?;
         line("outcome", Some(&self.outcome))?;
-        line("asOf", self.as_of.as_deref())?;
         line("envelope", self.envelope.as_deref())?;
         text.push('\n');
         Ok(text.into_bytes())
+    }
+
+    /// When the access was, in seconds since 1970: when it was answered, else when it was asked for.
+    #[must_use]
+    pub fn at(&self) -> i64 {
+        self.answered_at.unwrap_or(self.requested_at)
     }
 
     /// Reads what [`Content::octets`] gives; `None` for anything else.
@@ -134,7 +142,6 @@ impl Content {
             purpose: line("purpose")?,
             authentication: line("authentication"),
             outcome: line("outcome")?,
-            as_of: line("asOf"),
             envelope: line("envelope"),
         };
         // Nothing is left over, and each number is in its one spelling.
@@ -187,6 +194,12 @@ impl Link {
             ],
         );
         [&[tag::ENTRY], hash.0.as_slice()].concat()
+    }
+
+    /// Whether this is the leaf of an entry, as anyone can see it.
+    #[must_use]
+    pub fn is_leaf(leaf: &[u8]) -> bool {
+        leaf.len() == 33 && leaf.first() == Some(&tag::ENTRY)
     }
 
     /// Hash of the leaf: what the next link holds.
@@ -272,7 +285,6 @@ mod tests {
             Content { purpose: "urn:q".to_owned(), ..base.clone() },
             Content { authentication: text("x"), ..base.clone() },
             Content { outcome: "x".to_owned(), ..base.clone() },
-            Content { as_of: text("x"), ..base.clone() },
             Content { envelope: text("x"), ..base.clone() },
         ] {
             let octets = changed.octets().unwrap();

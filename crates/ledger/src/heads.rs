@@ -2,8 +2,8 @@
 //!
 //! A binary tree over the bits of the labels. A part of it without labels is empty, one with a single label is that
 //! leaf, wherever it stands; every other is a node of two parts. Each part also carries how many entries its chains have
-//! together, and a node's hash binds the counts of both sides: the root's count is that of all entries, so that none can
-//! stand in the tree without being booked in some chain.
+//! together, and a node's hash binds the counts of both sides: the root's count is that of all entries. Whoever counts the leaves, as
+//! witnesses do, sees whether each is booked in some chain.
 //!
 //! It is kept as pages of four levels, sixteen slots each. A change touches one page on each level.
 

@@ -63,6 +63,18 @@ pub fn entries_octets<L: AsRef<[u8]>>(leaves: &[L]) -> Option<Vec<u8>> {
     Some(octets)
 }
 
+/// The leaves of an entry bundle; `None` unless there are 1 to 256 whole ones.
+#[must_use]
+pub fn entries_of(mut octets: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut leaves = Vec::new();
+    while let Some((length, rest)) = octets.split_first_chunk() {
+        let (leaf, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        leaves.push(leaf.to_vec());
+        octets = rest;
+    }
+    (octets.is_empty() && (1..=usize::from(WIDTH)).contains(&leaves.len())).then_some(leaves)
+}
+
 fn path(level: &str, index: u64, width: usize) -> String {
     let mut groups = vec![format!("{:03}", index % 1000)];
     let mut rest = index / 1000;

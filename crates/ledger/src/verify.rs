@@ -1,12 +1,15 @@
 //! Whether a bundle shows what it says: the person's whole history, in a log that was only ever added to.
 
 use crate::bundle::{Bundle, Entry};
-use crate::chain::{commitment, label};
+use crate::chain::{KEPT, LONGEST_WITHHOLDING, commitment, label};
 use crate::checkpoint::{Checkpoint, Distrust, Policy, Trusted};
-use crate::{Hash, Head, Part, VerifierKey, tree};
+use crate::{Content, Hash, Head, Part, VerifierKey, tree};
 
 /// What clocks may differ by, in seconds.
 const SKEW: i64 = 300;
+/// What entries may be out of order by, in seconds: several relays record in one ledger, and a query that was carried is recorded at
+/// its end.
+const DISORDER: i64 = 86_400;
 
 /// A ground for not believing a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +80,26 @@ pub enum Finding {
         /// Its number.
         number: u64,
     },
+    /// An entry may be destroyed sooner than seven years after the access, or after its content is shown.
+    KeptBriefly {
+        /// Its number.
+        number: u64,
+    },
+    /// An entry is withheld for longer than three years.
+    WithheldLong {
+        /// Its number.
+        number: u64,
+    },
+    /// An entry is withheld by the time of the map of heads, though another entry tells a time at which it was due.
+    Due {
+        /// Its number.
+        number: u64,
+    },
+    /// An earlier proof showed the content of an entry, which is not old enough to be destroyed, and this one does not.
+    Withdrawn {
+        /// Its number.
+        number: u64,
+    },
     /// An entry does not stand in the tree where it says.
     Inclusion {
         /// Its number.
@@ -87,8 +110,8 @@ pub enum Finding {
         /// Its number.
         number: u64,
     },
-    /// The map of heads is not the last leaf of the tree, or does not cover everything before it: what came later could be left
-    /// out.
+    /// The map of heads is not the last leaf of the tree, does not cover everything before it, so that what came later could be left
+    /// out, or counts more entries than there are leaves before it.
     HeadsInclusion,
     /// The map of heads says that it was made later than now: it would excuse contents whose time is not over.
     Future {
@@ -201,7 +224,8 @@ fn judge(
     let leaf = Hash::of_leaf(&heads.values.leaf());
     let stands = tree::includes(&leaf, heads.leaf, last.size, &heads.inclusion, &last.root);
     let is_last = heads.leaf.checked_add(1) == Some(last.size);
-    if !stands || !is_last || heads.values.covered != heads.leaf {
+    let counts = heads.values.covered == heads.leaf && heads.values.total <= heads.values.covered;
+    if !stands || !is_last || !counts {
         findings.push(Finding::HeadsInclusion);
     }
     if heads.values.at > now.saturating_add(SKEW) {
@@ -223,7 +247,7 @@ fn judge(
     if let Some(head) = head {
         complete(&bundle.chain.entries, label, head, findings);
     }
-    // A smaller tree has no place for the leaves behind its end: one finding says that it is smaller.
+    // A smaller tree is older, and has no place for the leaves behind its end: one finding says that it is smaller.
     let is_smaller = findings.iter().any(|finding| matches!(finding, Finding::Smaller { .. }));
     for earlier in seen {
         if let Seen::Bundle(earlier) = earlier {
@@ -232,6 +256,7 @@ fn judge(
                     let mut entries = earlier.chain.entries.iter();
                     entries.any(|entry| entry.number == *number && entry.leaf >= last.size)
                 }
+                Finding::Withdrawn { .. } => true,
                 _ => false,
             };
             findings.extend(goes_on(earlier, bundle).into_iter().filter(|lost| !is_smaller || !beyond(lost)));
@@ -326,6 +351,9 @@ fn connect(old: &Checkpoint, new: &Checkpoint, proof: &[Hash], findings: &mut Ve
 fn entries(bundle: &Bundle, label: Hash, last: &Checkpoint, findings: &mut Vec<Finding>, shown: &mut Shown) {
     let mut previous = Hash::ZERO;
     let mut leaf_before = None;
+    let mut latest = i64::MIN;
+    let times = bundle.chain.entries.iter().filter_map(|entry| Some(entry.content.as_ref()?.at()));
+    let newest = times.max().unwrap_or(i64::MIN);
     for (expected, entry) in (1..).zip(&bundle.chain.entries) {
         let number = entry.number;
         let link = entry.link(label);
@@ -350,11 +378,30 @@ fn entries(bundle: &Bundle, label: Hash, last: &Checkpoint, findings: &mut Vec<F
                     findings.push(Finding::Content { number });
                 }
             }
-            (None, None) if entry.withheld_until > shown.complete_until => shown.withheld += 1,
+            (None, None) if entry.withheld_until > shown.complete_until => {
+                shown.withheld += 1;
+                if entry.withheld_until <= newest.saturating_sub(SKEW) {
+                    findings.push(Finding::Due { number });
+                }
+            }
             (None, None) if entry.keep_until <= shown.complete_until => shown.destroyed += 1,
             _ => findings.push(Finding::Missing { number }),
         }
+        let told = entry.content.as_ref().map(Content::at);
+        latest = latest.max(told.unwrap_or(latest));
+        if !is_kept(entry, told.unwrap_or(latest.saturating_sub(DISORDER))) {
+            findings.push(Finding::KeptBriefly { number });
+        }
+        let longest = shown.complete_until.saturating_add(LONGEST_WITHHOLDING).saturating_add(SKEW);
+        if entry.withheld_until > longest {
+            findings.push(Finding::WithheldLong { number });
+        }
     }
+}
+
+/// Whether an entry of an access at this time or later is kept for long enough.
+fn is_kept(entry: &Entry, at: i64) -> bool {
+    entry.keep_until >= at.max(entry.withheld_until).saturating_add(KEPT)
 }
 
 /// No entry is left out: the map, which covers the whole tree, knows as many as are shown.
@@ -378,7 +425,7 @@ fn complete(entries: &[Entry], label: Hash, head: Option<Head>, findings: &mut V
 /// after it has been added. One that showed nothing had no chain. Gives every ground for not believing it.
 #[must_use]
 pub fn goes_on(earlier: &Bundle, bundle: &Bundle) -> Vec<Finding> {
-    let covered = earlier.heads.leaf;
+    let (heads, until) = (&earlier.heads, bundle.heads.values.at);
     let (earlier, now) = (&earlier.chain, &bundle.chain);
     if !earlier.entries.is_empty() && earlier.key != now.key {
         return vec![Finding::OtherChain];
@@ -388,9 +435,22 @@ pub fn goes_on(earlier: &Bundle, bundle: &Bundle) -> Vec<Finding> {
         let same = |now: &Entry| (now.leaf, now.link(label)) == (entry.leaf, entry.link(label));
         now.entries.get(*place).is_some_and(same)
     };
+    let mut findings = Vec::new();
     let lost = earlier.entries.iter().enumerate().filter(|entry| !is_there(entry));
-    let lost = lost.map(|(_, entry)| Finding::Lost { number: entry.number });
-    let added = now.entries.iter().skip(earlier.entries.len());
-    let hidden = added.filter(|entry| entry.leaf < covered);
-    lost.chain(hidden.map(|entry| Finding::Hidden { number: entry.number })).collect()
+    findings.extend(lost.map(|(_, entry)| Finding::Lost { number: entry.number }));
+    for (shown, entry) in earlier.entries.iter().zip(&now.entries) {
+        if shown.content.is_some() && entry.content.is_none() && entry.keep_until > until {
+            findings.push(Finding::Withdrawn { number: entry.number });
+        }
+    }
+    for added in now.entries.iter().skip(earlier.entries.len()) {
+        let number = added.number;
+        if added.leaf < heads.leaf {
+            findings.push(Finding::Hidden { number });
+        }
+        if added.content.is_none() && !is_kept(added, heads.values.at.saturating_sub(DISORDER)) {
+            findings.push(Finding::KeptBriefly { number });
+        }
+    }
+    findings
 }

@@ -163,6 +163,12 @@ faults! {
     LosesNotices => ["disclosure.notice.recorded", "history.complete"], "開示の通知を記録せずに受領する";
     /// Records notices that it refuses for their requester.
     RecordsRefusedNotices => ["disclosure.notice.requester"], "requester のために拒否した開示の通知を記録する";
+    /// Records a second notice that says the same as the first.
+    RecordsNoticesAgain => ["disclosure.notice.again"], "同じ内容の二度目の開示の通知も記録する";
+    /// Keeps entries for a day less than it has to.
+    KeepsBriefly => ["ledger.entry.kept", "ledger.proof.holds"], "項目を定められた期間より1日短く保つ";
+    /// Says of a disclosure that it was asked for an hour before.
+    MisstatesTimes => ["ledger.entry.content"], "開示の項目に、1時間前に求められたと記録する";
     /// Records notices that it refuses for their sender.
     RecordsForeignNotices => ["disclosure.notice.foreign"], "送信者のために拒否した開示の通知を記録する";
     /// Leaves refused mappings out of histories.
@@ -452,6 +458,9 @@ impl Faults {
         if let Some(until) = entry.withheld_until.as_mut().filter(|_| self.has(Fault::WithholdsToUtcMidnight))
         {
             until.0 = until.0.div_euclid(86_400).saturating_add(1).saturating_mul(86_400);
+        }
+        if let Some((_, at)) = entry.asked.as_mut().filter(|_| self.has(Fault::MisstatesTimes)) {
+            at.0 = at.0.saturating_sub(3600);
         }
         if self.has(Fault::LogsAgreedOnly) && entry.outcome == "Forbidden" {
             entry.person = None;

@@ -63,8 +63,8 @@ pub use chukei_idwsf::{
 };
 pub use party::{Outgoing, Party, Reply, Step};
 pub use ports::{
-    AccessLog, Agreements, Carried, Issuance, MappingStore, NewEntry, Page, Person, Proofs, Record, Recorded,
-    Records,
+    AccessLog, Agreements, Carried, Disclosed, Issuance, MappingStore, NewEntry, Page, Person, Proofs,
+    Record, Recorded, Records,
 };
 pub use recording::{Ending, Recording};
 pub use relay::Relay;

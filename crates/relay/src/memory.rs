@@ -15,8 +15,8 @@ use chukei_profile::{
 use chukei_xml::lexical::DateTime;
 
 use crate::{
-    AccessLog, Agreements, Carried, Issuance, MappingStore, NewEntry, Page, Person, Record, Recorded,
-    Recording, Records,
+    AccessLog, Agreements, Carried, Disclosed, Issuance, MappingStore, NewEntry, Page, Person, Record,
+    Recorded, Recording, Records,
     changes::{Assigned, KeyStore, Standing},
     login::{Logins, Presented, Session, Taken},
 };
@@ -252,8 +252,13 @@ impl AccessLog for MemoryLog {
 
     fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
         let entries = locked(&self.entries)?;
-        let mut issued = entries.iter().filter(|entry| entry.envelope.as_deref() == Some(envelope));
-        Ok(issued.find_map(NewEntry::issuance))
+        let about: Vec<_> =
+            entries.iter().filter(|entry| entry.envelope.as_deref() == Some(envelope)).collect();
+        let disclosed = about.iter().find(|entry| entry.kind == Kind::Disclosure);
+        let disclosed =
+            disclosed.map(|entry| Disclosed { outcome: entry.outcome.clone(), items: entry.items.clone() });
+        let issued = about.iter().find_map(|entry| entry.issuance());
+        Ok(issued.map(|issued| Issuance { disclosed, ..issued }))
     }
 }
 
@@ -275,7 +280,7 @@ impl NewEntry {
         }
     }
 
-    /// What it says about an envelope that was issued.
+    /// What it says about an envelope that was issued; nothing of what was disclosed for it.
     #[must_use]
     pub fn issuance(&self) -> Option<Issuance> {
         Some(Issuance {
@@ -285,6 +290,7 @@ impl NewEntry {
             purpose: self.purpose,
             at: self.at,
             withheld_until: self.withheld_until,
+            disclosed: None,
         })
     }
 }

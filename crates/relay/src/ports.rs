@@ -110,6 +110,17 @@ pub struct Issuance {
     pub at: UnixTime,
     /// Until when that is withheld from the person, and with it whatever is recorded about the envelope.
     pub withheld_until: Option<UnixTime>,
+    /// What its target has told about it, if it has.
+    pub disclosed: Option<Disclosed>,
+}
+
+/// What a responder has told about an envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disclosed {
+    /// As in [`Entry::outcome`].
+    pub outcome: String,
+    /// Names of items of information, in any order.
+    pub items: Vec<String>,
 }
 
 /// A query that the relay is about to carry: what is recorded of it, however it ends.

@@ -1,5 +1,6 @@
 //! The relay: maps numbers into envelopes, receipts disclosures, shows histories, forwards queries.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chukei_crypto::UnixTime;
@@ -25,6 +26,8 @@ use crate::{
     login::{Cards, LoggedIn, Session},
 };
 
+/// Seconds by which the clocks of a relay and of a responder may differ.
+const NOTICE_SKEW: i64 = 180;
 /// Seconds after an access for which it may be withheld from the person: three years (interpretation 0028).
 const LONGEST_WITHHOLDING: i64 = (3 * 365 + 1) * 86_400;
 
@@ -240,12 +243,44 @@ impl Relay {
         }
         let expected = "the party that the envelope was issued to";
         checks.require("disclosure.notice.requester", agrees, Reason::NotAuthorised, expected)?;
+        self.agrees(asker, notice, issued.as_ref())?;
 
-        // [disclosure.notice.recorded]
+        // [disclosure.notice.recorded], [disclosure.notice.again]
         let is_recorded = !faulty!(self.party, LosesNotices);
-        let recorded = is_recorded.then(|| self.record(vec![entry()])).transpose()?;
+        let mut entry = entry();
+        let is_again = issued.as_ref().is_some_and(|issued| issued.disclosed.is_some());
+        if is_again && faulty!(self.party, RecordsNoticesAgain) {
+            entry.envelope = entry.envelope.map(|envelope| format!("{envelope}-2"));
+        }
+        let recorded = is_recorded.then(|| self.record(vec![entry])).transpose()?;
         let receipt = Receipt { envelope: notice.envelope.clone(), status: Status::new(code::OK) };
         self.tell(asker, &receipt, recorded)
+    }
+
+    /// Whether a notice agrees with what is known about its envelope.
+    fn agrees(&self, asker: &Asker<'_>, notice: &Notice, issued: Option<&Issuance>) -> Result<(), Refusal> {
+        let checks = &self.party.checks;
+        let Some(issued) = issued else { return Ok(()) };
+        // [disclosure.notice.purpose]
+        let is_for_it = notice.purpose == issued.purpose;
+        checks.require(
+            "disclosure.notice.purpose",
+            is_for_it,
+            Reason::PurposeMismatch,
+            issued.purpose.uri(),
+        )?;
+        // [disclosure.notice.at]
+        let (at, skew) = (notice.at.seconds, NOTICE_SKEW);
+        let is_of_then = issued.at.0.saturating_sub(skew) <= at && at <= asker.now.0.saturating_add(skew);
+        let expected = "a time after the envelope was issued, and not ahead";
+        checks.require("disclosure.notice.at", is_of_then, Reason::DateTime, expected)?;
+        // [disclosure.notice.same], [disclosure.notice.again]
+        let Some(earlier) = &issued.disclosed else { return Ok(()) };
+        let items: BTreeSet<&str> = notice.items.iter().map(|item| item.name()).collect();
+        let told: BTreeSet<&str> = earlier.items.iter().map(String::as_str).collect();
+        let is_same = notice.outcome.name() == earlier.outcome && items == told;
+        let expected = "outcome and items of the earlier notice";
+        checks.require("disclosure.notice.same", is_same, Reason::Query, expected)
     }
 
     /// Shows a person's history to a portal; that it was shown is recorded first, and shown with it.

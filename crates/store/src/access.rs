@@ -1,16 +1,18 @@
 //! The access history with its leaves in the ledger, and with it the envelopes that were issued.
 
 use chukei_crypto::UnixTime;
-use chukei_ledger::Hash;
+use chukei_ledger::{Content, Hash};
 use chukei_profile::Purpose;
 use chukei_profile::history::{Entry, Kind, Range};
 use chukei_profile::login::Context;
 use chukei_relay::{
-    AccessLog, Carried, Commitment, Issuance, NewEntry, Page, Person, Recorded, Recording, Unavailable,
+    AccessLog, Carried, Commitment, Disclosed, Issuance, NewEntry, Page, Person, Recorded, Recording,
+    Unavailable,
 };
 use chukei_xml::lexical::DateTime;
 
 use crate::Store;
+use crate::checkpoint::damaged;
 use crate::ledger::{Access, Sealed, book, octets};
 use crate::replay::Written;
 use crate::sql::{self, Connection, Error, Row, values};
@@ -68,7 +70,7 @@ impl AccessLog for Store {
     }
 
     fn issuance(&self, envelope: &str) -> Result<Option<Issuance>, Unavailable> {
-        let row = self.read(|connection| {
+        let (row, disclosed) = self.read(|connection| {
             let sql = "SELECT person, target, actor, purpose, at, withheld_until
                  FROM access JOIN leaf ON leaf.leaf = access.leaf WHERE envelope = ?1 AND target IS NOT NULL";
             let issuance = |row: &Row<'_>| {
@@ -76,11 +78,24 @@ impl AccessLog for Store {
                 let purpose = Purpose::from_uri(row.get(3)?);
                 let at = UnixTime(row.get(4)?);
                 let withheld_until = withheld(row.get(5)?).map(UnixTime);
-                Ok(purpose.map(|purpose| Issuance { person, target, requester, purpose, at, withheld_until }))
+                let disclosed = None;
+                let issuance =
+                    |purpose| Issuance { person, target, requester, purpose, at, withheld_until, disclosed };
+                Ok(purpose.map(issuance))
             };
-            connection.row(sql, values![envelope], issuance)
+            let issued = connection.row(sql, values![envelope], issuance)?;
+            let sql = "SELECT leaf.content FROM access JOIN leaf ON leaf.leaf = access.leaf
+                 WHERE access.kind = 'disclosure' AND access.envelope = ?1";
+            let content = |row: &Row<'_>| Ok(Content::parse(row.get(0)?));
+            Ok((issued, connection.row(sql, values![envelope], content)?))
         })?;
-        Ok(row.map(|issuance| issuance.ok_or_else(unknown)).transpose()?)
+        let Some(issued) = row else { return Ok(None) };
+        let mut issued = issued.ok_or_else(unknown)?;
+        if let Some(content) = disclosed {
+            let Content { outcome, items, .. } = content.ok_or_else(damaged)?;
+            issued.disclosed = Some(Disclosed { outcome, items });
+        }
+        Ok(Some(issued))
     }
 }
 

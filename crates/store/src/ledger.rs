@@ -1,14 +1,10 @@
 //! Entries of the access history become leaves of the ledger, in the transaction that records them.
 
-use chukei_ledger::chain::{commitment, label};
+use chukei_ledger::chain::{KEPT, commitment, label};
 use chukei_ledger::{Content, Hash, Link};
 use chukei_profile::history::Kind;
 
 use crate::sql::{self, Connection, Error, Row, values};
-
-/// For how long salt and content are kept, in seconds: seven years, as long as the records of 番号法23条. It is committed
-/// to with every entry.
-pub(crate) const KEPT: i64 = (7 * 365 + 2) * 86_400;
 
 /// What is to be recorded about one access, as both tables need it.
 pub(crate) struct Access<'a> {

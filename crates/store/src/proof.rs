@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chukei_crypto::UnixTime;
 use chukei_ledger::bundle::{Bundle, Chain, Entry, FORMAT, Heads, VERSION};
-use chukei_ledger::chain::label;
+use chukei_ledger::chain::{KEPT, label};
 use chukei_ledger::tiles::Prover;
 use chukei_ledger::{Content, Hash, HeadsLeaf, Part, VerifierKey, heads};
 use chukei_relay::{Person, Unavailable};
@@ -16,11 +16,12 @@ use crate::sql::{self, Connection, Row, values};
 
 /// Entries that are destroyed in one transaction.
 const STEP: usize = 256;
-/// Entries that are looked at, oldest first: more than are ever withheld for longer than others are kept.
-const OLDEST: i64 = 65_536;
-/// Of the oldest entries whose content is there, those whose time is over.
-const DUE: &str = "SELECT leaf.leaf FROM (SELECT leaf FROM access ORDER BY leaf LIMIT ?3) AS oldest
-     JOIN leaf ON leaf.leaf = oldest.leaf WHERE keep_until <= ?1 ORDER BY leaf.leaf LIMIT ?2";
+/// Entries that are looked at at once.
+const PAGE: usize = 4096;
+/// Entries whose content is there, behind a leaf.
+const OLDEST: &str =
+    "SELECT leaf.leaf, access.at, leaf.keep_until FROM access JOIN leaf ON leaf.leaf = access.leaf
+     WHERE access.leaf > ?1 ORDER BY access.leaf LIMIT ?2";
 
 impl Store {
     /// All entries about the person, proved in the tree of the last checkpoint; with the earlier checkpoints of these
@@ -104,24 +105,39 @@ impl Store {
     pub fn destroy_before(&self, now: UnixTime) -> Result<usize, Unavailable> {
         let (_, newest) = self.read(state)?;
         let now = newest.map_or(i64::MIN, |(_, heads)| heads.at.min(now.0));
-        let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
-        let mut destroyed = 0;
+        let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let (mut destroyed, mut looked_at) = (0, -1);
         loop {
-            let step = self.writer.write(move |connection| {
-                let due: Vec<i64> = connection.rows(DUE, values![now, limit, OLDEST], |row| row.get(0))?;
-                for leaf in &due {
-                    let destroy = "UPDATE leaf SET salt = NULL, content = NULL WHERE leaf = ?1";
-                    connection.execute(destroy, values![*leaf])?;
-                    connection.execute("DELETE FROM access WHERE leaf = ?1", values![*leaf])?;
-                }
-                Ok(due.len())
+            let page: Vec<(i64, i64, i64)> = self.read(|connection| {
+                let entry = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                connection.rows(OLDEST, values![looked_at, limit], entry)
             })?;
-            crash_point!("destroyed");
-            destroyed += step;
-            if step < STEP {
-                return Ok(destroyed);
+            let due: Vec<i64> =
+                page.iter().filter(|(_, _, until)| *until <= now).map(|(leaf, ..)| *leaf).collect();
+            for step in due.chunks(STEP) {
+                self.destroy(step.to_vec())?;
+            }
+            destroyed += due.len();
+            // What is withheld is kept for longer, and may stand before whatever is due.
+            let is_old = |(_, at, _): &(i64, i64, i64)| at.saturating_add(KEPT) <= now;
+            match page.last() {
+                Some((last, ..)) if page.len() == PAGE && page.iter().any(is_old) => looked_at = *last,
+                _ => return Ok(destroyed),
             }
         }
+    }
+
+    fn destroy(&self, leaves: Vec<i64>) -> Result<(), Unavailable> {
+        self.writer.write(move |connection| {
+            for leaf in &leaves {
+                let destroy = "UPDATE leaf SET salt = NULL, content = NULL WHERE leaf = ?1";
+                connection.execute(destroy, values![*leaf])?;
+                connection.execute("DELETE FROM access WHERE leaf = ?1", values![*leaf])?;
+            }
+            Ok(())
+        })?;
+        crash_point!("destroyed");
+        Ok(())
     }
 }
 

@@ -21,6 +21,7 @@ on_both!(
     the_record_names_who_asked_and_who_provided,
     withheld_entries_are_proved_and_tell_nothing_before_their_time,
     old_entries_are_destroyed_and_the_proofs_of_the_others_hold,
+    old_entries_are_destroyed_behind_many_that_are_kept_for_longer,
     without_its_leaf_no_entry_is_recorded,
     fsck_finds_what_a_hand_has_changed,
     what_is_published_gives_the_root_that_is_signed,
@@ -220,6 +221,26 @@ fn old_entries_are_destroyed_and_the_proofs_of_the_others_hold(place: &Place) {
     scratch.store.append(&[entry(2, later)]).unwrap();
     assert_eq!(scratch.store.history(Person(2)).unwrap()[0].number, 301);
     assert_eq!(place.count("SELECT count(*) FROM leaf WHERE content IS NOT NULL"), 3);
+}
+
+fn old_entries_are_destroyed_behind_many_that_are_kept_for_longer(place: &Place) {
+    let scratch = scratch(place);
+    let until = Some(UnixTime(T.0 + 2 * 366 * 86_400));
+    let withheld = NewEntry { withheld_until: until, ..entry(1, T) };
+    // More than are looked at at once.
+    scratch.store.append(&vec![withheld; 8200]).unwrap();
+    scratch.store.append(&[entry(2, T), entry(2, T)]).unwrap();
+    let later = UnixTime(T.0 + YEARS);
+    scratch.store.append(&vec![entry(3, later); 10]).unwrap();
+    scratch.store.checkpoint(&[key(1)], later).unwrap();
+    assert_eq!(scratch.store.destroy_before(later), Ok(2));
+    assert_eq!(scratch.store.destroy_before(later), Ok(0));
+    assert_eq!(scratch.shown(2, &[], &[]), (2, 2));
+    // Two years later those whose content was withheld are old enough.
+    let later = UnixTime(later.0 + 2 * 366 * 86_400);
+    scratch.store.append(&[entry(3, later)]).unwrap();
+    scratch.store.checkpoint(&[key(1)], later).unwrap();
+    assert_eq!(scratch.store.destroy_before(later), Ok(8200));
 }
 
 fn without_its_leaf_no_entry_is_recorded(place: &Place) {

@@ -208,8 +208,11 @@ const SKIPPABLE: &[&str] = &[
     "linkage.query.form",
     "relayed.present.listed",
     // The relay.
+    "disclosure.notice.at",
     "disclosure.notice.foreign",
+    "disclosure.notice.purpose",
     "disclosure.notice.requester",
+    "disclosure.notice.same",
     "history.query.portal-only",
     "history.query.purpose",
     "ledger.proof.portal-only",

@@ -43,6 +43,10 @@ impl Prover {
             let contents = bundle.chain.entries.iter_mut().filter_map(|entry| entry.content.as_mut());
             contents.for_each(|content| content.outcome = "altered".to_owned());
         }
+        if self.faults.has(Fault::KeepsBriefly) {
+            let entries = bundle.chain.entries.iter_mut();
+            entries.for_each(|entry| entry.keep_until = entry.keep_until.saturating_sub(86_400));
+        }
         if self.faults.has(Fault::ManyLogs) {
             let note = bundle.checkpoints.pop()?;
             let checkpoint = Checkpoint::parse(&Note::parse(&note)?.text)?;

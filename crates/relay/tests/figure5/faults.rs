@@ -220,6 +220,23 @@ fn shows(fault: Fault, world: &World) -> bool {
             assert_eq!(world.relay(&notice, B).status, 500);
             world.log.all().unwrap().len() == 2
         }
+        Fault::RecordsNoticesAgain => {
+            let Step::Send(notice) = world.b.handle(&request(&world.query(), A), NOW) else {
+                panic!("a notice")
+            };
+            assert_eq!(world.relay(&notice, B).status, 200);
+            let body = resigned(&notice.body, B, |root| {
+                root.find_mut("soap:Header/wsa:MessageID").set_content("urn:uuid:again");
+            });
+            assert_eq!(world.relay(&with_body(&notice, body), B).status, 200);
+            world.log.all().unwrap().len() == 3
+        }
+        Fault::MisstatesTimes => {
+            world.linkage(&ask0, &Item::ALL).unwrap();
+            let all = world.log.all().unwrap();
+            let asked: Vec<_> = all.iter().filter_map(|entry| entry.asked.clone()).collect();
+            asked != [(A.to_owned(), NOW)]
+        }
         Fault::RecordsForeignNotices => {
             let Step::Send(notice) = world.b.handle(&request(&world.query(), A), NOW) else {
                 panic!("a notice")
@@ -355,6 +372,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::DropsEntry
         | Fault::AnotherChain
         | Fault::AltersEntry
+        | Fault::KeepsBriefly
         | Fault::ForgetsCheckpoints
         | Fault::ForgetsToldCheckpoints
         | Fault::ManyLogs
@@ -411,6 +429,7 @@ fn role(fault: Fault) -> Role {
 fn every_fault_shows() {
     // These are shown by who proves; `chukei self-test` sees them.
     let proving = [
+        "ledger.entry.kept",
         "ledger.proof.current",
         "ledger.proof.holds",
         "ledger.proof.since",

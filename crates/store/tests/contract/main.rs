@@ -15,7 +15,8 @@ use chukei_profile::{Identifier, Purpose, Scheme};
 use chukei_relay::login::LoggedIn;
 use chukei_relay::memory::{MemoryAgreements, MemoryLog, MemoryMappings, MemoryReplay};
 use chukei_relay::{
-    AccessLog, Agreements, Carried, Issuance, MappingStore, NewEntry, Page, Person, ReplayStore, Unavailable,
+    AccessLog, Agreements, Carried, Disclosed, Issuance, MappingStore, NewEntry, Page, Person, ReplayStore,
+    Unavailable,
 };
 use chukei_store::{Agreement, Difference, EarlyReplay, MappingRow, Store, Theirs};
 use chukei_xml::lexical::DateTime;
@@ -214,6 +215,7 @@ mod access {
             purpose: Purpose::CombinedHighCost,
             at: T,
             withheld_until: None,
+            disclosed: Some(Disclosed { outcome: "OK".to_owned(), items: vec!["eligibility".to_owned()] }),
         };
         assert_eq!(log.issuance("_e1"), Ok(Some(issuance.clone())));
         assert_eq!(log.issuance("_e2"), Ok(None));
@@ -224,7 +226,7 @@ mod access {
         let until = |entry: &Entry| entry.withheld_until.map(|until| until.seconds);
         let untils: Vec<_> = log.history(Person(9)).unwrap().iter().map(until).collect();
         assert_eq!(untils, [Some(T.0 + 86_400), None]);
-        let withheld = Issuance { person: Person(9), withheld_until, ..issuance };
+        let withheld = Issuance { person: Person(9), withheld_until, disclosed: None, ..issuance };
         assert_eq!(log.issuance("_e3"), Ok(Some(withheld)));
 
         // How somebody had logged in is kept.
