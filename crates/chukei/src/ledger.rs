@@ -86,6 +86,9 @@ fn verify(asked: &LedgerVerify, say: &Say) -> Result<Exit, Failure> {
     let until = DateTime { seconds: shown.complete_until, nanoseconds: 0 }.format();
     let (size, entries) = (checkpoint.size.to_string(), shown.entries.to_string());
     say.result(say.text("ledger.holds", [checkpoint.origin.clone(), size, entries, until]));
+    if shown.entries == 0 {
+        say.result(say.text("ledger.no-entries", [""; 0]));
+    }
     for entry in &proof.chain.entries {
         match &entry.content {
             Some(content) if asked.list => say.result(entries::of_proof(entry.number, content, say)),

@@ -1,14 +1,14 @@
 //! `chukei ledger` as a person and an operator use it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "ledger/checks.rs"]
+mod checks;
 #[path = "../../store/tests/support/server.rs"]
 #[allow(dead_code, reason = "the store's tests use more")]
 mod server;
 #[path = "ledger/succession.rs"]
 mod succession;
 mod support;
-#[path = "ledger/witness.rs"]
-mod witness;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};

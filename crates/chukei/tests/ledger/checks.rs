@@ -1,4 +1,4 @@
-//! What a witness reads before it signs.
+//! What a witness reads before it signs, and what a proof without entries says.
 
 use std::fs;
 
@@ -80,4 +80,21 @@ fn a_witness_signs_no_tree_whose_maps_count_wrong() {
         let signed = cosign();
         assert_eq!(signed.code, 0, "{}", signed.err);
     }
+}
+
+#[test]
+fn a_proof_without_entries_says_what_would_be_in_it() {
+    let desk = Desk::empty();
+    let key = desk.run("en", &["key", "--origin", ORIGIN, "--out", "log.pem"], "");
+    fs::write(desk.0.path.join("policy.txt"), format!("{}quorum none\n", key.out)).unwrap();
+    assert_eq!(desk.prove("empty.json", &[], super::NUMBER).code, 0);
+    let shown = desk.verify("en", "empty.json");
+    assert!(shown.code == 0 && shown.out.contains("There is no entry."), "{} {}", shown.out, shown.err);
+    let shown = desk.verify("ja", "empty.json");
+    assert!(shown.code == 0 && shown.out.contains("項目が一つもありません。"), "{} {}", shown.out, shown.err);
+    // Positive twin
+    desk.record(1);
+    assert_eq!(desk.prove("one.json", &[], super::NUMBER).code, 0);
+    let shown = desk.verify("en", "one.json");
+    assert!(shown.code == 0 && !shown.out.contains("There is no entry."), "{} {}", shown.out, shown.err);
 }
