@@ -8,6 +8,7 @@ use chukei_harness::{
     face::answer,
     kit::{USUAL_PERSON, USUAL_PURPOSE, find, local},
     message::{CardPresentation, PURPOSE, SCHEME, Way, body},
+    world::FORGED,
 };
 use serde_json::{Value, json};
 
@@ -62,6 +63,23 @@ pub(crate) fn watched(face: &Face, kind: Kind, bend: Bend) -> Result<(), Broken>
     look(face);
     face.send_deviating(endpoint(kind), draft);
     look(face);
+    probe(face, kind);
+    Ok(())
+}
+
+/// The usual message, while the party that the product calls for it shows the certificate of another.
+pub(crate) fn disguised(face: &Face, kind: Kind, other: &str) -> Result<(), Broken> {
+    let called = match kind {
+        Kind::Relayed | Kind::LinkageAnswer => "insurer-b",
+        _ => "relay",
+    };
+    let other = if other == FORGED { format!("{FORGED}{called}") } else { other.to_owned() };
+    face.disguise(called, &other);
+    usual(face, kind)?;
+    face.unscript();
+    if kind.role() == chukei_spec::Role::Requester {
+        return probe_requester(face);
+    }
     probe(face, kind);
     Ok(())
 }

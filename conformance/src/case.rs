@@ -6,7 +6,7 @@
 use chukei_evidence as evidence;
 use chukei_forge::mutation::Mutation;
 use chukei_harness::{Broken, Draft, Face, Terminal, Visit};
-use chukei_spec::{Role, Sentence};
+use chukei_spec::{Role, Sentence, req};
 
 use crate::{acts, cases::withholding, run::Stage};
 
@@ -29,6 +29,8 @@ pub enum Play {
     Bent(Kind, Bend),
     /// The same between two looks at the person's history.
     Watched(Kind, Bend),
+    /// The usual message of a kind, while the party that the product calls for it shows the certificate of this one.
+    Disguised(Kind, &'static str),
     /// Anything else.
     Scene(fn(&Face) -> Result<(), Broken>),
     /// Commands to a card.
@@ -191,6 +193,15 @@ impl Case {
         Self { play: Play::Watched(kind, Bend::Own(row.bend)), ..Self::row(kind, row) }
     }
 
+    /// The usual message of a kind, while whoever the product calls for it shows the certificate of `other`.
+    pub(crate) fn disguised(kind: Kind, id: &str, other: &'static str) -> Self {
+        let (twin, deviation) =
+            (full(kind.role(), kind.name()), format!("tls.server={}", other.trim_end_matches(':')));
+        let sentences = &[req!("transport.tls.server")];
+        let play = Play::Disguised(kind, other);
+        Self::new(kind.role(), id, Some(twin), &deviation, sentences, play, kind.features())
+    }
+
     /// A named mutation of the forge.
     pub(crate) fn mutation(
         (kind, area): (Kind, &str),
@@ -273,6 +284,7 @@ impl Case {
             (Play::Usual(kind), Stage::Face(face)) => acts::usual(face, kind),
             (Play::Bent(kind, bend), Stage::Face(face)) => acts::bent(face, kind, bend),
             (Play::Watched(kind, bend), Stage::Face(face)) => acts::watched(face, kind, bend),
+            (Play::Disguised(kind, other), Stage::Face(face)) => acts::disguised(face, kind, other),
             (Play::Scene(scene), Stage::Face(face)) => scene(face),
             (Play::Card(scene), Stage::Terminal(terminal)) => scene(terminal),
             (Play::Visits(visits), Stage::Visitor(visitor)) => {

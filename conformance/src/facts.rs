@@ -7,7 +7,7 @@ use std::{
 };
 
 use chukei_crypto::sha256;
-use chukei_evidence::{Answer, Body, Exchange, Phrase, Sent, What};
+use chukei_evidence::{Answer, Body, Exchange, Phrase, Sent, Shown, What};
 use chukei_harness::message::SESSION;
 use chukei_xml::{Document, Element, Node, ns};
 
@@ -82,6 +82,7 @@ fn question(exchange: &Exchange<'_>) -> [u8; 32] {
                 What::Replied { exchange, status, headers, body, deviates } => {
                     add(&(exchange, status, headers, body.digest(), deviates));
                 }
+                What::Shown { to, certificate, .. } => add(&(to, certificate)),
                 What::Called { exchange, to, .. } => asked += &format!(" {exchange} {to}"),
                 What::Alive { .. } | What::NotAlive { .. } if !own => add(&event.what),
                 _ => {}
@@ -99,6 +100,14 @@ fn undeclared_anew(exchange: &Exchange<'_>) -> Option<Phrase> {
         let call =
             exchange.calls().find(|call| exchange.reply(call.exchange).is_none_or(|reply| reply.deviates));
         return call.is_none().then(|| Phrase::key("missing.deviation-in-bytes", [exchange.deviation()]));
+    }
+    if places == "tls.server" {
+        let is_another = |shown: Shown<'_>| {
+            let shown_by = trust::party_of(exchange.world(), shown.certificate);
+            shown_by.as_deref() != Some(shown.to)
+        };
+        let is_shown = exchange.shown().any(is_another);
+        return (!is_shown).then(|| Phrase::key("missing.deviation-in-bytes", [exchange.deviation()]));
     }
     let (own, other) = subjects(exchange, &twin)?;
     let changed = difference(&facts(exchange, &own), &facts(&twin, &other));

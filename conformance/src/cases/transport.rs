@@ -1,7 +1,11 @@
 //! Chapter 21: what is turned away before it is a message.
 
 use chukei_forge::raw::Node;
-use chukei_harness::{Draft, message::SoapAction, world::NOBODY};
+use chukei_harness::{
+    Draft,
+    message::SoapAction,
+    world::{FORGED, NOBODY},
+};
 
 use crate::case::{Case, Kind, Row, bends};
 
@@ -9,7 +13,18 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
     for kind in [Kind::Query, Kind::Mapping] {
         cases.extend(ROWS.iter().map(|row| Case::row(kind, row)));
     }
+    for kind in [Kind::Query, Kind::Relayed, Kind::MappingAnswer, Kind::LinkageAnswer] {
+        let place = if kind == Kind::LinkageAnswer { "/responder" } else { "" };
+        for (id, other) in OTHERS {
+            let id = format!("transport/tls/server/{id}{place}");
+            cases.push(Case::disguised(kind, &id, other).covering(&["TLS-03"]));
+        }
+    }
 }
+
+/// Whose certificate is shown in the place of the one that is expected.
+const OTHERS: [(&str, &str); 3] =
+    [("another-party", "insurer-d"), ("self-signed", NOBODY), ("another-authority", FORGED)];
 
 /// More than 2 MiB: white space in Body, which the signature covers.
 fn overlong(draft: &mut Draft) {

@@ -1,6 +1,6 @@
 //! Sentences that demand a refusal: each judged over the cases that declare it, by one rule and its variants.
 
-use chukei_evidence::{Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
+use chukei_evidence::{Call, Exchange, Finding, Judge, Phrase, Place, Seen, Verdict};
 use chukei_harness::face::CARD_DOOR;
 use chukei_reason::Answer;
 use chukei_spec::req;
@@ -57,6 +57,7 @@ judges! {
     no_purpose => "message.usage-directive.purpose" "history.query.purpose" "ledger.proof.purpose";
     replied_elsewhere => "message.reply-to.anonymous";
     not_posted => "transport.method.post";
+    not_told => "transport.tls.server";
     no_tls => "transport.tls.client" "transport.tls.version";
     body_overlong => "transport.body.limit";
     header_overlong => "transport.header.limit";
@@ -158,6 +159,24 @@ fn invalid(exchange: &Exchange<'_>) -> Verdict {
 
 fn forbidden(exchange: &Exchange<'_>) -> Verdict {
     refuse::input_refused(exchange, "Forbidden")
+}
+
+/// No message came to a server that showed the certificate of another.
+fn not_told(exchange: &Exchange<'_>) -> Verdict {
+    refused_by(exchange, |exchange| {
+        let shown = exchange.shown().next();
+        let is_misled = |call: &Call<'_>| {
+            shown.is_none() || exchange.shown().any(|shown| shown.exchange == call.exchange)
+        };
+        match (exchange.calls().find(is_misled), shown) {
+            (Some(call), _) => Seen::Accepted {
+                observed: Phrase::key("observed.called", [call.to]),
+                at: vec![call.seq.into()],
+            },
+            (None, Some(shown)) => Seen::Refused(vec![shown.seq.into()]),
+            (None, None) => Seen::Neither { missing: Phrase::plain("missing.a-request") },
+        }
+    })
 }
 
 /// Forbidden; a number without a qualifier may fail as a message too.

@@ -113,6 +113,16 @@ pub enum What {
         #[serde(default, skip_serializing_if = "is_false")]
         deviates: bool,
     },
+    /// The product connected to a party of the suite, whose server showed another certificate than the party's. A message
+    /// over this connection is a [`Called`](What::Called) of the same exchange.
+    Shown {
+        /// Number of the exchange.
+        exchange: u32,
+        /// The party (short name) that the product took for the one that it called.
+        to: String,
+        /// The certificate, DER in base64.
+        certificate: String,
+    },
     /// A verb of the test-control API and its answer. Bodies stay bytes: a product may answer anything.
     Control {
         /// Method and path, such as `POST /reset`.
@@ -239,6 +249,7 @@ impl What {
             | Self::NoAnswer { exchange, .. }
             | Self::Called { exchange, .. }
             | Self::Replied { exchange, .. }
+            | Self::Shown { exchange, .. }
             | Self::Reset { exchange, .. }
             | Self::Command { exchange, .. }
             | Self::Responded { exchange, .. }
@@ -255,6 +266,7 @@ impl What {
             | Self::NoAnswer { exchange, .. }
             | Self::Called { exchange, .. }
             | Self::Replied { exchange, .. }
+            | Self::Shown { exchange, .. }
             | Self::Reset { exchange, .. }
             | Self::Command { exchange, .. }
             | Self::Responded { exchange, .. }

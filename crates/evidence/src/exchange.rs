@@ -99,6 +99,19 @@ pub struct Call<'t> {
     pub body: &'t Body,
 }
 
+/// A certificate that is not the party's, shown by the server of a party of the suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown<'t> {
+    /// Its event.
+    pub seq: u32,
+    /// Number of the exchange: that of the call, if a message came.
+    pub exchange: u32,
+    /// The party in whose place it was shown.
+    pub to: &'t str,
+    /// DER in base64.
+    pub certificate: &'t str,
+}
+
 /// A verb of the test-control API with its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Control<'t> {
@@ -365,6 +378,16 @@ impl<'t> Exchange<'t> {
         self.replies().find(|reply| reply.exchange == exchange)
     }
 
+    /// Certificates that servers of the suite showed in the place of their own.
+    pub fn shown(&self) -> impl Iterator<Item = Shown<'t>> + use<'t> {
+        self.events.iter().filter_map(|event| match &event.what {
+            What::Shown { exchange, to, certificate } => {
+                Some(Shown { seq: event.seq, exchange: *exchange, to, certificate })
+            }
+            _ => None,
+        })
+    }
+
     /// Everything that the product said, answers and calls, in order.
     pub fn said(&self) -> impl Iterator<Item = Said<'t>> + use<'t> {
         self.events.iter().filter_map(|event| {
@@ -443,12 +466,13 @@ impl<'t> Exchange<'t> {
     pub fn delivered(&self) -> Option<(u32, u32)> {
         let sent = self.sent().filter(|sent| sent.deviates).map(|sent| (sent.exchange, sent.seq));
         let replied = self.replies().filter(|reply| reply.deviates).map(|reply| (reply.exchange, reply.seq));
-        sent.chain(replied).find(|(exchange, _)| {
+        let carried = sent.chain(replied).find(|(exchange, _)| {
             !matches!(self.no_answer(*exchange), Some((_, NoAnswer::Refused)))
                 && (self.answer(*exchange).is_some()
                     || self.no_answer(*exchange).is_some()
                     || self.reply(*exchange).is_some())
-        })
+        });
+        carried.or_else(|| self.shown().map(|shown| (shown.exchange, shown.seq)).next())
     }
 
     /// The exchange that a case is about: the one with the deviation, else the last that the suite began and that is

@@ -37,7 +37,7 @@ pub use case::{Case, Cases, Judge, Registry};
 pub use catalogue::{Catalogue, CatalogueError, Lang};
 pub use digest::sha256_hex;
 pub use event::{Body, Event, NoAnswer, Pin, What};
-pub use exchange::{Answer, Apdu, Call, Control, Dead, Exchange, Fields, Said, Sent};
+pub use exchange::{Answer, Apdu, Call, Control, Dead, Exchange, Fields, Said, Sent, Shown};
 pub use header::{Agreement, Header, Holding, Number, Party, Person, Product, World};
 pub use key::{BundleKey, PublicKey};
 pub use model::{BrokenCase, CaseResult, Model, SentenceResult, Standing, Totals, judge};

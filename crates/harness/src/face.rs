@@ -24,7 +24,10 @@ use crate::{
     record::{Broken, Record, lock},
     seed::Ids,
     setup::{Fix, Setup},
-    wire::{Endpoint, Limits, Reply, Response, client, listener},
+    wire::{
+        Endpoint, Limits, Reply, Response, client,
+        listener::{self, Callee},
+    },
     world::World,
 };
 
@@ -110,6 +113,8 @@ struct Scene {
     calls: u32,
     scripts: Vec<Script>,
     after: Vec<(&'static str, Act)>,
+    /// Whose certificates are shown in the place of those of parties.
+    disguises: BTreeMap<String, String>,
 }
 
 impl Face {
@@ -163,9 +168,8 @@ impl Face {
                 continue;
             };
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, endpoint.port));
-            let shared = Arc::clone(&self.shared);
-            let decide = Arc::new(move |call| shared.called(call));
-            let listening = listener::listen(Arc::clone(&world), party.name.clone(), address, decide);
+            let callee = Arc::clone(&self.shared);
+            let listening = listener::listen(Arc::clone(&world), party.name.clone(), address, callee);
             let handle = self.runtime.block_on(listening).map_err(|error| {
                 if error.raw_os_error().is_none() {
                     // No port is in the way: the party has no identity to listen with.
@@ -342,9 +346,16 @@ impl Face {
         }));
     }
 
-    /// Forgets the scripts of the case: the usual answers again.
+    /// Shows the certificate of `other` to the product where it calls `party`: of another party, or as [`World::certificate`]
+    /// names one.
+    pub fn disguise(&self, party: &str, other: &str) {
+        lock(&self.shared.scene).disguises.insert(party.to_owned(), other.to_owned());
+    }
+
+    /// Forgets the scripts and disguises of the case: the usual answers again.
     pub fn unscript(&self) {
         let mut scene = lock(&self.shared.scene);
+        scene.disguises.clear();
         scene.scripts.clear();
         scene.after.clear();
     }
@@ -498,9 +509,22 @@ impl Shared {
             }
         }
     }
+}
+
+impl Callee for Shared {
+    fn disguise(&self, party: &str) -> Option<String> {
+        lock(&self.scene).disguises.get(party).cloned()
+    }
+
+    fn shown(&self, party: &str, certificate: &[u8]) -> u32 {
+        let exchange = self.record.next_exchange();
+        let certificate = encode_base64(certificate);
+        self.record.add(What::Shown { exchange, to: party.to_owned(), certificate });
+        exchange
+    }
 
     fn called(&self, call: listener::Call) -> Reply {
-        let exchange = self.record.next_exchange();
+        let exchange = call.exchange.unwrap_or_else(|| self.record.next_exchange());
         let (scope, scripts, after) = {
             let mut scene = lock(&self.scene);
             scene.calls = scene.calls.wrapping_add(1);

@@ -32,6 +32,16 @@ pub const CARD: &str = "card:";
 /// Before the name of a party, where it signs: with its other key, which the metadata has for encryption.
 pub const SEALING: &str = "sealing:";
 
+/// Before the name of a party, where a server shows a certificate: one of the same key and name, by an authority that nobody
+/// knows.
+pub const FORGED: &str = "forged:";
+
+/// Behind the name of a party, where it signs: with its second key, P-256.
+pub const SECOND: &str = "/sign-p256";
+
+/// The same with a further P-256 key of its metadata, whose certificate has ended.
+pub const EXPIRED: &str = "/sign-expired";
+
 /// Parties, keys, agreements and people.
 pub struct World {
     /// What everybody may know.
@@ -304,9 +314,10 @@ impl World {
     /// DER of the certificate with which a party signs and is known in TLS.
     #[must_use]
     pub fn certificate(&self, party: &str) -> Vec<u8> {
-        match party.strip_prefix(SEALING) {
-            Some(party) => self.encryption_certificate(party),
-            None => self.keys(party).certificate.der().to_vec(),
+        match (party.strip_prefix(SEALING), party.strip_prefix(FORGED)) {
+            (Some(party), _) => self.encryption_certificate(party),
+            (None, Some(party)) => forged(party, self.key(party).public_key()),
+            (None, None) => self.keys(party).certificate.der().to_vec(),
         }
     }
 
@@ -328,7 +339,7 @@ impl World {
     /// PEM of that key, for TLS.
     #[must_use]
     pub fn key_pem(&self, party: &str) -> Option<&str> {
-        self.keys.get(party)?.sign.pem.as_deref()
+        self.keys.get(party.strip_prefix(FORGED).unwrap_or(party))?.sign.pem.as_deref()
     }
 
     /// The key for which others seal.
@@ -426,6 +437,19 @@ fn parse(pem: &str, path: &Path) -> Result<Certificate, Setup> {
         Setup::new("setup.certificate.unreadable", [path.display().to_string(), format!("{:?}", error.fault)])
             .fix(Fix::Replace(path.display().to_string()))
     })
+}
+
+/// A certificate for a server on this machine, as the authority of the world would issue it.
+fn forged(party: &str, key: &PublicKey) -> Vec<u8> {
+    /// `localhost` and 127.0.0.1 (RFC 5280 §4.2.1.6).
+    const NAMES: &[u8] = b"\x30\x11\x82\x09localhost\x87\x04\x7f\x00\x00\x01";
+    let names = test_pki::TestExtension { oid: vec![0x55, 29, 17], critical: false, value: NAMES.to_vec() };
+    let spec = test_pki::LeafSpec {
+        extended_key_usage: vec![test_pki::oid::SERVER_AUTH, test_pki::oid::CLIENT_AUTH],
+        extensions: vec![names],
+        ..test_pki::LeafSpec::new(&format!("{party} sign TEST"), key)
+    };
+    test_pki::Ca::new("TEST CA").issue(spec).der().to_vec()
 }
 
 /// `FILE:LINE:COLUMN`.

@@ -161,6 +161,15 @@ impl Drawing<'_> {
                 let from = callee(*exchange).unwrap_or_default();
                 self.arrow(event, from, self.product, "right", text, status.to_string(), *deviates)
             }
+            What::Shown { to, .. } => self.arrow(
+                event,
+                to,
+                self.product,
+                "right",
+                self.words.t("label.shown", &[]),
+                String::new(),
+                true,
+            ),
             What::Reset { atr, .. } => {
                 self.note(event, "RESET".to_owned(), atr.text().unwrap_or_default().to_owned())
             }

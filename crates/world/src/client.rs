@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chukei_idwsf::Checks;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -98,6 +99,8 @@ pub struct Answered {
 #[derive(Clone)]
 pub struct Client {
     connector: SslConnector,
+    /// Whether every server is believed: by a fault of a mock party.
+    believes_all: bool,
     /// From the first octet sent to the last received.
     patience: Duration,
     idle: Arc<Mutex<HashMap<String, Vec<Idle>>>>,
@@ -121,13 +124,14 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client with this identity, that waits so long for an answer.
+    /// A client with this identity, that waits so long for an answer. It makes every check, but for a mock party with a fault.
     ///
     /// # Errors
     /// [`WorldError::Made`] when the identity is of no use.
-    pub fn new(identity: &TlsIdentity, patience: Duration) -> Result<Self, WorldError> {
-        let connector = identity.connector().map_err(|error| WorldError::Made(error.to_string()))?;
-        Ok(Self { connector, patience, idle: Arc::default() })
+    pub fn new(identity: &TlsIdentity, patience: Duration, checks: &Checks) -> Result<Self, WorldError> {
+        let connector = identity.connector(checks).map_err(|error| WorldError::Made(error.to_string()))?;
+        let believes_all = checks.skips("transport.tls.server");
+        Ok(Self { connector, believes_all, patience, idle: Arc::default() })
     }
 
     /// The same without a connection. Setting up another takes longer than many messages, because the library reads the
@@ -162,6 +166,8 @@ impl Client {
             .header("SOAPAction", soap_action)
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| ClientError::Address)?;
+        // [transport.tls.server]
+        let is_party = |der: &[u8]| self.believes_all || is_party(der);
         let exchange = async {
             while let Some(mut connection) = self.kept(&authority) {
                 if !is_party(&connection.server) || connection.sender.ready().await.is_err() {

@@ -96,7 +96,11 @@ impl Core {
     ) -> Result<Self, WorldError> {
         let clock = options.clock.clone();
         let log = Log::new(&entry.name, clock.clone(), options.aloud);
-        let client = Client::new(&TlsIdentity::of(world, &entry.name)?, options.limits.exchange_time)?;
+        let client = Client::new(
+            &TlsIdentity::of(world, &entry.name)?,
+            options.limits.exchange_time,
+            &options.faults.checks(),
+        )?;
         let keys = world.keys(&entry.name)?;
         let ids = Arc::new(Ids::new(options.seed, &entry.name));
         let started = clock.stands();
@@ -183,7 +187,8 @@ impl Core {
         change(&mut trust);
         let identity =
             TlsIdentity { authority: trust.ca.clone(), ..TlsIdentity::of(&self.fixed.world, self.name())? };
-        let client = Client::new(&identity, self.options().limits.exchange_time)?;
+        let client =
+            Client::new(&identity, self.options().limits.exchange_time, &self.options().faults.checks())?;
         self.change(&Beliefs { trust: &trust, ..provisioned.beliefs() })?;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
         provisioned.trust = trust;

@@ -4,7 +4,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use chukei_idwsf::Refusal;
+use chukei_idwsf::{Checks, Refusal};
 use chukei_profile::login::{CardPresentation, Presented};
 
 use crate::WorldError;
@@ -30,7 +30,8 @@ pub(crate) async fn present(
     let told = |error: &dyn std::fmt::Display| error.to_string();
     let authority = core.world().ca_pem().map_err(|error| told(&error))?;
     let identity = TlsIdentity { key, certificate, authority };
-    let client = Client::new(&identity, core.options().limits.exchange_time).map_err(|error| told(&error))?;
+    let patience = core.options().limits.exchange_time;
+    let client = Client::new(&identity, patience, &Checks::default()).map_err(|error| told(&error))?;
     let (state, relay) = (core.state(), entity("relay"));
     let is_relay = |der: &[u8]| state.federation.entity(&relay).is_some_and(|relay| relay.signs_with(der));
     let body = presentation.write().map_err(|error| told(&error))?;

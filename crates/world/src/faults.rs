@@ -183,6 +183,7 @@ const SKIPPABLE: &[&str] = &[
     "message.id.once",
     "message.processing-context.none",
     "message.relates-to.answered",
+    "transport.tls.server",
     "message.reply-to.anonymous",
     "message.sender.is-signer",
     "message.sender.is-tls-client",

@@ -387,7 +387,8 @@ fn a_fault_switch_opens_its_own_check_only() {
 #[test]
 fn the_client_talks_to_the_party_asked_and_keeps_the_connection() {
     let running = Running::new(Limits::default());
-    let client = Client::new(&TlsIdentity::of(world(), "insurer-a").unwrap(), HANG).unwrap();
+    let every = Checks::default();
+    let client = Client::new(&TlsIdentity::of(world(), "insurer-a").unwrap(), HANG, &every).unwrap();
     let relay = world().keys("relay").unwrap().sign.1;
     let url = format!("https://{}/relay", running.address);
     let post = |client: &Client, url: &str, certificate: &chukei_crypto::Certificate| {
@@ -403,14 +404,23 @@ fn the_client_talks_to_the_party_asked_and_keeps_the_connection() {
     assert_eq!(post(&client, "https://127.0.0.1:1/relay", &relay), Err(ClientError::Connect));
     let (key, certificate) = world().tls_pem("insurer-a").unwrap();
     let authority = std::fs::read_to_string(world().dir().join("keys/insurer-a/sign.pem")).unwrap();
-    let deceived = Client::new(&TlsIdentity { key, certificate, authority }, HANG).unwrap();
+    let identity = TlsIdentity { key, certificate, authority };
+    let deceived = Client::new(&identity, HANG, &every).unwrap();
     assert_eq!(post(&deceived, &url, &relay), Err(ClientError::Tls));
+    let credulous = Checks::danger_skipping(["transport.tls.server"]);
+    let credulous = Client::new(&identity, HANG, &credulous).unwrap();
+    assert_eq!(
+        post(&credulous, &url, &other),
+        Ok((200, true, b"4".to_vec())),
+        "another party's, of no authority"
+    );
 }
 
 #[test]
 fn a_kept_connection_that_the_server_closed_is_replaced() {
     let running = Running::new(Limits { head_time: Duration::from_millis(100), ..Limits::default() });
-    let client = Client::new(&TlsIdentity::of(world(), "insurer-a").unwrap(), HANG).unwrap();
+    let identity = TlsIdentity::of(world(), "insurer-a").unwrap();
+    let client = Client::new(&identity, HANG, &Checks::default()).unwrap();
     let url = format!("https://{}/relay", running.address);
     let post = || {
         running.runtime.block_on(client.post(&url, "\"urn:a\"", b"four".to_vec(), |_| true)).unwrap().status

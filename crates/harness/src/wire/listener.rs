@@ -5,7 +5,10 @@ use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Response, body::Bytes, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use openssl::ssl::{Ssl, SslAcceptor};
+use openssl::{
+    error::ErrorStack,
+    ssl::{Ssl, SslAcceptor},
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
@@ -20,6 +23,8 @@ use crate::world::World;
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub to: String,
+    /// The exchange in which the product was shown the certificate of another.
+    pub exchange: Option<u32>,
     pub tls_client: Option<String>,
     pub method: String,
     pub path: String,
@@ -43,49 +48,70 @@ pub enum Reply {
     Close,
 }
 
-/// Decides what to do with a call. Runs on a thread where it may take its time.
-pub(crate) type Decide = Arc<dyn Fn(Call) -> Reply + Send + Sync>;
+/// The parties of the suite, as the product finds them.
+pub(crate) trait Callee: Send + Sync + 'static {
+    /// Whose certificate is shown in the place of that of `party`.
+    fn disguise(&self, party: &str) -> Option<String>;
+
+    /// That was shown: this certificate, DER. Gives the number of the exchange.
+    fn shown(&self, party: &str, certificate: &[u8]) -> u32;
+
+    /// Decides what to do with a call. Runs on a thread where it may take its time.
+    fn called(&self, call: Call) -> Reply;
+}
 
 /// Octets of a call that are read.
 const LONGEST: usize = 4 << 20;
 /// How long a handshake, a header section or a body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Listens as `party` until the handle is aborted.
-pub(crate) async fn listen(
+/// Listens as `party` until the handle is aborted. Each connection serves one message: a disguise counts from the next on.
+pub(crate) async fn listen<C: Callee>(
     world: Arc<World>,
     party: String,
     address: SocketAddr,
-    decide: Decide,
+    callee: Arc<C>,
 ) -> io::Result<JoinHandle<()>> {
     let acceptor = tls::server(&world, &party).map_err(io::Error::other)?;
     let listener = TcpListener::bind(address).await?;
     Ok(tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, world, party) = (acceptor.clone(), Arc::clone(&world), party.clone());
-            let decide = Arc::clone(&decide);
+            let callee = Arc::clone(&callee);
+            // A product that does not finish its handshake has called nobody.
             tokio::spawn(async move {
-                // A product that does not finish its handshake has called nobody.
-                if let Ok(Ok(stream)) = timeout(PATIENCE, accept(&acceptor, stream)).await {
-                    serve(&world, &party, stream, decide).await;
+                let disguise = callee.disguise(&party);
+                let begun = match &disguise {
+                    None => begin(&acceptor, stream),
+                    Some(other) => tls::server(&world, other).and_then(|other| begin(&other, stream)),
+                };
+                let Ok(mut stream) = begun else { return };
+                let shaken = timeout(PATIENCE, Pin::new(&mut stream).accept()).await;
+                // The certificate leaves together with the choice of the ciphers.
+                let shown = disguise.filter(|_| stream.ssl().current_cipher().is_some());
+                let exchange = shown.map(|other| callee.shown(&party, &world.certificate(&other)));
+                if let Ok(Ok(())) = shaken {
+                    serve(&world, &party, stream, (callee, exchange)).await;
                 }
             });
         }
     }))
 }
 
-async fn accept(acceptor: &SslAcceptor, stream: TcpStream) -> io::Result<SslStream<TcpStream>> {
+fn begin(acceptor: &SslAcceptor, stream: TcpStream) -> Result<SslStream<TcpStream>, ErrorStack> {
     let _ = stream.set_nodelay(true);
-    let ssl = Ssl::new(acceptor.context()).map_err(io::Error::other)?;
-    let mut stream = SslStream::new(ssl, stream).map_err(io::Error::other)?;
-    Pin::new(&mut stream).accept().await.map_err(io::Error::other)?;
-    Ok(stream)
+    SslStream::new(Ssl::new(acceptor.context())?, stream)
 }
 
-async fn serve(world: &World, party: &str, stream: SslStream<TcpStream>, decide: Decide) {
+async fn serve<C: Callee>(
+    world: &World,
+    party: &str,
+    stream: SslStream<TcpStream>,
+    (callee, exchange): (Arc<C>, Option<u32>),
+) {
     let tls_client = tls::peer(world, stream.ssl().peer_certificate());
     let service = service_fn(|request: Request<Incoming>| {
-        let (decide, tls_client, to) = (Arc::clone(&decide), tls_client.clone(), party.to_owned());
+        let (callee, tls_client, to) = (Arc::clone(&callee), tls_client.clone(), party.to_owned());
         async move {
             let (head, body) = request.into_parts();
             let Ok(Ok(body)) = timeout(PATIENCE, Limited::new(body, LONGEST).collect()).await else {
@@ -93,13 +119,14 @@ async fn serve(world: &World, party: &str, stream: SslStream<TcpStream>, decide:
             };
             let call = Call {
                 to,
+                exchange,
                 tls_client,
                 method: head.method.to_string(),
                 path: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
                 headers: fields(&head.headers),
                 body: body.to_bytes().to_vec(),
             };
-            let decided = tokio::task::spawn_blocking(move || decide(call)).await;
+            let decided = tokio::task::spawn_blocking(move || callee.called(call)).await;
             match decided {
                 Ok(Reply::Answer { status, headers, body }) => Ok(plain(status, headers, body)),
                 Ok(Reply::Close) | Err(_) => Err("closed on purpose"),
@@ -110,6 +137,7 @@ async fn serve(world: &World, party: &str, stream: SslStream<TcpStream>, decide:
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .auto_date_header(false)
+        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
