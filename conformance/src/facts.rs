@@ -244,7 +244,9 @@ fn message(facts: &mut Facts, exchange: &Exchange<'_>, (at, seq, opens): (i64, u
     });
     facts.insert("signer".into(), signer);
     if document.root().is(login::PRESENTATION) {
-        Reader { facts, exchange, document: &document, at, seq, opens }.element(document.root(), "");
+        let is_given = false;
+        Reader { facts, exchange, document: &document, at, seq, opens, is_given }
+            .element(document.root(), "");
         return;
     }
     let prolog = body.text().and_then(|text| text.split("<soap").next()).unwrap_or_default();
@@ -254,7 +256,7 @@ fn message(facts: &mut Facts, exchange: &Exchange<'_>, (at, seq, opens): (i64, u
     let comments =
         body.text().map_or(0, |text| text.matches("<!--").chain(text.matches("<![CDATA[")).count());
     facts.insert("pieces".into(), comments.to_string());
-    let mut reader = Reader { facts, exchange, document: &document, at, seq, opens };
+    let mut reader = Reader { facts, exchange, document: &document, at, seq, opens, is_given: false };
     reader.order(document.root(), "");
     for child in document.root().elements() {
         reader.element(child, "");
@@ -270,13 +272,18 @@ struct Reader<'r, 'e> {
     /// Whether the suite knows what is sealed: in what it sends. What it answers is opened by whoever gets it next, if
     /// anybody does.
     opens: bool,
+    /// Whether it is in an envelope of the product, whose times have whatever fractions they have.
+    is_given: bool,
 }
 
 impl Reader<'_, '_> {
     fn element(&mut self, element: Element<'_>, parent: &str) {
         let place = place(element, parent);
+        let was_given = self.is_given;
         if element.is(ASSERTION) {
             let signer = trust::envelope_signer(self.exchange.world(), self.document, element);
+            self.is_given =
+                signer.as_ref().is_ok_and(|signer| *signer == self.exchange.header().product.party);
             self.facts.insert(format!("{place}.signer"), signer.unwrap_or_else(|_| "nobody".into()));
             if self.opens {
                 self.number(element, &place);
@@ -321,6 +328,7 @@ impl Reader<'_, '_> {
             };
             self.facts.insert(format!("{place}#"), value);
         }
+        self.is_given = was_given;
     }
 
     /// What the product has given out.
@@ -331,8 +339,9 @@ impl Reader<'_, '_> {
     /// An access application, as a message of its own.
     fn application(&mut self, element: Element<'_>) -> String {
         let Some((document, is_signed)) = login::application(element) else { return "unreadable".into() };
-        let Self { exchange, at, seq, opens, .. } = *self;
-        let mut inner = Reader { facts: &mut *self.facts, exchange, document: &document, at, seq, opens };
+        let Self { exchange, at, seq, opens, is_given, .. } = *self;
+        let mut inner =
+            Reader { facts: &mut *self.facts, exchange, document: &document, at, seq, opens, is_given };
         inner.element(document.root(), "");
         self.facts.insert("AccessApplication.signed".into(), is_signed.to_string());
         "AccessApplication".into()
@@ -384,10 +393,11 @@ impl Reader<'_, '_> {
         let near = |seconds: &i64| seconds.abs_diff(self.at) <= 86_400;
         if let Some(seconds) = read::seconds(value).filter(near) {
             // Whole tens, so that a second between making and sending makes no difference.
-            return format!(
-                "t{:+}",
-                (seconds.saturating_sub(self.at).saturating_add(5)).div_euclid(10).saturating_mul(10)
-            );
+            let tens = (seconds.saturating_sub(self.at).saturating_add(5)).div_euclid(10).saturating_mul(10);
+            return match value.trim().get(19..).unwrap_or_default() {
+                fraction if fraction.len() > 1 && !self.is_given => format!("t{tens:+} {fraction}"),
+                _ => format!("t{tens:+}"),
+            };
         }
         let id = value.strip_prefix('#').unwrap_or(value);
         if is_fresh(id) {

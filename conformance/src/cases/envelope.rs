@@ -173,6 +173,12 @@ const ROWS: &[Row] = bends![
         |d| d.envelope().window = (Some(240), Some(480));
     "envelope/window/wide" "envelope.window.current" "Envelope/Conditions=20-minutes" ["ENV-12"]
         |d| d.envelope().window = (Some(-600), Some(600));
+    "envelope/window/millisecond-more" "envelope.window.current" "Envelope/Conditions@NotOnOrAfter=5-minutes-and-a-millisecond" ["ENV-12"]
+        |d| d.envelope().before.push(|root| {
+            let conditions = root.find_mut("saml:Conditions");
+            let until = conditions.value("NotOnOrAfter").unwrap_or_default().replace('Z', ".001Z");
+            conditions.set("NotOnOrAfter", &until);
+        });
     "envelope/window/inverted" "envelope.window.current" "Envelope/Conditions=inverted" ["ENV-12"]
         |d| d.envelope().window = (Some(120), Some(60));
     "envelope/window/without-start" "envelope.window.current" "Envelope/Conditions@NotBefore=missing" ["ENV-12"]

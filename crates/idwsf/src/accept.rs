@@ -335,7 +335,8 @@ impl Receiver<'_> {
         checks.require("message.id.form", formed, Reason::MessageId, "an absolute IRI as wsa:MessageID")?;
 
         // WSS SOAP Message Security 1.1 §10; [message.timestamp.window]
-        let current = is_current(headers, self.now);
+        let current = is_current(headers, self.now)
+            || (checks.skips(FRACTIONS) && is_current(&whole_seconds(headers), self.now));
         checks.require(
             "message.timestamp.window",
             current,
@@ -399,7 +400,14 @@ fn is_absolute_iri(text: &str) -> bool {
 
 fn is_current(headers: &Headers, now: UnixTime) -> bool {
     let (Some(created), Some(expires)) = (headers.created, headers.expires) else { return false };
-    let at = |seconds| DateTime { seconds, nanoseconds: 0 };
-    let length = expires.seconds.saturating_sub(created.seconds);
-    created <= at(now.0.saturating_add(SKEW)) && at(now.0) < expires && created < expires && length <= LONGEST
+    let now = DateTime { seconds: now.0, nanoseconds: 0 };
+    created <= now.plus(SKEW) && now < expires && created < expires && expires <= created.plus(LONGEST)
+}
+
+/// A mock party that is told to skip this reads times as whole seconds.
+const FRACTIONS: &str = "fractions";
+
+fn whole_seconds(headers: &Headers) -> Headers {
+    let cut = |time: Option<DateTime>| time.map(|time| DateTime { nanoseconds: 0, ..time });
+    Headers { created: cut(headers.created), expires: cut(headers.expires), ..headers.clone() }
 }

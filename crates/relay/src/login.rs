@@ -348,9 +348,9 @@ impl Desk<'_> {
             "the same purpose",
         )?;
         // [login.application.fresh]
-        let (at, now) = (application.at.seconds, self.asker.now.0);
+        let now = DateTime { seconds: self.asker.now.0, nanoseconds: 0 };
         let (before, ahead) = APPLICATION;
-        let is_fresh = (now.saturating_sub(before)..=now.saturating_add(ahead)).contains(&at);
+        let is_fresh = now <= application.at.plus(before) && application.at <= now.plus(ahead);
         self.checks().require(
             "login.application.fresh",
             is_fresh,
@@ -360,7 +360,7 @@ impl Desk<'_> {
         // [login.application.once] As long as it could be fresh.
         let digest: String = certificate.sha256().iter().map(|octet| format!("{octet:02x}")).collect();
         let owner = format!("application {digest}");
-        let until = UnixTime(at.saturating_add(before));
+        let until = UnixTime(application.at.plus(before).seconds);
         let is_first = self.relay.party.memory(self.asker.now).first_use(&owner, &application.id, until)?;
         self.checks().require(
             "login.application.once",

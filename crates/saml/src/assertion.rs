@@ -250,9 +250,8 @@ impl Conditions {
     #[must_use]
     pub fn is_current(&self, now: UnixTime, skew: i64, longest: i64) -> bool {
         let (Some(from), Some(until)) = (self.not_before, self.not_on_or_after) else { return false };
-        let at = |seconds| DateTime { seconds, nanoseconds: 0 };
-        let length = until.seconds.saturating_sub(from.seconds);
-        from <= at(now.0.saturating_add(skew)) && at(now.0) < until && from < until && length <= longest
+        let now = DateTime { seconds: now.0, nanoseconds: 0 };
+        from <= now.plus(skew) && now < until && from < until && until <= from.plus(longest)
     }
 }
 

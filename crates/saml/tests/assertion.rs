@@ -39,6 +39,16 @@ fn what_it_says() {
     ] {
         assert_eq!(conditions.is_current(UnixTime(now), skew, longest), current, "{now} {skew} {longest}");
     }
+    // A millisecond more than the longest, and than it was ahead.
+    let shifted = |from: u32, until: u32| {
+        let mut shifted = conditions.clone();
+        shifted.not_before.as_mut().unwrap().nanoseconds = from;
+        shifted.not_on_or_after.as_mut().unwrap().nanoseconds = until;
+        shifted
+    };
+    assert!(shifted(1_000_000, 1_000_000).is_current(UnixTime(start), 1, 300));
+    assert!(!shifted(0, 1_000_000).is_current(UnixTime(start), 0, 300));
+    assert!(!shifted(1_000_000, 0).is_current(UnixTime(start), 0, 300));
     // An attribute that stands twice has no value.
     let twice = XML.replace("</saml:AttributeStatement>", r#"<saml:Attribute Name="n"><saml:AttributeValue>w</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>"#);
     assert_eq!(read(&twice).unwrap().attribute("n"), None);

@@ -27,10 +27,12 @@ pub(crate) enum Own {
     SignsEnvelopesWithPss,
     /// Takes signatures by keys for encryption.
     TakesAnyUse,
+    /// Reads the times of a message as whole seconds.
+    CutsFractions,
 }
 
 impl Own {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::AnswersUnknownVerbs,
         Self::ResetKeepsState,
         Self::HidesVerbs,
@@ -38,6 +40,7 @@ impl Own {
         Self::SignsWithPss,
         Self::SignsEnvelopesWithPss,
         Self::TakesAnyUse,
+        Self::CutsFractions,
     ];
 
     const fn describe(self) -> (&'static str, &'static str, &'static str, &'static str) {
@@ -80,6 +83,12 @@ impl Own {
                 "key.trust.metadata-only",
                 "暗号化用の鍵による署名を受け取る",
                 "Takes signatures by keys that are for encryption.",
+            ),
+            Self::CutsFractions => (
+                "CutsFractions",
+                "message.timestamp.window",
+                "メッセージの時刻の小数秒を読まない",
+                "Reads the times of a message as whole seconds.",
             ),
         }
     }
@@ -403,7 +412,8 @@ impl Faults {
     }
 
     pub(crate) fn checks(&self) -> Checks {
-        Checks::danger_skipping(self.skipped.iter().copied())
+        let fractions = self.has(Own::CutsFractions).then_some("fractions");
+        Checks::danger_skipping(self.skipped.iter().copied().chain(fractions))
     }
 
     pub(crate) fn sent(&self) -> SentFaults {

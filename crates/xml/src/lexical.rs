@@ -49,6 +49,12 @@ impl DateTime {
         Some(Self { seconds, nanoseconds: u32::try_from(nanoseconds).ok()? })
     }
 
+    /// So many seconds later.
+    #[must_use]
+    pub const fn plus(self, seconds: i64) -> Self {
+        Self { seconds: self.seconds.saturating_add(seconds), ..self }
+    }
+
     /// The form that [`Self::parse`] reads, with milliseconds if there are any.
     pub fn format(self) -> String {
         let (days, second) = (self.seconds.div_euclid(86_400), self.seconds.rem_euclid(86_400));

@@ -279,6 +279,10 @@ fn an_application_is_what_it_should_be() {
     refused("login.application.purpose", |a| a.purpose = Purpose::EligibilityCheck);
     refused("login.application.fresh", |a| a.at.seconds -= 301);
     refused("login.application.fresh", |a| a.at.seconds += 181);
+    refused("login.application.fresh", |a| {
+        a.at.seconds += 180;
+        a.at.nanoseconds = 1_000_000;
+    });
     let edges: [fn(&mut AccessApplication); 2] = [|a| a.at.seconds -= 300, |a| a.at.seconds += 180];
     for (edge, id) in edges.into_iter().zip(["_before", "_ahead"]) {
         let login = desk.application(usual, |application| {
