@@ -8,6 +8,7 @@ use chukei_forge::{
 use chukei_harness::{
     Broken, Draft, Face,
     message::{SoapAction, body},
+    world::{EXPIRED, SECOND},
 };
 use chukei_spec::req;
 use chukei_xml::ns;
@@ -42,8 +43,76 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         cases.push(Case::row(Kind::LinkageAnswer, row));
     }
     cases.push(Case::usual(Kind::LinkageAnswer, &[]));
+    edges(cases);
     cases.extend([Kind::Query, Kind::Mapping].map(replayed));
     others_of_a_relay(cases);
+}
+
+/// What is just beyond what has to be taken. The twin of a request is at the edge, so that it differs in nothing else: signed with
+/// another key than the first, good for five minutes.
+fn edges(cases: &mut Vec<Case>) {
+    type Scene = fn(&Face) -> Result<(), Broken>;
+    let second: [Scene; 2] =
+        [|face| sent(face, Kind::Query, by_second), |face| sent(face, Kind::Mapping, by_second)];
+    let five: [Scene; 2] =
+        [|face| sent(face, Kind::Query, five_minutes), |face| sent(face, Kind::Mapping, five_minutes)];
+    for (row, id, scenes) in
+        [(&ENDED, "message/certificate/second", second), (&BEYOND, "message/timestamp/five-minutes", five)]
+    {
+        for (kind, scene) in [Kind::Query, Kind::Mapping].into_iter().zip(scenes) {
+            let twin = Case::scene(kind.role(), id, (None, ""), &[], scene);
+            let mut case = Case::row(kind, row);
+            case.about.twin = Some(twin.about.id);
+            cases.extend([twin, case]);
+        }
+        cases.push(Case::row(Kind::LinkageAnswer, row));
+    }
+}
+
+const ENDED: Row = Row {
+    id: "message/certificate/expired",
+    sentence: req!("metadata.certificate.window"),
+    deviation: "Header/Security/BinarySecurityToken+Header/Security/Signature+signer+Envelope=expired",
+    bend: |draft| signed_by(draft, EXPIRED),
+    rows: &["META-03"],
+};
+
+const BEYOND: Row = Row {
+    id: "message/timestamp/millisecond-more",
+    sentence: req!("message.timestamp.window"),
+    deviation: "Header/Security/Timestamp/Expires=5-minutes-and-a-millisecond",
+    bend: |draft| {
+        five_minutes(draft);
+        draft.change(|root| {
+            let expires = root.find_mut("soap:Header/wsse:Security/wsu:Timestamp/wsu:Expires");
+            expires.set_content(&expires.content().replace('Z', ".001Z"));
+        });
+    },
+    rows: &["SOAP-06"],
+};
+
+/// Sends a message with a bend that must not matter.
+fn sent(face: &Face, kind: Kind, bend: fn(&mut Draft)) -> Result<(), Broken> {
+    let mut draft = acts::draft(face, kind)?;
+    bend(&mut draft);
+    face.send(acts::endpoint(kind), draft);
+    Ok(())
+}
+
+fn by_second(draft: &mut Draft) {
+    signed_by(draft, SECOND);
+}
+
+fn five_minutes(draft: &mut Draft) {
+    draft.timestamp = Some((0, 300));
+}
+
+/// An envelope is for who holds that key.
+fn signed_by(draft: &mut Draft, further: &str) {
+    let holders = draft.envelopes.iter_mut().flat_map(|envelope| &mut envelope.confirmations);
+    holders.filter_map(|confirmed| confirmed.holder.as_mut()).for_each(|holder| *holder += further);
+    draft.signer += further;
+    draft.token += further;
 }
 
 /// What a relay is asked beside mappings: MessageID and purpose count there too.

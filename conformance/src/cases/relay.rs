@@ -345,7 +345,13 @@ const SCENES: &[Scene] = &[
     ),
     (
         "mapping/envelopes/other-pair",
-        || leak(&[req!("envelope.issue.audience"), req!("envelope.issue.holder")]),
+        || {
+            leak(&[
+                req!("envelope.issue.audience"),
+                req!("envelope.issue.holder"),
+                req!("metadata.encryption.first-rsa"),
+            ])
+        },
         |face| one(face, "both", "insurer-c"),
     ),
     (

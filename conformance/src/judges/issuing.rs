@@ -9,7 +9,7 @@ use chukei_xml::{Document, Element, Node, ns};
 use super::{declared, each, envelope_form, whole};
 use crate::{
     read::{self, Message, Opened, attribute, inside, stated, text},
-    trust,
+    refuse, trust,
 };
 
 pub(super) const JUDGES: &[Judge] = &[
@@ -25,6 +25,7 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("envelope.issue.name-id"), |exchange| issued(exchange, name_id)),
     whole(req!("envelope.issue.fresh"), fresh),
     whole(req!("encryption.key.fresh"), fresh),
+    declared(req!("metadata.encryption.first-rsa"), for_usable_key),
     declared(req!("privacy.ciphertext.unlinkable"), unlinkable),
     declared(req!("privacy.ciphertext.size"), size),
 ];
@@ -137,6 +138,29 @@ fn encrypted(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
     Ok(())
 }
 
+/// An envelope that the target opens, though its metadata begins with keys for which nothing can be sealed.
+fn for_usable_key(exchange: &Exchange<'_>) -> Verdict {
+    let Some(answer) = refuse::answer(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.an-answer"));
+    };
+    match Message::of(answer.body) {
+        Some(message) if !message.outputs().is_empty() => issued(exchange, |issue| {
+            let target = issue.target().and_then(|entity| issue.exchange.world().entity(entity));
+            let openers = read::openers(issue.exchange, issue.envelope);
+            match openers.as_slice() {
+                [opener] if target.is_some_and(|target| target.name == *opener) => Ok(()),
+                others => {
+                    issue.wrong("envelope.not-for-target", Phrase::plain("expected.opens"), others.join(", "))
+                }
+            }
+        }),
+        told => {
+            let kind = told.as_ref().map_or("–", Message::kind);
+            Finding::new("envelope.not-for-target", Phrase::plain("expected.opens"), kind).at([answer.seq])
+        }
+    }
+}
+
 fn number_in(opened: &Opened) -> Option<String> {
     let document = Document::parse(opened.plaintext.trim_ascii_end()).ok()?;
     text(document.root()).map(str::to_owned)
@@ -192,7 +216,14 @@ fn holder(issue: &Issue<'_, '_>) -> Result<(), Verdict> {
     let certificate = first.and_then(|first| text(inside(first, ns::DS.name("X509Certificate"))?));
     let of = certificate.and_then(|certificate| trust::party_of(world, certificate));
     // Whoever signed the request: of one that nobody signed, a product that answers it can say no more than who sent it.
-    let signer = trust::signer(world, issue.asked).unwrap_or_else(|_| issue.from.to_owned());
+    let signer = trust::signer(world, issue.asked);
+    // A party may have signed with a further key of its metadata, whose certificate is the token of the request.
+    let token = inside(issue.request.root(), ns::WSSE.name("BinarySecurityToken")).and_then(text);
+    let octets = |base64: Option<&str>| base64.map(|text| text.split_ascii_whitespace().collect::<String>());
+    if signer.is_err() && token.is_some() && octets(certificate) == octets(token) {
+        return Ok(());
+    }
+    let signer = signer.unwrap_or_else(|_| issue.from.to_owned());
     if of.as_ref() == Some(&signer) {
         return Ok(());
     }

@@ -48,7 +48,7 @@ judges! {
         "signature.digest.match" "signature.value.verifies" "signature.coverage.all-parts"
         "encryption.structure.one-shape" "encryption.order.encrypt-then-sign"
         "encryption.open.one-answer" "encryption.plaintext.one-element" "envelope.open.one-answer"
-        "key.trust.metadata-only" "key.info.hint-only"
+        "key.trust.metadata-only" "key.info.hint-only" "metadata.certificate.window"
         "limit.depth" "limit.nodes" "limit.attributes" "limit.namespaces" "limit.token" "limit.references"
         "limit.encryption-depth"
         "requester.envelope.check" "requester.answer.verified" "requester.answer.fault";

@@ -2,9 +2,11 @@
 //! 5280 §4).
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use chukei_reason::CertificateFault;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
 use openssl::x509::{X509, X509Ref};
 
@@ -110,6 +112,14 @@ impl Certificate {
         self.0.key.get_or_init(|| PublicKey::from_spki_der(&self.0.fields.spki)).clone()
     }
 
+    /// The seconds in which it is valid (RFC 5280 §4.1.2.5): from its `notBefore` up to, and with, its `notAfter`.
+    #[must_use]
+    pub fn validity(&self) -> Range<UnixTime> {
+        let end = |last: UnixTime| UnixTime(last.0.saturating_add(1));
+        let read = || Some(seconds(self.0.x509.not_before())?..end(seconds(self.0.x509.not_after())?));
+        read().unwrap_or(UnixTime(0)..UnixTime(0))
+    }
+
     /// The subject as RFC 2253 text, on one line.
     pub fn subject(&self) -> String {
         rfc2253(&self.0.fields.subject).unwrap_or_default()
@@ -205,6 +215,13 @@ pub(crate) fn signed(der: &[u8]) -> Option<(Der<'_>, &[u8])> {
     whole.take(BIT_STRING)?;
     whole.end()?;
     Some(parts)
+}
+
+/// Seconds since 1970.
+fn seconds(time: &Asn1TimeRef) -> Option<UnixTime> {
+    let since = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
+    let days = i64::from(since.days).checked_mul(86_400)?;
+    days.checked_add(i64::from(since.secs)).map(UnixTime)
 }
 
 /// The next value, which has to be a Name.

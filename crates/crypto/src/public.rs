@@ -173,13 +173,19 @@ impl PublicKey {
         )
     }
 
+    /// Whether a content key can be encrypted for this key: it is RSA.
+    #[must_use]
+    pub fn wraps(&self, transport: KeyTransport) -> bool {
+        let KeyTransport::RsaOaepSha256 = transport;
+        matches!(self.0.kind, KeyKind::Rsa { .. })
+    }
+
     /// Encrypts a content key, so that only the holder of the private key can open it.
     ///
     /// # Errors
     /// [`CryptoError::Algorithm`] when the key is not RSA.
     pub fn wrap(&self, transport: KeyTransport, content: &ContentKey) -> Result<Vec<u8>, CryptoError> {
-        let KeyTransport::RsaOaepSha256 = transport;
-        if !matches!(self.0.kind, KeyKind::Rsa { .. }) {
+        if !self.wraps(transport) {
             return Err(CryptoError::Algorithm);
         }
         self.0.wrappers.run(

@@ -47,6 +47,8 @@ pub struct World {
     /// What everybody may know.
     pub public: evidence::World,
     keys: BTreeMap<String, Keys>,
+    /// Further keys to sign with, by the name of the party with [`SECOND`] or [`EXPIRED`] behind it.
+    further: BTreeMap<String, Keys>,
     authority: Option<Certificate>,
     contexts: Mutex<Contexts>,
     forge: OnceLock<[specimen::Party; 4]>,
@@ -162,6 +164,7 @@ impl World {
                 ..evidence::World::default()
             },
             keys: BTreeMap::new(),
+            further: BTreeMap::new(),
             authority: None,
             contexts: Mutex::default(),
             forge: OnceLock::new(),
@@ -197,6 +200,16 @@ impl World {
                 decrypt: own("decrypt.key"),
             },
         );
+        for further in [SECOND, EXPIRED] {
+            let stem = format!("keys/{}{further}", party.name);
+            let Ok(certificate) = std::fs::read_to_string(folder.join(format!("{stem}.pem"))) else {
+                continue;
+            };
+            let certificate = parse(&certificate, &folder.join(&stem))?;
+            let sign = Lazy::new(std::fs::read_to_string(folder.join(format!("{stem}.key"))).ok());
+            let keys = Keys { certificate, encryption: None, sign, decrypt: Lazy::new(None) };
+            self.further.insert(format!("{}{further}", party.name), keys);
+        }
         let member = party.role != STRANGER;
         if member {
             read(folder, &format!("metadata/{}.xml", party.name))?; // the product will need it
@@ -333,7 +346,7 @@ impl World {
     /// The same, where it is at hand.
     #[must_use]
     pub fn signing_key(&self, party: &str) -> Option<PrivateKey> {
-        self.keys.get(party)?.sign.get().cloned()
+        self.keys.get(party).or_else(|| self.further.get(party))?.sign.get().cloned()
     }
 
     /// PEM of that key, for TLS.
@@ -408,7 +421,7 @@ impl World {
     }
 
     fn keys(&self, party: &str) -> &Keys {
-        required(self.keys.get(party), party)
+        required(self.keys.get(party).or_else(|| self.further.get(party)), party)
     }
 }
 
@@ -427,18 +440,6 @@ impl FileAgreement {
     }
 }
 
-fn damaged(folder: &Path, code: &'static str, name: &str, party: &str) -> Setup {
-    Setup::new(code, [folder.join(name).display().to_string(), party.to_owned()])
-        .fix(Fix::MakeWorld(folder.display().to_string()))
-}
-
-fn parse(pem: &str, path: &Path) -> Result<Certificate, Setup> {
-    Certificate::from_pem(pem).map_err(|error| {
-        Setup::new("setup.certificate.unreadable", [path.display().to_string(), format!("{:?}", error.fault)])
-            .fix(Fix::Replace(path.display().to_string()))
-    })
-}
-
 /// A certificate for a server on this machine, as the authority of the world would issue it.
 fn forged(party: &str, key: &PublicKey) -> Vec<u8> {
     /// `localhost` and 127.0.0.1 (RFC 5280 §4.2.1.6).
@@ -450,6 +451,18 @@ fn forged(party: &str, key: &PublicKey) -> Vec<u8> {
         ..test_pki::LeafSpec::new(&format!("{party} sign TEST"), key)
     };
     test_pki::Ca::new("TEST CA").issue(spec).der().to_vec()
+}
+
+fn damaged(folder: &Path, code: &'static str, name: &str, party: &str) -> Setup {
+    Setup::new(code, [folder.join(name).display().to_string(), party.to_owned()])
+        .fix(Fix::MakeWorld(folder.display().to_string()))
+}
+
+fn parse(pem: &str, path: &Path) -> Result<Certificate, Setup> {
+    Certificate::from_pem(pem).map_err(|error| {
+        Setup::new("setup.certificate.unreadable", [path.display().to_string(), format!("{:?}", error.fault)])
+            .fix(Fix::Replace(path.display().to_string()))
+    })
 }
 
 /// `FILE:LINE:COLUMN`.

@@ -109,7 +109,7 @@ faults! {
     OmitsFaultStatus => ["message.fault.status"], "fault に lu:Status を入れない";
 
     /// Leaves the last input of a mapping request unanswered.
-    OmitsInput => ["mapping.input.each-answered", "history.complete", "history.entry.content", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day"], "最後の MappingInput に答えない";
+    OmitsInput => ["mapping.input.each-answered", "metadata.encryption.first-rsa", "history.complete", "history.entry.content", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day"], "最後の MappingInput に答えない";
     /// Makes an envelope for a number that it does not know.
     InventsPerson => ["mapping.input.known", "envelope.issue.name-id", "mapping.no-transient"], "知らない番号に封筒を発行する";
     /// Makes a transient identifier for a person who has none with the target.
@@ -143,7 +143,11 @@ faults! {
     /// Writes the attributes of envelopes in another order.
     ReordersEnvelope => ["envelope.issue.form"], "封筒の属性の順を変える";
     /// Seals numbers for the requester.
-    SealsForRequester => ["envelope.issue.encrypted"], "番号を照会元の鍵に宛てて暗号化する";
+    SealsForRequester => ["envelope.issue.encrypted", "metadata.encryption.first-rsa"], "番号を照会元の鍵に宛てて暗号化する";
+    /// Seals numbers for the first RSA key that a target has for it, expired or not.
+    SealsForExpired => ["metadata.encryption.first-rsa", "envelope.issue.encrypted"], "有効期間の過ぎた証明書の鍵に宛てて暗号化する";
+    /// Seals numbers for the first key of a target that is not for signing alone, whatever it is.
+    SealsForFirstKey => ["metadata.encryption.first-rsa"], "RSA でなくても、署名専用でない最初の鍵に宛てて暗号化する";
     /// Puts the beginning of a digest of the number into the ID of the envelope.
     LinkableIdentifier => ["privacy.ciphertext.unlinkable"], "封筒の ID を番号のハッシュ値で始める";
     /// Records what no agreement allows about nobody.
@@ -531,7 +535,7 @@ impl Faults {
     pub(crate) fn issue(&self, mint: Mint<'_>, party: &Party) -> Result<Issued, Refusal> {
         if self.has(Fault::SealsForRequester)
             && let Some((requester, _)) = mint.holders.first()
-            && let Some(certificate) = party.peer(requester)?.encryption()
+            && let Some(certificate) = party.peer(requester)?.encryption(mint.now)
             && let Ok(key) = certificate.public_key()
         {
             return Mint { key: &key, ..mint }.issue(&party.issuing(), party.randomness.as_ref());

@@ -12,7 +12,6 @@ use chukei_profile::{
     login::SESSION,
 };
 use chukei_reason::Reason;
-use chukei_saml::metadata::Entity;
 
 use crate::{NewEntry, Person, Recorded, Relay, Reply, login::Session, relay::Asker};
 
@@ -197,7 +196,8 @@ impl Relay {
             return Ok(self.invented(target, wanted, false));
         };
         // [mapping.unreachable.distinct], [metadata.valid-until]
-        if !self.agreements.in_service(&target) || !self.party.is_current(&target, asker.now) {
+        let has_key = || self.party.sealing_key(&target, asker.now).is_some();
+        if !self.agreements.in_service(&target) || !self.party.is_current(&target, asker.now) || !has_key() {
             return Ok(Err(self.unreachable()));
         }
         Ok(Ok(Granted { target, identifier }))
@@ -232,9 +232,7 @@ impl Relay {
         asker: &Asker<'_>,
     ) -> Result<Issued, Refusal> {
         let no_key = || Refusal::internal("a key of the target to encrypt for");
-        let key = self.party.peer(&granted.target)?;
-        let key = Entity::encryption(key).and_then(|certificate| certificate.public_key().ok());
-        let key = key.ok_or_else(no_key)?;
+        let key = self.party.sealing_key(&granted.target, asker.now).ok_or_else(no_key)?;
         let requester = (asker.sender, holder);
         let both = [requester, (self.party.entity.as_str(), &self.party.certificate)];
         // [envelope.issue.holder]

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use chukei_crypto::{Certificate, Signer, UnixTime};
+use chukei_crypto::{Certificate, KeyTransport, PublicKey, Signer, UnixTime};
 use chukei_idwsf::{
     Awaited, Checks, Commitment, Compose, Content, Fault, Randomness, Receiver, Refusal, ReplayStore,
     Request, SystemRandomness, action, message_id,
@@ -11,7 +11,7 @@ use chukei_profile::Purpose;
 use chukei_reason::Reason;
 use chukei_saml::metadata::{Entity, Federation};
 use chukei_xml::Document;
-use chukei_xml_security::Signing;
+use chukei_xml_security::{KeyUse, Signing};
 
 use crate::Recording;
 
@@ -190,6 +190,20 @@ impl Party {
     pub(crate) fn peer(&self, entity: &str) -> Result<&Entity, Refusal> {
         let unknown = || Refusal::new("key.trust.metadata-only", Reason::Key, "a party of the federation");
         self.federation.entity(entity).ok_or_else(unknown)
+    }
+
+    /// The key to seal for a party with.
+    pub(crate) fn sealing_key(&self, entity: &str, now: UnixTime) -> Option<PublicKey> {
+        let entity = self.federation.entity(entity)?;
+        let offered = entity.certificates.iter().filter(|(key_use, _)| *key_use != KeyUse::Signing);
+        let mut offered = offered.filter_map(|(_, certificate)| certificate.public_key().ok());
+        if faulty!(self, SealsForFirstKey) {
+            return offered.next();
+        }
+        if faulty!(self, SealsForExpired) {
+            return offered.find(|key| key.wraps(KeyTransport::RsaOaepSha256));
+        }
+        entity.encryption(now)?.public_key().ok()
     }
 
     /// Whether the party's metadata may be used: its keys too.

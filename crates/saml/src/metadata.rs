@@ -4,9 +4,9 @@
 //! `AttributeAuthorityDescriptor` that holds the certificates and the one SOAP endpoint. Keys of a message come from here
 //! and nowhere else (attacks META-01 … META-08).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
-use chukei_crypto::{Certificate, PublicKey, UnixTime};
+use chukei_crypto::{Certificate, KeyTransport, PublicKey, UnixTime};
 use chukei_reason::{CertificateFault, Reason};
 use chukei_xml::{Budget, Document, XmlError, lexical::DateTime};
 use chukei_xml_security::{FromSigned, KeyUse, Shape, Signed, Signing, TrustStore, TrustedKey, Unverified};
@@ -130,11 +130,17 @@ impl Entity {
         signing.any(|(_, certificate)| certificate.der() == der)
     }
 
-    /// The certificate of the key to encrypt to this party with.
+    /// The certificate of the key to encrypt to this party with: of the first that is for encryption, can be encrypted for, and is
+    /// valid now; [metadata.encryption.first-rsa]
     #[must_use]
-    pub fn encryption(&self) -> Option<&Certificate> {
-        let mut usable = self.certificates.iter().filter(|(key_use, _)| *key_use != KeyUse::Signing);
-        usable.next().map(|(_, certificate)| certificate)
+    pub fn encryption(&self, now: UnixTime) -> Option<&Certificate> {
+        let is_usable = |certificate: &Certificate| {
+            let key = certificate.public_key();
+            let can_wrap = key.is_ok_and(|key| key.wraps(KeyTransport::RsaOaepSha256));
+            can_wrap && certificate.validity().contains(&now)
+        };
+        let mut offered = self.certificates.iter().filter(|(key_use, _)| *key_use != KeyUse::Signing);
+        offered.find(|(_, certificate)| is_usable(certificate)).map(|(_, certificate)| certificate)
     }
 }
 
@@ -154,7 +160,7 @@ impl Federation {
         Self::default()
     }
 
-    /// Adds a party whose metadata was verified. Its keys count until its `validUntil`.
+    /// Adds a party whose metadata was verified. Its keys count until its `validUntil`, and each while its certificate is valid.
     ///
     /// # Errors
     /// `DuplicateId` when the party, or one of its certificates as another's, is already known (META-05).
@@ -169,7 +175,9 @@ impl Federation {
                 XmlError::in_text(reason, "a certificate with a usable key", 0..0)
             })?;
             let key = TrustedKey::new(key).with_certificate(certificate).for_use(*key_use);
-            self.trust.add(entity.id.clone(), key.valid(UnixTime(i64::MIN), entity.valid_until));
+            // [metadata.certificate.window], [metadata.valid-until]
+            let Range { start, end } = certificate.validity();
+            self.trust.add(entity.id.clone(), key.valid(start, end.min(entity.valid_until)));
             if *key_use != KeyUse::Encryption {
                 let signer = (entity.id.clone(), certificate.clone());
                 self.signers.insert(certificate.der().to_vec(), signer);

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use chukei_crypto::{
-    KeyKind, PrivateKey, PublicKey, SignatureAlgorithm, UnixTime,
+    Certificate, KeyKind, PrivateKey, PublicKey, SignatureAlgorithm, UnixTime,
     test_pki::{Ca, LeafSpec, NOW, keys},
 };
 use chukei_forge::{
@@ -67,7 +67,34 @@ fn what_is_written_is_read() {
     let signing = world.entity.certificates[0].1.der();
     let encryption = world.entity.certificates[1].1.der();
     assert!(world.entity.signs_with(signing) && !world.entity.signs_with(encryption));
-    assert_eq!(world.entity.encryption().unwrap().der(), encryption);
+    assert_eq!(world.entity.encryption(NOW).unwrap().der(), encryption);
+}
+
+#[test]
+fn the_first_usable_key_is_encrypted_for() {
+    let ca = Ca::new("TEST CA");
+    let until = |last: i64, key: &PrivateKey| {
+        ca.issue(LeafSpec { not_after: UnixTime(last), ..LeafSpec::new("TEST B", key.public_key()) })
+    };
+    let ended = until(NOW.0 - 1, &keys::rsa2048(1));
+    let [first, second] = [until(NOW.0, &keys::rsa2048(2)), until(NOW.0 + 1, &keys::rsa2048(3))];
+    assert_eq!((ended.validity().end, first.validity().contains(&NOW)), (NOW, true));
+    let curve = until(NOW.0 + 1, &keys::p256(1));
+    let entity = |certificates: &[(KeyUse, &Certificate)]| {
+        let certificates = certificates.iter().map(|(own, certificate)| (*own, (*certificate).clone()));
+        Entity { certificates: certificates.collect(), ..World::new().entity }
+    };
+    let sealing = |entity: &Entity, at| entity.encryption(at).map(|found| found.der().to_vec());
+    let all = entity(&[
+        (KeyUse::Both, &curve),
+        (KeyUse::Encryption, &ended),
+        (KeyUse::Both, &first),
+        (KeyUse::Encryption, &second),
+    ]);
+    assert_eq!(sealing(&all, NOW).as_deref(), Some(first.der()));
+    assert_eq!(sealing(&all, UnixTime(NOW.0 + 1)).as_deref(), Some(second.der()));
+    assert_eq!(sealing(&all, UnixTime(NOW.0 + 2)), None);
+    assert_eq!(sealing(&entity(&[(KeyUse::Both, &curve), (KeyUse::Signing, &first)]), NOW), None);
 }
 
 #[test]

@@ -203,6 +203,7 @@ const SKIPPABLE: &[&str] = &[
     "message.token.certificate",
     "message.usage-directive.purpose",
     "signature.value.verifies",
+    "metadata.certificate.window",
     // The responder.
     "envelope.audience.self",
     "envelope.holder.sender",

@@ -9,7 +9,9 @@
 //! metadata/NAME.xml               of everybody but the stranger
 //! keys/NAME/{sign.key,sign.pem}   RSA, signs messages and is the TLS identity
 //! keys/NAME/{decrypt.key,decrypt.pem}
-//! keys/NAME/sign-p256.{key,pem}   a second signing key, of `insurer-c` and `insurer-d`
+//! keys/NAME/sign-p256.{key,pem}   a second signing key, of the insurers A to D
+//! keys/NAME/sign-expired.{key,pem}     a signing key whose certificate has ended, of `insurer-a` and `insurer-b`
+//! keys/NAME/decrypt-expired.{key,pem}  the same for opening, of `insurer-c`
 //! ```
 //!
 //! Apart from the ports, which are the caller's or free ones, one seed always gives the same bytes.

@@ -30,7 +30,14 @@ pub(crate) const PARTIES: [(&str, Role, bool); 9] = [
 ];
 
 /// They also sign with P-256, so that both algorithms run in one world.
-pub(crate) const WITH_P256: [&str; 2] = ["insurer-c", "insurer-d"];
+pub(crate) const WITH_P256: [&str; 4] = ["insurer-a", "insurer-b", "insurer-c", "insurer-d"];
+
+/// They have signed with a further P-256 key, whose certificate has ended.
+const WITH_EXPIRED: [&str; 2] = ["insurer-a", "insurer-b"];
+
+/// Its metadata begins with keys that nobody can seal for: its P-256 key, which says no `use`, and an RSA key whose certificate has
+/// ended.
+const MIXED: &str = "insurer-c";
 
 /// The relay lets them have entries withheld from the person.
 const MAY_WITHHOLD: [&str; 2] = ["insurer-a", "insurer-b"];
@@ -112,7 +119,12 @@ fn fill(dir: &Path, plan: Plan) -> Result<(), WorldError> {
     for (number, (purpose, usage, key)) in (2..).zip(raw) {
         let stem = if usage == Use::Federation { "federation".to_owned() } else { format!("keys/{purpose}") };
         let common = format!("{} TEST", purpose.replace('/', " "));
-        let one = authority.issue(&common, number, usage, key).map_err(made)?;
+        let one = if purpose.ends_with(EXPIRED) {
+            authority.issue_expired(&common, number, usage, key)
+        } else {
+            authority.issue(&common, number, usage, key)
+        };
+        let one = one.map_err(made)?;
         let (key, certificate) = match usage {
             Use::Federation => (format!("{stem}/key.pem"), format!("{stem}/cert.pem")),
             _ => (format!("{stem}.key"), format!("{stem}.pem")),
@@ -124,6 +136,9 @@ fn fill(dir: &Path, plan: Plan) -> Result<(), WorldError> {
     metadata(dir, &parties, &issued)
 }
 
+/// Ends the names of keys whose certificate has ended.
+const EXPIRED: &str = "-expired";
+
 /// Every key with what it is for, made on all cores: primes take time.
 fn raw_keys(
     Plan { seed, p256, .. }: Plan,
@@ -131,14 +146,20 @@ fn raw_keys(
     let mut wanted = vec![("federation".to_owned(), Use::Federation)];
     for (name, ..) in PARTIES {
         wanted.push((format!("{name}/sign"), Use::Sign));
+        if name == MIXED {
+            wanted.push((format!("{name}/decrypt{EXPIRED}"), Use::Decrypt));
+        }
         wanted.push((format!("{name}/decrypt"), Use::Decrypt));
         if p256 || WITH_P256.contains(&name) {
             wanted.push((format!("{name}/sign-p256"), Use::Sign));
         }
+        if WITH_EXPIRED.contains(&name) {
+            wanted.push((format!("{name}/sign{EXPIRED}"), Use::Sign));
+        }
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let make = |(purpose, usage): &(String, Use)| {
-        let is_p256 = purpose.ends_with("p256");
+        let is_p256 = purpose.contains("/sign-");
         let key = if is_p256 { keys::p256(seed, purpose) } else { keys::rsa2048(seed, purpose) };
         Ok((purpose.clone(), *usage, key?))
     };
@@ -172,7 +193,10 @@ fn metadata(dir: &Path, parties: &[PartyEntry], issued: &[(String, Use, Issued)]
         for (purpose, usage, one) in issued {
             if purpose.split('/').next() == Some(&party.name) {
                 let key_use = if *usage == Use::Sign { KeyUse::Signing } else { KeyUse::Encryption };
-                certificates.push((key_use, certificate(one)?));
+                match purpose.strip_suffix("/sign-p256") {
+                    Some(MIXED) => certificates.insert(0, (KeyUse::Both, certificate(one)?)),
+                    _ => certificates.push((key_use, certificate(one)?)),
+                }
             }
         }
         let entity = Entity {

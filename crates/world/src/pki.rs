@@ -18,6 +18,9 @@ pub(crate) const NOT_BEFORE: i64 = 1_767_225_600;
 /// 2036-01-01T00:00:00Z, when they end.
 pub(crate) const NOT_AFTER: i64 = 2_082_758_400;
 
+/// 2025-01-01T00:00:00Z, when certificates begin that have ended before everything else begins.
+const EXPIRED_FROM: i64 = 1_735_689_600;
+
 /// What a certificate is for; decides its key usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
@@ -80,6 +83,28 @@ impl Authority {
         usage: Use,
         key: PKey<Private>,
     ) -> Result<Issued, ErrorStack> {
+        self.issue_for((NOT_BEFORE, NOT_AFTER), common_name, number, usage, key)
+    }
+
+    /// The same for a certificate that has ended before the world begins.
+    pub(crate) fn issue_expired(
+        &self,
+        common_name: &str,
+        number: u32,
+        usage: Use,
+        key: PKey<Private>,
+    ) -> Result<Issued, ErrorStack> {
+        self.issue_for((EXPIRED_FROM, NOT_BEFORE - 1), common_name, number, usage, key)
+    }
+
+    fn issue_for(
+        &self,
+        (from, until): (i64, i64),
+        common_name: &str,
+        number: u32,
+        usage: Use,
+        key: PKey<Private>,
+    ) -> Result<Issued, ErrorStack> {
         let authority = &self.0.certificate;
         let mut builder = X509::builder()?;
         builder.set_version(2)?;
@@ -87,8 +112,8 @@ impl Authority {
         builder.set_subject_name(&*name(common_name)?)?;
         builder.set_issuer_name(authority.subject_name())?;
         builder.set_pubkey(&key)?;
-        builder.set_not_before(&*Asn1Time::from_unix(NOT_BEFORE)?)?;
-        builder.set_not_after(&*Asn1Time::from_unix(NOT_AFTER)?)?;
+        builder.set_not_before(&*Asn1Time::from_unix(from)?)?;
+        builder.set_not_after(&*Asn1Time::from_unix(until)?)?;
         let key_usage = match usage {
             Use::Sign | Use::Federation => KeyUsage::new().critical().digital_signature().build()?,
             Use::Decrypt => KeyUsage::new().critical().key_encipherment().build()?,

@@ -34,7 +34,7 @@ impl TrustedKey {
         Self { key, certificate: None, key_use: KeyUse::Both, from, until }
     }
 
-    /// With the certificate that messages may show as a hint. Whoever adds the key has checked its path.
+    /// With the certificate that messages may show as a hint. Whoever adds the key vouches for it.
     #[must_use]
     pub fn with_certificate(mut self, certificate: &Certificate) -> Self {
         self.certificate = Some(encode_base64(certificate.der()));

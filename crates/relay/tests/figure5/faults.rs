@@ -359,6 +359,7 @@ fn shows(fault: Fault, world: &World) -> bool {
             desk.world.relay.party.faults = world.relay.party.faults.clone();
             crate::door::presents_wrongly(fault, &desk)
         }
+        Fault::SealsForExpired | Fault::SealsForFirstKey => crate::late::seals(fault, world),
         Fault::OmitsReceipts => receipts(world).is_empty(),
         Fault::ReceiptsForAll => crate::ledger::receipts_of_the_forbidden(world) == 2,
         Fault::PromisesAnother => receipts(world) != receipts(&World::new()),

@@ -2,19 +2,33 @@
 
 use std::sync::Arc;
 
+use chukei_crypto::{
+    Certificate,
+    test_pki::{Ca, LeafSpec, keys},
+};
+use chukei_idwsf::Checks;
 use chukei_profile::{
     Date, Purpose, Scheme,
     linkage::{Eligibility, Item, Validity},
     login::Given,
 };
+use chukei_reason::Reason;
 use chukei_relay::{
-    Ask, Person, Record, Refusal, Step, Whom,
+    Ask, Mapping, Person, Record, Refusal, Reply, Step, Whom,
     faults::{Fault, Faults},
     memory::MemoryRecords,
 };
+use chukei_saml::metadata::{Entity, Federation};
 use chukei_xml::lexical::DateTime;
+use chukei_xml_security::KeyUse;
 
-use crate::{login::Desk, withholding::DAY, world::*};
+use crate::{
+    login::Desk,
+    messages::a_millisecond_more,
+    rotation::{refused_until, until},
+    withholding::DAY,
+    world::*,
+};
 
 /// Whether the party takes what is used, or at its end, for new or current; or takes the day for another.
 pub fn shows(fault: Fault, faults: &Faults) -> bool {
@@ -106,4 +120,58 @@ fn at_the_desk(fault: Fault, faults: &Faults) -> bool {
             String::from_utf8_lossy(&told.body).contains("<saml:Assertion")
         }
     }
+}
+
+#[test]
+fn a_party_that_reads_whole_seconds_takes_a_millisecond_more() {
+    let taken = |skipped: &[&str]| {
+        let mut world = World::new();
+        world.b.party.checks = Checks::danger_skipping(skipped.iter().copied());
+        let sent = world.query();
+        let body = resigned(&sent.body, A, a_millisecond_more);
+        world.refused_by_b(&with_body(&sent, body), A)
+    };
+    assert_eq!(taken(&[]), Some(Reason::Window));
+    assert_eq!(taken(&["fractions"]), None);
+}
+
+#[test]
+fn a_relay_that_skips_the_check_takes_keys_whose_certificate_has_ended() {
+    let mut world = World::new();
+    world.relay.party.checks = Checks::danger_skipping(["metadata.certificate.window"]);
+    assert_eq!(refused_until(world, later(-1)), None);
+}
+
+/// B's metadata begins with these certificates.
+fn beginning(with: &[(KeyUse, &Certificate)]) -> Arc<Federation> {
+    federation_with(|Entity { id, certificates, .. }| {
+        if id == B {
+            let first = with.iter().map(|(key_use, certificate)| (*key_use, (*certificate).clone()));
+            certificates.splice(0..0, first);
+        }
+    })
+}
+
+/// What the relay answers when nothing can be sealed for the first keys of B.
+fn mixed(world: &World) -> (World, Mapping, Reply) {
+    let curve = Ca::new("TEST CA").issue(LeafSpec::new("TEST", keys::p256(1).public_key()));
+    let ended = until(later(-1), &keys::rsa3072());
+    let mut relay = world.relay.clone();
+    relay.party.federation = beginning(&[(KeyUse::Both, &curve), (KeyUse::Encryption, &ended)]);
+    let clean = World::new();
+    let sent = clean.map(&[ask(0)]);
+    let told = reply(relay.handle(&request(&sent, A), NOW));
+    (clean, sent.pending, told)
+}
+
+/// Whether the relay seals for another key than the first that can be used.
+pub fn seals(fault: Fault, world: &World) -> bool {
+    let (clean, pending, told) = mixed(world);
+    if fault == Fault::SealsForFirstKey {
+        return told.status == 500;
+    }
+    let mapped = clean.a.take_mapping(pending, &answer(&told), NOW).unwrap();
+    let envelope = mapped.results.into_iter().next().unwrap().1.unwrap();
+    let sent = clean.a.query(envelope, &Item::ALL, None, NOW).unwrap();
+    clean.refused_by_b(&sent, A) == Some(Reason::Decrypt)
 }

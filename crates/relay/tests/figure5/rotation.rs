@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
-use chukei_crypto::{Certificate, PrivateKey, SignatureAlgorithm, Unwrapper};
-use chukei_profile::linkage::Item;
+use chukei_crypto::{
+    Certificate, PrivateKey, SignatureAlgorithm, UnixTime, Unwrapper,
+    test_pki::{Ca, LeafSpec},
+};
+use chukei_profile::{Scheme, linkage::Item};
 use chukei_reason::Reason;
+use chukei_relay::{Ask, Request};
 use chukei_saml::metadata::{Entity, Federation};
 use chukei_xml_security::KeyUse;
 
@@ -57,7 +61,7 @@ fn the_relay_s_signing_key_is_replaced() {
 #[test]
 fn a_responder_s_decryption_key_is_replaced() {
     let (next_key, next) = next_decryption_key();
-    let old = World::new().relay.party.federation.entity(B).unwrap().encryption().unwrap().clone();
+    let old = World::new().relay.party.federation.entity(B).unwrap().encryption(NOW).unwrap().clone();
     let opens = |keys: &[&PrivateKey]| -> Vec<Arc<dyn Unwrapper>> {
         keys.iter().map(|key| Arc::new((*key).clone()) as Arc<dyn Unwrapper>).collect()
     };
@@ -100,4 +104,40 @@ fn a_requester_s_key_is_replaced_while_it_holds_an_envelope() {
     assert_eq!(world.refused_by_b(&sent, A), None);
     let sent = world.map(&[ask(0)]);
     assert_eq!(world.relay(&sent, NEXT).refusal.map(|refusal| refusal.reason()), None);
+}
+
+/// A certificate that is valid up to this second.
+pub fn until(last: UnixTime, key: &PrivateKey) -> Certificate {
+    Ca::new("TEST CA").issue(LeafSpec { not_after: last, ..LeafSpec::new("TEST", key.public_key()) })
+}
+
+/// [metadata.certificate.window]
+#[test]
+fn a_signing_key_counts_while_its_certificate_is_valid() {
+    for (last, expected) in [(NOW, None), (later(-1), Some(Reason::Key))] {
+        assert_eq!(refused_until(World::new(), last), expected, "until {last:?}");
+    }
+}
+
+/// Why the relay refuses what A signs whose certificate is valid up to this second.
+pub fn refused_until(mut world: World, last: UnixTime) -> Option<Reason> {
+    let certificate = until(last, key(A));
+    world.relay.party.federation = listing(A, KeyUse::Signing, &[&certificate]);
+    world.a.party.certificate = certificate.clone();
+    let sent = world.map(&[ask(0)]);
+    let asked = Request { tls_client: Some(certificate.der()), ..request(&sent, A) };
+    reply(world.relay.handle(&asked, NOW)).refusal.map(|refusal| refusal.reason())
+}
+
+/// [mapping.unreachable.distinct]: the other inputs are answered.
+#[test]
+fn a_target_without_a_key_to_seal_for_is_unreachable() {
+    let mut world = World::new();
+    world.relay.party.federation = listing(B, KeyUse::Encryption, &[]);
+    let at_c = Ask { wanted: Scheme::LateElderly, target: Some(C.to_owned()), ..ask(0) };
+    let sent = world.map(&[ask(0), Ask { req_id: "c".to_owned(), ..at_c }]);
+    let told = world.relay(&sent, A);
+    let mapped = world.a.take_mapping(sent.pending, &answer(&told), NOW).unwrap();
+    let results: Vec<_> = mapped.results.into_iter().map(|(_, result)| result.err()).collect();
+    assert_eq!(results, [Some("Unreachable".to_owned()), None]);
 }
