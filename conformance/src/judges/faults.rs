@@ -106,7 +106,7 @@ fn table(case: &str, sent: Sent<'_>) -> Told {
         return Told { statuses: &[400, 500], is_of_http: true };
     }
     if has(&["transport.", "limit.bytes"]) {
-        return Told { statuses: &[400, 404, 405, 413, 431, 500], is_of_http: true };
+        return Told { statuses: &[400, 404, 405, 413, 415, 431, 500], is_of_http: true };
     }
     let is_form = has(&["xml.", "limit.", "message.soap.shape", "mapping.input.own-number"]);
     match group(case) {

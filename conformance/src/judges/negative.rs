@@ -59,6 +59,8 @@ judges! {
     not_posted => "transport.method.post";
     not_told => "transport.tls.server";
     no_tls => "transport.tls.client" "transport.tls.version";
+    encoded => "transport.encoding.none";
+    doubled => "transport.field.once";
     body_overlong => "transport.body.limit";
     header_overlong => "transport.header.limit";
     invalid => "mapping.input.form";
@@ -138,6 +140,14 @@ fn body_overlong(exchange: &Exchange<'_>) -> Verdict {
     refuse::turned_away_with(exchange, &[413])
 }
 
+fn encoded(exchange: &Exchange<'_>) -> Verdict {
+    refuse::answered_with(exchange, &[400, 415])
+}
+
+fn doubled(exchange: &Exchange<'_>) -> Verdict {
+    refuse::turned_away_with(exchange, &[400])
+}
+
 fn header_overlong(exchange: &Exchange<'_>) -> Verdict {
     refuse::turned_away_with(exchange, &[400, 431])
 }
@@ -151,14 +161,6 @@ fn no_tls(exchange: &Exchange<'_>) -> Verdict {
         },
         None => connected(exchange),
     })
-}
-
-fn invalid(exchange: &Exchange<'_>) -> Verdict {
-    refuse::input_refused(exchange, "Invalid")
-}
-
-fn forbidden(exchange: &Exchange<'_>) -> Verdict {
-    refuse::input_refused(exchange, "Forbidden")
 }
 
 /// No message came to a server that showed the certificate of another.
@@ -177,6 +179,14 @@ fn not_told(exchange: &Exchange<'_>) -> Verdict {
             (None, None) => Seen::Neither { missing: Phrase::plain("missing.a-request") },
         }
     })
+}
+
+fn invalid(exchange: &Exchange<'_>) -> Verdict {
+    refuse::input_refused(exchange, "Invalid")
+}
+
+fn forbidden(exchange: &Exchange<'_>) -> Verdict {
+    refuse::input_refused(exchange, "Forbidden")
 }
 
 /// Forbidden; a number without a qualifier may fail as a message too.

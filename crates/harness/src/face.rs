@@ -270,7 +270,7 @@ impl Face {
                 .map(|card| encode_base64(&card.certificate)),
             url_role: message.path.clone().unwrap_or_else(|| role.to_owned()),
             method: message.method.clone(),
-            headers: message.headers.clone(),
+            headers: message.first_length().into_iter().chain(message.headers.iter().cloned()).collect(),
             body: Body::from(message.body.clone()),
             deviates,
         });

@@ -178,6 +178,8 @@ const SKIPPABLE: &[&str] = &[
     // Transport.
     "transport.body.limit",
     "transport.content-type",
+    "transport.encoding.none",
+    "transport.field.once",
     "transport.header.limit",
     "transport.method.post",
     "transport.tls.client",

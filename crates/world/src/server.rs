@@ -15,7 +15,9 @@ use chukei_idwsf::{Checks, Refusal, fault};
 use chukei_reason::{LimitKind, Reason};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -375,13 +377,13 @@ fn response(told: Answer, refused: bool) -> Response<Told> {
     let mut response = Response::new(Either::Left(Full::new(Bytes::from(told.body))));
     *response.status_mut() = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/xml; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if refused {
-        headers.insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if told.status == 405 {
-        headers.insert(ALLOW, hyper::header::HeaderValue::from_static("POST"));
+        headers.insert(ALLOW, HeaderValue::from_static("POST"));
     }
     response
 }
@@ -417,8 +419,14 @@ async fn receive(
     http(known, "transport.method.post", "a path that there is", Some(404))?;
     http(head.method == Method::POST, "transport.method.post", "the method POST", Some(405))?;
 
+    // [transport.encoding.none]
+    let plain = !head.headers.contains_key(CONTENT_ENCODING);
+    http(plain, "transport.encoding.none", "a body without a coding", None)?;
+    // [transport.field.once] hyper closes the connection where there are two lengths.
+    let types: Vec<_> = head.headers.get_all(CONTENT_TYPE).iter().collect();
+    http(types.len() < 2, "transport.field.once", "one Content-Type", None)?;
     // [transport.content-type]
-    let xml = is_xml(&head.headers) && !head.headers.contains_key(CONTENT_ENCODING);
+    let xml = types.first().is_some_and(|field| names_xml(field));
     http(xml, "transport.content-type", "text/xml in UTF-8", None)?;
 
     // [transport.body.limit]
@@ -466,10 +474,14 @@ async fn drain(mut body: Incoming, mut most: usize) {
     }
 }
 
-/// One `Content-Type`: `text/xml`, alone or with `charset=utf-8`.
+/// One `Content-Type` that names it.
 pub(crate) fn is_xml(headers: &HeaderMap) -> bool {
     let mut fields = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(field), None) = (fields.next(), fields.next()) else { return false };
+    matches!((fields.next(), fields.next()), (Some(field), None) if names_xml(field))
+}
+
+/// `text/xml`, alone or with `charset=utf-8`.
+fn names_xml(field: &HeaderValue) -> bool {
     let Ok(text) = field.to_str() else { return false };
     let mut parts = text.split(';').map(str::trim);
     let is_type = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("text/xml"));

@@ -28,6 +28,7 @@ impl Draft {
             path: http.path,
             status: http.status,
             headers,
+            first_length: http.first_length,
             body,
             keys,
         }

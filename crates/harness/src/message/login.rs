@@ -236,6 +236,7 @@ impl CardPresentation {
             status: 200,
             headers: vec![("content-type".into(), "text/xml; charset=utf-8".into())],
             body: root.write().into_bytes(),
+            first_length: None,
             keys: Vec::new(),
         }
     }

@@ -110,6 +110,8 @@ pub struct Http {
     pub soap_action: SoapAction,
     /// More header fields.
     pub fields: Vec<(String, String)>,
+    /// A `Content-Length` in front of the right one.
+    pub first_length: Option<usize>,
 }
 
 /// What the header field `SOAPAction` says.
@@ -138,10 +140,19 @@ pub struct Finished {
     pub status: u16,
     /// Header fields, without those that HTTP adds.
     pub headers: Vec<(String, String)>,
+    /// A `Content-Length` in front of the right one.
+    pub first_length: Option<usize>,
     /// Body.
     pub body: Vec<u8>,
     /// Of each envelope: for whom it is sealed, its wrapped key and its content key, in base64.
     pub keys: Vec<(String, String, String)>,
+}
+
+impl Finished {
+    /// The `Content-Length` in front of the right one.
+    pub(crate) fn first_length(&self) -> Option<(String, String)> {
+        self.first_length.map(|length| ("content-length".to_owned(), length.to_string()))
+    }
 }
 
 impl Draft {
@@ -156,6 +167,7 @@ impl Draft {
             content_type: Some("text/xml; charset=utf-8".into()),
             soap_action: SoapAction::Same,
             fields: Vec::new(),
+            first_length: None,
         };
         Self {
             world: Arc::clone(world),

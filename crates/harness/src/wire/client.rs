@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_openssl::SslStream;
 
-use super::tls;
+use super::{heading::Heading, tls};
 use crate::{message::Finished, world::World};
 
 /// How long to wait and how much to read.
@@ -90,7 +90,7 @@ async fn exchange(
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(1 << 18)
         .max_headers(1000)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(Heading::new(stream, message.first_length())))
         .await
         .map_err(|error| how(&error))?;
     let driver = tokio::spawn(connection);
