@@ -172,6 +172,10 @@ fn token(draft: &mut Draft, change: fn(&mut Element)) {
     draft.change(move |root| change(root.find_mut("soap:Header/wsse:Security/wsse:BinarySecurityToken")));
 }
 
+fn actor(draft: &mut Draft, actor: &'static str) {
+    draft.change(move |root| root.find_mut("soap:Header/wsse:Security").set("soap:actor", actor));
+}
+
 /// Puts something else in the place of the reference to the token.
 fn refer(spec: &mut SignatureSpec, by: Element) {
     for key_info in spec.key_info.iter_mut() {
@@ -285,6 +289,14 @@ const ANY: &[Row] = bends![
         |d| token(d, |token| {
             token.set("EncodingType", "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#HexBinary");
         });
+    "message/token/no-encoding" "message.token.certificate" "Header/Security/BinarySecurityToken@EncodingType=missing" ["SOAP-07"]
+        |d| token(d, |token| token.unset("EncodingType"));
+    "message/security/actor-empty" "message.security.for-receiver" "Header/Security@actor+signer=empty" ["SOAP-03"]
+        |d| actor(d, "");
+    "message/security/actor-next" "message.security.for-receiver" "Header/Security@actor+signer=next" ["SOAP-03"]
+        |d| actor(d, "http://schemas.xmlsoap.org/soap/actor/next");
+    "message/security/actor-other" "message.security.for-receiver" "Header/Security@actor+signer=other" ["SOAP-03"]
+        |d| actor(d, "urn:example:test:actor");
     "message/token/username" "message.token.certificate" "Header/Security/UsernameToken+signer=UsernameToken" ["SOAP-07"]
         |d| d.change(|root| {
             let token = Element::new("wsse:UsernameToken").child(Element::new("wsse:Username").text("operator"));

@@ -24,7 +24,7 @@ judges! {
         "message.soap.shape" "message.body.one-child" "message.header.once" "message.sender.is-signer"
         "message.sender.is-tls-client" "message.id.form" "message.id.once" "message.to.is-receiver"
         "message.action.agrees" "message.relates-to.answered" "message.timestamp.window"
-        "message.token.certificate" "message.signature.covers" "message.processing-context.none"
+        "message.token.certificate" "message.security.for-receiver" "message.signature.covers" "message.processing-context.none"
         "transport.content-type"
         "envelope.present.once" "envelope.signature.relay" "envelope.audience.self" "envelope.recipient.self"
         "envelope.window.current" "envelope.holder.sender" "envelope.use.once" "envelope.one-time-use.present"

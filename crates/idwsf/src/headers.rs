@@ -262,7 +262,7 @@ fn times(timestamp: Element<'_>) -> Option<(DateTime, DateTime)> {
 fn token(element: Element<'_>) -> Result<Vec<u8>, XmlError> {
     let wrong = || element.error(Reason::Token, "an X.509 certificate in base64");
     let is_certificate = element.attribute("ValueType") == Some(X509_V3)
-        && element.attribute("EncodingType").is_none_or(|encoding| encoding == BASE64_BINARY);
+        && element.attribute("EncodingType") == Some(BASE64_BINARY);
     let octets = lexical::decode_base64(element.text().map_err(|_| wrong())?).filter(|_| is_certificate);
     octets.ok_or_else(wrong)
 }

@@ -11,10 +11,11 @@ use chukei_xml_security::{Shape, Unverified};
 use crate::{Checks, Receiver, names::*};
 
 /// Sentences whose check is inside the verification of signatures and the reading of their parts.
-const INSIDE: [&str; 8] = [
+const INSIDE: [&str; 9] = [
     "envelope.signature.relay",
     "message.body.one-child",
     "message.header.once",
+    "message.security.for-receiver",
     "message.signature.covers",
     "message.soap.shape",
     "message.token.certificate",

@@ -196,6 +196,7 @@ const SKIPPABLE: &[&str] = &[
     "message.relates-to.answered",
     "transport.tls.server",
     "message.reply-to.anonymous",
+    "message.security.for-receiver",
     "message.sender.is-signer",
     "message.sender.is-tls-client",
     "message.signature.covers",

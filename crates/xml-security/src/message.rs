@@ -28,7 +28,7 @@ impl<'d> Targets<'d> {
         let header = children.required(HEADER)?;
         let body = children.required(BODY)?;
         children.finish()?;
-        // SOAP 1.1 §4.2.2: a block for another actor is not for us.
+        // SOAP 1.1 §4.2.2; [message.security.for-receiver]
         let security = single(header, SECURITY)?.filter(|security| security.attribute_in(ACTOR).is_none());
         let security =
             security.ok_or_else(|| header.error(Reason::Unsigned, "wsse:Security for us in the header"))?;

@@ -486,6 +486,10 @@ fn deviations() -> Vec<Deviation> {
             root.duplicate("soap:Header/wsa:To");
             root.find_mut("soap:Header/wsa:To[2]").set("wsu:Id", "_twice");
         }),
+        deviation("message.security.for-receiver", |root| {
+            let next = "http://schemas.xmlsoap.org/soap/actor/next";
+            root.find_mut("soap:Header/wsse:Security").set("soap:actor", next);
+        }),
         deviation("message.framework.version", |root| {
             root.find_mut("soap:Header/sbf:Framework").set("version", "1.1")
         }),
