@@ -14,7 +14,8 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
-use chukei_crypto::{UnixTime, Unwrapper};
+use chukei_crypto::{UnixTime, Unwrapper, sha256};
+use chukei_evidence::{Body, Cases, Exchange as View, Header, Product, Recorder, Verdict, What};
 use chukei_forge::raw::{Element, parse};
 use chukei_harness::{
     Draft, Ids, Kit, World,
@@ -34,7 +35,7 @@ use chukei_profile::{
 };
 use chukei_relay::memory::MemoryReplay;
 use chukei_world::{Plan, World as Folder};
-use chukei_xml::{Budget, ns};
+use chukei_xml::{Budget, lexical::encode_base64, ns};
 
 /// 2026-06-01T03:00:00Z, noon in Japan.
 const NOW: i64 = 1_780_282_800;
@@ -95,12 +96,23 @@ fn entry(
     }
 }
 
+/// Receipts for invented entries, from this number on.
+fn receipts(first: u32, count: u32) -> Element {
+    let receipt = |number: u32| {
+        let commitment = encode_base64(&sha256(format!("TEST entry {number}").as_bytes()));
+        Element::new("ck:Receipt").attribute("commitment", &commitment)
+    };
+    Element::declared(ns::CK, "Receipts").children((first..first + count).map(receipt))
+}
+
 /// The messages, in the order in which they travel.
 fn conversation(world: &Arc<World>) -> Vec<(&'static str, Finished)> {
     let mut parties = Conversation { world: Arc::clone(world), ids: 0 };
     let items = ["eligibility", "benefits"];
     let mapping = parties.kit("relay").mapping(&["seed-sample", "not-member"], "insurer-b").finish();
-    let mapped = parties.kit("insurer-a").reply("relay", &tree(&mapping)).unwrap().finish();
+    let mut mapped = parties.kit("insurer-a").reply("relay", &tree(&mapping)).unwrap();
+    mapped.more.push(receipts(1, 2));
+    let mapped = mapped.finish();
     let envelope = find(&tree(&mapped), "Assertion").unwrap().clone();
     let id = envelope.value("ID").unwrap().to_owned();
 
@@ -119,7 +131,9 @@ fn conversation(world: &Arc<World>) -> Vec<(&'static str, Finished)> {
         &items,
     );
     let notice = kit.request("insurer-b", "disclosure", notice).finish();
-    let receipt = parties.kit("insurer-b").reply("relay", &tree(&notice)).unwrap().finish();
+    let mut receipt = parties.kit("insurer-b").reply("relay", &tree(&notice)).unwrap();
+    receipt.more.push(receipts(3, 1));
+    let receipt = receipt.finish();
     let answer = parties.kit("insurer-a").reply("insurer-b", &tree(&query)).unwrap().finish();
 
     let asked = parties.kit("relay").history("portal", "seed-sample", "insurer-b").finish();
@@ -130,7 +144,9 @@ fn conversation(world: &Arc<World>) -> Vec<(&'static str, Finished)> {
         .child(entry(3, "portal", "history", "shown", "history", None));
     let ids = parties.kit("portal").ids;
     let shown = text_of(&tree(&asked), "MessageID").unwrap();
-    let shown = Draft::answer(world, ids, NOW, "relay", &shown, history).finish();
+    let mut shown = Draft::answer(world, ids, NOW, "relay", &shown, history);
+    shown.more.push(receipts(4, 1));
+    let shown = shown.finish();
     vec![
         ("1-mapping-request.xml", mapping),
         ("2-mapping-response.xml", mapped),
@@ -182,6 +198,170 @@ fn the_examples_are_what_their_seed_makes() {
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
     for name in expected.keys().filter(|name| !name.starts_with("world/")) {
         assert!(page.contains(&format!("({name})")), "README.md does not list {name}");
+    }
+}
+
+/// A product of the conversation: what it is asked, and what it asks.
+struct Role {
+    profile: &'static str,
+    party: &'static str,
+    /// Who asks it, what, and its answer.
+    asked: &'static [(&'static str, &'static str, &'static str)],
+    /// Whom it asks, what, and the answer.
+    asks: &'static [(&'static str, &'static str, &'static str)],
+    /// Judges that see what they look for here.
+    seen: &'static [&'static str],
+}
+
+const ROLES: [Role; 3] = [
+    Role {
+        profile: "relay@1.0",
+        party: "relay",
+        asked: &[
+            ("insurer-a", "1-mapping-request.xml", "2-mapping-response.xml"),
+            ("insurer-b", "4-disclosure-notice.xml", "5-disclosure-receipt.xml"),
+            ("portal", "7-history-query.xml", "8-history.xml"),
+        ],
+        asks: &[],
+        seen: &[
+            "envelope.issue.form",
+            "envelope.issue.signed",
+            "envelope.issue.encrypted",
+            "envelope.issue.padded",
+            "envelope.issue.audience",
+            "envelope.issue.holder",
+            "envelope.issue.window",
+            "envelope.issue.bound",
+            "envelope.issue.name-id",
+            "mapping.input.each-answered",
+            "mapping.status.levels",
+            "message.answer.headers",
+            "message.answer.signed",
+            "message.answer.fresh",
+            "message.answer.timestamp",
+            "ledger.receipt.given",
+            "ledger.receipt.salted",
+        ],
+    },
+    Role {
+        profile: "responder@1.0",
+        party: "insurer-b",
+        asked: &[("insurer-a", "3-linkage-query.xml", "6-linkage-answer.xml")],
+        asks: &[("relay", "4-disclosure-notice.xml", "5-disclosure-receipt.xml")],
+        seen: &["linkage.disclosure.before-answer", "message.answer.headers", "message.answer.signed"],
+    },
+    Role {
+        profile: "requester@1.0",
+        party: "insurer-a",
+        asked: &[],
+        asks: &[
+            ("relay", "1-mapping-request.xml", "2-mapping-response.xml"),
+            ("insurer-b", "3-linkage-query.xml", "6-linkage-answer.xml"),
+        ],
+        seen: &[
+            "requester.query.headers",
+            "requester.query.purpose",
+            "requester.envelope.unchanged",
+            "requester.envelope.only-target",
+        ],
+    },
+];
+
+/// The judges of the suite that look at everything that a product says find nothing wrong with what the examples say.
+#[test]
+fn the_judges_find_nothing_wrong_with_them() {
+    let (_scratch, folder, messages) = made();
+    let world = World::load(folder.dir()).unwrap();
+    let find_message = |name: &str| &messages.iter().find(|(own, _)| *own == name).unwrap().1;
+    let mut judged = 0;
+    for role in ROLES {
+        let header = Header {
+            suite: "examples".to_owned(),
+            epoch: NOW,
+            profile: role.profile.to_owned(),
+            features: Vec::new(),
+            product: Product { party: role.party.to_owned(), ..Product::default() },
+            world: world.public.clone(),
+            ..Header::default()
+        };
+        let mut recorder = Recorder::new(header, None).unwrap();
+        let mut add = |what| {
+            recorder.record(NOW, what).unwrap();
+        };
+        for (exchange, (from, request, answer)) in (1..).zip(role.asked) {
+            let [request, answer] = [request, answer].map(|name| find_message(name));
+            add(What::Sent {
+                exchange,
+                from: (*from).to_owned(),
+                tls_client: request.tls.clone(),
+                tls_certificate: None,
+                url_role: "soap".to_owned(),
+                method: request.method.clone(),
+                headers: request.headers.clone(),
+                body: Body::from(request.body.clone()),
+                deviates: false,
+            });
+            let (headers, body) = (answer.headers.clone(), Body::from(answer.body.clone()));
+            // What the party asks before it answers stands between.
+            for (inner, (to, request, answer)) in (10..).zip(role.asks) {
+                add(called(inner, to, find_message(request)));
+                add(replied(inner, find_message(answer)));
+            }
+            add(What::Answered { exchange, status: 200, headers, body });
+        }
+        for (exchange, (to, request, answer)) in (10..).zip(role.asks).filter(|_| role.asked.is_empty()) {
+            add(called(exchange, to, find_message(request)));
+            add(replied(exchange, find_message(answer)));
+        }
+        for (_, message) in &messages {
+            for wrapped in tree(message).descendants().iter().filter(|key| key.name == "xenc:EncryptedKey") {
+                let wrapped = find(wrapped, "CipherValue").unwrap().content();
+                let octets = chukei_xml::lexical::decode_base64(&wrapped).unwrap();
+                let key = folder.keys("insurer-b").unwrap().decrypt.0;
+                let key = key.unwrap(chukei_crypto::KeyTransport::RsaOaepSha256, &octets).unwrap();
+                let content_key = encode_base64(&chukei_crypto::test_pki::fixed::content_key(&key));
+                add(What::Unwrapped { party: "insurer-b".to_owned(), wrapped, content_key });
+            }
+        }
+        let transcript = recorder.finish().unwrap();
+        let whole = View::new(transcript.header(), transcript.events(), None, transcript.events());
+        let profile = chukei_spec::Index::profile(role.profile).unwrap();
+        let is_bound = |id: &str| role.seen.contains(&id) || profile.claims(id, &[]);
+        let judges = chukei_conformance::registry().judges.iter();
+        for judge in judges.filter(|judge| judge.cases == Cases::Whole && is_bound(judge.id)) {
+            let verdict = (judge.rule)(&whole);
+            let is_seen = role.seen.contains(&judge.id);
+            let is_right = match verdict {
+                Verdict::Pass => true,
+                Verdict::Unreached { .. } => !is_seen,
+                Verdict::Violated { .. } => false,
+            };
+            assert!(is_right, "{} of {}: {verdict:?}", judge.id, role.party);
+            judged += usize::from(is_seen);
+        }
+    }
+    assert_eq!(judged, ROLES.iter().map(|role| role.seen.len()).sum::<usize>());
+}
+
+fn called(exchange: u32, to: &str, request: &Finished) -> What {
+    What::Called {
+        exchange,
+        to: to.to_owned(),
+        tls_client: request.tls.clone(),
+        method: request.method.clone(),
+        path: "/".to_owned(),
+        headers: request.headers.clone(),
+        body: Body::from(request.body.clone()),
+    }
+}
+
+fn replied(exchange: u32, answer: &Finished) -> What {
+    What::Replied {
+        exchange,
+        status: 200,
+        headers: answer.headers.clone(),
+        body: Body::from(answer.body.clone()),
+        deviates: false,
     }
 }
 

@@ -183,6 +183,7 @@ const SKIPPABLE: &[&str] = &[
     "transport.header.limit",
     "transport.method.post",
     "transport.tls.client",
+    "transport.tls.server",
     "transport.tls.version",
     // Every receiver.
     "message.action.agrees",
@@ -194,7 +195,6 @@ const SKIPPABLE: &[&str] = &[
     "message.id.once",
     "message.processing-context.none",
     "message.relates-to.answered",
-    "transport.tls.server",
     "message.reply-to.anonymous",
     "message.security.for-receiver",
     "message.sender.is-signer",
@@ -203,10 +203,10 @@ const SKIPPABLE: &[&str] = &[
     "message.soap.shape",
     "message.timestamp.window",
     "message.to.is-receiver",
+    "metadata.certificate.window",
     "message.token.certificate",
     "message.usage-directive.purpose",
     "signature.value.verifies",
-    "metadata.certificate.window",
     // The responder.
     "envelope.audience.self",
     "envelope.holder.sender",

@@ -168,10 +168,12 @@ impl Envelope {
         self.confirmations.push(second);
     }
 
-    /// Sets an attribute.
+    /// Sets an attribute, in the place where it stands.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.attributes.retain(|(own, _)| own != name);
-        self.attributes.push((name.into(), value.into()));
+        match self.attributes.iter_mut().find(|(own, _)| own == name) {
+            Some((_, old)) => *old = value.into(),
+            None => self.attributes.push((name.into(), value.into())),
+        }
     }
 
     /// Takes an attribute away.
