@@ -262,12 +262,7 @@ impl Receiver<'_> {
         // ID-WSF SOAP Binding 2.0 §5.2; [message.sender.is-signer]
         let none = || Refusal::new("message.sender.is-signer", Reason::Sender, "sb:Sender");
         let signer = owner.or(claimed).ok_or_else(none)?;
-        // [metadata.certificate.window] A mock party may take the time at which the certificate shown was valid for now.
-        let at = match token.der.as_deref().and_then(|der| self.federation.certificate(der)) {
-            Some(shown) if checks.skips("metadata.certificate.window") => shown.validity().start,
-            _ => self.now,
-        };
-        let (message, key) = match self.verify::<B>(document, &signer, at, budget) {
+        let (message, key) = match self.verify::<B>(document, &signer, budget) {
             // A token of somebody else, beside a signature that is not his.
             Err(refusal) if is_foreign && refusal.reason() == Reason::Signature => {
                 let expected = "the signer's certificate as token";
@@ -298,7 +293,6 @@ impl Receiver<'_> {
         &self,
         document: Document,
         signer: &str,
-        at: UnixTime,
         budget: &mut Budget,
     ) -> Result<(Message<B>, Option<[u8; 32]>), Refusal> {
         #[cfg(feature = "danger-faults")]
@@ -307,7 +301,7 @@ impl Receiver<'_> {
             return Ok((Message::read_parts(&crate::Parts::Lax(lax))?, None));
         }
         let unverified = Unverified::<Message<B>>::locate(document, &Shape::message(), budget)?;
-        let verified = unverified.verify_by(signer, self.federation.trust(), at, budget);
+        let verified = unverified.verify_by(signer, self.federation.trust(), self.now, budget);
         let verified = verified.map_err(|refusal| refusal.error().clone())?;
         let key = *verified.key();
         Ok((verified.into_value(), Some(key)))

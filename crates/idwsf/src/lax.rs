@@ -11,7 +11,7 @@ use chukei_xml_security::{Shape, Unverified};
 use crate::{Checks, Receiver, names::*};
 
 /// Sentences whose check is inside the verification of signatures and the reading of their parts.
-const INSIDE: [&str; 9] = [
+const INSIDE: [&str; 10] = [
     "envelope.signature.relay",
     "message.body.one-child",
     "message.header.once",
@@ -19,6 +19,7 @@ const INSIDE: [&str; 9] = [
     "message.signature.covers",
     "message.soap.shape",
     "message.token.certificate",
+    "metadata.certificate.window",
     "requester.answer.verified",
     "signature.value.verifies",
 ];
