@@ -109,6 +109,10 @@ pub(crate) fn why(state: &Path, error: StoreError) -> Failure {
             let path = path.display().to_string();
             Failure::new(Exit::Setup, "ledger.in-use", [path]).fix("ledger.in-use-fix", [""; 0])
         }
+        StoreError::Unread { path } => {
+            let path = path.display().to_string();
+            Failure::new(Exit::Usage, "ledger.unread", [path.clone()]).fix("ledger.unread-fix", [path])
+        }
         StoreError::Parted { path } => {
             let path = path.display().to_string();
             Failure::new(Exit::Usage, "ledger.half-copy", [path]).fix("ledger.half-copy-fix", [""; 0])

@@ -467,6 +467,7 @@ pub(crate) fn damage_text(damage: &Damage, say: &Say) -> String {
     let one = |key, value: &dyn ToString| (key, vec![value.to_string()]);
     let (key, with) = match damage {
         Damage::File { says } => one("file", says),
+        Damage::Mappings { says } => one("mappings", says),
         Damage::Leaf { leaf } => one("leaf", leaf),
         Damage::Content { leaf } => one("content", leaf),
         Damage::History { leaf } => one("history", leaf),

@@ -176,11 +176,38 @@ impl Store {
         I: Iterator<Item = Result<Change, E>>,
         E: Send + 'static,
     {
-        self.maps.writer.decide(move |connection| run(connection, &mut batch))
+        // Mappings that were put back from an older copy do not know of everybody whom the ledger speaks about.
+        let recorded = self.read(|connection| largest(connection, &RECORDED))?;
+        self.maps.writer.decide(move |connection| run(connection, recorded, &mut batch))
     }
 }
 
-fn run<F, I, E>(connection: &Connection, batch: &mut Batch<F>) -> sql::Result<Verdict<Outcome<E>>>
+/// Above this are persons who were put in without a file, under numbers of whoever did it.
+const OWN: i64 = 1 << 62;
+
+/// Of persons whom the mappings speak about, or spoke.
+const KNOWN: [&str; 3] = [
+    "SELECT max(person) FROM mapping WHERE person < ?1",
+    "SELECT max(person) FROM past WHERE person < ?1",
+    "SELECT max(person) FROM version WHERE person < ?1",
+];
+const RECORDED: [&str; 1] = ["SELECT max(person) FROM chain WHERE person < ?1"];
+
+/// The largest number of a person that is one of ours; 0 for none.
+fn largest(connection: &Connection, of: &[&'static str]) -> sql::Result<i64> {
+    let mut largest = 0;
+    for sql in of {
+        let found: Option<i64> = connection.only(sql, values![OWN], |row| row.get(0))?;
+        largest = largest.max(found.unwrap_or(0));
+    }
+    Ok(largest)
+}
+
+fn run<F, I, E>(
+    connection: &Connection,
+    recorded: i64,
+    batch: &mut Batch<F>,
+) -> sql::Result<Verdict<Outcome<E>>>
 where
     F: FnMut() -> I,
     I: Iterator<Item = Result<Change, E>>,
@@ -196,7 +223,10 @@ where
     if batch.previous != digest {
         return refuse(Refused::Chain);
     }
-    let next = connection.only("SELECT next FROM numbering", &[], |row| row.get(0))?;
+    // Nobody gets the number of somebody who is there, however they came in.
+    let known = largest(connection, &KNOWN)?.max(recorded);
+    let next: i64 = connection.only("SELECT next FROM numbering", &[], |row| row.get(0))?;
+    let next = next.max(known.saturating_add(1));
     let mut work = Work {
         connection,
         source,

@@ -50,8 +50,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Taken`] without `replace`, or if what would be moved aside has no place; [`StoreError::InUse`];
-    /// [`StoreError::Parted`] for half a copy; [`StoreError::File`]. The state is as it was then, unless files could not be
-    /// renamed.
+    /// [`StoreError::Parted`] for half a copy; [`StoreError::Unread`] where nothing tells what was signed; [`StoreError::File`]. The
+    /// state is as it was then, unless files could not be renamed.
     pub fn restore(
         from: &Path,
         to: &Path,
@@ -64,7 +64,12 @@ impl Store {
         }
         none_of(&old.iter().map(|file| behind(file, ASIDE)).collect::<Vec<_>>())?;
         Self::unused(to)?;
-        let known: Vec<String> = known.iter().cloned().chain(signed(to)).collect();
+        let signed = signed(to);
+        // Another tree of a size that was signed would show two histories, and a damaged state is what one restores over.
+        if !old.is_empty() && signed.is_none() && known.is_empty() {
+            return Err(StoreError::Unread { path: to.to_owned() });
+        }
+        let known: Vec<String> = known.iter().cloned().chain(signed.into_iter().flatten()).collect();
         let parted = || StoreError::Parted { path: Maps::path(from) };
         if !is_there(&Maps::path(from)) {
             return Err(parted());
@@ -179,11 +184,26 @@ fn is_in_use(path: &Path) -> bool {
     read.is_err_and(|error| locked.contains(&error.sqlite_error_code()))
 }
 
-/// The newest checkpoint of a state, and the one that it lacks itself, as far as they can be read: a state of an earlier version
-/// lacks none.
-fn signed(path: &Path) -> Vec<String> {
-    let notes = ["SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1", "SELECT lost FROM ledger"];
-    notes.iter().filter_map(|sql| alone::<Option<String>>(path, sql).ok().flatten()).collect()
+/// The newest checkpoint of a state, and the one that it lacks itself; `None` where that cannot be read. A state of an earlier
+/// version has no such table, and lacks none.
+fn signed(path: &Path) -> Option<Vec<String>> {
+    let mut signed = Vec::new();
+    for sql in [
+        "PRAGMA integrity_check(checkpoint)",
+        "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1",
+        "SELECT lost FROM ledger",
+    ] {
+        match alone::<Option<String>>(path, sql) {
+            Ok(Some(says)) if sql.starts_with("PRAGMA") && says != "ok" => return None,
+            Ok(note) => signed.extend(note),
+            Err(rusqlite::Error::QueryReturnedNoRows) => {}
+            // There is no such table.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {}
+            Err(_) => return None,
+        }
+    }
+    signed.retain(|note| note != "ok");
+    Some(signed)
 }
 
 /// A value from a file that nobody else has open. It is only looked at: its journal stays as it is.

@@ -24,6 +24,11 @@ pub enum Damage {
         /// What it says.
         says: String,
     },
+    /// The database finds the file of the mappings damaged.
+    Mappings {
+        /// What it says.
+        says: String,
+    },
     /// A leaf is missing, or does not follow from its entry: chain, number, the one before, dates and commitment.
     Leaf {
         /// Its index.
@@ -89,13 +94,16 @@ pub struct Sound {
 
 impl Store {
     /// Recomputes every hash from the leaves: chains, commitments, history, tiles, map of heads and checkpoints; with a
-    /// policy, the signatures too. Entries may be recorded meanwhile; a checkpoint may not be made.
+    /// policy, the signatures too. Of the mappings, the database reads its file. Entries may be recorded meanwhile; a checkpoint may
+    /// not be made.
     ///
     /// # Errors
     /// `Ok(Err)`: what was found, at least one and at most 100. `Err`: the file cannot be opened at all.
     pub fn fsck(&self, policy: Option<&Policy>) -> Result<Result<Sound, Vec<Damage>>, LedgerError> {
+        let mappings = self.maps.read(Connection::integrity).unwrap_or_else(|error| vec![error.to_string()]);
         self.ask(|connection| {
             let mut check = Check { policy, ..Check::default() };
+            check.damage.extend(mappings.iter().map(|says| Damage::Mappings { says: says.clone() }));
             type Stage<'p> = fn(&mut Check<'p>, &Connection) -> sql::Result<()>;
             let stages: [Stage<'_>; 6] =
                 [Check::file, Check::leaves, Check::chains, Check::tiles, Check::heads, Check::entries];

@@ -179,6 +179,11 @@ pub enum StoreError {
         /// Which.
         path: PathBuf,
     },
+    /// A state that is to be replaced cannot be read: nothing tells up to where it has signed.
+    Unread {
+        /// Which.
+        path: PathBuf,
+    },
     /// The file of the mappings is not there, or is another ledger's: a copy or a backup was put back in part.
     Parted {
         /// Where it should be.
@@ -216,6 +221,9 @@ impl fmt::Display for StoreError {
             }
             Self::Taken { path } => write!(f, "{}: is there already", path.display()),
             Self::InUse { path } => write!(f, "{}: another process has it open", path.display()),
+            Self::Unread { path } => {
+                write!(f, "{}: what it has signed cannot be read", path.display())
+            }
             Self::Parted { path } => {
                 write!(f, "{}: the mappings that belong to this ledger are not here", path.display())
             }
@@ -367,6 +375,12 @@ impl fmt::Debug for Store {
 
 /// A file to write in, with so many KiB of memory for its pages.
 fn file_to_write(path: &Path, cache: i64) -> rusqlite::Result<Connection> {
+    // For nobody else to read, and so are its journals. What is wrong with the path is said by whoever opens it.
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
     let connection = rusqlite::Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

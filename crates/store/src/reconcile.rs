@@ -107,13 +107,18 @@ impl Store {
             // Row by row: a ledger is longer than memory.
             connection.stream(sql, |row| {
                 let (at, own) = (row.get::<i64>(3)?, row.get::<&str>(2)?);
-                if !(from.0..until.0).contains(&at) || target.is_some_and(|target| target != own) {
+                // Whatever was issued to the responder is known, in the period or not.
+                let is_own = target.is_none_or(|target| target == own);
+                let is_theirs = match theirs {
+                    Some(_) => Some(is_own && unknown.remove(row.get::<&str>(0)?)),
+                    None => None,
+                };
+                if !(from.0..until.0).contains(&at) || !is_own {
                     return Ok(true);
                 }
                 let [envelope, requester, target, purpose]: [String; 4] =
                     [row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?];
                 let (told, told_purpose) = (row.get::<Option<i64>>(5)?, row.get::<Option<String>>(6)?);
-                let is_theirs = theirs.map(|_| unknown.remove(&envelope));
                 done.issued += 1;
                 done.reported += u64::from(told.is_some());
                 let over = at.saturating_add(LONGEST + SKEW);

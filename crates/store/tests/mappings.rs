@@ -8,13 +8,14 @@ use chukei_profile::{Identifier, Scheme};
 use chukei_relay::changes::{Action, Assigned, KeyStore, MappingFault, MappingNote, Standing};
 use chukei_relay::numbers::{Level, Number, NumberKind};
 use chukei_relay::{AccessLog, MappingStore, Person};
-use chukei_store::{Batch, Outcome, Refused, Registry, RegistryFault, Role};
+use chukei_store::{Batch, MappingRow, Outcome, Refused, Registry, RegistryFault, Role};
 use support::*;
 
 on_both!(
     the_three_models_are_one_schema,
     one_number_at_two_insurers_of_one_endpoint_is_two_persons_and_told_so,
     versions_follow_one_by_one,
+    a_newcomer_is_nobody_who_is_there,
     a_file_is_applied_whole_or_not_at_all,
     a_dry_run_tells_and_changes_nothing,
     files_come_in_order_and_from_whom_is_known,
@@ -134,6 +135,28 @@ fn versions_follow_one_by_one(place: &Place) {
     let versions = desk.store.versions(person).unwrap();
     let brief: Vec<_> = versions.iter().map(|v| (v.source.as_str(), v.version, v.what.as_str())).collect();
     assert_eq!(brief, [(X, 1, "join"), (TOWN, 1, "state"), (TOWN, 2, "state"), (TOWN, 3, "state")]);
+}
+
+/// Whoever came in without a file has a number too, and so has whoever only the ledger speaks about: the mappings may be older.
+fn a_newcomer_is_nobody_who_is_there(place: &Place) {
+    let desk = Desk::new(place);
+    let row = |person, number: &str| MappingRow {
+        person: Person(person),
+        party: "https://insurer-a.example.test/".to_owned(),
+        number: Identifier::new(Scheme::CareInsured, number).unwrap(),
+        from: at(0),
+        until: at(OPEN),
+    };
+    desk.store.add_mappings(vec![row(1, "1234567890"), row(2, "1234567891")]).unwrap();
+    desk.apply(TOWN, vec![state(1, &[resident("1")], 0, OPEN)]).unwrap();
+    assert_eq!(person(&desk, &resident("1"), 1), Some(Person(3)));
+    desk.store.append(&[entry(1), entry(7)]).unwrap();
+    desk.apply(TOWN, vec![state(1, &[resident("2")], 0, OPEN)]).unwrap();
+    assert_eq!(person(&desk, &resident("2"), 1), Some(Person(8)));
+    // Persons of a test world have numbers of their own kind, above all of these.
+    desk.store.add_mappings(vec![row(i64::MAX, "1234567892")]).unwrap();
+    desk.apply(TOWN, vec![state(1, &[resident("3")], 0, OPEN)]).unwrap();
+    assert_eq!(person(&desk, &resident("3"), 1), Some(Person(9)));
 }
 
 fn a_file_is_applied_whole_or_not_at_all(place: &Place) {

@@ -82,6 +82,85 @@ fn a_witness_signs_no_tree_whose_maps_count_wrong() {
     }
 }
 
+/// What a loss of power leaves in a folder is written once more.
+#[test]
+fn a_torn_file_is_published_anew() {
+    let desk = Desk::proved();
+    let publish = || {
+        let words =
+            ["publish", "--state", "relay.db", "--key", "log.pem", "--origin", ORIGIN, "--out", "public"];
+        let said = desk.run("en", &words, "");
+        assert_eq!(said.code, 0, "{}", said.err);
+    };
+    let read = |name: &str| fs::read(desk.0.path.join("public").join(name)).unwrap();
+    publish();
+    let names = ["tile/0/000.p/21", "tile/entries/000.p/21", "checkpoint"];
+    let sound = names.map(read);
+    for (name, left) in names.into_iter().zip([31, 0, 0]) {
+        let path = desk.0.path.join("public").join(name);
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(left).unwrap();
+        publish();
+        assert_eq!(names.map(read), sound, "{name}");
+    }
+    let drafts = fs::read_dir(desk.0.path.join("public")).unwrap();
+    assert_eq!(drafts.count(), 2, "the checkpoint and the tiles, and no draft");
+}
+
+/// A state whose checkpoints cannot be read tells nobody what it has signed.
+#[test]
+fn a_damaged_state_is_not_replaced_without_a_checkpoint_that_somebody_has_kept() {
+    let desk = Desk::proved();
+    assert_eq!(desk.run("en", &["backup", "--state", "relay.db", "--out", "copy.db"], "").code, 0);
+    desk.record(1);
+    let words = ["publish", "--state", "relay.db", "--key", "log.pem", "--origin", ORIGIN, "--out", "public"];
+    assert_eq!(desk.run("en", &words, "").code, 0);
+    let path = desk.0.path.join("relay.db");
+    let hand = rusqlite::Connection::open(&path).unwrap();
+    let page: i64 = hand
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'checkpoint'", [], |row| row.get(0))
+        .unwrap();
+    let size: i64 = hand.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    hand.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    hand.close().unwrap();
+    let mut octets = fs::read(&path).unwrap();
+    let from = usize::try_from((page - 1) * size).unwrap();
+    octets[from..from + usize::try_from(size).unwrap()].fill(0);
+    fs::write(&path, octets).unwrap();
+
+    let restore = |more: &[&str]| {
+        let words = ["restore", "--from", "copy.db", "--state", "relay.db", "--replace"];
+        desk.run("en", &[&words, more].concat(), "")
+    };
+    let refused = restore(&[]);
+    assert!(refused.code == 2 && refused.err.contains("nothing tells up to where"), "{}", refused.err);
+    // Positive twin: what was published tells it, and this log signs nothing more.
+    let restored = restore(&["--published", "public/checkpoint"]);
+    assert!(restored.code == 0 && restored.out.contains("24"), "{} {}", restored.out, restored.err);
+    assert_ne!(desk.run("en", &words, "").code, 0);
+}
+
+/// A copy is looked at as a whole.
+#[test]
+fn damaged_mappings_are_found() {
+    let desk = Desk::proved();
+    assert_eq!(desk.run("en", &["fsck", "relay.db"], "").code, 0);
+    let path = desk.0.path.join("relay.mappings.db");
+    let hand = rusqlite::Connection::open(&path).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'mapping'";
+    let page: i64 = hand.query_row(sql, [], |row| row.get(0)).unwrap();
+    let size: i64 = hand.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    hand.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    hand.close().unwrap();
+    let mut octets = fs::read(&path).unwrap();
+    let from = usize::try_from((page - 1) * size).unwrap();
+    octets[from..from + usize::try_from(size).unwrap()].fill(0);
+    fs::write(&path, octets).unwrap();
+    let found = desk.run("en", &["fsck", "relay.db"], "");
+    assert!(found.code == 7 && found.out.contains("file of the mappings is damaged"), "{}", found.out);
+    let copied = desk.run("en", &["backup", "--state", "relay.db", "--out", "copy.db"], "");
+    assert_ne!(copied.code, 0, "{}", copied.out);
+}
+
 #[test]
 fn a_proof_without_entries_says_what_would_be_in_it() {
     let desk = Desk::empty();

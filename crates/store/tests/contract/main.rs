@@ -369,6 +369,10 @@ mod access {
                 is(OnlyOurs, "_ours"),
             ];
             assert_eq!(seen(ever, Some(&theirs), later), ((6, 4), both.to_vec()));
+            // What was issued before the period is in the list of whoever was asked in it.
+            assert_eq!(seen((UnixTime(T.0 + 1000), UnixTime(i64::MAX)), Some(&theirs), later), {
+                ((0, 0), vec![is(OnlyTheirs, "_unknown")])
+            });
             // Another responder's list has nothing to do with these.
             let theirs = Theirs { target: C.to_owned(), envelopes: [].into() };
             assert_eq!(seen(ever, Some(&theirs), later), ((0, 0), vec![]));
