@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chukei_forge::raw::Element;
+use chukei_forge::raw::{Element, Node};
 use chukei_harness::{Broken, Draft, Face, Reply, Scripted, kit::USUAL_PERSON, message::body};
 use chukei_spec::{Role, req};
 
@@ -51,6 +51,8 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
 }
 
 const ROWS: &[Row] = bends![
+    "xml/schema/target-identity-text" "xml.schema.closed" "Header/TargetIdentity#=text" []
+        |d| d.change(|root| root.find_mut("soap:Header/sb:TargetIdentity").children.push(Node::Text("x".into())));
     "linkage/query/no-item" "linkage.query.form" "Body/LinkageQuery=no-item" []
         |d| d.body = body::linkage_query(&[]);
     "linkage/query/unknown-item" "linkage.query.form" "Body/LinkageQuery/Item=name" []

@@ -7,7 +7,8 @@ use chukei_forge::{
 };
 use chukei_harness::{
     Broken, Draft, Face,
-    message::{SoapAction, body},
+    kit::USUAL_PURPOSE,
+    message::{PURPOSE, SoapAction, body},
     world::{EXPIRED, SECOND},
 };
 use chukei_spec::req;
@@ -125,6 +126,14 @@ fn others_of_a_relay(cases: &mut Vec<Case>) {
         })
     };
     cases.push(Case::usual(Kind::Challenge, &[]));
+    let status = Row {
+        id: "message/place/usage-directive/ledger-status",
+        sentence: req!("message.header.place"),
+        deviation: "Header/UsageDirective+Header/Security/Signature=about-nobody",
+        bend: |draft| draft.purpose = Some(format!("{PURPOSE}{USUAL_PURPOSE}")),
+        rows: &[],
+    };
+    cases.push(Case::row(Kind::Status, &status));
     let looks = [Kind::Notice, Kind::History, Kind::Proof, Kind::Status];
     for kind in looks.into_iter().chain([Kind::Relayed, Kind::Challenge, Kind::Application]) {
         cases.extend(of(kind, "message.id.form"));
@@ -240,6 +249,16 @@ const ANY: &[Row] = bends![
             let second = Element::declared(ns::WSSE, "Security").attribute("soap:mustUnderstand", "1");
             root.append("soap:Header", second);
         });
+    "xml/schema/body-attribute" "xml.schema.closed" "Body@class=attribute" []
+        |d| d.change(|root| root.find_mut("soap:Body").set("class", "x"));
+    "xml/schema/framework-text" "xml.schema.closed" "Header/Framework#=text" []
+        |d| d.change(|root| root.find_mut("soap:Header/sbf:Framework").set_content("x"));
+    "xml/schema/sender-attribute" "xml.schema.closed" "Header/Sender@affiliationID=attribute" []
+        |d| d.change(|root| root.find_mut("soap:Header/sb:Sender").set("affiliationID", "urn:example:test"));
+    "xml/schema/sender-child" "xml.schema.closed" "Header/Sender/Extra=element" []
+        |d| d.change(|root| root.append("soap:Header/sb:Sender", Element::new("sb:Extra")));
+    "xml/schema/message-id-attribute" "xml.schema.closed" "Header/MessageID@class=attribute" []
+        |d| d.change(|root| root.find_mut("soap:Header/wsa:MessageID").set("class", "x"));
     "message/framework/missing" "message.framework.version" "Header/Framework+Header/Security/Signature=missing" ["WSF-01"]
         |d| d.framework = None;
     "message/framework/version-1.1" "message.framework.version" "Header/Framework@version=1.1" ["WSF-01"]
@@ -356,6 +375,10 @@ const REQUESTS: &[Row] = bends![
         |d| elsewhere(d, "ReplyTo");
     "message/fault-to/third-party" "message.reply-to.anonymous" "Header/FaultTo+Header/Security/Signature=insurer-c" ["WSA-03"]
         |d| elsewhere(d, "FaultTo");
+    "message/place/relates-to" "message.header.place" "Header/RelatesTo+Header/Security/Signature=in-a-request" ["WSA-04"]
+        |d| d.relates_to = Some("urn:example:test:another-request".into());
+    "message/place/receipts" "message.header.place" "Header/Receipts+Header/Security/Signature=in-a-request" []
+        |d| d.more.push(Element::declared(ns::CK, "Receipts"));
     "message/signature/reply-to" "message.signature.covers" "Header/ReplyTo=not-covered" ["SOAP-09"]
         |d| d.change(|root| {
             let address = Element::new("wsa:Address").text(chukei_harness::message::ANONYMOUS);
@@ -383,6 +406,8 @@ const ABOUT_PERSONS: &[Row] = bends![
         |d| d.purpose = Some("urn:chukei:1.0:purpose:marketing".into());
     "message/usage-directive/not-of-body" "message.usage-directive.purpose" "Header/UsageDirective@ref=elsewhere" ["WSF-05"]
         |d| d.change(|root| root.find_mut("soap:Header/sb:UsageDirective").set("ref", "elsewhere"));
+    "xml/schema/usage-directive-attribute" "xml.schema.closed" "Header/UsageDirective@class=attribute" []
+        |d| d.change(|root| root.find_mut("soap:Header/sb:UsageDirective").set("class", "x"));
     "message/usage-directive/two-purposes" "message.usage-directive.purpose" "Header/UsageDirective/Purpose[2]=second" ["WSF-05"]
         |d| d.change(|root| root.duplicate("soap:Header/sb:UsageDirective/ck:Purpose"));
     "message/header/usage-directive-twice" "message.header.once" "Header/UsageDirective[2]=second" ["XSW-19", "WSF-05"]
@@ -397,6 +422,10 @@ const ANSWERS: &[Row] = bends![
         |d| d.relates_to = None;
     "message/relates-to/other" "message.relates-to.answered" "Header/RelatesTo=other" ["WSA-04", "ENV-15", "SOAP-10"]
         |d| d.relates_to = Some("urn:example:test:another-request".into());
+    "message/place/usage-directive" "message.header.place" "Header/UsageDirective+Header/Security/Signature=in-an-answer" ["WSF-05"]
+        |d| d.purpose = Some(format!("{PURPOSE}{USUAL_PURPOSE}"));
+    "message/place/reply-to" "message.header.place" "Header/ReplyTo+Header/Security/Signature=in-an-answer" ["WSA-03"]
+        |d| d.more.push(Element::new("wsa:ReplyTo").child(Element::new("wsa:Address").text(chukei_harness::message::ANONYMOUS)));
     "message/relates-to/twice" "message.header.once" "Header/RelatesTo[2]=second" ["WSA-04"]
         |d| twice(d, "soap:Header/wsa:RelatesTo");
     "message/relates-to/other-relationship" "message.relates-to.answered" "Header/RelatesTo@RelationshipType=unspecified" ["WSA-04"]

@@ -21,7 +21,7 @@ macro_rules! judges {
 
 judges! {
     refused =>
-        "message.soap.shape" "message.body.one-child" "message.header.once" "message.sender.is-signer"
+        "message.soap.shape" "message.body.one-child" "message.header.once" "message.header.place" "message.sender.is-signer"
         "message.sender.is-tls-client" "message.id.form" "message.id.once" "message.to.is-receiver"
         "message.action.agrees" "message.relates-to.answered" "message.timestamp.window"
         "message.token.certificate" "message.security.for-receiver" "message.signature.covers" "message.processing-context.none"

@@ -136,7 +136,7 @@ impl Kit {
     /// A question of `from` to the product how its ledger stands.
     #[must_use]
     pub fn ledger_status(&mut self, from: &str) -> Draft {
-        self.request(from, "history", Element::declared(ns::CK, "LedgerStatusQuery")).for_purpose("history")
+        self.request(from, "history", Element::declared(ns::CK, "LedgerStatusQuery"))
     }
 
     /// A question of `from` to the product for the proof of such a history, since a checkpoint of this size.

@@ -5,7 +5,7 @@ use std::{fmt, ops::Deref};
 use chukei_crypto::UnixTime;
 use chukei_reason::Reason;
 use chukei_saml::metadata::Federation;
-use chukei_xml::{Budget, Document, lexical, lexical::DateTime};
+use chukei_xml::{Budget, Document, Name, lexical, lexical::DateTime};
 use chukei_xml_security::{Shape, Unverified};
 
 use crate::{Checks, Headers, Message, Payload, Refusal, ReplayStore, names::*, soap};
@@ -192,6 +192,17 @@ impl Receiver<'_> {
             "a purpose that we know",
         )?;
 
+        // [message.header.place] Of a body that cannot be read it is said in the end what is wrong with it.
+        let shows_envelope = message.body.as_ref().is_ok_and(Payload::shows_an_envelope);
+        let is_request = |block: &Name| match *block {
+            RELATES_TO | RECEIPTS => false,
+            TARGET_IDENTITY => shows_envelope,
+            USAGE_DIRECTIVE => is_needed,
+            _ => true,
+        };
+        let in_place = message.body.is_err() || headers.blocks.iter().all(is_request);
+        checks.require("message.header.place", in_place, Reason::Schema, "the header blocks of its kind")?;
+
         self.remember(message, sender)
     }
 
@@ -240,6 +251,11 @@ impl Receiver<'_> {
             Reason::Correlation,
             "wsa:RelatesTo our request",
         )?;
+
+        // [message.header.place]
+        let of_requests = [REPLY_TO, FAULT_TO, TARGET_IDENTITY, USAGE_DIRECTIVE, WITHHOLDING];
+        let in_place = !headers.blocks.iter().any(|block| of_requests.contains(block));
+        checks.require("message.header.place", in_place, Reason::Schema, "the header blocks of an answer")?;
 
         self.remember(message, sender)
     }

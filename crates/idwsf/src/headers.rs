@@ -3,7 +3,7 @@
 use chukei_crypto::UnixTime;
 use chukei_reason::Reason;
 use chukei_saml::Assertion;
-use chukei_xml::{Element, Name, XmlError, lexical, lexical::DateTime};
+use chukei_xml::{Attribute, Element, Name, XmlError, lexical, lexical::DateTime, ns};
 use chukei_xml_security::{FromSigned, Signed};
 
 use crate::names::*;
@@ -24,6 +24,11 @@ pub trait Payload: Sized {
 
     /// Whether it asks about a person, so that its message has to state a purpose.
     fn asks_about_a_person(&self) -> bool {
+        false
+    }
+
+    /// Whether it asks about the person of an envelope, which stands in the header.
+    fn shows_an_envelope(&self) -> bool {
         false
     }
 }
@@ -54,6 +59,8 @@ pub struct Headers {
     pub action: Option<String>,
     /// Whether `wsa:ReplyTo` or `wsa:FaultTo` names another place than the connection itself.
     pub replies_elsewhere: bool,
+    /// The blocks of the standard that are there.
+    pub(crate) blocks: Vec<Name>,
     /// Whether there is a `sb:ProcessingContext`.
     pub processing_context: bool,
     /// `wsu:Created`.
@@ -122,6 +129,11 @@ impl<'d> Parts<'d> {
         }
     }
 
+    /// Whether valid signatures covered it. A mock party that believes what they did not takes it as it is.
+    const fn is_signed(&self) -> bool {
+        matches!(self, Self::Signed(_))
+    }
+
     /// Whether a mock party takes the first element of a Body for all of it.
     fn believes_any_body(&self) -> bool {
         match self {
@@ -153,6 +165,9 @@ impl<B: Payload> FromSigned for Message<B> {
 impl<B: Payload> Message<B> {
     pub(crate) fn read_parts(parts: &Parts<'_>) -> Result<Self, XmlError> {
         let body = parts.body()?;
+        if parts.is_signed() {
+            only(body, &[])?;
+        }
         let child = parts.believes_any_body().then(|| body.elements().next()).flatten();
         let child = child.map_or_else(|| only_child(body, B::NAMES), Ok);
         let headers = Headers::read(parts, body, child.as_ref().ok().copied())?;
@@ -178,6 +193,15 @@ impl Headers {
         let text = |name| -> Result<Option<String>, XmlError> {
             parts.header(name)?.map(|block| block.text().map(str::to_owned)).transpose()
         };
+        let mut blocks = Vec::new();
+        for name in PROFILED.into_iter().filter(|name| *name != SECURITY) {
+            if let Some(block) = parts.header(name)? {
+                if parts.is_signed() {
+                    closed(block, name)?;
+                }
+                blocks.push(name);
+            }
+        }
         let mut replies_elsewhere = false;
         for name in [REPLY_TO, FAULT_TO] {
             if let Some(block) = parts.header(name)? {
@@ -197,6 +221,7 @@ impl Headers {
             to: text(TO)?,
             action: text(ACTION)?,
             replies_elsewhere,
+            blocks,
             processing_context: parts.header(PROCESSING_CONTEXT)?.is_some(),
             created,
             expires,
@@ -215,6 +240,41 @@ impl Headers {
     #[must_use]
     pub fn until(&self, now: UnixTime) -> UnixTime {
         self.expires.map_or(now, |expires| UnixTime(expires.seconds.saturating_add(1)))
+    }
+}
+
+/// What a header block may have: the attributes of the table, and no child or text but those that are read; [xml.schema.closed]
+fn closed(block: Element<'_>, name: Name) -> Result<(), XmlError> {
+    let own: &[&str] = match name {
+        FRAMEWORK => &["version"],
+        SENDER => &["providerID"],
+        RELATES_TO => &["RelationshipType"],
+        USAGE_DIRECTIVE => &["ref"],
+        WITHHOLDING => &["until"],
+        _ => &[],
+    };
+    only(block, own)?;
+    match name {
+        FRAMEWORK | SENDER | WITHHOLDING => block.empty(),
+        TARGET_IDENTITY => {
+            let mut children = block.children();
+            while children.any()?.is_some() {}
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// No attribute but these, and those that SOAP and the signature give to any part of a message.
+fn only(part: Element<'_>, own: &[&str]) -> Result<(), XmlError> {
+    let of_all = [(WSU_ID, ns::WSU), (MUST_UNDERSTAND, ns::SOAP), (ACTOR, ns::SOAP)];
+    let is_allowed = |attribute: &Attribute<'_>| match attribute.namespace() {
+        "" => own.contains(&attribute.local()),
+        namespace => of_all.iter().any(|(name, of)| of.uri() == namespace && name.local == attribute.local()),
+    };
+    match part.attributes().all(|attribute| is_allowed(&attribute)) {
+        true => Ok(()),
+        false => Err(part.error(Reason::Schema, format!("no attribute but [{}]", own.join(", ")))),
     }
 }
 

@@ -194,6 +194,10 @@ impl Payload for Query {
     fn asks_about_a_person(&self) -> bool {
         true
     }
+
+    fn shows_an_envelope(&self) -> bool {
+        true
+    }
 }
 
 impl Content for Query {
@@ -222,6 +226,10 @@ impl Payload for RelayedQuery {
     }
 
     fn asks_about_a_person(&self) -> bool {
+        true
+    }
+
+    fn shows_an_envelope(&self) -> bool {
         true
     }
 }

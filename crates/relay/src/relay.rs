@@ -100,6 +100,10 @@ impl Payload for Asked {
     fn asks_about_a_person(&self) -> bool {
         !matches!(self, Self::Notice(_) | Self::Status | Self::Challenge)
     }
+
+    fn shows_an_envelope(&self) -> bool {
+        matches!(self, Self::Relayed(_))
+    }
 }
 
 /// Who asked, and how: what is left of an accepted message beside its body.

@@ -409,7 +409,7 @@ impl Requester {
     /// # Errors
     /// As [`Self::map`].
     pub fn ledger_status(&self, now: UnixTime) -> Result<Outgoing<Awaited>, Refusal> {
-        self.party.ask(&self.party.relay, &StatusQuery, None, Some(Purpose::History), now)
+        self.party.ask(&self.party.relay, &StatusQuery, None, None, now)
     }
 
     /// Takes that.

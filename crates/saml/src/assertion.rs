@@ -225,6 +225,7 @@ impl Conditions {
                 let mut audiences = Vec::new();
                 let mut rest = condition.children();
                 while let Some(audience) = rest.optional(AUDIENCE)? {
+                    audience.only_attributes(&[])?;
                     audiences.push(audience.text()?.to_owned());
                 }
                 rest.finish()?;

@@ -190,6 +190,7 @@ const SKIPPABLE: &[&str] = &[
     "message.body.one-child",
     "message.framework.version",
     "message.header.once",
+    "message.header.place",
     "message.header.understood",
     "message.id.form",
     "message.id.once",

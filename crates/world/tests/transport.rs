@@ -351,6 +351,15 @@ fn a_fault_switch_opens_its_own_check_only() {
     let request = running.request("", "four").replace("text/xml", "text/plain");
     assert_eq!(running.answer(&request), [200]);
     assert_eq!(running.answer(request.replace("POST", "PUT")), [405]);
+    let running = skip("transport.encoding.none");
+    let coded = running.request("Content-Encoding: identity\r\n", "four");
+    assert_eq!(running.answer(&coded), [200]);
+    let twice = running.request("Content-Type: text/xml\r\n", "four");
+    assert_eq!(running.answer(&twice), [400]);
+    let running = skip("transport.field.once");
+    assert_eq!(running.answer(running.request("Content-Type: text/xml\r\n", "four")), [200]);
+    assert_eq!(running.answer(running.request("Content-Encoding: identity\r\n", "four")), [400]);
+    assert_eq!(running.answer(running.request("Content-Length: 1\r\n", "four")), [400]);
     let running = skip("transport.body.limit");
     assert_eq!(running.answer(running.request("", "ten octets")), [200]);
     assert_eq!(running.answer(running.request("", "more than ten octets")), [500], "read, and then failed");

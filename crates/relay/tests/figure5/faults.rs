@@ -490,6 +490,11 @@ fn deviations() -> Vec<Deviation> {
             let next = "http://schemas.xmlsoap.org/soap/actor/next";
             root.find_mut("soap:Header/wsse:Security").set("soap:actor", next);
         }),
+        deviation("message.header.place", |root| {
+            let relates = Element::declared(ns::WSA, "RelatesTo").declare(ns::WSU);
+            let relates = relates.attribute("wsu:Id", "_relates").text("urn:x:another");
+            root.append("soap:Header", relates);
+        }),
         deviation("message.framework.version", |root| {
             root.find_mut("soap:Header/sbf:Framework").set("version", "1.1")
         }),

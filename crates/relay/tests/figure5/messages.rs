@@ -1,6 +1,6 @@
 //! What B refuses of a message, one deviation at a time (attacks SOAP-01 … 09, WSA-01 … 05, WSF-01 … 05).
 
-use chukei_forge::raw::Element;
+use chukei_forge::raw::{self, Element};
 use chukei_profile::linkage::Item;
 #[cfg(feature = "danger-faults")]
 use chukei_profile::{Scheme, history::Range};
@@ -277,6 +277,33 @@ fn the_soap_action_says_what_body_is() {
     ] {
         assert_eq!(refused(wrong), Some(Reason::Action), "{wrong:?}");
     }
+}
+
+/// [xml.schema.closed]: what no table has, in what the signature covers.
+#[test]
+fn header_blocks_and_body_are_closed() {
+    type Change = fn(&mut Element);
+    let world = World::new();
+    let changes: [Change; 7] = [
+        |root| root.find_mut("soap:Body").set("class", "x"),
+        |root| root.find_mut("soap:Header/sbf:Framework").set_content("x"),
+        |root| root.find_mut("soap:Header/sb:Sender").set("affiliationID", "urn:x"),
+        |root| root.append("soap:Header/sb:Sender", Element::new("sb:Extra")),
+        |root| root.find_mut("soap:Header/wsa:MessageID").set("class", "x"),
+        |root| root.find_mut("soap:Header/sb:UsageDirective").set("class", "x"),
+        |root| root.find_mut("soap:Header/sb:TargetIdentity").children.push(raw::Node::Text("x".into())),
+    ];
+    for (change, number) in changes.into_iter().zip(1..) {
+        assert_eq!(refused(&world, change), Some(Reason::Schema), "{number}");
+    }
+    // These may stand on each, and a block that nobody knows may hold anything.
+    let allowed = |root: &mut Element| {
+        root.find_mut("soap:Header/sb:Sender").set("soap:mustUnderstand", "1");
+        root.find_mut("soap:Header/wsa:To").set("soap:actor", "");
+        let unknown = Element::declared(ns::DI, "Unknown").attribute("class", "x").text("x");
+        root.append("soap:Header", unknown);
+    };
+    assert_eq!(refused(&world, allowed), None);
 }
 
 /// Good for five minutes and a millisecond.
