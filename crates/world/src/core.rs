@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::checkpoints;
 use crate::client::Client;
 use crate::faults::{Own, Stub};
-use crate::folder::{PartyEntry, World};
+use crate::folder::{PartyEntry, Role, World};
 use crate::link::Outcome;
 use crate::log::{Log, Seen};
 use crate::party::Options;
@@ -86,6 +86,15 @@ impl Came {
     }
 }
 
+/// How long a party waits for an answer, if a relay waits this long: who asked first waits longest (chapter 33).
+fn patience(role: Role, of_relay: Duration) -> Duration {
+    match role {
+        Role::Responder => of_relay / 2,
+        Role::Requester | Role::Portal => of_relay.saturating_mul(2),
+        Role::Relay | Role::Stranger => of_relay,
+    }
+}
+
 impl Core {
     pub(crate) fn new(
         world: &World,
@@ -96,7 +105,8 @@ impl Core {
     ) -> Result<Self, WorldError> {
         let clock = options.clock.clone();
         let log = Log::new(&entry.name, clock.clone(), options.aloud);
-        let client = Client::new(&TlsIdentity::of(world, &entry.name)?, options.limits.exchange_time)?;
+        let patience = patience(entry.role, options.limits.exchange_time);
+        let client = Client::new(&TlsIdentity::of(world, &entry.name)?, patience)?;
         let keys = world.keys(&entry.name)?;
         let ids = Arc::new(Ids::new(options.seed, &entry.name));
         let started = clock.stands();
@@ -183,7 +193,8 @@ impl Core {
         change(&mut trust);
         let identity =
             TlsIdentity { authority: trust.ca.clone(), ..TlsIdentity::of(&self.fixed.world, self.name())? };
-        let client = Client::new(&identity, self.options().limits.exchange_time)?;
+        let patience = patience(self.fixed.entry.role, self.options().limits.exchange_time);
+        let client = Client::new(&identity, patience)?;
         self.change(&Beliefs { trust: &trust, ..provisioned.beliefs() })?;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
         provisioned.trust = trust;
