@@ -15,7 +15,7 @@ use crate::{
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
     for kind in [Kind::Query, Kind::Mapping, Kind::LinkageAnswer] {
-        cases.extend(ANY.iter().map(|row| Case::row(kind, row)));
+        cases.extend(ANY.iter().chain(LARGE).map(|row| Case::row(kind, row)));
     }
     cases.extend(ENVELOPES.iter().map(|row| Case::row(Kind::Query, row)));
     cases.extend(IN_QUERIES.iter().map(|row| Case::row(Kind::Query, row)));
@@ -203,6 +203,12 @@ const ENVELOPES: &[Row] = bends![
 ];
 
 /// Text in pieces, which has to be read as one.
+/// What is within the limits is taken.
+const LARGE: &[Row] = bends![
+    "limit/accepted/large" "limit.accepted" "Header/Unknown=1900-KiB" []
+        |d| enlarge(d);
+];
+
 const IN_QUERIES: &[Row] = bends![
     "xml/text/comment" "xml.text.whole" "pieces=comment-in-Item" ["C14N-02"]
         |d| d.tamper(|root| pieces(root.find_mut("soap:Body/ck:LinkageQuery/ck:Item"), Node::Comment("x".into())));
@@ -229,6 +235,16 @@ const IN_ANSWERS: &[Row] = bends![
     "xml/text/comment" "xml.text.whole" "pieces=comment-in-RelatesTo" ["C14N-02"]
         |d| d.tamper(|root| pieces(root.find_mut("soap:Header/wsa:RelatesTo"), Node::Comment("x".into())));
 ];
+
+/// Almost as many octets as a message may have, in a header block that nobody has to read.
+fn enlarge(draft: &mut Draft) {
+    draft.change(|root| {
+        let text = "x".repeat(475 * 1024);
+        let parts = std::iter::repeat_n(Element::new("x:Part").text(&text), 4);
+        let block = Element::new("x:Unknown").attribute("xmlns:x", "urn:example:test:unknown");
+        root.append("soap:Header", block.children(parts));
+    });
+}
 
 /// Divides a text in the middle.
 fn pieces(element: &mut Element, by: Node) {

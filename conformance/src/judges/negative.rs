@@ -68,6 +68,7 @@ judges! {
     turned_away => "limit.bytes";
     not_opened => "encryption.open.after-verify";
     read_whole => "xml.text.whole";
+    taken => "limit.accepted";
 }
 
 fn is_requester(exchange: &Exchange<'_>) -> bool {
@@ -199,8 +200,22 @@ fn not_opened(exchange: &Exchange<'_>) -> Verdict {
     }
 }
 
-/// Accepted, and read as the twin is: a positive case with a deviation that must not matter.
 fn read_whole(exchange: &Exchange<'_>) -> Verdict {
+    let wrong = |observed| {
+        Finding::new("text.in-pieces", Phrase::plain("expected.same-as-twin"), Phrase::plain(observed))
+    };
+    as_twin(exchange, wrong)
+}
+
+fn taken(exchange: &Exchange<'_>) -> Verdict {
+    let wrong = |observed| {
+        Finding::new("limit.refused", Phrase::plain("expected.same-as-twin"), Phrase::plain(observed))
+    };
+    as_twin(exchange, wrong)
+}
+
+/// Accepted, and read as the twin is: a positive case with a deviation that must not matter.
+fn as_twin(exchange: &Exchange<'_>, wrong: fn(&'static str) -> Finding) -> Verdict {
     if let Some(missing) = crate::facts::undeclared(exchange) {
         return Verdict::Unreached { missing };
     }
@@ -216,18 +231,8 @@ fn read_whole(exchange: &Exchange<'_>) -> Verdict {
     };
     match see(exchange) {
         Seen::Accepted { .. } if twin.is_none_or(|twin| told(&twin) == told(exchange)) => Verdict::Pass,
-        Seen::Accepted { at, .. } => Finding::new(
-            "text.in-pieces",
-            Phrase::plain("expected.same-as-twin"),
-            Phrase::plain("observed.other"),
-        )
-        .at(at),
-        Seen::Refused(at) => Finding::new(
-            "text.in-pieces",
-            Phrase::plain("expected.same-as-twin"),
-            Phrase::plain("observed.refused"),
-        )
-        .at(at),
+        Seen::Accepted { at, .. } => wrong("observed.other").at(at),
+        Seen::Refused(at) => wrong("observed.refused").at(at),
         Seen::Neither { missing } => Verdict::Unreached { missing },
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use chukei_idwsf::{PeerAnswer, Refusal, Request};
-use chukei_reason::Reason;
+use chukei_reason::{LimitKind, Reason};
 use chukei_relay::{Outgoing, Recording, Reply, Step, Unavailable};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -447,6 +447,10 @@ impl Handler for Service {
         if let Some(reaction) = self.stubbed().await {
             return reaction;
         }
+        if self.0.options().faults.has(Own::RefusesLarge) && received.body.len() > LARGE {
+            let told = chukei_idwsf::fault(Reason::Limit(LimitKind::Depth));
+            return Reaction::Answer(Answer { status: told.status, body: told.body });
+        }
         let received = Arc::new(received);
         let reply = match &self.0.state().kind {
             Kind::Relay(_) => self.0.relay(Arc::clone(&received)).await,
@@ -470,6 +474,9 @@ impl Handler for Service {
         self.0.log.transport(refusal);
     }
 }
+
+/// Octets that a mock party takes at most that refuses what is large.
+const LARGE: usize = 100 * 1024;
 
 /// Refusals that the stub bears that is dead afterwards.
 const ENOUGH: u64 = 20;

@@ -27,10 +27,12 @@ pub(crate) enum Own {
     SignsEnvelopesWithPss,
     /// Takes signatures by keys for encryption.
     TakesAnyUse,
+    /// Refuses messages of more than 100 KiB.
+    RefusesLarge,
 }
 
 impl Own {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::AnswersUnknownVerbs,
         Self::ResetKeepsState,
         Self::HidesVerbs,
@@ -38,6 +40,7 @@ impl Own {
         Self::SignsWithPss,
         Self::SignsEnvelopesWithPss,
         Self::TakesAnyUse,
+        Self::RefusesLarge,
     ];
 
     const fn describe(self) -> (&'static str, &'static str, &'static str, &'static str) {
@@ -81,6 +84,12 @@ impl Own {
                 "暗号化用の鍵による署名を受け取る",
                 "Takes signatures by keys that are for encryption.",
             ),
+            Self::RefusesLarge => (
+                "RefusesLarge",
+                "limit.accepted",
+                "100 KiB を超えるメッセージを拒否する",
+                "Refuses messages of more than 100 KiB.",
+            ),
         }
     }
 
@@ -88,6 +97,7 @@ impl Own {
     const fn profile(self) -> Option<&'static str> {
         match self {
             Self::SignsEnvelopesWithPss => Some("relay@1.0"),
+            Self::RefusesLarge => Some("responder@1.0"),
             _ => None,
         }
     }
