@@ -165,6 +165,16 @@ const HISTORY: &[Row] = bends![
 const RELAYED: &[Row] = bends![
     "relayed/forward/other-sender" "relayed.forward.holder" "speaker=insurer-d" ["ENV-05"]
         |d| d.speak_as("insurer-d");
+    "relayed/forward/other-audience" "relayed.forward.audience" "Body/RelayedQuery@to=insurer-c" []
+        |d| {
+            let other = d.entity("insurer-c");
+            d.body.set("to", &other);
+        };
+    "relayed/forward/principal" "relayed.forward.principal" "Body/RelayedQuery/LinkageQuery@onBehalfOf=insurer-d" []
+        |d| {
+            let other = d.entity("insurer-d");
+            d.body.find_mut("ck:LinkageQuery").set("onBehalfOf", &other);
+        };
     "relayed/forward/not-listed" "relayed.forward.holder" "Envelope+signer=relay-not-listed" ["ENV-05"]
         |d| d.carried.iter_mut().for_each(|envelope| {
             drop(envelope.remove("saml:Subject/saml:SubjectConfirmation[2]"));

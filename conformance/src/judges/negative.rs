@@ -63,7 +63,7 @@ judges! {
     invalid => "mapping.input.form";
     not_own => "mapping.input.own-number";
     forbidden => "mapping.loop.none" "login.session.own" "login.session.purpose";
-    not_forwarded => "relayed.forward.holder";
+    not_forwarded => "relayed.forward.holder" "relayed.forward.audience" "relayed.forward.principal";
     no_receipt => "linkage.disclosure.required";
     turned_away => "limit.bytes";
     not_opened => "encryption.open.after-verify";
@@ -169,11 +169,11 @@ fn not_own(exchange: &Exchange<'_>) -> Verdict {
     if is_missing && !is_mapped { refused(exchange) } else { forbidden(exchange) }
 }
 
-/// Refused, and the responder was not asked.
+/// Refused, and no responder was asked.
 fn not_forwarded(exchange: &Exchange<'_>) -> Verdict {
     let verdict = refused(exchange);
     let delivered = exchange.delivered().map_or(u32::MAX, |(_, seq)| seq);
-    match exchange.calls().find(|call| call.seq > delivered && call.to == "insurer-b") {
+    match exchange.calls().find(|call| call.seq > delivered && call.to.starts_with("insurer-")) {
         Some(call) if !verdict.is_unreached() => {
             Finding::new("relayed.forwarded", Phrase::plain("expected.no-call"), call.to).at([call.seq])
         }

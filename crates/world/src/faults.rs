@@ -256,7 +256,9 @@ const SKIPPABLE: &[&str] = &[
     "mapping.input.own-number",
     "mapping.loop.none",
     "mapping.unambiguous",
+    "relayed.forward.audience",
     "relayed.forward.holder",
+    "relayed.forward.principal",
     // The requester.
     "requester.answer.fault",
     "requester.answer.verified",
