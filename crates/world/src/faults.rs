@@ -253,6 +253,7 @@ const SKIPPABLE: &[&str] = &[
     "mapping.agreement.pair",
     "mapping.input.count",
     "mapping.input.form",
+    "mapping.input.id",
     "mapping.input.own-number",
     "mapping.loop.none",
     "mapping.unambiguous",
