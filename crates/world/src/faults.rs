@@ -250,6 +250,7 @@ const SKIPPABLE: &[&str] = &[
     "login.ticket.given",
     "login.ticket.purpose",
     "login.withholding.none",
+    "mapping.agreement.any",
     "mapping.agreement.pair",
     "mapping.input.count",
     "mapping.input.form",
