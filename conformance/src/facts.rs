@@ -302,11 +302,14 @@ impl Reader<'_, '_> {
                 value,
             );
         }
-        let mut plain = String::new();
+        let (mut plain, mut is_padded) = (String::new(), false);
         for node in element.nodes() {
             match node {
                 Node::Element(child) => self.element(child, &place),
-                Node::Text(text) => plain.push_str(text.trim()),
+                Node::Text(text) => {
+                    is_padded |= text.trim() != text && !text.trim().is_empty();
+                    plain.push_str(text.trim());
+                }
             }
         }
         if !plain.is_empty() {
@@ -326,7 +329,8 @@ impl Reader<'_, '_> {
                 }
                 _ => self.value(&plain),
             };
-            self.facts.insert(format!("{place}#"), value);
+            let padded = if is_padded { " (white space)" } else { "" };
+            self.facts.insert(format!("{place}#"), format!("{value}{padded}"));
         }
         self.is_given = was_given;
     }

@@ -38,7 +38,7 @@ def read_query(content, now):
         raise not_allowed("InvalidRequest", "linkage.query.form")
     as_of = content.get("asOf", today(now))
     try:
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", as_of):
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", as_of) or as_of < "1868":
             raise ValueError
         date.fromisoformat(as_of)
     except ValueError:
@@ -78,11 +78,12 @@ def _period(row):
 
 def _eligibility(holder, day):
     """The periods that hold the day, or the last before it; each with its validity."""
-    begun = sorted((p for p in holder.eligibility if p["from"] <= day), key=lambda period: period["from"])
+    begun = [period for period in holder.eligibility if period["from"] <= day]
     holding = [period for period in begun if not period.get("until") or day < period["until"]]
     if not holding:
-        return [(period, "invalid") for period in begun[-1:]]
-    return [(period, "valid" if len(holding) == 1 else "multiple") for period in holding]
+        ended = sorted(begun, key=lambda period: (period["until"], period["from"]))
+        return [(period, "invalid") for period in ended[-1:]]
+    return [(period, "valid") for period in holding]
 
 
 def notice(query, envelope, purpose, outcome, now):

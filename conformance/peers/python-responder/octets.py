@@ -184,7 +184,7 @@ def text_of(element, attributes=()):
 
 
 def is_absolute_iri(text):
-    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x20\x7f]+", text))
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s#<>\"{}|\\^`\x00-\x20\x7f]+", text))
 
 
 def base64_octets(text):
@@ -205,7 +205,7 @@ def instant(text):
     if not match:
         raise not_a_message("xml.datetime.form")
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    in_range = year >= 1 and 1 <= month <= 12 and hour <= 23 and minute <= 59 and second <= 59
+    in_range = year >= 1868 and 1 <= month <= 12 and hour <= 23 and minute <= 59 and second <= 59
     if not in_range or not 1 <= day <= calendar.monthrange(year, month)[1]:
         raise not_a_message("xml.datetime.form")
     return calendar.timegm((year, month, day, hour, minute, second)) * 10**9 + int((match[7] or "").ljust(9, "0"))

@@ -309,8 +309,12 @@ class Answers(unittest.TestCase):
         self.assertEqual(periods("2020-01-01", old, new), ("answered", [("2020-01-01", "valid")]))
         self.assertEqual(periods("2020-01-01", old), ("answered", [("2010-01-01", "invalid")]))
         self.assertEqual(periods("2009-12-31", old, new), ("no-data", []))
-        both = ("answered", [("2015-01-01", "multiple"), ("2020-01-01", "multiple")])
+        both = ("answered", [("2015-01-01", "valid"), ("2020-01-01", "valid")])
         self.assertEqual(periods("2021-01-01", ("2015-01-01", None, "2015-01-01"), old, new), both)
+        # Of two that ended on one day, the one that began later.
+        longer = ("2005-01-01", "2020-01-01", "2020-02-01")
+        last = ("answered", [("2010-01-01", "invalid")])
+        self.assertEqual((periods("2020-01-01", old, longer), periods("2020-01-01", longer, old)), (last, last))
 
     def test_the_answer_is_a_signed_message(self):
         request = KIT.query(SOUND)

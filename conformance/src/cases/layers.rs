@@ -4,18 +4,19 @@ use chukei_forge::{
     raw::{Element, Node},
     sign::SignatureSpec,
 };
-use chukei_harness::{Broken, Draft, Face, world::SEALING};
+use chukei_harness::{Broken, Draft, Face, kit::USUAL_PERSON, world::SEALING};
 use chukei_spec::{Role, req};
 use chukei_xml::ns;
 
 use crate::{
     acts,
     case::{Case, Kind, Row, bends},
+    cases::login,
 };
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
     for kind in [Kind::Query, Kind::Mapping, Kind::LinkageAnswer] {
-        cases.extend(ANY.iter().map(|row| Case::row(kind, row)));
+        cases.extend(ANY.iter().chain(LARGE).map(|row| Case::row(kind, row)));
     }
     cases.extend(ENVELOPES.iter().map(|row| Case::row(Kind::Query, row)));
     cases.extend(IN_QUERIES.iter().map(|row| Case::row(Kind::Query, row)));
@@ -30,6 +31,31 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         let case = Case::scene(role, "privacy/logs", (None, ""), sentence, scene);
         cases.push(case.covering(&["ENV-07", "LOG-02"]).needing(&["test-control"]));
     }
+    let logs = |id: &str, scene: fn(&Face) -> Result<(), Broken>| {
+        Case::scene(Role::Relay, id, (None, ""), sentence, scene)
+    };
+    cases.extend([
+        logs("privacy/logs/login", login_and_logs).needing(&["login", "test-control"]),
+        logs("privacy/logs/ticket", ticket_and_logs).needing(&["login", "tls-login", "test-control"]),
+    ]);
+}
+
+/// Logs in by the number on a card's face, and uses the session of another login, before the logs are looked at.
+fn login_and_logs(face: &Face) -> Result<(), Broken> {
+    let mut draft = acts::draft(face, Kind::Reception)?;
+    let number = draft.world.visible_number(USUAL_PERSON).to_owned();
+    draft.relogin(|login| login.visible = Some(number));
+    face.send("mapping", draft);
+    let session = login::logged_in(face, Kind::Application)?;
+    login::look(face, &session, false);
+    face.control("GET", "logs", None).map(drop)
+}
+
+/// Logs in with a ticket of the card door before the logs are looked at.
+fn ticket_and_logs(face: &Face) -> Result<(), Broken> {
+    let draft = acts::draft(face, Kind::Ticket)?;
+    face.send("mapping", draft);
+    face.control("GET", "logs", None).map(drop)
 }
 
 /// Signs another way: what is signed is changed, the rest of the message is in order.
@@ -51,6 +77,12 @@ const ANY: &[Row] = bends![
         |d| d.change(|root| {
             let created = root.find_mut("soap:Header/wsse:Security/wsu:Timestamp/wsu:Created");
             let text = created.content().replace('Z', "");
+            created.set_content(&text);
+        });
+    "xml/datetime/white-space" "xml.datetime.form" "Header/Security/Timestamp/Created=white-space-before" []
+        |d| d.change(|root| {
+            let created = root.find_mut("soap:Header/wsse:Security/wsu:Timestamp/wsu:Created");
+            let text = format!(" {}", created.content());
             created.set_content(&text);
         });
     "xml/datetime/offset" "xml.datetime.form" "Header/Security/Timestamp/Created=+09:00" []
@@ -203,6 +235,12 @@ const ENVELOPES: &[Row] = bends![
 ];
 
 /// Text in pieces, which has to be read as one.
+/// What is within the limits is taken.
+const LARGE: &[Row] = bends![
+    "limit/accepted/large" "limit.accepted" "Header/Unknown=1900-KiB" []
+        |d| enlarge(d);
+];
+
 const IN_QUERIES: &[Row] = bends![
     "xml/text/comment" "xml.text.whole" "pieces=comment-in-Item" ["C14N-02"]
         |d| d.tamper(|root| pieces(root.find_mut("soap:Body/ck:LinkageQuery/ck:Item"), Node::Comment("x".into())));
@@ -228,7 +266,25 @@ const IN_MAPPINGS: &[Row] = bends![
 const IN_ANSWERS: &[Row] = bends![
     "xml/text/comment" "xml.text.whole" "pieces=comment-in-RelatesTo" ["C14N-02"]
         |d| d.tamper(|root| pieces(root.find_mut("soap:Header/wsa:RelatesTo"), Node::Comment("x".into())));
+    "xml/datetime/no-such-day" "xml.datetime.form" "Body/LinkageAnswer/Eligibility@recordedAt=february-30" []
+        |d| d.body.find_mut("ck:Eligibility").set("recordedAt", "2026-02-30T00:00:00Z");
+    "xml/datetime/leap-second" "xml.datetime.form" "Body/LinkageAnswer/Eligibility@recordedAt=leap-second" []
+        |d| d.body.find_mut("ck:Eligibility").set("recordedAt", "2016-12-31T23:59:60Z");
+    "xml/date/no-such-day" "xml.date.form" "Body/LinkageAnswer/Eligibility@from=february-30" []
+        |d| d.body.find_mut("ck:Eligibility").set("from", "2008-02-30");
+    "xml/integer/sign" "xml.integer.form" "Body/LinkageAnswer/Benefit@amount=+48200" []
+        |d| d.body.find_mut("ck:Benefit").set("amount", "+48200");
 ];
+
+/// Almost as many octets as a message may have, in a header block that nobody has to read.
+fn enlarge(draft: &mut Draft) {
+    draft.change(|root| {
+        let text = "x".repeat(475 * 1024);
+        let parts = std::iter::repeat_n(Element::new("x:Part").text(&text), 4);
+        let block = Element::new("x:Unknown").attribute("xmlns:x", "urn:example:test:unknown");
+        root.append("soap:Header", block.children(parts));
+    });
+}
 
 /// Divides a text in the middle.
 fn pieces(element: &mut Element, by: Node) {

@@ -6,7 +6,7 @@ use chukei_harness::{
     message::{PURPOSE, body},
 };
 use chukei_spec::{Role, Sentence, req};
-use chukei_xml::lexical::decode_base64;
+use chukei_xml::lexical::{LARGEST_NUMBER, decode_base64};
 
 use crate::{
     acts,
@@ -61,6 +61,18 @@ const SCENES: &[Scene] = &[
         },
     ),
     (
+        "entries/forbidden-beside-granted",
+        || vec![req!("ledger.receipt.given")],
+        |face| {
+            let mut kit = face.kit();
+            // Nobody asks insurer-d for numbers.
+            let inputs = [kit.input(USUAL_PERSON, "insurer-b", 1), kit.input("duplicate-1", "insurer-d", 2)];
+            let request = kit.request("insurer-a", "mapping", body::mapping_request(&inputs));
+            face.send("mapping", request.for_purpose(USUAL_PURPOSE));
+            Ok(())
+        },
+    ),
+    (
         "proof/since/first",
         || vec![req!("ledger.proof.since"), req!("ledger.checkpoint.one-log")],
         since_first,
@@ -78,9 +90,18 @@ const SCENES: &[Scene] = &[
     ),
     ("proof/since/told", || vec![req!("ledger.proof.since"), req!("ledger.checkpoint.one-log")], since_told),
     (
+        "proof/nobody",
+        || vec![req!("ledger.proof.nobody")],
+        |face| {
+            super::relay::about_nobody(face, |scheme, owner, number| {
+                body::proof_query(scheme, owner, number, None)
+            })
+        },
+    ),
+    (
         "proof/since/unknown-size",
         || vec![req!("ledger.proof.holds")],
-        |face| prove(face, Some(u64::MAX)).map(drop),
+        |face| prove(face, Some(LARGEST_NUMBER)).map(drop),
     ),
 ];
 

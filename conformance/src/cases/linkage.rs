@@ -9,6 +9,7 @@ use chukei_spec::{Role, req};
 use crate::{
     acts::{self, ITEMS, scripted},
     case::{Case, Kind, Row, bends},
+    cases::relay::BEYOND,
 };
 
 pub(crate) fn add(cases: &mut Vec<Case>) {
@@ -24,19 +25,24 @@ pub(crate) fn add(cases: &mut Vec<Case>) {
         scene("linkage/person/longest", |face| ask(face, "longest", &ITEMS)),
         scene("linkage/items/eligibility", |face| ask(face, USUAL_PERSON, &["eligibility"])),
         scene("linkage/items/benefits", |face| ask(face, USUAL_PERSON, &["benefits"])),
-        scene("linkage/items/as-of", |face| ask_about(face, "2026-01-15")),
+        scene("linkage/items/as-of", |face| ask_about(face, USUAL_PERSON, "2026-01-15")),
     ]);
     // The day on which everybody's insurance began in the world, and the day before.
     let period = &[req!("linkage.answer.period")];
     let on = |id: &str, scene: fn(&Face) -> Result<(), Broken>| {
         Case::scene(Role::Responder, id, (None, ""), period, scene)
     };
-    cases.push(on("linkage/period/first-day", |face| ask_about(face, "2008-04-01")));
-    cases.push(on("linkage/period/day-before", |face| ask_about(face, "2008-03-31")));
+    cases.push(on("linkage/period/first-day", |face| ask_about(face, USUAL_PERSON, "2008-04-01")));
+    cases.push(on("linkage/period/day-before", |face| ask_about(face, USUAL_PERSON, "2008-03-31")));
+    cases.push(on("linkage/period/two-at-once", |face| ask_about(face, "overlapping", "2021-01-01")));
+    cases.push(on("linkage/period/two-ended", |face| ask_about(face, "overlapping", "2013-01-01")));
     let no_data = &[req!("linkage.answer.no-data")];
     for (id, play) in [
         ("linkage/no-data/member", (|face| ask(face, "no-data", &ITEMS)) as fn(&Face) -> Result<(), Broken>),
-        ("linkage/no-data/number-of-nobody", number_of_nobody),
+        ("linkage/no-data/number-of-nobody", |face| {
+            sealed(face, &face.kit().number("unknown", "insurer-b").1)
+        }),
+        ("linkage/no-data/beyond-the-basic-plane", |face| sealed(face, &BEYOND.repeat(64))),
     ] {
         cases.push(Case::scene(Role::Responder, id, (None, ""), no_data, play));
     }
@@ -63,8 +69,16 @@ const ROWS: &[Row] = bends![
         |d| d.body = body::linkage_query(&["eligibility", "benefits", "a", "b", "c", "d", "e", "f", "g"]);
     "linkage/query/other-element" "linkage.query.form" "Body/LinkageQuery/Select=Select" []
         |d| d.body.children.push(Element::new("ck:Select").into());
-    "xml/datetime/as-of" "xml.datetime.form" "Body/LinkageQuery@asOf=day-month-year" []
+    "xml/datetime/as-of" "xml.date.form" "Body/LinkageQuery@asOf=day-month-year" []
         |d| d.body.set("asOf", "01-06-2026");
+    "xml/date/no-such-day" "xml.date.form" "Body/LinkageQuery@asOf=february-30" []
+        |d| d.body.set("asOf", "2026-02-30");
+    "xml/date/before-meiji" "xml.date.form" "Body/LinkageQuery@asOf=1867-12-31" []
+        |d| d.body.set("asOf", "1867-12-31");
+    "xml/date/white-space" "xml.date.form" "Body/LinkageQuery@asOf=white-space-before" []
+        |d| d.body.set("asOf", " 2026-06-01");
+    "xml/date/zone" "xml.date.form" "Body/LinkageQuery@asOf=with-a-zone" []
+        |d| d.body.set("asOf", "2026-06-01Z");
     "xml/schema/attribute" "xml.schema.closed" "Body/LinkageQuery@number=attribute" []
         |d| d.body.set("number", "1");
 ];
@@ -145,19 +159,17 @@ fn ask(face: &Face, person: &str, items: &[&str]) -> Result<(), Broken> {
     Ok(())
 }
 
-fn ask_about(face: &Face, day: &str) -> Result<(), Broken> {
-    let mut draft = face.kit().query(USUAL_PERSON, &ITEMS);
+fn ask_about(face: &Face, person: &str, day: &str) -> Result<(), Broken> {
+    let mut draft = face.kit().query(person, &ITEMS);
     draft.body.set("asOf", day);
     face.send("linkage", draft);
     Ok(())
 }
 
 /// A good envelope with a number of the right form that the responder has never heard of.
-fn number_of_nobody(face: &Face) -> Result<(), Broken> {
-    let mut kit = face.kit();
-    let number = kit.number("unknown", "insurer-b").1;
-    let mut draft = kit.query(USUAL_PERSON, &ITEMS);
-    draft.envelope().name_id.value = number;
+fn sealed(face: &Face, number: &str) -> Result<(), Broken> {
+    let mut draft = face.kit().query(USUAL_PERSON, &ITEMS);
+    number.clone_into(&mut draft.envelope().name_id.value);
     face.send("linkage", draft);
     Ok(())
 }

@@ -244,6 +244,20 @@ const SCENES: &[Scene] = &[
         face.send("mapping", draft);
         Ok(())
     }),
+    (
+        "login/visible-number/unknown",
+        Some("login/visible-number"),
+        "Body/LoginRequest/Reception/VisibleNumber=unknown",
+        req!("login.visible.known"),
+        |face| visible(face, "TEST00000000"),
+    ),
+    (
+        "login/visible-number/overlong",
+        Some("login/visible-number"),
+        "Body/LoginRequest/Reception/VisibleNumber=129-characters",
+        req!("login.visible.known"),
+        |face| visible(face, &"1".repeat(129)),
+    ),
     ("login/logged", None, "", req!("login.answer.logged"), |face| {
         acts::look(face);
         let session = logged_in(face, Kind::Application)?;
@@ -301,6 +315,13 @@ const SCENES: &[Scene] = &[
             Ok(())
         },
     ),
+    ("login/session/other-sender-recorded", None, "", req!("login.session.foreign"), |face| {
+        let session = logged_in(face, Kind::Reception)?;
+        acts::look(face);
+        map(face, &session, |draft| draft.speak_as("insurer-a"), false);
+        acts::look(face);
+        Ok(())
+    }),
     (
         "login/session/unknown",
         Some("login/session"),
@@ -336,6 +357,19 @@ const SCENES: &[Scene] = &[
         },
     ),
     (
+        "login/session/history-of-another-relay",
+        Some("login/logged"),
+        "Body/AccessHistoryQuery/NameID@NameQualifier=portal",
+        req!("login.session.history"),
+        |face| {
+            let session = logged_in(face, Kind::Application)?;
+            let draft = history_of(face, "portal", &session);
+            face.send_deviating("history", draft);
+            acts::probe(face, Kind::History);
+            Ok(())
+        },
+    ),
+    (
         "login/session/history-of-check",
         Some("login/logged"),
         "Body/AccessHistoryQuery/NameID=of-a-login-for-eligibility-check",
@@ -351,6 +385,15 @@ const SCENES: &[Scene] = &[
         },
     ),
 ];
+
+/// A reception by a number on a card's face that leads to nobody.
+fn visible(face: &Face, number: &str) -> Result<(), Broken> {
+    let mut draft = acts::draft(face, Kind::Reception)?;
+    draft.relogin(|login| login.visible = Some(number.to_owned()));
+    face.send_deviating("mapping", draft);
+    acts::probe(face, Kind::Reception);
+    Ok(())
+}
 
 fn present_card(face: &Face) -> Result<(), Broken> {
     let draft = acts::draft(face, Kind::Reception)?;
@@ -376,7 +419,7 @@ fn by_another(face: &Face, way: Way, party: &str) -> Result<(), Broken> {
 }
 
 /// The session of the usual login of a kind.
-fn logged_in(face: &Face, kind: Kind) -> Result<String, Broken> {
+pub(super) fn logged_in(face: &Face, kind: Kind) -> Result<String, Broken> {
     let draft = acts::draft(face, kind)?;
     session(face, draft)
 }
@@ -409,11 +452,16 @@ pub(super) fn map(face: &Face, session: &str, change: impl FnOnce(&mut Draft), d
     }
 }
 
+/// A question of the portal for the history of a session that this party is said to have given.
+fn history_of(face: &Face, giver: &str, session: &str) -> Draft {
+    let mut kit = face.kit();
+    let query = body::history_query(SESSION, &kit.world.entity(giver), session);
+    kit.request("portal", "history", query).for_purpose("history")
+}
+
 /// The portal asks for the history of a session.
 pub(super) fn look(face: &Face, session: &str, deviates: bool) {
-    let mut kit = face.kit();
-    let query = body::history_query(SESSION, &kit.world.entity("relay"), session);
-    let draft = kit.request("portal", "history", query).for_purpose("history");
+    let draft = history_of(face, "relay", session);
     if deviates {
         face.send_deviating("history", draft);
         acts::probe(face, Kind::History);

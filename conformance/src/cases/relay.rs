@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chukei_forge::raw::Node;
+use chukei_forge::raw::{Element, Node};
 use chukei_harness::{
     Broken, Draft, Face, Input, Reply, Scripted,
-    kit::{USUAL_PERSON, find},
+    kit::{USUAL_PERSON, USUAL_PURPOSE, find},
     message::{PURPOSE, SCHEME, body},
 };
 use chukei_spec::{Role, Sentence, req};
@@ -111,6 +111,10 @@ const INPUTS: &[Row] = bends![
         |d| inputs(d, 2, true);
     "mapping/input/without-id" "mapping.input.count" "Body/IdentityMappingRequest/MappingInput@reqID=missing" []
         |d| input(d, |input, _| input.req_id = None);
+    "mapping/input/id-fragment" "mapping.input.id" "Body/IdentityMappingRequest/MappingInput@reqID=with-a-fragment" []
+        |d| input(d, |input, _| input.req_id = Some("a#b".into()));
+    "mapping/input/id-long" "mapping.input.id" "Body/IdentityMappingRequest/MappingInput@reqID=65-characters" []
+        |d| input(d, |input, _| input.req_id = Some("1".repeat(65)));
     "mapping/form/short" "mapping.input.form" "Body=eight-digits" ["ENV-16"]
         |d| input(d, |input, _| input.number.truncate(8));
     "mapping/form/letter" "mapping.input.form" "Body=letter-inside" ["ENV-16"]
@@ -146,6 +150,11 @@ const INPUTS: &[Row] = bends![
             input.scheme = Some(format!("{SCHEME}medical-insured"));
             input.number = "記号123 ".into();
         });
+    "mapping/form/no-break-space" "mapping.input.form" "Body=no-break-space-at-the-end" ["ENV-16"]
+        |d| input(d, |input, _| {
+            input.scheme = Some(format!("{SCHEME}medical-insured"));
+            input.number = "記号123\u{a0}".into();
+        });
     "mapping/form/unknown-scheme" "mapping.input.form" "Body=unknown-scheme" ["ENV-09"]
         |d| input(d, |input, _| input.scheme = Some(format!("{SCHEME}unknown")));
     "mapping/owner/another" "mapping.input.own-number" "Body=NameQualifier-insurer-d" ["ENV-09", "ENV-13"]
@@ -159,7 +168,7 @@ const INPUTS: &[Row] = bends![
     "mapping/loop/relay" "mapping.loop.none" "Body/IdentityMappingRequest/MappingInput/TokenPolicy=relay" ["ENV-17"]
         |d| input(d, |input, world| input.target = Some(world.entity("relay")));
     "xml/schema/mapping-input" "xml.schema.closed" "Body/IdentityMappingRequest/MappingInput/Extra=element" []
-        |d| d.body.find_mut("ims:MappingInput").children.push(chukei_forge::raw::Element::new("ims:Extra").into());
+        |d| d.body.find_mut("ims:MappingInput").children.push(Element::new("ims:Extra").into());
 ];
 
 const NOTICES: &[Row] = bends![
@@ -191,6 +200,18 @@ const HISTORY: &[Row] = bends![
         |d| d.speak_as("insurer-b");
     "history/query/other-purpose" "history.query.purpose" "Header/UsageDirective/Purpose=eligibility-check" []
         |d| d.purpose = Some(format!("{PURPOSE}eligibility-check"));
+    "history/query/before-zero" "history.query.limit" "Body/AccessHistoryQuery@before=0" []
+        |d| d.body.set("before", "0");
+    "history/query/limit-zero" "history.query.limit" "Body/AccessHistoryQuery@limit=0" []
+        |d| d.body.set("limit", "0");
+    "history/query/limit-1001" "history.query.limit" "Body/AccessHistoryQuery@limit=1001" []
+        |d| d.body.set("limit", "1001");
+    "xml/integer/sign" "xml.integer.form" "Body/AccessHistoryQuery@before=+5" []
+        |d| d.body.set("before", "+5");
+    "xml/integer/zeros" "xml.integer.form" "Body/AccessHistoryQuery@limit=007" []
+        |d| d.body.set("limit", "007");
+    "xml/integer/19-digits" "xml.integer.form" "Body/AccessHistoryQuery@before=19-digits" []
+        |d| d.body.set("before", "1000000000000000000");
     "history/query/sender-portal" "message.sender.is-signer" "tls+signer+Header/Security/BinarySecurityToken=insurer-a" ["WSF-02"]
         |d| { d.tls = Some("insurer-a".into()); d.signer = "insurer-a".into(); d.token = "insurer-a".into(); };
     "history/query/stranger" "message.sender.is-signer" "speaker=stranger" []
@@ -202,12 +223,24 @@ const HISTORY: &[Row] = bends![
 const RELAYED: &[Row] = bends![
     "relayed/forward/other-sender" "relayed.forward.holder" "speaker=insurer-d" ["ENV-05"]
         |d| d.speak_as("insurer-d");
+    "relayed/forward/other-audience" "relayed.forward.audience" "Body/RelayedQuery@to=insurer-c" []
+        |d| {
+            let other = d.entity("insurer-c");
+            d.body.set("to", &other);
+        };
+    "relayed/forward/principal" "relayed.forward.principal" "Body/RelayedQuery/LinkageQuery@onBehalfOf=insurer-d" []
+        |d| {
+            let other = d.entity("insurer-d");
+            d.body.find_mut("ck:LinkageQuery").set("onBehalfOf", &other);
+        };
     "relayed/forward/not-listed" "relayed.forward.holder" "Envelope+signer=relay-not-listed" ["ENV-05"]
         |d| d.carried.iter_mut().for_each(|envelope| {
             drop(envelope.remove("saml:Subject/saml:SubjectConfirmation[2]"));
         });
     "signature/signer/of-message" "signature.signer.one" "Envelope+signer=signed-by-requester" ["ENV-05"]
         |d| homemade(d, "insurer-a");
+    "xml/date/relayed" "xml.date.form" "Body/RelayedQuery/LinkageQuery@asOf=february-30" []
+        |d| d.body.find_mut("ck:LinkageQuery").set("asOf", "2026-02-30");
     "relayed/forward/holder-changed" "relayed.forward.holder" "Envelope+signer=holder-insurer-d" ["ENV-05", "ENV-06"]
         |d| {
             let other = d.entity("insurer-d");
@@ -249,6 +282,9 @@ const CARRIED: &[Row] = bends![
         |d| d.speak_as("insurer-c");
 ];
 
+/// A character beyond the basic multilingual plane.
+pub(super) const BEYOND: &str = "𠮷";
+
 type Scene = (&'static str, fn() -> &'static [&'static Sentence], fn(&Face) -> Result<(), Broken>);
 
 /// What cannot be said by one bend of one message.
@@ -261,6 +297,18 @@ const SCENES: &[Scene] = &[
             let number = kit.number("unknown", "insurer-a").1;
             let mut input = kit.input(USUAL_PERSON, "insurer-b", 1);
             input.number = number;
+            map(face, &mut kit, &[input])
+        },
+    ),
+    (
+        // 64 characters, none of which is one unit of UTF-16.
+        "mapping/known/beyond-the-basic-plane",
+        || leak(&[req!("mapping.input.known")]),
+        |face| {
+            let mut kit = face.kit();
+            let mut input = kit.input(USUAL_PERSON, "insurer-b", 1);
+            input.scheme = Some(format!("{SCHEME}medical-insured"));
+            input.number = BEYOND.repeat(64);
             map(face, &mut kit, &[input])
         },
     ),
@@ -290,6 +338,27 @@ const SCENES: &[Scene] = &[
         },
     ),
     (
+        "mapping/target/two-numbers",
+        || leak(&[req!("mapping.unambiguous")]),
+        |face| one(face, "two-numbers", "insurer-b"),
+    ),
+    (
+        // The person has numbers with insurer-b and insurer-c, and insurer-d an agreement with the second alone.
+        "mapping/target/agreed",
+        || leak(&[req!("mapping.target.agreed")]),
+        |face| of_insurer_d(face, "other-pair", None, USUAL_PURPOSE),
+    ),
+    (
+        "mapping/agreement/none-known",
+        || leak(&[req!("mapping.agreement.any")]),
+        |face| of_insurer_d(face, "other-pair", None, "benefit-adjustment"),
+    ),
+    (
+        "mapping/agreement/none-unknown",
+        || leak(&[req!("mapping.agreement.any")]),
+        |face| of_insurer_d(face, "unknown", None, "benefit-adjustment"),
+    ),
+    (
         "mapping/target/number-of-two",
         || leak(&[req!("mapping.unambiguous")]),
         |face| one(face, "duplicate-1", "insurer-b"),
@@ -297,12 +366,12 @@ const SCENES: &[Scene] = &[
     (
         "mapping/agreement/pair-known",
         || leak(&[req!("mapping.agreement.pair")]),
-        |face| foreign_pair(face, "other-pair"),
+        |face| of_insurer_d(face, "other-pair", Some("insurer-b"), USUAL_PURPOSE),
     ),
     (
         "mapping/agreement/pair-unknown",
         || leak(&[req!("mapping.agreement.pair")]),
-        |face| foreign_pair(face, "unknown"),
+        |face| of_insurer_d(face, "unknown", Some("insurer-b"), USUAL_PURPOSE),
     ),
     (
         "mapping/input/several",
@@ -380,6 +449,11 @@ const SCENES: &[Scene] = &[
         },
     ),
     ("history/entries", || leak(&[req!("history.entry.content")]), history),
+    (
+        "history/nobody",
+        || leak(&[req!("history.query.nobody")]),
+        |face| about_nobody(face, body::history_query),
+    ),
     ("history/parts", || leak(&[req!("history.range"), req!("history.total")]), parts_of_history),
 ];
 
@@ -438,24 +512,45 @@ fn one(face: &Face, person: &str, target: &str) -> Result<(), Broken> {
 
 fn map(face: &Face, kit: &mut chukei_harness::Kit, inputs: &[Input]) -> Result<(), Broken> {
     let body = body::mapping_request(inputs);
-    let draft = kit.request("insurer-a", "mapping", body).for_purpose(chukei_harness::kit::USUAL_PURPOSE);
+    let draft = kit.request("insurer-a", "mapping", body).for_purpose(USUAL_PURPOSE);
     face.send("mapping", draft);
     Ok(())
 }
 
-/// `insurer-d` asks for a number of `insurer-b`, which no agreement allows.
-fn foreign_pair(face: &Face, person: &str) -> Result<(), Broken> {
+/// `insurer-d` asks for a number of a person. No agreement lets it ask for those of `insurer-b`.
+fn of_insurer_d(face: &Face, person: &str, target: Option<&str>, purpose: &str) -> Result<(), Broken> {
     let mut kit = face.kit();
     let (scheme, number) = kit.number(person, "insurer-d");
     let input = Input {
         scheme: Some(scheme),
         number,
         owner: Some(kit.world.entity("insurer-d")),
+        target: target.map(|target| kit.world.entity(target)),
         ..kit.input(USUAL_PERSON, "insurer-b", 1)
     };
     let body = body::mapping_request(&[input]);
-    let draft = kit.request("insurer-d", "mapping", body).for_purpose(chukei_harness::kit::USUAL_PURPOSE);
+    let draft = kit.request("insurer-d", "mapping", body).for_purpose(purpose);
     face.send("mapping", draft);
+    Ok(())
+}
+
+/// Queries whose numbers do not lead to one person: one unknown, one of two persons, one too short, one of no known scheme.
+pub(super) fn about_nobody(face: &Face, query: fn(&str, &str, &str) -> Element) -> Result<(), Broken> {
+    let kit = face.kit();
+    let (scheme, unknown) = kit.number("unknown", "portal");
+    let (care, shared) = kit.number("duplicate-1", "insurer-a");
+    let (_, known) = kit.number(USUAL_PERSON, "portal");
+    let (short, strange) = ("1".repeat(43), format!("{SCHEME}unknown"));
+    for (owner, scheme, number) in [
+        ("portal", &scheme, &unknown),
+        ("insurer-a", &care, &shared),
+        ("portal", &scheme, &short),
+        ("portal", &strange, &known),
+    ] {
+        let query = query(scheme, &kit.world.entity(owner), number);
+        let draft = face.kit().request("portal", "history", query).for_purpose("history");
+        face.send("history", draft);
+    }
     Ok(())
 }
 

@@ -86,6 +86,14 @@ const SCENES: &[Scene] = scenes![
             login::map(face, &session, |_| {}, true);
             Ok(())
         };
+    Relay LOGIN "login/session/ended-unrecorded" [] "login.session.ended"
+        |face| {
+            let session = ended_session(face, Kind::Reception)?;
+            acts::look(face);
+            login::map(face, &session, |_| {}, false);
+            acts::look(face);
+            Ok(())
+        };
     Relay LOGIN "login/session/history-ended" ["login/logged" "Body/AccessHistoryQuery/NameID=ended"] "login.session.history"
         |face| {
             let session = ended_session(face, Kind::Application)?;

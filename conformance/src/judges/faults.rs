@@ -108,7 +108,8 @@ fn table(case: &str, sent: Sent<'_>) -> Told {
     if has(&["transport.", "limit.bytes"]) {
         return Told { statuses: &[400, 404, 405, 413, 415, 431, 500], is_of_http: true };
     }
-    let is_form = has(&["xml.", "limit.", "message.soap.shape", "mapping.input.own-number"]);
+    let is_form =
+        has(&["xml.", "limit.", "message.soap.shape", "mapping.input.own-number", "history.query.limit"]);
     match group(case) {
         Some(Group::Bytes) if is_form => told(&[400]),
         // A wrapped EncryptedID breaks the schema of the envelope as well.
@@ -276,6 +277,9 @@ const CODES: &[(&str, &str)] = &[
     ("message.reply-to.", "InvalidRequest"),
     ("linkage.query.", "InvalidRequest"),
     ("mapping.input.count", "InvalidRequest"),
+    ("mapping.input.id", "InvalidRequest"),
+    ("relayed.forward.audience", "TargetIdentityNotValid"),
+    ("relayed.forward.principal", "InvalidRequest"),
 ];
 
 /// Sentences and the codes of chapter 34's table.

@@ -19,6 +19,8 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("history.range"), ranges),
     declared(req!("history.total"), totals),
     declared(req!("history.entry.content"), contents),
+    declared(req!("history.query.nobody"), |exchange| nothing(exchange, "AccessHistory")),
+    declared(req!("ledger.proof.nobody"), |exchange| nothing(exchange, "AccessProof")),
     whole(req!("history.no-number"), super::mapping::no_number),
 ];
 
@@ -241,6 +243,25 @@ fn totals(exchange: &Exchange<'_>) -> Verdict {
     };
     each(parts, "missing.histories", |(part, _, total)| {
         if part.total == Some(total) { Ok(()) } else { Err(wrong(part.seq, total, part.total)) }
+    })
+}
+
+/// Every answer is of this kind, has no children, and a total of 0 if it has one.
+fn nothing(exchange: &Exchange<'_>, kind: &str) -> Verdict {
+    each(exchange.answers().collect::<Vec<_>>(), "missing.an-answer", |answer| {
+        let told = Message::of(answer.body);
+        let content = told.as_ref().and_then(Message::content).filter(|content| content.local() == kind);
+        let Some(content) = content else {
+            let observed = told.as_ref().map_or("–", Message::kind);
+            return Err(Finding::new("history.about-nobody", kind, observed).at([answer.seq]));
+        };
+        let count = content.elements().count();
+        let total = if kind == "AccessHistory" { attribute(content, "total") } else { "0" };
+        if count == 0 && total == "0" {
+            return Ok(());
+        }
+        let observed = format!("{kind} {count} total={total}");
+        Err(Finding::new("history.about-nobody", format!("{kind} 0 total=0"), observed).at([answer.seq]))
     })
 }
 

@@ -24,6 +24,7 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("linkage.answer.items"), items),
     whole(req!("linkage.answer.as-of"), as_of),
     declared(req!("linkage.answer.period"), periods),
+    whole(req!("linkage.answer.facts"), as_recorded),
     whole(req!("linkage.disclosure.before-answer"), before_answer),
     whole(req!("linkage.disclosure.content"), content),
     whole(req!("linkage.refusal.no-disclosure"), no_disclosure),
@@ -81,7 +82,8 @@ fn held<'h>(holdings: impl Iterator<Item = &'h Holding>) -> BTreeSet<String> {
     holdings.filter_map(amount).collect()
 }
 
-/// About the person of the exact number, or about nobody.
+/// About the person of the exact number, or about nobody: insurance begins on days of that person's, and amounts are those of
+/// that person.
 fn person(exchange: &Exchange<'_>) -> Verdict {
     let party = exchange.header().product.party.clone();
     each(answered(exchange), "missing.an-answer", |answered| {
@@ -93,7 +95,8 @@ fn person(exchange: &Exchange<'_>) -> Verdict {
         let wanted = person.map(|person| held(person.holdings_at(&party, "benefits"))).unwrap_or_default();
         let wanted = if asked.contains(&"benefits") { wanted } else { BTreeSet::new() };
         let found = amounts(&answered.message);
-        let has_data = !facts(&answered.message, "Eligibility").is_empty() || !found.is_empty();
+        let periods = facts(&answered.message, "Eligibility");
+        let has_data = !periods.is_empty() || !found.is_empty();
         let wrong = |expected: String, observed: String| {
             let places = [Place::from(answered.answer.seq), Place::from(answered.sent.seq)];
             Err(Finding::new("answer.other-person", expected, observed).at(places))
@@ -101,6 +104,12 @@ fn person(exchange: &Exchange<'_>) -> Verdict {
         if found != wanted {
             let join = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
             return wrong(join(&wanted), join(&found));
+        }
+        let rows = rows(exchange, (number, answered.sent.seq), "eligibility");
+        let begun: Vec<&str> = rows.iter().filter_map(|row| row.get("from")).map(String::as_str).collect();
+        let mut told = periods.iter().map(|period| attribute(*period, "from"));
+        if let Some(other) = told.find(|from| !begun.contains(from)).filter(|_| person.is_some()) {
+            return wrong(begun.join(", "), other.to_owned());
         }
         if person.is_none() && has_data {
             return wrong("NoData".into(), answered.message.status().unwrap_or_default().to_owned());
@@ -194,11 +203,61 @@ fn as_of(exchange: &Exchange<'_>) -> Verdict {
             Some(asked) => asked == day,
             None => days(answered.answer.at).iter().any(|today| today == day),
         };
+        // Whose insurance it is, and whether it is one of the person's, is a matter of other sentences.
+        let own = answered.number.as_ref().map(|(_, number)| number.as_str()).unwrap_or_default();
+        let rows = rows(exchange, (own, answered.sent.seq), "eligibility");
+        let is_this = |row: &&BTreeMap<String, String>| {
+            let has = |name| row.get(name).map(String::as_str) == eligibility.attribute(name);
+            has("from") && has("until")
+        };
+        let mut recorded = rows.iter().filter(is_this).filter_map(|row| row.get("recorded")).peekable();
+        let told = attribute(eligibility, "recordedAt");
+        let first = recorded.peek().map(|day| format!("{day}T00:00:00Z"));
+        let mut times = recorded.map(|day| read::seconds(&format!("{day}T00:00:00Z")));
+        if let Some(first) = first.filter(|_| !times.any(|time| time == read::seconds(told))) {
+            return Err(Finding::new("answer.as-of", first, told).at([answered.answer.seq]));
+        }
         if is_it {
             return Ok(());
         }
         let wanted = asked.map_or_else(|| read::day(answered.answer.at), str::to_owned);
         Err(Finding::new("answer.as-of", wanted, day).at([answered.answer.seq]))
+    })
+}
+
+/// Scheme and insurer are those of the number, and each benefit is one of the person's.
+fn as_recorded(exchange: &Exchange<'_>) -> Verdict {
+    let product = exchange.header().product.party.as_str();
+    let insurer = exchange.world().party(product).map_or("", |party| party.entity.as_str());
+    let opened = answered(exchange).into_iter().filter_map(|answered| {
+        let number = answered.number.clone()?;
+        Some((answered, number))
+    });
+    each(opened.collect::<Vec<_>>(), "missing.an-answer", |(answered, (scheme, number))| {
+        let wrong = |expected: String, observed: String| {
+            let places = [Place::from(answered.answer.seq), Place::from(answered.sent.seq)];
+            Err(Finding::new("answer.other-facts", expected, observed).at(places))
+        };
+        let wanted = format!("{scheme} {insurer}");
+        for period in facts(&answered.message, "Eligibility") {
+            let found = format!("{} {}", attribute(period, "scheme"), attribute(period, "insurer"));
+            if found != wanted {
+                return wrong(wanted, found);
+            }
+        }
+        let names = ["kind", "from", "until", "amount"];
+        let rows = rows(exchange, (&number, answered.sent.seq), "benefits");
+        let held: Vec<String> = rows
+            .iter()
+            .map(|row| names.map(|name| row.get(name).map_or("–", String::as_str)).join(" "))
+            .collect();
+        for benefit in facts(&answered.message, "Benefit") {
+            let found = names.map(|name| benefit.attribute(name).unwrap_or("–")).join(" ");
+            if !held.contains(&found) {
+                return wrong(held.join("; "), found);
+            }
+        }
+        Ok(())
     })
 }
 
@@ -248,7 +307,8 @@ fn due(exchange: &Exchange<'_>, answered: &Answered<'_>, item: &str) -> Vec<Stri
     let mut due: Vec<String> = if item == "eligibility" {
         let (current, past): (Rows, Rows) =
             begun.into_iter().partition(|row| row.get("until").is_none_or(|until| day < *until));
-        let last = past.iter().max_by_key(|row| row.get("until")).filter(|_| current.is_empty());
+        let last = past.iter().max_by_key(|row| (row.get("until"), row.get("from")));
+        let last = last.filter(|_| current.is_empty());
         let valid = current.iter().map(|row| described(row, "valid"));
         valid.chain(last.map(|row| described(row, "invalid"))).collect()
     } else {

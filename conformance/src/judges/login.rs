@@ -9,7 +9,7 @@ use chukei_xml::lexical::DateTime;
 
 use super::{
     declared, each,
-    history::{beyond, histories, unrecorded},
+    history::{Entry, beyond, histories, unrecorded},
     repeated, skew, whole,
 };
 use crate::{
@@ -35,7 +35,10 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("login.refused.logged"), |exchange| logged(exchange, "login refused")),
     declared(req!("login.withholding.none"), unrecorded),
     declared(req!("login.session.recorded"), ways),
+    declared(req!("login.session.foreign"), foreign_use),
+    declared(req!("login.session.ended"), ended_use),
     declared(req!("login.certificate.known"), |exchange| refuse::login_refused(exchange, "NotMember")),
+    declared(req!("login.visible.known"), |exchange| refuse::login_refused(exchange, "NotMember")),
     declared(req!("login.session.history"), |exchange| refuse::refused_by(exchange, looked)),
 ];
 
@@ -240,6 +243,49 @@ fn ways(exchange: &Exchange<'_>) -> Verdict {
         return Verdict::Pass;
     }
     Finding::new("history.way-missing", wanted.join("; "), found.join("; ")).at([after.seq])
+}
+
+/// The mapping with a session that was sent between the first history and the last: who sent it, and the new entries of
+/// mappings in the last.
+fn used<'t>(exchange: &Exchange<'t>) -> Option<(&'t str, Vec<Entry>, u32)> {
+    let histories = histories(exchange);
+    let [before, .., after] = histories.as_slice() else { return None };
+    let (sent, _) = exchange.answered().find(|(sent, answer)| {
+        let told = Message::of(answer.body).is_some_and(|told| told.kind() == "IdentityMappingResponse");
+        told && sent.body.text().is_some_and(|text| text.contains(SESSION_FORMAT))
+    })?;
+    let actor = exchange.world().party(sent.from)?.entity.as_str();
+    let fresh = beyond(&before.entries, &after.entries).filter(|entry| entry.kind == "mapping");
+    Some((actor, fresh.cloned().collect(), after.seq))
+}
+
+/// That another party used the session stands in the person's history.
+fn foreign_use(exchange: &Exchange<'_>) -> Verdict {
+    let Some((actor, fresh, seq)) = used(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    if matches!(fresh.as_slice(), [entry] if entry.actor == actor && entry.outcome == "Forbidden") {
+        return Verdict::Pass;
+    }
+    let wanted = format!("mapping {actor} Forbidden");
+    Finding::new("history.mapping-missing", wanted, told(&fresh)).at([seq])
+}
+
+/// What was asked with a session after its end does not.
+fn ended_use(exchange: &Exchange<'_>) -> Verdict {
+    let Some((_, fresh, seq)) = used(exchange) else {
+        return Verdict::unreached(Phrase::plain("missing.histories"));
+    };
+    if fresh.is_empty() {
+        return Verdict::Pass;
+    }
+    Finding::new("history.refused-recorded", Phrase::plain("expected.no-entry"), told(&fresh)).at([seq])
+}
+
+fn told(entries: &[Entry]) -> String {
+    let all: Vec<String> =
+        entries.iter().map(|entry| format!("{} {} {}", entry.kind, entry.actor, entry.outcome)).collect();
+    if all.is_empty() { "–".into() } else { all.join("; ") }
 }
 
 /// Accepted: entries. Refused: a history without any.

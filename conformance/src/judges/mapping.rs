@@ -14,7 +14,7 @@ use super::{
     whole,
 };
 use crate::{
-    read::{Message, attribute, day, text},
+    read::{Message, attribute, day, inside, text},
     refuse, trust,
 };
 
@@ -28,6 +28,8 @@ pub(super) const JUDGES: &[Judge] = &[
     declared(req!("mapping.validity.day"), on_its_days),
     declared(req!("mapping.unambiguous"), |exchange| only_status(exchange, "Duplicate")),
     declared(req!("mapping.agreement.pair"), agreement),
+    declared(req!("mapping.agreement.any"), |exchange| only_status(exchange, "Forbidden")),
+    declared(req!("mapping.target.agreed"), for_agreed),
     declared(req!("mapping.log.before-answer"), logged),
     declared(req!("disclosure.notice.recorded"), disclosed),
     declared(req!("disclosure.notice.foreign"), unrecorded),
@@ -113,6 +115,23 @@ fn only_status(exchange: &Exchange<'_>, wanted: &str) -> Verdict {
         _ => "saml:Assertion".to_owned(),
     };
     Finding::new("mapping.other-status", wanted, observed).at([answer.seq])
+}
+
+/// An envelope for the one party that the sender has an agreement with, which is insurer C.
+fn for_agreed(exchange: &Exchange<'_>) -> Verdict {
+    let wanted = entity(exchange, "insurer-c");
+    each(mapped(exchange), "missing.a-mapping", |(_, answer, _, message)| {
+        let outputs = message.outputs();
+        let audiences = outputs.iter().filter_map(|(_, envelope)| {
+            text(inside(*envelope, ns::SAML.name("Audience"))?).map(str::to_owned)
+        });
+        let codes = message.statuses().into_iter().map(|(_, code)| code.to_owned());
+        let found: Vec<String> = audiences.chain(codes).collect();
+        if found == [wanted.as_str()] {
+            return Ok(());
+        }
+        Err(Finding::new("mapping.other-target", wanted.as_str(), found.join(", ")).at([answer.seq]))
+    })
 }
 
 /// Where the suite has said from which day until which day somebody is a member, an envelope is issued on those days, and on no

@@ -30,7 +30,7 @@ judges! {
         "envelope.window.current" "envelope.holder.sender" "envelope.use.once" "envelope.one-time-use.present"
         "envelope.purpose.agrees" "envelope.version.known" "envelope.name-id.qualifiers" "envelope.name-id.format"
         "linkage.query.form" "relayed.present.listed"
-        "mapping.input.count" "history.query.portal-only"
+        "mapping.input.count" "mapping.input.id" "history.query.portal-only" "history.query.limit"
         "login.certificate.path" "login.certificate.revoked" "login.certificate.usage" "login.request.sender"
         "login.application.signature" "login.application.content" "login.application.addressed"
         "login.application.purpose" "login.application.fresh" "login.application.once"
@@ -41,6 +41,7 @@ judges! {
         "xml.document.one-root" "xml.doctype.forbidden" "xml.pi.forbidden" "xml.name.form" "xml.prefix.bound"
         "xml.namespace.declaration" "xml.namespace.absolute" "xml.attribute.unique" "xml.attribute.reserved"
         "xml.id.unique" "xml.schema.closed" "xml.base64.canonical" "xml.datetime.form"
+        "xml.date.form" "xml.integer.form"
         "signature.presence.required" "signature.position.root" "signature.position.schema"
         "signature.position.one-assertion" "signature.presence.all" "signature.structure.one-shape"
         "signature.reference.fragment" "signature.reference.parent" "signature.transform.closed"
@@ -66,11 +67,12 @@ judges! {
     invalid => "mapping.input.form";
     not_own => "mapping.input.own-number";
     forbidden => "mapping.loop.none" "login.session.own" "login.session.purpose";
-    not_forwarded => "relayed.forward.holder";
+    not_forwarded => "relayed.forward.holder" "relayed.forward.audience" "relayed.forward.principal";
     no_receipt => "linkage.disclosure.required";
     turned_away => "limit.bytes";
     not_opened => "encryption.open.after-verify";
     read_whole => "xml.text.whole";
+    taken => "limit.accepted";
 }
 
 fn is_requester(exchange: &Exchange<'_>) -> bool {
@@ -197,11 +199,11 @@ fn not_own(exchange: &Exchange<'_>) -> Verdict {
     if is_missing && !is_mapped { refused(exchange) } else { forbidden(exchange) }
 }
 
-/// Refused, and the responder was not asked.
+/// Refused, and no responder was asked.
 fn not_forwarded(exchange: &Exchange<'_>) -> Verdict {
     let verdict = refused(exchange);
     let delivered = exchange.delivered().map_or(u32::MAX, |(_, seq)| seq);
-    match exchange.calls().find(|call| call.seq > delivered && call.to == "insurer-b") {
+    match exchange.calls().find(|call| call.seq > delivered && call.to.starts_with("insurer-")) {
         Some(call) if !verdict.is_unreached() => {
             Finding::new("relayed.forwarded", Phrase::plain("expected.no-call"), call.to).at([call.seq])
         }
@@ -228,8 +230,22 @@ fn not_opened(exchange: &Exchange<'_>) -> Verdict {
     }
 }
 
-/// Accepted, and read as the twin is: a positive case with a deviation that must not matter.
 fn read_whole(exchange: &Exchange<'_>) -> Verdict {
+    let wrong = |observed| {
+        Finding::new("text.in-pieces", Phrase::plain("expected.same-as-twin"), Phrase::plain(observed))
+    };
+    as_twin(exchange, wrong)
+}
+
+fn taken(exchange: &Exchange<'_>) -> Verdict {
+    let wrong = |observed| {
+        Finding::new("limit.refused", Phrase::plain("expected.same-as-twin"), Phrase::plain(observed))
+    };
+    as_twin(exchange, wrong)
+}
+
+/// Accepted, and read as the twin is: a positive case with a deviation that must not matter.
+fn as_twin(exchange: &Exchange<'_>, wrong: fn(&'static str) -> Finding) -> Verdict {
     if let Some(missing) = crate::facts::undeclared(exchange) {
         return Verdict::Unreached { missing };
     }
@@ -245,18 +261,8 @@ fn read_whole(exchange: &Exchange<'_>) -> Verdict {
     };
     match see(exchange) {
         Seen::Accepted { .. } if twin.is_none_or(|twin| told(&twin) == told(exchange)) => Verdict::Pass,
-        Seen::Accepted { at, .. } => Finding::new(
-            "text.in-pieces",
-            Phrase::plain("expected.same-as-twin"),
-            Phrase::plain("observed.other"),
-        )
-        .at(at),
-        Seen::Refused(at) => Finding::new(
-            "text.in-pieces",
-            Phrase::plain("expected.same-as-twin"),
-            Phrase::plain("observed.refused"),
-        )
-        .at(at),
+        Seen::Accepted { at, .. } => wrong("observed.other").at(at),
+        Seen::Refused(at) => wrong("observed.refused").at(at),
         Seen::Neither { missing } => Verdict::Unreached { missing },
     }
 }

@@ -6,6 +6,7 @@ use chukei_xml::ns;
 
 use super::{answers::REQUIRED, answers::well_signed, declared, each, whole};
 use crate::{
+    login,
     read::{Message, attribute, inside, stated, text},
     trust,
 };
@@ -16,7 +17,7 @@ pub(super) const JUDGES: &[Judge] = &[
     whole(req!("requester.no-foreign-number"), no_foreign_number),
     whole(req!("requester.envelope.unchanged"), unchanged),
     whole(req!("requester.envelope.only-target"), only_target),
-    declared(req!("privacy.log.no-identifier"), no_number_in_logs),
+    declared(req!("privacy.log.no-identifier"), nothing_in_logs),
 ];
 
 /// Requests of the product.
@@ -148,14 +149,18 @@ fn only_target(exchange: &Exchange<'_>) -> Verdict {
     })
 }
 
-fn no_number_in_logs(exchange: &Exchange<'_>) -> Verdict {
+/// No number or name of anybody, and no visible number, session or ticket of the case.
+fn nothing_in_logs(exchange: &Exchange<'_>) -> Verdict {
     let logs = exchange.controls().filter(|control| control.verb == "GET /logs" && control.status == 200);
     let people = &exchange.world().people;
     let numbers = people
         .iter()
         .flat_map(|person| person.numbers.iter().map(|number| number.value.as_str()))
         .filter(|value| value.chars().count() > 7);
-    let numbers = Search::values(numbers);
+    let names = people.iter().flat_map(|person| &person.canaries);
+    let names = names.map(|name| name.trim_start_matches("TEST ").trim_start_matches("テスト "));
+    let given = given(exchange);
+    let telling = Search::values(numbers.chain(names).chain(given.iter().map(String::as_str)));
     each(logs.collect::<Vec<_>>(), "missing.logs", |logs| {
         let lines = logs.answer.json().unwrap_or_default();
         let lines = lines.get("lines").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
@@ -164,11 +169,26 @@ fn no_number_in_logs(exchange: &Exchange<'_>) -> Verdict {
         }
         let told: String =
             lines.iter().map(|line| format!("{}\n", line.as_str().unwrap_or_default())).collect();
-        match numbers.find(told.as_bytes()) {
+        match telling.find(told.as_bytes()) {
             Some(number) => {
                 Err(Finding::new("log.number", Phrase::plain("expected.no-number"), number).at([logs.seq]))
             }
             None => Ok(()),
         }
     })
+}
+
+/// Visible numbers that the product was shown, and sessions and tickets that it gave.
+fn given(exchange: &Exchange<'_>) -> Vec<String> {
+    let shown = exchange.sent().filter_map(|sent| {
+        let message = Message::of(sent.body)?;
+        let number = message.content()?.descendants().find(|inner| inner.local() == "VisibleNumber")?;
+        text(number).map(str::to_owned)
+    });
+    let sessions = exchange.answers().filter_map(|answer| {
+        let message = Message::of(answer.body)?;
+        message.content()?.attribute("session").map(str::to_owned)
+    });
+    let tickets = exchange.answers().filter_map(|answer| Some(login::presented(answer.body)?.0));
+    shown.chain(sessions).chain(tickets).collect()
 }

@@ -405,12 +405,13 @@ fn token<'d>(document: &'d Document, checks: &Checks) -> Result<Token<'d>, Refus
     Ok(Token { sender, der })
 }
 
-/// RFC 3987: a scheme and something after it, no white space.
+/// RFC 3987: a scheme and something after it, no white space, no fragment.
 fn is_absolute_iri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let scheme_holds = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-    let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"'));
+    let clean =
+        !text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '#'));
     scheme_holds && clean && !rest.is_empty() && text.chars().count() <= MESSAGE_ID_LENGTH
 }
 

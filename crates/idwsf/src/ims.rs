@@ -15,6 +15,8 @@ pub const RESPONSE: Name = ns::IMS.name("IdentityMappingResponse");
 /// Inputs of one request, at most.
 pub const MOST_INPUTS: usize = 32;
 
+/// Characters of a `reqID`, at most.
+const LONGEST_ID: usize = 64;
 const INPUT: Name = ns::IMS.name("MappingInput");
 const OUTPUT: Name = ns::IMS.name("MappingOutput");
 const TOKEN: Name = ns::SEC.name("Token");
@@ -80,7 +82,15 @@ impl MappingRequest {
         let named = names.len() == self.inputs.len() && !names.contains("");
         let holds = named && (1..=MOST_INPUTS).contains(&self.inputs.len());
         let expected = "one to 32 inputs, each with a reqID of its own";
-        checks.require("mapping.input.count", holds, Reason::MappingInput, expected)
+        checks.require("mapping.input.count", holds, Reason::MappingInput, expected)?;
+        // [mapping.input.id] Nothing in it ends what stands before it in an envelope.
+        let is_name = |id: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+            id.len() <= LONGEST_ID && id.bytes().all(plain)
+        };
+        let holds = self.inputs.iter().all(|input| is_name(&input.req_id));
+        let expected = "reqIDs of 64 letters, digits, hyphens, dots and underscores at most";
+        checks.require("mapping.input.id", holds, Reason::MappingInput, expected)
     }
 }
 

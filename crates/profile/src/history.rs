@@ -200,8 +200,8 @@ impl Payload for History {
 
     fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
         element.only_attributes(&["total"])?;
-        let total = element.required_attribute("total")?.parse();
-        let total = total.map_err(|_| element.error(Reason::Schema, "how many entries as total"))?;
+        let missing = || element.error(Reason::Schema, "attribute total");
+        let total = read::number(element, "total")?.ok_or_else(missing)?;
         let (mut entries, mut withheld) = (Vec::new(), Vec::new());
         let mut children = element.children();
         loop {
@@ -254,11 +254,12 @@ impl Entry {
         let wrong = |expected: &'static str| move || element.error(Reason::Schema, expected);
         let text = |name| element.required_attribute(name).map(str::to_owned);
         let is_serial = |text: &str| {
-            (2..=42).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            let octets = (2..=42).contains(&text.len()) && text.len().is_multiple_of(2);
+            octets && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
         let operator = |text: &str| {
             let serial = Some(text).filter(|text| is_serial(text));
-            serial.map(str::to_owned).ok_or_else(wrong("2 to 42 of 0-9 and a-f as operator"))
+            serial.map(str::to_owned).ok_or_else(wrong("1 to 21 octets in hexadecimal as operator"))
         };
         let context = |name| Context::from_name(name).ok_or_else(wrong("a way to log in"));
         Ok(Self {
@@ -314,6 +315,8 @@ fn number(element: Element<'_>) -> Result<u64, XmlError> {
 
 fn positive(element: Element<'_>, name: &'static str) -> Result<Option<u64>, XmlError> {
     let wrong = || element.error(Reason::Schema, format!("a number from 1 as {name}"));
-    let number = |text: &str| text.parse().ok().filter(|number| *number > 0).ok_or_else(wrong);
-    element.attribute(name).map(number).transpose()
+    match read::number(element, name)? {
+        Some(0) => Err(wrong()),
+        number => Ok(number),
+    }
 }

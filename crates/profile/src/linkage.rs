@@ -99,30 +99,18 @@ pub struct Eligibility {
     pub validity: Validity,
 }
 
-/// Whether the person is insured on the day asked about (the five answers of the national eligibility check).
+/// Whether the person is insured on the day asked about (interpretation 0035).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
     /// 有効.
     Valid,
     /// 無効.
     Invalid,
-    /// 無効、新しい資格あり.
-    Superseded,
-    /// 該当資格なし.
-    None,
-    /// 複数該当.
-    Multiple,
 }
 
 impl Validity {
     /// Every value, with its name on the wire.
-    pub const ALL: [(Self, &'static str); 5] = [
-        (Self::Valid, "valid"),
-        (Self::Invalid, "invalid"),
-        (Self::Superseded, "superseded"),
-        (Self::None, "none"),
-        (Self::Multiple, "multiple"),
-    ];
+    pub const ALL: [(Self, &'static str); 2] = [(Self::Valid, "valid"), (Self::Invalid, "invalid")];
 
     /// Its name on the wire.
     #[must_use]
@@ -307,10 +295,10 @@ pub fn eligibility_on(periods: &[Eligibility], day: &Date) -> Vec<Eligibility> {
     let begun = periods.iter().filter(|period| period.from <= *day);
     let (current, past): (Vec<_>, Vec<_>) =
         begun.partition(|period| period.until.as_ref().is_none_or(|until| day < until));
-    let last = past.into_iter().max_by_key(|period| &period.until);
+    let last = past.into_iter().max_by_key(|period| (&period.until, &period.from));
     match (current.as_slice(), last) {
         ([], Some(last)) => vec![about(last, Validity::Invalid)],
-        _ => current.into_iter().map(|period| about(period, period.validity)).collect(),
+        _ => current.into_iter().map(|period| about(period, Validity::Valid)).collect(),
     }
 }
 
@@ -349,10 +337,6 @@ impl Benefit {
         element.only_attributes(&["kind", "from", "until", "amount"])?;
         element.empty()?;
         let missing = || element.error(Reason::Schema, "attribute from");
-        let amount = |text: &str| {
-            let amount = text.parse::<u64>().ok().filter(|amount| amount.to_string() == text);
-            amount.ok_or_else(|| element.error(Reason::Schema, "an amount in yen"))
-        };
         let kind = element.required_attribute("kind")?;
         let is_word = |kind: &str| {
             let letters = kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
@@ -365,7 +349,7 @@ impl Benefit {
             kind: kind.to_owned(),
             from: read::date(element, "from")?.ok_or_else(missing)?,
             until: read::date(element, "until")?,
-            amount: element.attribute("amount").map(amount).transpose()?,
+            amount: read::number(element, "amount")?,
         })
     }
 

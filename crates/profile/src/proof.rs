@@ -64,8 +64,7 @@ impl Payload for ProofQuery {
 
     fn read(element: Element<'_>, _: &Parts<'_>) -> Result<Self, XmlError> {
         element.only_attributes(&["since"])?;
-        let wrong = || element.error(Reason::Schema, "the size of a checkpoint");
-        let since = element.attribute("since").map(|since| since.parse().map_err(|_| wrong())).transpose()?;
+        let since = read::number(element, "since")?;
         Ok(Self { name_id: NameId::read(element.only(NAME_ID)?)?, since })
     }
 

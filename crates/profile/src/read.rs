@@ -1,7 +1,11 @@
 //! Small readers that several messages share.
 
 use chukei_reason::Reason;
-use chukei_xml::{Element, Name, Writer, XmlError, lexical::DateTime, ns};
+use chukei_xml::{
+    Element, Name, Writer, XmlError,
+    lexical::{DateTime, parse_number},
+    ns,
+};
 
 use crate::{Date, Purpose};
 
@@ -11,6 +15,12 @@ pub(crate) const PURPOSE: Name = ns::CK.name("Purpose");
 pub(crate) fn date(element: Element<'_>, attribute: &'static str) -> Result<Option<Date>, XmlError> {
     let wrong = || element.error(Reason::DateTime, format!("a day as {attribute}"));
     element.attribute(attribute).map(|text| Date::parse(text).ok_or_else(wrong)).transpose()
+}
+
+/// [xml.integer.form]
+pub(crate) fn number(element: Element<'_>, attribute: &'static str) -> Result<Option<u64>, XmlError> {
+    let wrong = || element.error(Reason::Schema, format!("a number as {attribute}"));
+    element.attribute(attribute).map(|text| parse_number(text).ok_or_else(wrong)).transpose()
 }
 
 pub(crate) fn required_date_time(

@@ -15,7 +15,11 @@ use chukei_profile::{
 };
 use chukei_reason::Reason;
 use chukei_saml::NameId;
-use chukei_xml::{Document, Writer, XmlError, lexical::DateTime, ns};
+use chukei_xml::{
+    Document, Writer, XmlError,
+    lexical::{DateTime, LARGEST_NUMBER},
+    ns,
+};
 use chukei_xml_security::{FromSigned, Shape, Signed, Signing, TrustStore, TrustedKey, Unverified};
 
 const A: &str = "https://insurer-a.example.test/";
@@ -164,6 +168,20 @@ fn eligibility_is_that_of_the_day() {
     assert_eq!(on("2026-07-01"), [("2008-04-01".to_owned(), Validity::Invalid)]);
     assert_eq!(on("2027-01-01"), [("2027-01-01".to_owned(), Validity::Valid)]);
     assert_eq!(on("1999-12-31"), []);
+    // Of two that ended on one day the later one, wherever it stands; two of one day are both in force.
+    let periods = [
+        eligibility("2011-04-01", Some("2012-04-01")),
+        eligibility("2008-04-01", Some("2012-04-01")),
+        eligibility("2015-04-01", None),
+        eligibility("2020-04-01", None),
+    ];
+    let on = |day: &str| -> Vec<(String, Validity)> {
+        let found = eligibility_on(&periods, &date(day));
+        found.into_iter().map(|one| (one.from.as_str().to_owned(), one.validity)).collect()
+    };
+    assert_eq!(on("2013-01-01"), [("2011-04-01".to_owned(), Validity::Invalid)]);
+    let both = ["2015-04-01", "2020-04-01"].map(|from| (from.to_owned(), Validity::Valid));
+    assert_eq!(on("2021-01-01"), both);
 }
 
 #[test]
@@ -263,14 +281,20 @@ fn disclosures_and_histories() {
         ],
     );
     let name_id = NameId::new(Scheme::CareInsured.uri(), "0000123456").by(A);
-    for since in [None, Some(0), Some(u64::MAX)] {
+    for since in [None, Some(0), Some(LARGEST_NUMBER)] {
         let query = ProofQuery { name_id: name_id.clone(), since };
         let again = read::<ProofQuery>(&written(&query)).unwrap();
         assert!(again.name_id == name_id && again.since == since && again.asks_about_a_person());
         assert!(!format!("{again:?}").contains("0000123456"));
     }
     let query = String::from_utf8(written(&ProofQuery { name_id, since: Some(7) }).write()).unwrap();
-    for (from, to) in [("since=\"7\"", "since=\"-7\""), ("since=\"7\"", "since=\"\""), ("since=", "until=")] {
+    for (from, to) in [
+        ("since=\"7\"", "since=\"-7\""),
+        ("since=\"7\"", "since=\"07\""),
+        ("since=\"7\"", "since=\"1000000000000000000\""),
+        ("since=\"7\"", "since=\"\""),
+        ("since=", "until="),
+    ] {
         let changed = Document::parse(query.replace(from, to)).unwrap();
         assert_eq!(read::<ProofQuery>(&changed).unwrap_err(), Reason::Schema, "{to}");
     }
@@ -288,6 +312,7 @@ fn disclosures_and_histories() {
         ("limit=\"3\"", "limit=\"0\"", Reason::Schema),
         ("limit=\"3\"", "limit=\"1001\"", Reason::Schema),
         ("before=\"7\"", "before=\"0\"", Reason::Schema),
+        ("before=\"7\"", "before=\"+7\"", Reason::Schema),
         ("before=", "after=", Reason::Schema),
         ("until=\"2", "until=\"x", Reason::DateTime),
         ("from=\"2", "from=\"", Reason::DateTime),

@@ -11,23 +11,21 @@ use std::{
 
 use chukei_crypto::UnixTime;
 use chukei_idwsf::{
-    Commitment, Compose, Content, Fault as SoapFault, Refusal, ReplayStore, Request,
+    Commitment, Compose, Fault as SoapFault, Refusal, ReplayStore, Request,
     ims::{MappingInput, MappingRequest},
 };
 use chukei_profile::{
-    Date, Identifier, Purpose, Scheme,
-    disclosure::Notice,
-    envelope::{Danger, Issued, Mint, Opened},
-    linkage::{ANSWER, Answer, Benefit},
+    Identifier, Purpose, Scheme,
+    envelope::{Danger, Issued, Mint},
+    login::{Login, Patient},
 };
 use chukei_reason::{Answer as Told, Reason};
 use chukei_saml::NameId;
-use chukei_xml::{Document, Name, Writer, ns};
+use chukei_xml::{Document, Writer, ns};
 
 use crate::{
-    Envelope, NewEntry, Party, Record, Reply,
+    Envelope, NewEntry, Party,
     forgetful::{Forgetful, Memory},
-    responder::Prepared,
 };
 
 macro_rules! faults {
@@ -59,6 +57,8 @@ macro_rules! faults {
             pub const fn profile(self) -> Option<&'static str> {
                 match self {
                     Self::RemembersMappingsOnly | Self::ChecksMappingsOnly => Some("relay@1.0"),
+                    Self::LogsVisibleNumber | Self::LogsSession | Self::LogsTicket => Some("relay@1.0"),
+                    Self::LogsName => Some("responder@1.0"),
                     _ => None,
                 }
             }
@@ -109,7 +109,7 @@ faults! {
     OmitsFaultStatus => ["message.fault.status"], "fault に lu:Status を入れない";
 
     /// Leaves the last input of a mapping request unanswered.
-    OmitsInput => ["mapping.input.each-answered", "metadata.encryption.first-rsa", "history.complete", "history.entry.content", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day"], "最後の MappingInput に答えない";
+    OmitsInput => ["mapping.input.each-answered", "metadata.encryption.first-rsa", "history.complete", "history.entry.content", "login.session.recorded", "mapping.agreement.pair", "mapping.input.known", "mapping.no-transient", "mapping.status.levels", "mapping.target.member", "mapping.unambiguous", "mapping.unreachable.distinct", "mapping.validity.day", "mapping.agreement.any", "mapping.target.agreed"], "最後の MappingInput に答えない";
     /// Makes an envelope for a number that it does not know.
     InventsPerson => ["mapping.input.known", "envelope.issue.name-id", "mapping.no-transient"], "知らない番号に封筒を発行する";
     /// Makes a transient identifier for a person who has none with the target.
@@ -118,6 +118,8 @@ faults! {
     OkDespiteFailure => ["mapping.status.levels"], "失敗した入力があっても OK と答える";
     /// Answers NotMember for a target that is out of service.
     UnreachableAsNotMember => ["mapping.unreachable.distinct"], "利用できない相手について NotMember と答える";
+    /// Counts every party where a mapping names no target.
+    CountsEveryTarget => ["mapping.target.agreed"], "相手の指定がないとき、取決めのない相手も数える";
     /// Does not record mappings.
     SkipsMappingLog => ["mapping.log.before-answer", "history.complete"], "対応付けを記録しない";
 
@@ -125,7 +127,7 @@ faults! {
     MapsInUtc => ["mapping.validity.day"], "番号の有効期間を協定世界時の日で判断する";
 
     /// Issues envelopes without a signature.
-    UnsignedEnvelope => ["envelope.issue.signed", "envelope.issue.form"], "封筒に署名しない";
+    UnsignedEnvelope => ["envelope.issue.signed", "envelope.issue.form", "message.fault.status"], "封筒に署名しない";
     /// Tells the number in clear beside the ciphertext.
     TellsNumber => ["envelope.issue.encrypted", "privacy.ciphertext.unlinkable", "envelope.issue.form"], "暗号文の横に番号を平文で入れる";
     /// Uses the content key, and the whole ciphertext, of the first envelope again.
@@ -137,7 +139,7 @@ faults! {
     /// Pads to the next 512 octets, so that long numbers take more.
     PadsToNext => ["privacy.ciphertext.size"], "次の 512 オクテットまでしか埋めず、長い番号の暗号文を長くする";
     /// Names itself as audience and recipient.
-    WrongAudience => ["envelope.issue.audience"], "Audience と Recipient を中継DB自身にする";
+    WrongAudience => ["envelope.issue.audience", "envelope.issue.encrypted", "envelope.issue.name-id", "mapping.target.agreed", "message.fault.status"], "Audience と Recipient を中継DB自身にする";
     /// Leaves the holder's certificate out.
     NoHolderKey => ["envelope.issue.holder", "envelope.issue.form"], "holder-of-key に証明書を入れない";
     /// Writes the attributes of envelopes in another order.
@@ -177,10 +179,12 @@ faults! {
     RecordsForeignNotices => ["disclosure.notice.foreign"], "送信者のために拒否した開示の通知を記録する";
     /// Leaves refused mappings out of histories.
     HidesRefusals => ["history.complete"], "拒否した対応付けを履歴に示さない";
+    /// Refuses looks at histories and proofs whose number does not lead to one person.
+    RefusesNobody => ["history.query.nobody", "ledger.proof.nobody"], "番号が一人に定まらない閲覧を拒否する";
     /// Shows every access in histories as a check of eligibility.
     MisstatesHistory => ["history.entry.content"], "履歴で、どのアクセスも資格確認として示す";
     /// Puts the number into histories.
-    TellsNumberInHistory => ["history.no-number", "history.entry.content", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer"], "履歴に番号を入れる";
+    TellsNumberInHistory => ["history.no-number", "history.entry.content", "relayed.recorded", "login.answer.logged", "login.refused.logged", "disclosure.notice.recorded", "history.complete", "mapping.log.before-answer", "login.session.foreign"], "履歴に番号を入れる";
     /// Lists all of a history, whatever part is asked for.
     IgnoresRange => ["history.range", "history.total"], "求められた範囲によらず履歴をすべて示す";
     /// Lists and counts the beginning of a history, too, whatever period is asked for.
@@ -224,6 +228,10 @@ faults! {
     EternalChallenges => ["login.challenge.own", "login.presentation.challenge"], "期限の過ぎたチャレンジとチケットを受け付ける";
     /// Takes sessions that have ended.
     EternalSessions => ["login.session.own", "login.session.history"], "期限の過ぎたセッションを受け付ける";
+    /// Does not record about whom another party has used a session.
+    ForgetsForeignSessions => ["login.session.foreign"], "ほかの当事者がセッションを使ったことを、本人のものとして記録しない";
+    /// Records the use of sessions that have ended.
+    RecordsEndedSessions => ["login.session.ended"], "期限の過ぎたセッションの使用を記録する";
     /// Does not record how somebody has logged in.
     ForgetsLogin => ["login.session.recorded"], "ログインの方法を記録しない";
     /// Records logins that it refuses for their ck:Withholding.
@@ -251,6 +259,8 @@ faults! {
     OmitsReceipts => ["ledger.receipt.given"], "受領証を渡さない";
     /// Gives a receipt for each person who has a number, whoever asks.
     ReceiptsForAll => ["ledger.receipt.given"], "取決めのない者にも、番号を持つ人の数だけ受領証を渡す";
+    /// The same beside an input that is granted, and nowhere else.
+    ReceiptsBesideGranted => ["ledger.receipt.given"], "認めた MappingInput と並ぶときだけ、取決めのない者にも、番号を持つ人の数だけ受領証を渡す";
     /// Gives receipts for entries that it does not have.
     PromisesAnother => ["ledger.receipt.kept"], "持たない項目の受領証を渡す";
     /// Gives the same receipt every time.
@@ -294,15 +304,25 @@ faults! {
     /// Takes insurance for begun and ended on days of UTC.
     HoldsInUtc => ["linkage.answer.period", "linkage.answer.items"], "資格の期間を協定世界時の日で判断する";
     /// Folds full-width characters of a number to half width.
-    FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person"], "番号の全角文字を半角に変える";
+    FoldsNumber => ["envelope.exact-number", "linkage.answer.items", "linkage.answer.person", "linkage.answer.facts"], "番号の全角文字を半角に変える";
     /// Answers about somebody else.
-    AnswersForAnotherPerson => ["linkage.answer.person", "envelope.exact-number", "linkage.answer.as-of", "linkage.answer.items"], "別の人について答える";
+    AnswersForAnotherPerson => ["linkage.answer.person", "envelope.exact-number", "linkage.answer.as-of", "linkage.answer.items", "linkage.answer.facts"], "別の人について答える";
+    /// Tells eligibility of somebody else where nothing else is asked for.
+    MixesUpEligibility => ["linkage.answer.person"], "資格だけの照会に、別の人の資格を答える";
+    /// Answers one period of the day, however many there are.
+    AnswersOnePeriod => ["linkage.answer.period"], "その日を含む期間がいくつあっても、一つだけ答える";
+    /// States another time of recording.
+    MisstatesRecorded => ["linkage.answer.as-of"], "資格が記録された時刻を偽る";
+    /// Names another insurer than itself.
+    NamesAnotherInsurer => ["linkage.answer.facts"], "資格の保険者として別の者を示す";
+    /// Names benefits otherwise than it has recorded them.
+    RenamesBenefits => ["linkage.answer.facts"], "給付の種類を、記録と違う語で答える";
     /// Puts its number into the answer.
     EchoesNumber => ["linkage.answer.no-number"], "応答に自分の番号を入れる";
     /// Puts the name into the answer.
     TellsName => ["linkage.answer.no-name"], "応答に氏名を入れる";
     /// Answers items that were not asked for.
-    AddsItems => ["linkage.answer.items", "linkage.answer.person", "linkage.answer.period"], "求められていない項目も答える";
+    AddsItems => ["linkage.answer.items", "linkage.answer.person", "linkage.answer.period", "linkage.answer.facts"], "求められていない項目も答える";
     /// Leaves asOf out of the eligibility.
     OmitsAsOf => ["linkage.answer.as-of"], "資格に asOf を付けない";
     /// Answers with a fault about a person without data.
@@ -328,6 +348,14 @@ faults! {
     TellsForeignNumber => ["requester.no-foreign-number"], "要求に他者の番号を入れる";
     /// Writes numbers into its log.
     LogsNumber => ["privacy.log.no-identifier"], "ログに番号を書く";
+    /// Writes names into its log.
+    LogsName => ["privacy.log.no-identifier"], "ログに氏名を書く";
+    /// Writes visible numbers into its log.
+    LogsVisibleNumber => ["privacy.log.no-identifier"], "ログに券面の番号を書く";
+    /// Writes sessions into its log.
+    LogsSession => ["privacy.log.no-identifier"], "ログにセッションを書く";
+    /// Writes tickets into its log.
+    LogsTicket => ["privacy.log.no-identifier"], "ログにチケットを書く";
 }
 
 impl Fault {
@@ -345,15 +373,6 @@ pub struct Faults {
     sealed: Arc<Mutex<BTreeMap<(String, String), Issued>>>,
     given: Arc<AtomicU64>,
     forgetful: Forgetful,
-}
-
-/// What a responder tells beside the answer, or leaves out of it.
-#[derive(Debug, Default)]
-pub struct Telling {
-    pub(crate) number: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) log: Option<String>,
-    pub(crate) refused: Option<Reply>,
 }
 
 impl Faults {
@@ -513,6 +532,19 @@ impl Faults {
         self.has(Fault::LogsNumber).then(|| numbers.collect::<Vec<_>>().join(" "))
     }
 
+    /// What is written into the log about a login that is granted.
+    pub(crate) fn log_login(&self, login: &Login, session: &str) -> Option<String> {
+        let told = |fault, told: Option<&str>| told.filter(|_| self.has(fault)).map(str::to_owned);
+        let (number, ticket) = match login {
+            Login::Reception { patient: Patient::VisibleNumber(number), .. } => (Some(number.as_str()), None),
+            Login::Ticket { ticket, .. } => (None, Some(ticket.as_str())),
+            _ => (None, None),
+        };
+        told(Fault::LogsVisibleNumber, number)
+            .or_else(|| told(Fault::LogsTicket, ticket))
+            .or_else(|| told(Fault::LogsSession, Some(session)))
+    }
+
     pub(crate) fn envelope(&self) -> Danger<'static> {
         Danger {
             misaddressed: self.has(Fault::WrongAudience),
@@ -564,96 +596,6 @@ impl Faults {
         Ok(issued)
     }
 
-    pub(crate) fn fold(&self, opened: Opened) -> Opened {
-        if !self.has(Fault::FoldsNumber) {
-            return opened;
-        }
-        let half = |c: char| match u32::from(c) {
-            wide @ 0xFF01..=0xFF5E => char::from_u32(wide.saturating_sub(0xFEE0)).unwrap_or(c),
-            _ => c,
-        };
-        let folded: String = opened.identifier.expose().chars().map(half).collect();
-        let identifier = Identifier::new(opened.identifier.scheme(), &folded);
-        Opened { identifier: identifier.unwrap_or_else(|_| opened.identifier.clone()), ..opened }
-    }
-
-    /// What is held on another day, as if it were of this one.
-    pub(crate) fn redate(&self, mut record: Option<Record>, as_of: &Date) -> Option<Record> {
-        if let Some(record) = record.as_mut().filter(|_| self.has(Fault::HoldsInUtc)) {
-            record.eligibility.iter_mut().for_each(|period| period.as_of = as_of.clone());
-        }
-        record
-    }
-
-    pub(crate) fn mix_up(
-        &self,
-        record: Option<Record>,
-        another: impl FnOnce() -> Option<Record>,
-    ) -> Option<Record> {
-        if self.has(Fault::AnswersForAnotherPerson) { another() } else { record }
-    }
-
-    pub(crate) fn spoil(
-        &self,
-        mut answer: Answer,
-        mut notice: Notice,
-        record: Option<&Record>,
-    ) -> (Answer, Notice) {
-        if let Some(record) = record.filter(|_| self.has(Fault::AddsItems)) {
-            let Answer { mut eligibility, mut benefits, .. } = answer;
-            if eligibility.is_empty() {
-                eligibility.clone_from(&record.eligibility);
-            }
-            if benefits.is_empty() {
-                benefits.clone_from(&record.benefits);
-            }
-            if let (true, Some(own)) = (benefits.is_empty(), eligibility.first()) {
-                let (kind, from) = ("other".to_owned(), own.from.clone());
-                benefits.push(Benefit { kind, from, until: None, amount: None });
-            }
-            answer = Answer::new(eligibility, benefits);
-        }
-        if self.has(Fault::WrongNotice) {
-            notice.requester = "https://nobody.example.test/".to_owned();
-        }
-        (answer, notice)
-    }
-
-    pub(crate) fn telling(&self, opened: &Opened, record: Option<&Record>) -> Telling {
-        let number = || opened.identifier.expose().to_owned();
-        Telling {
-            number: self.has(Fault::EchoesNumber).then(number),
-            name: record.and_then(|record| record.name.clone()).filter(|_| self.has(Fault::TellsName)),
-            log: self.has(Fault::LogsNumber).then(number),
-            refused: None,
-        }
-    }
-
-    pub(crate) fn tell(&self, party: &Party, prepared: Prepared, now: UnixTime) -> Result<Reply, Refusal> {
-        let Prepared { request, answer, danger: Telling { number, name, log, refused } } = prepared;
-        if let Some(refused) = refused {
-            return Ok(refused);
-        }
-        if self.has(Fault::FaultForNoData) && !answer.has_data() {
-            return Err(Refusal::internal("data"));
-        }
-        let mut text = String::from_utf8_lossy(&Writer::build(|w| answer.write(w))?.write()).into_owned();
-        for (element, told) in [("Number", number), ("Name", name)] {
-            if let Some(told) = told {
-                let told = told.replace('&', "&amp;").replace('<', "&lt;");
-                text = text.replace(
-                    "</ck:LinkageAnswer>",
-                    &format!("<ck:{element}>{told}</ck:{element}></ck:LinkageAnswer>"),
-                );
-            }
-        }
-        if let (true, Some(own)) = (self.has(Fault::OmitsAsOf), answer.eligibility.first()) {
-            text = text.replacen(&format!(" asOf=\"{}\"", own.as_of.as_str()), "", 1);
-        }
-        let reply = party.answer(&request, &Altered(Document::parse(text)?), now)?;
-        Ok(Reply { danger_log: log, ..reply })
-    }
-
     pub(crate) fn add_foreign(&self, mut request: MappingRequest) -> MappingRequest {
         if let Some(first) = request.inputs.first().filter(|_| self.has(Fault::TellsForeignNumber)) {
             let owner = first.target.clone().unwrap_or_default();
@@ -682,16 +624,5 @@ impl Faults {
             }
         }
         Ok(envelope)
-    }
-}
-
-/// An answer whose text was changed.
-struct Altered(Document);
-
-impl Content for Altered {
-    const NAME: Name = ANSWER;
-
-    fn write(&self, w: &mut Writer<'_>) {
-        w.graft(self.0.root());
     }
 }

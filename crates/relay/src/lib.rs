@@ -56,6 +56,8 @@ mod relay;
 mod relayed;
 mod requester;
 mod responder;
+#[cfg(feature = "danger-faults")]
+mod telling;
 
 pub use chukei_idwsf::{
     Awaited, Checks, Commitment, PeerAnswer, Randomness, Refusal, ReplayStore, Request, SystemRandomness,

@@ -155,12 +155,14 @@ impl Relay {
         self.cards.as_deref().ok_or_else(none)
     }
 
-    /// The session of this name, whosever it is.
-    pub(crate) fn session(&self, id: &str) -> Result<Option<Session>, Refusal> {
+    /// The session of this name that has not ended, whosever it is; [login.session.ended]
+    pub(crate) fn session(&self, id: &str, now: UnixTime) -> Result<Option<Session>, Refusal> {
         let session = self.cards.as_ref().map(|desk| desk.logins.session(id)).transpose()?.flatten();
         let is_eternal = faulty!(self.party, EternalSessions);
         let until = |session: &Session| if is_eternal { UnixTime(i64::MAX) } else { session.until };
-        Ok(session.map(|session| Session { until: until(&session), ..session }))
+        let session = session.map(|session| Session { until: until(&session), ..session });
+        let records_ended = faulty!(self.party, RecordsEndedSessions);
+        Ok(session.filter(|session| now < session.until || records_ended))
     }
 
     /// How the person had logged in, as it is recorded; [login.session.recorded]
@@ -228,6 +230,8 @@ impl Relay {
                 return Err(refusal);
             }
         };
+        #[cfg(feature = "danger-faults")]
+        let asked = login;
         let (person, login) = match found {
             Ok(found) => found,
             Err(code) => {
@@ -255,11 +259,16 @@ impl Relay {
             }
             true => None,
         };
+        #[cfg(feature = "danger-faults")]
+        let danger_log = self.party.faults.log_login(asked, &id);
         // [login.answer.context]
         let until = DateTime { seconds: until.0, nanoseconds: 0 };
         let answer =
             LoginAnswer { status: Status::new(code::OK), session: Some(Given { id, until, context }) };
-        self.tell(asker, &answer, recorded)
+        let reply = self.tell(asker, &answer, recorded)?;
+        #[cfg(feature = "danger-faults")]
+        let reply = Reply { danger_log, ..reply };
+        Ok(reply)
     }
 }
 

@@ -35,9 +35,12 @@ impl Relay {
         // Whether the answer has a receipt for the entry.
         let mut is_told = Vec::with_capacity(request.inputs.len());
         for input in &request.inputs {
-            let session = self.session_of(input)?;
+            let session = self.session_of(input, asker)?;
+            // [login.session.foreign] Whoever uses it.
+            let own_only = faulty!(self.party, ForgetsForeignSessions);
+            let is_recorded = |session: &&Session| !own_only || session.party == asker.sender;
             let persons = match &session {
-                Some(session) => session.iter().map(|session| session.person).collect(),
+                Some(session) => session.iter().filter(is_recorded).map(|session| session.person).collect(),
                 None => self.persons(input, asker)?,
             };
             let mut entry = NewEntry {
@@ -74,7 +77,9 @@ impl Relay {
                 }
             }
             // [ledger.receipt.given] Not how many persons have a number, to whom no agreement allows to know.
-            let all = entry.outcome != code::FORBIDDEN || faulty!(self.party, ReceiptsForAll);
+            let for_all = faulty!(self.party, ReceiptsForAll);
+            let beside = faulty!(self.party, ReceiptsBesideGranted);
+            let all = entry.outcome != code::FORBIDDEN || for_all || beside && !outputs.is_empty();
             is_told.extend((0..persons.len().max(1)).map(|place| all || place == 0));
             if persons.is_empty() {
                 entries.push(entry.clone());
@@ -109,10 +114,14 @@ impl Relay {
         Ok(reply)
     }
 
-    /// The session that stands in the place of a number, if one does; and nothing in it, if it is unknown.
-    fn session_of(&self, input: &MappingInput) -> Result<Option<Option<Session>>, Refusal> {
+    /// The session that stands in the place of a number, if one does; and nothing in it, if it is unknown or has ended.
+    fn session_of(
+        &self,
+        input: &MappingInput,
+        asker: &Asker<'_>,
+    ) -> Result<Option<Option<Session>>, Refusal> {
         match input.name_id.format.as_deref() == Some(SESSION) && self.cards.is_some() {
-            true => Ok(Some(self.session(&input.name_id.value)?)),
+            true => Ok(Some(self.session(&input.name_id.value, asker.now)?)),
             false => Ok(None),
         }
     }
@@ -170,9 +179,10 @@ impl Relay {
         if !holds("mapping.loop.none", !is_loop) {
             return Ok(Err(code::FORBIDDEN));
         }
-        // [mapping.agreement.pair]
+        // [mapping.agreement.pair], [mapping.agreement.any]
         let agreed = is_loop || self.agreements.allow(asker.sender, target, purpose);
-        if !holds("mapping.agreement.pair", agreed) {
+        let sentence = if target.is_some() { "mapping.agreement.pair" } else { "mapping.agreement.any" };
+        if !holds(sentence, agreed) {
             return Ok(Err(code::FORBIDDEN));
         }
         // [mapping.input.known], [mapping.unambiguous]
@@ -183,9 +193,11 @@ impl Relay {
             _ => return Ok(Err(code::DUPLICATE)),
         };
         let mut numbers = self.mappings.numbers(person, wanted, self.day(asker))?;
+        // [mapping.target.agreed]
+        let counts_all = faulty!(self.party, CountsEveryTarget);
         numbers.retain(|(party, _)| match target {
             Some(target) => party == target,
-            None => self.agreements.allow(asker.sender, Some(party), purpose),
+            None => counts_all || self.agreements.allow(asker.sender, Some(party), purpose),
         });
         // [mapping.unambiguous]
         if !holds("mapping.unambiguous", numbers.len() < 2) {

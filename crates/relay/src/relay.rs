@@ -436,21 +436,27 @@ impl Relay {
     ) -> Result<Option<(Person, Option<LoggedIn>)>, Refusal> {
         if name_id.format.as_deref() == Some(SESSION) {
             // [login.session.history]
+            let is_ours = name_id.name_qualifier.as_deref() == Some(self.party.entity.as_str());
             let usable = |session: &Session| {
-                session.is_of(asker.sender, asker.now) && Some(session.purpose) == asker.purpose
+                let is_own = session.is_of(asker.sender, asker.now);
+                is_ours && is_own && Some(session.purpose) == asker.purpose
                     || self.party.checks.skips("login.session.history")
             };
-            let session = self.session(&name_id.value)?.filter(usable);
+            let session = self.session(&name_id.value, asker.now)?.filter(usable);
             return Ok(session.map(|session| (session.person, Some(session.login))));
         }
         let scheme = name_id.format.as_deref().and_then(Scheme::from_uri);
         let number = scheme.and_then(|scheme| Identifier::new(scheme, &name_id.value).ok());
-        let unformed = Refusal::new("mapping.input.form", Reason::Identifier, "a number of a known scheme");
-        let number = number.ok_or(unformed)?;
         let party = name_id.name_qualifier.as_deref().unwrap_or_default();
-        Ok(match self.mappings.persons(party, &number, asker.now)?.as_slice() {
-            [person] => Some((*person, None)),
-            _ => None,
-        })
+        let persons = number.map(|number| self.mappings.persons(party, &number, asker.now)).transpose()?;
+        // [history.query.nobody], [ledger.proof.nobody]
+        match persons.unwrap_or_default().as_slice() {
+            [person] => Ok(Some((*person, None))),
+            _ if faulty!(self.party, RefusesNobody) => {
+                let expected = "a number of one person";
+                Err(Refusal::new("mapping.input.form", Reason::Identifier, expected))
+            }
+            _ => Ok(None),
+        }
     }
 }

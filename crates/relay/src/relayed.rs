@@ -55,12 +55,14 @@ impl Relay {
         // [envelope.signature.relay]
         let ours = envelope.signer.as_deref() == Some(self.party.entity.as_str());
         checks.require("envelope.signature.relay", ours, Reason::Key, "an envelope of the relay's own")?;
-        checks.require(
-            "requester.envelope.only-target",
-            envelope.conditions.is_only_for(&relayed.to),
-            Reason::Audience,
-            "the envelope's audience as responder",
-        )?;
+        // [relayed.forward.audience]
+        let is_for = envelope.conditions.is_only_for(&relayed.to);
+        let expected = "the envelope's audience as responder";
+        checks.require("relayed.forward.audience", is_for, Reason::Audience, expected)?;
+        // [relayed.forward.principal]
+        let is_own = relayed.query.on_behalf_of.is_none();
+        let expected = "a query without a principal of its own";
+        checks.require("relayed.forward.principal", is_own, Reason::Query, expected)?;
 
         // [relayed.forward.holder]
         let holds = first_holder(envelope) == Some(asker.sender)

@@ -44,7 +44,7 @@ pub(crate) struct Prepared {
     pub(crate) request: String,
     pub(crate) answer: Answer,
     #[cfg(feature = "danger-faults")]
-    pub(crate) danger: crate::faults::Telling,
+    pub(crate) danger: crate::telling::Telling,
 }
 
 /// Seconds that Japan is ahead of UTC.
@@ -98,6 +98,12 @@ impl Responder {
 
         // [linkage.answer.items]
         let answer = select(record.as_ref(), &items);
+        // [linkage.answer.facts]
+        #[cfg(feature = "danger-faults")]
+        let answer = {
+            let another = || self.records.danger_another(&opened.identifier);
+            self.party.faults.misstate(answer, &as_of, another)
+        };
         // [linkage.disclosure.content]
         let outcome = if answer.has_data() { Outcome::Answered } else { Outcome::NoData };
         let notice = Notice {
@@ -198,7 +204,7 @@ impl Responder {
             let spent = Prepared {
                 request: prepared.request.clone(),
                 answer: prepared.answer.clone(),
-                danger: crate::faults::Telling::default(),
+                danger: crate::telling::Telling::default(),
             };
             let reply = self.tell(prepared, now)?;
             let later = sent.map(|awaited| Disclosing { awaited, envelope, prepared: spent });
@@ -243,7 +249,7 @@ impl Responder {
         let prepared = Prepared {
             request: accepted.message_id().to_owned(),
             answer: Answer::new(Vec::new(), Vec::new()),
-            danger: crate::faults::Telling {
+            danger: crate::telling::Telling {
                 refused: Some(self.party.refuse(refusal, request)),
                 ..Default::default()
             },

@@ -30,6 +30,14 @@ const RECEIPTS: &str = "<ck:Receipts xmlns:ck=\"urn:chukei:1.0\" xmlns:wsu=\"htt
 const WITHHOLDING: &str = "<ck:Withholding xmlns:ck=\"urn:chukei:1.0\" xmlns:wsu=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd\" \
     until=\"2026-12-31\" wsu:Id=\"_withholding\"></ck:Withholding>";
 
+/// As `chukei-profile` has a card sign it, without the content of the signature.
+const APPLICATION: &str = "<ck:AccessApplication xmlns:ck=\"urn:chukei:1.0\" ID=\"_1\">\
+    <ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"></ds:Signature>\
+    <ck:Title>アクセス申請書</ck:Title><ck:AppliedAt>2026-02-28T00:00:00Z</ck:AppliedAt>\
+    <ck:Purpose>urn:chukei:1.0:purpose:history</ck:Purpose>\
+    <ck:Consent>urn:chukei:1.0:consent:authentication-by-this-signature</ck:Consent>\
+    <ck:Relay>https://relay.example.test/</ck:Relay><ck:Portal>https://portal.example.test/</ck:Portal></ck:AccessApplication>";
+
 /// Whether each document validates; `None` without xmllint.
 fn validate(documents: &[(String, Vec<u8>)]) -> Option<Vec<bool>> {
     if Command::new("xmllint").arg("--version").output().is_err() {
@@ -164,11 +172,15 @@ fn what_we_write_is_valid() {
         ("notice without data", written(&notice(Outcome::NoData))),
         ("receipt", written(&Receipt { envelope: "_1".to_owned(), status: Status::new("OK") })),
         ("proof query", written(&ProofQuery { name_id: name_id.clone(), since: None })),
-        ("proof query since", written(&ProofQuery { name_id: name_id.clone(), since: Some(u64::MAX) })),
+        (
+            "proof query since",
+            written(&ProofQuery { name_id: name_id.clone(), since: Some(999_999_999_999_999_999) }),
+        ),
         ("proof", written(&Proof { bundle: b"{}".to_vec() })),
         ("proof about nobody", written(&Proof { bundle: Vec::new() })),
         ("receipts", RECEIPTS.as_bytes().to_vec()),
         ("withholding", WITHHOLDING.as_bytes().to_vec()),
+        ("access application", APPLICATION.as_bytes().to_vec()),
         ("history query", written(&HistoryQuery { name_id: name_id.clone(), range: Range::default() })),
         ("history query of a part", written(&HistoryQuery { name_id, range })),
         (
@@ -220,8 +232,15 @@ fn what_is_wrong_is_not() {
         ("receipts", RECEIPTS.to_owned()),
         ("presentation", String::from_utf8(presentation.write().unwrap()).unwrap()),
         ("withholding", WITHHOLDING.to_owned()),
+        ("application", APPLICATION.to_owned()),
     ];
     let wrong = [
+        ("application", "no signature", "ds:Signature", "ck:Signature"),
+        ("application", "no consent", "ck:Consent", "ck:Reason"),
+        ("application", "an attribute", "<ck:Title>", "<ck:Title ID=\"_2\">"),
+        ("application", "no ID", " ID=", " Id="),
+        ("application", "another purpose", "purpose:history", "purpose:other"),
+        ("application", "text beside", "<ck:Title>", "x<ck:Title>"),
         ("withholding", "a time", "2026-12-31", "2026-12-31T00:00:00Z"),
         ("receipts", "30 octets", "AAAA=\"", "\""),
         (
@@ -240,8 +259,11 @@ fn what_is_wrong_is_not() {
         ("query", "a date with a zone", "2026-02-28", "2026-02-28Z"),
         ("query", "an unknown attribute", "asOf=", "numberOf="),
         ("query", "another namespace", "urn:chukei:1.0", "urn:chukei:1.1"),
-        ("answer", "a word that is no validity", "validity=\"superseded\"", "validity=\"multi\""),
+        ("answer", "a word that is no validity", "validity=\"invalid\"", "validity=\"multi\""),
         ("answer", "a time without zone", ".500Z", ".500"),
+        ("answer", "a time at 24 o'clock", "T00:00:00.500Z", "T24:00:00Z"),
+        ("answer", "a day before Meiji", "from=\"2008-04-01\"", "from=\"1867-12-31\""),
+        ("answer", "an amount of 19 digits", "amount=\"48200\"", "amount=\"1000000000000000000\""),
         ("answer", "an amount with a sign", "amount=\"48200\"", "amount=\"-48200\""),
         ("answer", "an amount with zeros", "amount=\"48200\"", "amount=\"048200\""),
         ("answer", "a kind with capitals", "high-cost-medical", "High cost"),
@@ -258,5 +280,5 @@ fn what_is_wrong_is_not() {
     let Some(valid) = validate(&documents) else { return };
     let accepted: Vec<_> =
         documents.iter().zip(valid).filter(|(_, valid)| *valid).map(|((name, _), _)| name).collect();
-    assert_eq!(accepted, ["query", "answer", "receipts", "presentation", "withholding"]);
+    assert_eq!(accepted, ["query", "answer", "receipts", "presentation", "withholding", "application"]);
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use chukei_idwsf::{PeerAnswer, Refusal, Request};
-use chukei_reason::Reason;
+use chukei_reason::{LimitKind, Reason};
 use chukei_relay::{Outgoing, Recording, Reply, Step, Unavailable};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::checkpoints;
 use crate::client::Client;
 use crate::faults::{Own, Stub};
-use crate::folder::{PartyEntry, World};
+use crate::folder::{PartyEntry, Role, World};
 use crate::link::Outcome;
 use crate::log::{Log, Seen};
 use crate::party::Options;
@@ -86,6 +86,15 @@ impl Came {
     }
 }
 
+/// How long a party waits for an answer, if a relay waits this long: who asked first waits longest (chapter 33).
+fn patience(role: Role, of_relay: Duration) -> Duration {
+    match role {
+        Role::Responder => of_relay / 2,
+        Role::Requester | Role::Portal => of_relay.saturating_mul(2),
+        Role::Relay | Role::Stranger => of_relay,
+    }
+}
+
 impl Core {
     pub(crate) fn new(
         world: &World,
@@ -96,11 +105,9 @@ impl Core {
     ) -> Result<Self, WorldError> {
         let clock = options.clock.clone();
         let log = Log::new(&entry.name, clock.clone(), options.aloud);
-        let client = Client::new(
-            &TlsIdentity::of(world, &entry.name)?,
-            options.limits.exchange_time,
-            &options.faults.checks(),
-        )?;
+        let patience = patience(entry.role, options.limits.exchange_time);
+        let client =
+            Client::new(&TlsIdentity::of(world, &entry.name)?, patience, &options.faults.checks())?;
         let keys = world.keys(&entry.name)?;
         let ids = Arc::new(Ids::new(options.seed, &entry.name));
         let started = clock.stands();
@@ -187,8 +194,8 @@ impl Core {
         change(&mut trust);
         let identity =
             TlsIdentity { authority: trust.ca.clone(), ..TlsIdentity::of(&self.fixed.world, self.name())? };
-        let client =
-            Client::new(&identity, self.options().limits.exchange_time, &self.options().faults.checks())?;
+        let patience = patience(self.fixed.entry.role, self.options().limits.exchange_time);
+        let client = Client::new(&identity, patience, &self.options().faults.checks())?;
         self.change(&Beliefs { trust: &trust, ..provisioned.beliefs() })?;
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
         provisioned.trust = trust;
@@ -441,6 +448,10 @@ impl Handler for Service {
         if let Some(reaction) = self.stubbed().await {
             return reaction;
         }
+        if self.0.options().faults.has(Own::RefusesLarge) && received.body.len() > LARGE {
+            let told = chukei_idwsf::fault(Reason::Limit(LimitKind::Depth));
+            return Reaction::Answer(Answer { status: told.status, body: told.body });
+        }
         let received = Arc::new(received);
         let reply = match &self.0.state().kind {
             Kind::Relay(_) => self.0.relay(Arc::clone(&received)).await,
@@ -464,6 +475,9 @@ impl Handler for Service {
         self.0.log.transport(refusal);
     }
 }
+
+/// Octets that a mock party takes at most that refuses what is large.
+const LARGE: usize = 100 * 1024;
 
 /// Refusals that the stub bears that is dead afterwards.
 const ENOUGH: u64 = 20;

@@ -29,10 +29,12 @@ pub(crate) enum Own {
     TakesAnyUse,
     /// Reads the times of a message as whole seconds.
     CutsFractions,
+    /// Refuses messages of more than 100 KiB.
+    RefusesLarge,
 }
 
 impl Own {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::AnswersUnknownVerbs,
         Self::ResetKeepsState,
         Self::HidesVerbs,
@@ -41,6 +43,7 @@ impl Own {
         Self::SignsEnvelopesWithPss,
         Self::TakesAnyUse,
         Self::CutsFractions,
+        Self::RefusesLarge,
     ];
 
     const fn describe(self) -> (&'static str, &'static str, &'static str, &'static str) {
@@ -90,6 +93,12 @@ impl Own {
                 "メッセージの時刻の小数秒を読まない",
                 "Reads the times of a message as whole seconds.",
             ),
+            Self::RefusesLarge => (
+                "RefusesLarge",
+                "limit.accepted",
+                "100 KiB を超えるメッセージを拒否する",
+                "Refuses messages of more than 100 KiB.",
+            ),
         }
     }
 
@@ -97,6 +106,7 @@ impl Own {
     const fn profile(self) -> Option<&'static str> {
         match self {
             Self::SignsEnvelopesWithPss => Some("relay@1.0"),
+            Self::RefusesLarge => Some("responder@1.0"),
             _ => None,
         }
     }
@@ -258,13 +268,17 @@ const SKIPPABLE: &[&str] = &[
     "login.ticket.given",
     "login.ticket.purpose",
     "login.withholding.none",
+    "mapping.agreement.any",
     "mapping.agreement.pair",
     "mapping.input.count",
     "mapping.input.form",
+    "mapping.input.id",
     "mapping.input.own-number",
     "mapping.loop.none",
     "mapping.unambiguous",
+    "relayed.forward.audience",
     "relayed.forward.holder",
+    "relayed.forward.principal",
     // The requester.
     "requester.answer.fault",
     "requester.answer.verified",

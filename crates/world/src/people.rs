@@ -229,7 +229,7 @@ fn care(party: &str, draw: &mut Draw) -> Number {
 fn insured(party: &str, amount: u64) -> Record {
     Record {
         party: party.to_owned(),
-        eligibility: vec![EligibilityRow { from: always(), until: None, recorded: "2026-01-05".to_owned() }],
+        eligibility: vec![period("2008-04-01", None)],
         benefits: vec![BenefitRow {
             kind: "high-cost-medical".to_owned(),
             from: "2025-08-01".to_owned(),
@@ -237,6 +237,11 @@ fn insured(party: &str, amount: u64) -> Record {
             amount: Some(amount),
         }],
     }
+}
+
+fn period(from: &str, until: Option<&str>) -> EligibilityRow {
+    let recorded = "2026-01-05".to_owned();
+    EligibilityRow { from: from.to_owned(), until: until.map(str::to_owned), recorded }
 }
 
 fn person(
@@ -313,7 +318,7 @@ fn special(draw: &mut Draw, longest: &mut Draw) -> Vec<Person> {
             "whose number is the seed sample's after width folding: another person",
             ("港 葉子", "ミナト ヨウコ", "1951-06-21"),
             vec![care("insurer-a", draw), number("insurer-b", "medical-insured", "港いろは1234")],
-            vec![insured("insurer-b", 17_300)],
+            vec![Record { eligibility: vec![period("2009-10-01", None)], ..insured("insurer-b", 17_300) }],
         ),
         person(
             "inner-space",
@@ -446,6 +451,32 @@ fn special(draw: &mut Draw, longest: &mut Draw) -> Vec<Person> {
             ("佐々木 千尋", "ササキ チヒロ", "1938-04-04"),
             vec![care("insurer-a", longest), number("insurer-b", "medical-insured", LONGEST)],
             vec![insured("insurer-b", 15_000)],
+        ),
+        person(
+            "two-numbers",
+            "a member of insurer-b, which gave two numbers by mistake",
+            ("松本 双葉", "マツモト フタバ", "1937-02-22"),
+            vec![
+                care("insurer-a", longest),
+                number("insurer-b", "medical-insured", longest.medical()),
+                number("insurer-b", "medical-insured", longest.medical()),
+            ],
+            vec![insured("insurer-b", 16_000)],
+        ),
+        person(
+            "overlapping",
+            "insured with insurer-b for periods that overlap, two of which ended on one day",
+            ("井上 重", "イノウエ カサネ", "1936-06-16"),
+            vec![care("insurer-a", longest), number("insurer-b", "medical-insured", longest.medical())],
+            vec![Record {
+                eligibility: vec![
+                    period("2011-04-01", Some("2012-04-01")),
+                    period("2008-04-01", Some("2012-04-01")),
+                    period("2015-04-01", None),
+                    period("2020-04-01", None),
+                ],
+                ..insured("insurer-b", 17_000)
+            }],
         ),
     ]
 }

@@ -50,7 +50,7 @@ pub struct Limits {
     pub write_time: Duration,
     /// The TLS handshake.
     pub handshake_time: Duration,
-    /// A message of ours, from its first octet to the last of its answer.
+    /// A message of a relay's, from its first octet to the last of its answer. A responder waits half, a requester twice as long.
     pub exchange_time: Duration,
     /// Connections at a time; others wait to be accepted.
     pub connections: usize,

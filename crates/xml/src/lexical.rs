@@ -1,4 +1,4 @@
-//! Values that messages spell as text: base64 and date-time, each in the one form that the standard allows.
+//! Values that messages spell as text: base64, date-time and numbers, each in the one form that the standard allows.
 
 use std::ops::Range;
 
@@ -15,10 +15,10 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// `YYYY-MM-DDThh:mm:ss(.f{1,9})?Z`, years 1970 to 9999, no leap second, no 24:00 (SAML 2.0 core §1.3.3 asks for
-    /// UTC; the rest is the standard's own narrowing of XML Schema part 2 §3.2.7). White space around is allowed.
+    /// `YYYY-MM-DDThh:mm:ss(.f{1,9})?Z`, years 1868 to 9999, no leap second, no 24:00 (SAML 2.0 core §1.3.3 asks for
+    /// UTC; the rest is the standard's own narrowing of XML Schema part 2 §3.2.7), no white space.
     pub fn parse(text: &str) -> Option<Self> {
-        let (head, rest) = trim(text).as_bytes().split_at_checked(19)?;
+        let (head, rest) = text.as_bytes().split_at_checked(19)?;
         let shape = head.iter().zip(b"0000-00-00T00:00:00").all(|(byte, form)| match form {
             b'0' => byte.is_ascii_digit(),
             other => byte == other,
@@ -32,7 +32,7 @@ impl DateTime {
         let (hour, minute, second) = (number(11..13), number(14..16), number(17..19));
         // A day that the calendar lacks is the number of another day.
         let days = days_since_epoch(year, month, day);
-        let exists = year >= 1970 && civil(days) == (year, month, day);
+        let exists = year >= 1868 && civil(days) == (year, month, day);
         if !exists || hour >= 24 || minute >= 60 || second >= 60 {
             return None;
         }
@@ -91,6 +91,16 @@ const fn civil(days: i64) -> (i64, i64, i64) {
     let day = in_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (year_of_era + era * 400 + if month <= 2 { 1 } else { 0 }, month, day)
+}
+
+/// The largest number that [`parse_number`] reads.
+pub const LARGEST_NUMBER: u64 = 999_999_999_999_999_999;
+
+/// A number of at most 18 digits, without a sign, a needless zero or white space.
+pub fn parse_number(text: &str) -> Option<u64> {
+    let is_number = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_one_form = is_number && (text == "0" || !text.starts_with('0'));
+    has_one_form.then(|| text.parse().ok()).flatten()
 }
 
 /// Octets of canonical base64 (RFC 4648 §4): XML white space anywhere, padding complete, no bits left over.

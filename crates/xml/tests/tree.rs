@@ -327,9 +327,14 @@ fn a_placeholder_takes_octets_of_its_length_and_base64_joins_text() {
 #[test]
 fn date_times_have_one_form() {
     let parse = lexical::DateTime::parse;
-    for text in
-        ["1970-01-01T00:00:00Z", "2026-11-20T23:59:59.123Z", "2000-02-29T12:00:00Z", "9999-12-31T00:00:00Z"]
-    {
+    for text in [
+        "1868-01-01T00:00:00Z",
+        "1969-12-31T23:59:59.500Z",
+        "1970-01-01T00:00:00Z",
+        "2026-11-20T23:59:59.123Z",
+        "2000-02-29T12:00:00Z",
+        "9999-12-31T00:00:00Z",
+    ] {
         assert_eq!(parse(text).unwrap().format(), text);
     }
     assert_eq!(parse("2026-11-20T00:00:00Z").unwrap().seconds, 1_795_132_800);
@@ -345,6 +350,7 @@ fn date_times_have_one_form() {
         "2026-11-20T00:00:00.Z",
         "2026-11-20T00:00:00.1234567890Z",
         "0000-01-01T00:00:00Z",
+        "1867-12-31T23:59:59Z",
         "２026-11-20T00:00:00Z",
     ];
     for text in bad {
@@ -353,15 +359,25 @@ fn date_times_have_one_form() {
 }
 
 #[test]
+fn numbers_have_one_form() {
+    for (text, number) in [("0", 0), ("7", 7), ("999999999999999999", lexical::LARGEST_NUMBER)] {
+        assert_eq!(lexical::parse_number(text), Some(number));
+    }
+    for bad in ["", "+5", "-0", "00", "007", " 5", "5 ", "５", "0x5", "5.0", "1000000000000000000"] {
+        assert_eq!(lexical::parse_number(bad), None, "{bad}");
+    }
+}
+
+#[test]
 fn only_days_of_the_calendar_are_read() {
-    for year in [1969, 1970, 1999, 2000, 2023, 2024, 2100, 2400, 9999] {
+    for year in [1867, 1868, 1969, 1970, 1999, 2000, 2023, 2024, 2100, 2400, 9999] {
         let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
         let february = if leap { 29 } else { 28 };
         let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
         for (month, day) in (0..100).flat_map(|month: usize| (0..100).map(move |day| (month, day))) {
             let text = format!("{year}-{month:02}-{day:02}T00:00:00Z");
             let length = month.checked_sub(1).and_then(|month| lengths.get(month)).copied().unwrap_or(0);
-            let exists = year >= 1970 && (1..=length).contains(&day);
+            let exists = year >= 1868 && (1..=length).contains(&day);
             let read = lexical::DateTime::parse(&text);
             assert_eq!(read.map(lexical::DateTime::format), exists.then(|| text.clone()), "{text}");
         }

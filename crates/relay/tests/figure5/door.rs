@@ -218,6 +218,12 @@ pub fn presents_wrongly(fault: chukei_relay::faults::Fault, desk: &Desk) -> bool
             desk.present(&desk.challenge(PORTAL), &nobody).status == 200
         }
         Fault::SameTicket => fresh() == fresh(),
+        Fault::LogsTicket => {
+            let challenge = desk.challenge(PORTAL);
+            let ticket = desk.ticket(&challenge);
+            let sent = desk.world.portal.login(&login(&challenge, &ticket), Purpose::History, NOW).unwrap();
+            desk.world.relay(&sent, PORTAL).danger_log == Some(ticket)
+        }
         Fault::CountsTickets => crate::login::follow(&fresh(), &fresh()),
         _ => {
             let signs = desk.own(chukei_crypto::test_pki::LeafSpec {

@@ -67,7 +67,7 @@ fn answered(world: &World, items: &[Item], person: usize) -> (Reply, Option<Stri
     }
 }
 
-fn told(world: &World, items: &[Item], person: usize) -> String {
+pub fn told(world: &World, items: &[Item], person: usize) -> String {
     text(&answered(world, items, person).0.body)
 }
 
@@ -161,6 +161,16 @@ fn shows(fault: Fault, world: &World) -> bool {
         Fault::OmitsInput => !statuses().contains("\"nobody\""),
         Fault::InventsPerson => statuses().contains("reqRef=\"nobody\""),
         Fault::TransientFallback => mapped(world, &ask(2)).1.is_some(),
+        Fault::CountsEveryTarget => {
+            // The first person has a number with C too, which A has no agreement with any more.
+            let mut agreements = chukei_relay::memory::MemoryAgreements::default();
+            agreements.pairs = [(A.to_owned(), B.to_owned(), PURPOSE)].into();
+            let other = number(Scheme::MedicalInsured, "港いろは９９");
+            world.mappings.add(Person(1), C, other, NOW, later(60)).unwrap();
+            let mut world = World { relay: world.relay.clone(), ..World::new() };
+            world.relay.agreements = std::sync::Arc::new(agreements);
+            mapped(&world, &Ask { target: None, ..ask(0) }).1.is_none()
+        }
         Fault::OkDespiteFailure => statuses().contains("code=\"OK\""),
         Fault::UnreachableAsNotMember => {
             world.agreements.set_in_service(B, false).unwrap();
@@ -252,6 +262,11 @@ fn shows(fault: Fault, world: &World) -> bool {
             world.relay(&world.map(&[Ask { target: Some(D.to_owned()), ..ask(0) }]), A);
             !history(world).contains("Forbidden")
         }
+        Fault::RefusesNobody => {
+            let nobody = number(Scheme::CareInsured, "0000999999").into();
+            let sent = world.portal.history(A, &nobody, Range::default(), NOW).unwrap();
+            world.refused_by_relay(&sent, PORTAL).is_some()
+        }
         Fault::MisstatesHistory => history(world).contains(Purpose::EligibilityCheck.uri()),
         Fault::TellsNumberInHistory => history(world).contains(CARE[0]),
         Fault::IgnoresRange | Fault::CountsListed => {
@@ -287,6 +302,11 @@ fn shows(fault: Fault, world: &World) -> bool {
         }
         Fault::FoldsNumber => told(world, &Item::ALL, 0).contains("12000"),
         Fault::AnswersForAnotherPerson => told(world, &Item::ALL, 0).contains("12000"),
+        Fault::MixesUpEligibility
+        | Fault::AnswersOnePeriod
+        | Fault::MisstatesRecorded
+        | Fault::NamesAnotherInsurer
+        | Fault::RenamesBenefits => crate::telling::shows(fault, world),
         Fault::EchoesNumber => told(world, &Item::ALL, 0).contains(MEDICAL[0]),
         Fault::TellsName => told(world, &Item::ALL, 0).contains(NAMES[0]),
         Fault::AddsItems => told(world, &[Item::Eligibility], 0).contains("ck:Benefit"),
@@ -349,10 +369,13 @@ fn shows(fault: Fault, world: &World) -> bool {
         | Fault::SkipsRefusedLogins
         | Fault::MiscodesLogins
         | Fault::RecordsWithheldLogins
+        | Fault::ForgetsForeignSessions
+        | Fault::RecordsEndedSessions
         | Fault::CountsChallenges => crate::login::logs_in_wrongly(fault, world),
         Fault::TicketsWithoutCard
         | Fault::SameTicket
         | Fault::CountsTickets
+        | Fault::LogsTicket
         | Fault::TellsPresentationsApart
         | Fault::TellsLoginsApart => {
             let mut desk = Desk::new();
@@ -362,6 +385,7 @@ fn shows(fault: Fault, world: &World) -> bool {
         Fault::SealsForExpired | Fault::SealsForFirstKey => crate::late::seals(fault, world),
         Fault::OmitsReceipts => receipts(world).is_empty(),
         Fault::ReceiptsForAll => crate::ledger::receipts_of_the_forbidden(world) == 2,
+        Fault::ReceiptsBesideGranted => crate::ledger::receipts_beside_granted(world) == 3,
         Fault::PromisesAnother => receipts(world) != receipts(&World::new()),
         Fault::SameReceipt => receipts(world) == [Commitment([0; 32])],
         Fault::MisstatesPurpose | Fault::TellsNumberInLedger => {
@@ -397,6 +421,8 @@ fn shows(fault: Fault, world: &World) -> bool {
             let faulty = if role(fault) == Role::Relay { &world.relay.party } else { &world.b.party };
             crate::late::shows(fault, &faulty.faults)
         }
+        Fault::LogsVisibleNumber | Fault::LogsSession => crate::login::logs_in_wrongly(fault, world),
+        Fault::LogsName => answered(world, &Item::ALL, 0).0.danger_log.as_deref() == Some(NAMES[0]),
         Fault::LogsNumber => {
             let log = answered(world, &Item::ALL, 0).0.danger_log;
             log.is_some_and(|log| log.contains(MEDICAL[0]))
@@ -417,6 +443,7 @@ fn role(fault: Fault) -> Role {
     let first = fault.sentences()[0];
     match first.split('.').next().unwrap() {
         "privacy" if first.starts_with("privacy.ciphertext") => Role::Relay,
+        "privacy" if fault.profile() == Some("relay@1.0") => Role::Relay,
         "linkage" | "privacy" => Role::Responder,
         "requester" => Role::Requester,
         _ if ["envelope.exact-number", "envelope.use.once"].contains(&first) => Role::Responder,

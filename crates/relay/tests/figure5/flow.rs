@@ -7,7 +7,7 @@ use chukei_profile::{
 };
 use chukei_reason::Reason;
 use chukei_relay::{Ask, PeerAnswer, Person, Step, Whom};
-use chukei_xml::lexical::DateTime;
+use chukei_xml::lexical::{DateTime, LARGEST_NUMBER};
 
 use crate::world::*;
 
@@ -295,7 +295,7 @@ fn a_portal_gets_the_part_of_a_history_that_it_asks_for() {
     assert_eq!(seen(Range { limit: 2, ..all }), (vec![5, 6], 6));
     assert_eq!(seen(Range { limit: 2, before: Some(5), ..all }), (vec![3, 4], 7));
     assert_eq!(seen(Range { before: Some(1), ..all }), (vec![], 8));
-    assert_eq!(seen(Range { before: Some(u64::MAX), ..all }), ((1..=9).collect(), 9));
+    assert_eq!(seen(Range { before: Some(LARGEST_NUMBER), ..all }), ((1..=9).collect(), 9));
     // From a moment on, and before one.
     assert_eq!(seen(Range { from: at(0, 0), until: at(0, 1_000_000), ..all }), ((1..=10).collect(), 10));
     assert_eq!(seen(Range { from: at(0, 1_000_000), ..all }), (vec![], 0));

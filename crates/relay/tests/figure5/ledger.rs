@@ -92,9 +92,25 @@ pub(crate) fn receipts_of_the_forbidden(world: &World) -> usize {
     receipts(&answered).len()
 }
 
+/// How many receipts A gets for an input that is granted and one about a number of two persons that no agreement allows.
+pub(crate) fn receipts_beside_granted(world: &World) -> usize {
+    let shared = number(Scheme::CareInsured, "0000123488");
+    for person in [1, 2] {
+        world.mappings.add(Person(person), A, shared.clone(), NOW, later(60)).unwrap();
+    }
+    let forbidden = Ask { whom: shared.into(), target: Some(D.to_owned()), req_id: "d".into(), ..ask(0) };
+    let sent = World::new().map(&[ask(0), forbidden]);
+    let relay = with_ledger(world.relay.clone());
+    let answered = reply(relay.handle(&request(&sent, A), NOW));
+    let told = std::str::from_utf8(&answered.body).unwrap();
+    assert!(told.contains("Forbidden") && told.contains("<saml:Assertion"));
+    receipts(&answered).len()
+}
+
 #[test]
 fn who_may_not_ask_is_not_told_how_many_persons_have_a_number() {
     assert_eq!(receipts_of_the_forbidden(&World::new()), 1);
+    assert_eq!(receipts_beside_granted(&World::new()), 2);
 }
 
 fn asked(relay: &Relay, from: &str, whom: &Whom, since: Option<u64>) -> Reply {

@@ -505,6 +505,13 @@ fn a_session_stands_for_a_number_of_its_party_and_purpose_for_ten_minutes() {
     assert_eq!(mapped(&desk, A, &session, PURPOSE, NOW), code::FORBIDDEN);
     assert_eq!(mapped(&desk, D, &session, check, NOW), code::FORBIDDEN);
     assert_eq!(mapped(&desk, A, "_unknown", check, NOW), code::FORBIDDEN);
+    // What another party asks with it is recorded about the person until its end, and about nobody from then on, by whomever.
+    let recorded = |party, at| {
+        assert_eq!(mapped(&desk, party, &session, check, at), code::FORBIDDEN);
+        desk.world.log.all().unwrap().pop().unwrap().person
+    };
+    assert_eq!(recorded(D, later(599)), Some(Person(1)));
+    assert_eq!((recorded(D, later(600)), recorded(A, later(600))), (None, None));
 
     // Without cards there are no sessions, and no logins.
     let mut without = Desk::new();
@@ -551,6 +558,13 @@ fn a_person_sees_the_logins_and_only_with_a_session_for_that() {
     );
     assert!(seen(&session, later(600)).is_empty());
     assert!(seen("_unknown", NOW).is_empty());
+    let sent = desk.world.portal.history("", &Whom::Session(session.clone()), Range::default(), NOW).unwrap();
+    let body = resigned(&sent.body, PORTAL, |root| {
+        root.find_mut("//saml:NameID").set("NameQualifier", PORTAL);
+    });
+    let told = desk.world.relay(&with_body(&sent, body), PORTAL);
+    let taken = desk.world.portal.take_history(sent.pending, &answer(&told), NOW).unwrap();
+    assert!(taken.entries.is_empty(), "a session of another's");
     let other = desk.response(&desk.usual, |signed| signed.purpose = Purpose::EligibilityCheck);
     let other = desk.session(PORTAL, &other, Purpose::EligibilityCheck).id;
     assert!(seen(&other, NOW).is_empty(), "for another purpose");
@@ -603,6 +617,17 @@ pub fn logs_in_wrongly(fault: chukei_relay::faults::Fault, world: &World) -> boo
         Fault::RecordsWithheldLogins => {
             desk.withheld_login().unwrap();
             !desk.world.log.all().unwrap().is_empty()
+        }
+        Fault::LogsVisibleNumber | Fault::LogsSession => {
+            let login = desk.reception(|reception| reception.card = None);
+            let sent = desk.by(A).login(&login, check, NOW).unwrap();
+            desk.world.relay(&sent, A).danger_log.is_some()
+        }
+        Fault::ForgetsForeignSessions | Fault::RecordsEndedSessions => {
+            let (party, at) = if fault == Fault::ForgetsForeignSessions { (D, NOW) } else { (A, later(600)) };
+            mapped(&desk, party, &given().id, check, at);
+            let person = desk.world.log.all().unwrap().pop().unwrap().person;
+            person.is_some() == (fault == Fault::RecordsEndedSessions)
         }
         Fault::LogsBadSignaturesOnly => {
             let login = desk.application(&desk.usual, |application| application.relay = A.to_owned());

@@ -24,5 +24,7 @@ mod messages;
 mod requester;
 mod rotation;
 mod sequences;
+#[cfg(feature = "danger-faults")]
+mod telling;
 mod withholding;
 mod world;
