@@ -22,8 +22,10 @@ MESSAGE_ID, RELATES_TO, TO, ACTION = (q(WSA, name) for name in ("MessageID", "Re
 REPLY_TO, FAULT_TO = q(WSA, "ReplyTo"), q(WSA, "FaultTo")
 TARGET_IDENTITY, USAGE_DIRECTIVE = q(SB, "TargetIdentity"), q(SB, "UsageDirective")
 SECURITY, PROCESSING_CONTEXT = q(WSSE, "Security"), q(SB, "ProcessingContext")
+RECEIPTS, WITHHOLDING = q(CK, "Receipts"), q(CK, "Withholding")
 BLOCKS = frozenset({
     FRAMEWORK, SENDER, MESSAGE_ID, RELATES_TO, TO, ACTION, REPLY_TO, FAULT_TO, TARGET_IDENTITY, USAGE_DIRECTIVE,
+    RECEIPTS, WITHHOLDING,
 })
 STR, TOKEN, TIMESTAMP = q(WSSE, "SecurityTokenReference"), q(WSSE, "BinarySecurityToken"), q(WSU, "Timestamp")
 WSU_ID = q(WSU, "Id")
@@ -63,6 +65,8 @@ def authenticate(octets, world, now, fault=None):
     security = blocks.pop(SECURITY, None)
     if security is None:
         raise not_authentic("signature.presence.required")
+    if security.get(q(SOAP, "actor")) is not None:
+        raise not_authentic("message.security.for-receiver")
     inner = {}
     for child in children(security, ON_BLOCKS):
         if child.tag not in (TIMESTAMP, TOKEN, STR, q(DS, "Signature")) or (child.tag in inner and child.tag != STR):
@@ -224,6 +228,8 @@ def check_request(message, soap_action, tls_certificate, endpoint, kinds, now, f
         raise not_allowed("ProcCtxUnwilling", "message.processing-context.none")
     if kinds[message.kind]:
         message.purpose = _purpose(message)
+    if RECEIPTS in message.blocks or (USAGE_DIRECTIVE in message.blocks and not kinds[message.kind]):
+        raise not_allowed("InvalidRequest", "message.header.place")
 
 
 def _check_framework(message):
@@ -268,7 +274,7 @@ def check_answer(message, from_party, request_id, kind, now):
         raise not_allowed("ActionNotSupported", "message.action.agrees")
     _check_id(message)
     check_window(message.created, message.expires, now, "message.timestamp.window", "StaleMsg")
-    if set(message.blocks) - {FRAMEWORK, SENDER, MESSAGE_ID, RELATES_TO, TO, ACTION}:
+    if set(message.blocks) - {FRAMEWORK, SENDER, MESSAGE_ID, RELATES_TO, TO, ACTION, RECEIPTS}:
         raise Refusal("semantic", "header blocks that answers do not have")
 
 

@@ -274,8 +274,8 @@ class Endpoint(Server):
             return self.refuse_with(405)
         if fields["host"][0] != urlsplit(self.url).netloc:
             raise Refusal(BYTES, "Host of another endpoint")
-        if fields.get("content-encoding", ["identity"]) != ["identity"]:
-            raise Refusal(BYTES, "compressed bodies are not used")
+        if "content-encoding" in fields:
+            raise Refusal(BYTES, "transport.encoding.none")
         if not _is_text_xml(fields.get("content-type", [])):
             raise Refusal(BYTES, "transport.content-type")
         return None
