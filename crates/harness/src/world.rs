@@ -42,6 +42,9 @@ pub const SECOND: &str = "/sign-p256";
 /// The same with a further P-256 key of its metadata, whose certificate has ended.
 pub const EXPIRED: &str = "/sign-expired";
 
+/// The parties that sign with those.
+const WITH_FURTHER: [&str; 2] = ["insurer-a", "insurer-b"];
+
 /// Parties, keys, agreements and people.
 pub struct World {
     /// What everybody may know.
@@ -291,6 +294,10 @@ impl World {
                 }
             }
             let Some(keys) = self.keys.get(&party.name).filter(|_| party.name != product) else { continue };
+            // A world of an earlier version has none.
+            for further in [SECOND, EXPIRED].iter().filter(|_| WITH_FURTHER.contains(&party.name.as_str())) {
+                read(folder, &format!("keys/{}{further}.key", party.name))?;
+            }
             let sealing = keys.encryption.as_ref().map(|(_, key)| key);
             for (file, own, public) in [
                 ("sign.key", &keys.sign, keys.certificate.public_key().ok().as_ref()),
