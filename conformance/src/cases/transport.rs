@@ -113,7 +113,7 @@ const ROWS: &[Row] = bends![
 mod tests {
     use super::*;
 
-    /// As `gzip -d` reads it: octets by Python's `gzip.compress(b"chukei", 0, mtime=0)`, but for the system.
+    /// The block is that of Python's `gzip.compress(b"chukei", 0)`.
     #[test]
     fn what_is_stored_is_gzip() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
