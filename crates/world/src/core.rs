@@ -106,8 +106,7 @@ impl Core {
         let clock = options.clock.clone();
         let log = Log::new(&entry.name, clock.clone(), options.aloud);
         let patience = patience(entry.role, options.limits.exchange_time);
-        let client =
-            Client::new(&TlsIdentity::of(world, &entry.name)?, patience, &options.faults.checks())?;
+        let client = Client::new(&TlsIdentity::of(world, &entry.name)?, patience, &options.faults.checks())?;
         let keys = world.keys(&entry.name)?;
         let ids = Arc::new(Ids::new(options.seed, &entry.name));
         let started = clock.stands();

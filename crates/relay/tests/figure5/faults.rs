@@ -219,45 +219,11 @@ fn shows(fault: Fault, world: &World) -> bool {
             !history(world).contains("Forbidden")
         }
         Fault::LinkableEnvelope => envelope().write().contains("attribute:trace"),
-        Fault::LosesNotices => {
-            world.linkage(&ask0, &Item::ALL).unwrap();
-            world.log.all().unwrap().len() == 1
-        }
-        Fault::RecordsRefusedNotices => {
-            let mut b = world.b.clone();
-            b.party.faults = Faults::new([Fault::WrongNotice]);
-            let Step::Send(notice) = b.handle(&request(&world.query(), A), NOW) else { panic!("a notice") };
-            assert_eq!(world.relay(&notice, B).status, 500);
-            world.log.all().unwrap().len() == 2
-        }
-        Fault::RecordsNoticesAgain => {
-            let Step::Send(notice) = world.b.handle(&request(&world.query(), A), NOW) else {
-                panic!("a notice")
-            };
-            assert_eq!(world.relay(&notice, B).status, 200);
-            let body = resigned(&notice.body, B, |root| {
-                root.find_mut("soap:Header/wsa:MessageID").set_content("urn:uuid:again");
-            });
-            assert_eq!(world.relay(&with_body(&notice, body), B).status, 200);
-            world.log.all().unwrap().len() == 3
-        }
-        Fault::MisstatesTimes => {
-            world.linkage(&ask0, &Item::ALL).unwrap();
-            let all = world.log.all().unwrap();
-            let asked: Vec<_> = all.iter().filter_map(|entry| entry.asked.clone()).collect();
-            asked != [(A.to_owned(), NOW)]
-        }
-        Fault::RecordsForeignNotices => {
-            let Step::Send(notice) = world.b.handle(&request(&world.query(), A), NOW) else {
-                panic!("a notice")
-            };
-            let body = resigned(&notice.body, D, |root| {
-                root.find_mut("soap:Header/sb:Sender").set("providerID", D);
-                root.find_mut(TOKEN).set_content(&encode_base64(certificate(D).der()));
-            });
-            assert_eq!(world.relay(&with_body(&notice, body), D).status, 500);
-            world.log.all().unwrap().len() == 2
-        }
+        Fault::LosesNotices
+        | Fault::RecordsRefusedNotices
+        | Fault::RecordsNoticesAgain
+        | Fault::MisstatesTimes
+        | Fault::RecordsForeignNotices => crate::notices::shows(fault, world),
         Fault::HidesRefusals => {
             world.relay(&world.map(&[Ask { target: Some(D.to_owned()), ..ask(0) }]), A);
             !history(world).contains("Forbidden")

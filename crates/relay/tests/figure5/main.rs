@@ -21,6 +21,7 @@ mod late;
 mod ledger;
 mod login;
 mod messages;
+mod notices;
 mod requester;
 mod rotation;
 mod sequences;
