@@ -179,6 +179,8 @@ pub(crate) struct Verify {
     pub(crate) bundle: PathBuf,
     #[arg(long, value_name = "HEX")]
     pub(crate) key: Vec<String>,
+    #[arg(long)]
+    pub(crate) conformant: bool,
 }
 
 #[derive(Args)]

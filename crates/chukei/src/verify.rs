@@ -1,6 +1,7 @@
 //! `chukei verify`: whether a bundle holds what it says, without network and without the product.
 
-use chukei_evidence::{Fault, PublicKey, Trust, Verified};
+use chukei_evidence::{Fault, PublicKey, Standing, Trust, Verified};
+use chukei_spec::Index;
 
 use crate::{
     args::Verify,
@@ -21,7 +22,9 @@ pub(crate) fn verify(asked: &Verify, say: &Say) -> Result<Exit, Failure> {
     match chukei_evidence::verify(&bytes, chukei_conformance::registry(), trust) {
         Ok(verified) => {
             tell(&verified, keys.is_empty(), say);
-            Ok(Exit::Conformant)
+            // That a selection is met says nothing about the rest.
+            let is_shown = !asked.conformant || verified.model.standing == Standing::Conformant;
+            Ok(if is_shown { Exit::Conformant } else { Exit::Nonconformant })
         }
         Err(fault) => Err(refused(&fault, say)),
     }
@@ -39,6 +42,18 @@ fn tell(verified: &Verified, is_any_key: bool, say: &Say) {
             verified.model.totals.cases.to_string(),
         ],
     ));
+    let all = Index::profile(&header.profile).map_or(&[][..], |profile| profile.features);
+    let unclaimed = all.iter().map(|feature| feature.name);
+    let unclaimed = unclaimed.filter(|name| !header.features.iter().any(|claimed| claimed == name));
+    let list = |names: Vec<&str>| if names.is_empty() { "–".to_owned() } else { names.join(", ") };
+    let strings = |names: &[String]| list(names.iter().map(String::as_str).collect());
+    let claims = [
+        strings(&header.features),
+        list(unclaimed.collect()),
+        strings(&header.selection),
+        header.seed.to_string(),
+    ];
+    say.result(say.text("verify.claims", claims));
     let key = if is_any_key { "verify.any-key" } else { "verify.trusted-key" };
     say.result(say.text(key, [verified.signer.to_string()]));
     let seed = verified.manifest.seed;

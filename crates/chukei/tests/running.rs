@@ -182,15 +182,41 @@ fn evidence_names_its_key_in_one_way_and_a_problem_is_told_once() {
     assert!(run("own", &["--key", "own.key"]).code < 2);
 
     let (known, own) = (verify("known", &[]), verify("own", &[]));
+    // This card conforms; of another one the evidence holds too.
+    assert_eq!(verify("own", &["--conformant"]).code, run("again", &[]).code);
+    let other = folder.chukei("en", "card", &["issue", "--type", "kamogawa", "--out", "kamogawa"], "");
+    assert_eq!(other.code, 0, "{}", other.err);
+    let words = ["--profile", "card@1.0", "--image", "kamogawa/card.toml", "--out", "bad"];
+    assert_eq!(folder.chukei("en", "run", &words, "").code, 1);
+    assert_eq!((verify("bad", &[]).code, verify("bad", &["--conformant"]).code), (0, 1));
+    // What was allowed until a day is not allowed in a run that plays an earlier one.
+    let entry = "[[expect]]\nrequirement = \"card.answer.length\"\nreason = \"TEST\"\nuntil = 2020-01-01\n";
+    fs::write(folder.path.join("old.toml"), entry).unwrap();
+    let old = folder.chukei(
+        "en",
+        "run",
+        &[&words[..5], &["old", "--baseline", "old.toml", "--epoch", "1577000000"]].concat(),
+        "",
+    );
+    assert!(
+        format!("{}{}", old.out, old.err).contains("was allowed to fail until"),
+        "{}{}",
+        old.out,
+        old.err
+    );
+    assert!(own.out.contains("Nobody vouches for this run"), "{}", own.out);
+    let claims = "Features claimed: –. Not claimed: authentication, blocking, nhi. Selected: –. Seed 1.";
+    assert!(own.out.contains(claims), "{}", own.out);
     assert!(known.code == 0 && known.out.contains("TEST key of seed 1"), "{} {}", known.out, known.err);
     assert!(own.code == 0 && !own.out.contains("TEST key"), "{} {}", own.out, own.err);
-    let signer = own.out.split_once("Signed by ").unwrap().1.split(';').next().unwrap();
+    let signer = own.out.split_once("Signed by ").unwrap().1.split('.').next().unwrap();
     let other = verify("known", &["--key", signer]);
-    let known = known.out.split_once("Signed by ").unwrap().1.split(';').next().unwrap();
+    let known = known.out.split_once("Signed by ").unwrap().1.split('.').next().unwrap();
     assert!(other.code == 7 && other.err.contains(known), "{known}: {}", other.err);
     for key in [signer.to_owned(), signer.to_ascii_uppercase()] {
         let trusted = verify("own", &["--key", &key]);
         assert!(trusted.code == 0 && trusted.out.contains(signer), "{} {}", trusted.out, trusted.err);
+        assert!(!trusted.out.contains("Nobody vouches"), "{}", trusted.out);
     }
 }
 

@@ -173,7 +173,15 @@ pub(crate) fn statement(report: &Report<'_>, words: &Words<'_>) -> (String, Stri
     };
     let title = words.t(&format!("standing.{}", standing.name()), &[product.trim(), &header.profile]);
     let (failed, unproven) = (count(Outcome::Fail), count(Outcome::Unreached));
+    let tested = report.model.sentences.iter().filter(|sentence| sentence.claimed).count().to_string();
+    let elsewhere = report.model.elsewhere.len().to_string();
+    let features = Index::profile(&header.profile).map_or(&[][..], |profile| profile.features);
+    let unclaimed = features.iter().map(|feature| feature.name);
+    let unclaimed: Vec<&str> =
+        unclaimed.filter(|name| !header.features.iter().any(|claimed| claimed == name)).collect();
+    let unclaimed = if unclaimed.is_empty() { "–".to_owned() } else { unclaimed.join(", ") };
     let with: &[&str] = match standing {
+        Standing::Conformant => &[&tested, &elsewhere, &unclaimed],
         Standing::Nonconformant => &[&failed, &unproven],
         _ => &[&unproven],
     };

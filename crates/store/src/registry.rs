@@ -133,7 +133,8 @@ impl Registry {
 }
 
 impl Store {
-    /// Makes sources and parties known, or changes what is known of them; none is ever forgotten.
+    /// Makes sources and parties known, or changes what is known of them; none is ever forgotten, and what is left out stays: a party
+    /// without its entity would be nobody's, and all mappings to it would end.
     ///
     /// # Errors
     /// [`RegistryFault`].
@@ -143,7 +144,8 @@ impl Store {
             for source in &registry.sources {
                 connection.execute(
                     "INSERT INTO source (name, role, town, sequence) VALUES (?1, ?2, ?3, 0)
-                     ON CONFLICT (name) DO UPDATE SET role = excluded.role, town = excluded.town",
+                     ON CONFLICT (name) DO UPDATE
+                     SET role = excluded.role, town = coalesce(excluded.town, source.town)",
                     values![&source.name, source.role.name(), &source.town],
                 )?;
             }
@@ -159,7 +161,8 @@ impl Store {
                 };
                 connection.execute(
                     "INSERT INTO party (code, entity, source) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (code) DO UPDATE SET entity = excluded.entity, source = excluded.source",
+                     ON CONFLICT (code) DO UPDATE SET entity = coalesce(excluded.entity, party.entity),
+                         source = coalesce(excluded.source, party.source)",
                     values![&party.code, &party.entity, source],
                 )?;
             }

@@ -8,7 +8,7 @@ use chukei_profile::{Identifier, Scheme};
 use chukei_relay::changes::{Action, Assigned, KeyStore, MappingFault, MappingNote, Standing};
 use chukei_relay::numbers::{Level, Number, NumberKind};
 use chukei_relay::{AccessLog, MappingStore, Person};
-use chukei_store::{Batch, MappingRow, Outcome, Refused, Registry, RegistryFault, Role};
+use chukei_store::{Batch, MappingRow, Outcome, Refused, Registry, RegistryFault, Role, SourceEntry};
 use support::*;
 
 on_both!(
@@ -16,6 +16,7 @@ on_both!(
     one_number_at_two_insurers_of_one_endpoint_is_two_persons_and_told_so,
     versions_follow_one_by_one,
     a_newcomer_is_nobody_who_is_there,
+    what_a_registry_leaves_out_stays,
     a_file_is_applied_whole_or_not_at_all,
     a_dry_run_tells_and_changes_nothing,
     files_come_in_order_and_from_whom_is_known,
@@ -135,6 +136,29 @@ fn versions_follow_one_by_one(place: &Place) {
     let versions = desk.store.versions(person).unwrap();
     let brief: Vec<_> = versions.iter().map(|v| (v.source.as_str(), v.version, v.what.as_str())).collect();
     assert_eq!(brief, [(X, 1, "join"), (TOWN, 1, "state"), (TOWN, 2, "state"), (TOWN, 3, "state")]);
+}
+
+/// A registry that names less than an earlier one takes nothing away.
+fn what_a_registry_leaves_out_stays(place: &Place) {
+    let desk = Desk::new(place);
+    desk.apply(X, vec![state(1, &[insured("x", "港１")], 0, OPEN)]).unwrap();
+    let wire = Identifier::new(Scheme::MedicalInsured, "港１").unwrap();
+    let town = SourceEntry { town: Some("112233".to_owned()), ..source(TOWN, Role::Municipality) };
+    desk.store.register(Registry { sources: vec![town], parties: vec![] }).unwrap();
+    let less =
+        Registry { sources: vec![source(TOWN, Role::Municipality)], parties: vec![party("x", None, None)] };
+    desk.store.register(less).unwrap();
+    assert_eq!(desk.store.source(TOWN).unwrap().unwrap().town.as_deref(), Some("112233"));
+    assert_eq!(desk.store.persons(ENDPOINT, &wire, at(0)).unwrap().len(), 1);
+    // Somebody else still has no say about its numbers.
+    let join = Action::Join { number: insured("x", "港２"), from: at(1) };
+    desk.apply(Y, vec![change(1, &insured("x", "港１"), join)]).unwrap_err();
+    // Positive twin: what is named is changed.
+    let moved =
+        Registry { sources: vec![], parties: vec![party("x", Some("https://moved.example.test/"), None)] };
+    desk.store.register(moved).unwrap();
+    assert_eq!(desk.store.persons(ENDPOINT, &wire, at(0)).unwrap().len(), 0);
+    assert_eq!(desk.store.persons("https://moved.example.test/", &wire, at(0)).unwrap().len(), 1);
 }
 
 /// Whoever came in without a file has a number too, and so has whoever only the ledger speaks about: the mappings may be older.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chukei_idwsf::{PeerAnswer, Refusal, Request};
 use chukei_reason::{LimitKind, Reason};
@@ -23,6 +23,7 @@ use crate::people::People;
 use crate::random::Ids;
 use crate::server::{Answer, Handler, Reaction, Received};
 use crate::state::{Beliefs, Fixed, Kind, State, Trust};
+use crate::steady::Steady;
 use crate::tls::TlsIdentity;
 use crate::{Clock, WorldError};
 
@@ -50,6 +51,7 @@ pub(crate) struct Core {
     changed: watch::Sender<u64>,
     tasks: Mutex<JoinSet<()>>,
     handled: AtomicU64,
+    steady: Steady,
     /// The first good answer, for the fault that repeats it; and how many messages came to be refused by turns.
     first: OnceLock<Answer>,
     turns: AtomicU64,
@@ -130,6 +132,7 @@ impl Core {
             changed: watch::Sender::new(0),
             tasks: Mutex::default(),
             handled: AtomicU64::new(0),
+            steady: Steady::default(),
             first: OnceLock::new(),
             turns: AtomicU64::new(0),
         })
@@ -431,6 +434,9 @@ impl Core {
             let this = Arc::clone(self);
             self.spawn(async move {
                 let now = this.clock().now();
+                if !this.steady.holds(now, Instant::now()) {
+                    return;
+                }
                 if !matches!(blocking(move || state.forget(now)).await, Some(Ok(()))) {
                     this.log.event("replay memory was not cleared");
                 }

@@ -46,6 +46,7 @@ pub mod run;
 pub mod server;
 mod stall;
 mod state;
+mod steady;
 mod tls;
 
 pub use clock::Clock;

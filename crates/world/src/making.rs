@@ -224,7 +224,7 @@ fn ports(base: Option<u16>) -> Result<Vec<u16>, WorldError> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut held = Vec::new();
     for _ in FREE {
-        let place = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::SeqCst));
+        let place = std::process::id().wrapping_mul(2039).wrapping_add(NEXT.fetch_add(1, Ordering::SeqCst));
         let place = place % u32::from(FREE.end - FREE.start);
         let port = u16::try_from(place).map_or(FREE.start, |place| FREE.start + place);
         held.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok().map(|listener| (port, listener)));

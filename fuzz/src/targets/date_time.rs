@@ -2,8 +2,9 @@
 
 use chukei_xml::lexical::DateTime;
 
-/// Seconds of the year 9999's end.
-const END: u64 = 253_402_300_800;
+/// Seconds of the year 1868's beginning, and of the year 9999's end.
+const START: i64 = -3_218_832_000;
+const END: i64 = 253_402_300_800;
 
 /// Runs the target: a text, and the same octets as a number of seconds.
 pub fn run(data: &[u8]) {
@@ -14,9 +15,9 @@ pub fn run(data: &[u8]) {
     let length = data.len().min(12);
     number[..length].copy_from_slice(&data[..length]);
     let [a, b, c, d, e, f, g, h, fraction @ ..] = number;
-    let seconds = u64::from_le_bytes([a, b, c, d, e, f, g, h]) % END;
+    let seconds = START + (u64::from_le_bytes([a, b, c, d, e, f, g, h]) % (END - START) as u64) as i64;
     let nanoseconds = u32::from_le_bytes(fraction) % 1_000_000_000;
-    let time = DateTime { seconds: seconds as i64, nanoseconds };
+    let time = DateTime { seconds, nanoseconds };
     let text = time.format();
     let back = DateTime::parse(&text).expect("what was written is read");
     assert_eq!((back.seconds, back.nanoseconds), (time.seconds, nanoseconds / 1_000_000 * 1_000_000));
@@ -25,8 +26,7 @@ pub fn run(data: &[u8]) {
 
 fn read(text: &str) {
     let read = DateTime::parse(text);
-    let expected = reference(text.trim_matches([' ', '\t', '\n', '\r']));
-    assert_eq!(read.map(|time| (time.seconds, time.nanoseconds)), expected, "{text:?}");
+    assert_eq!(read.map(|time| (time.seconds, time.nanoseconds)), reference(text), "{text:?}");
 }
 
 fn reference(text: &str) -> Option<(i64, u32)> {
@@ -38,7 +38,7 @@ fn reference(text: &str) -> Option<(i64, u32)> {
     };
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
-    if !(1970..=9999).contains(&year) || hour > 23 || minute > 59 || second > 59 {
+    if !(1868..=9999).contains(&year) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let is_leap = |year: i64| year % 400 == 0 || (year % 4 == 0 && year % 100 != 0);
@@ -47,7 +47,8 @@ fn reference(text: &str) -> Option<(i64, u32)> {
     if !(1..=length).contains(&day) {
         return None;
     }
-    let before: i64 = (1970..year).map(|year| 365 + i64::from(is_leap(year))).sum();
+    let days_of = |year| 365 + i64::from(is_leap(year));
+    let before = (1970..year).map(days_of).sum::<i64>() - (year..1970).map(days_of).sum::<i64>();
     let in_year: i64 = months(year).iter().take(usize::try_from(month).ok()? - 1).sum();
     let days = before + in_year + day - 1;
     let nanoseconds = match fraction {

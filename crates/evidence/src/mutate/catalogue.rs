@@ -178,6 +178,32 @@ const fn is_of_product(what: &What) -> bool {
     matches!(what, What::Answered { .. } | What::Called { .. })
 }
 
+/// Octets of a text between two tags from which on it is long.
+const LONG: usize = 2048;
+
+/// Where no bit of a long text is: proofs are of another length in each run, for chains have keys that nobody chooses, and equal
+/// places would be others there.
+fn outside_long_texts(bytes: &[u8]) -> Vec<usize> {
+    let mut open = Vec::with_capacity(bytes.len());
+    let mut text = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(byte, b'<' | b'>') {
+            if text.len() < LONG {
+                open.append(&mut text);
+            }
+            text.clear();
+            open.push(at);
+        } else {
+            text.push(at);
+        }
+    }
+    // What has no tags is no message, and has no such texts.
+    if open.is_empty() || text.len() < LONG {
+        open.append(&mut text);
+    }
+    open
+}
+
 /// Places in which a bit of one body is flipped.
 const FLIPS: usize = 24;
 
@@ -193,7 +219,8 @@ fn bit<'t>(scene: &Scene<'t>) -> Vec<Scene<'t>> {
                 return None;
             };
             let mut bytes = body.bytes().to_vec();
-            let at = bytes.len().checked_mul(place)? / FLIPS;
+            let open = outside_long_texts(&bytes);
+            let at = *open.get(open.len().checked_mul(place)? / FLIPS)?;
             let byte = bytes.get_mut(at)?;
             *byte ^= 1;
             *body = Body::from(bytes);

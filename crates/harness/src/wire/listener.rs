@@ -1,6 +1,6 @@
 //! The suite as a party that the product calls.
 
-use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Response, body::Bytes, body::Incoming, service::service_fn};
@@ -86,10 +86,19 @@ pub(crate) async fn listen<C: Callee>(
                     Some(other) => tls::server(&world, other).and_then(|other| begin(&other, stream)),
                 };
                 let Ok(mut stream) = begun else { return };
-                let shaken = timeout(PATIENCE, Pin::new(&mut stream).accept()).await;
-                // The certificate leaves together with the choice of the ciphers.
-                let shown = disguise.filter(|_| stream.ssl().current_cipher().is_some());
-                let exchange = shown.map(|other| callee.shown(&party, &world.certificate(&other)));
+                // The certificate leaves together with the choice of the ciphers, and is recorded then: what the product does
+                // about it comes after that.
+                let (mut disguise, mut exchange) = (disguise, None);
+                let handshake = poll_fn(|context| {
+                    let polled = Pin::new(&mut stream).poll_accept(context);
+                    if stream.ssl().current_cipher().is_some()
+                        && let Some(other) = disguise.take()
+                    {
+                        exchange = Some(callee.shown(&party, &world.certificate(&other)));
+                    }
+                    polled
+                });
+                let shaken = timeout(PATIENCE, handshake).await;
                 if let Ok(Ok(())) = shaken {
                     serve(&world, &party, stream, (callee, exchange)).await;
                 }

@@ -311,8 +311,10 @@ fn lexical(book: &mut Book) {
     ]) {
         row.invalid(case, value, refuse, en, ja);
     }
-    row.control(20, " \n2026-11-20T23:59:59Z\t", "white space around", "前後の空白")
-        .output(format!("{time}Z"));
+    row.invalid(20, " \n2026-11-20T23:59:59Z\t", refuse, "white space around", "前後の空白");
+    row.invalid(21, "1867-12-31T23:59:59Z", refuse, "a year before 1868", "1868年より前の年");
+    row.control(22, "1868-01-01T00:00:00Z", "the first moment", "最初の時刻")
+        .output("1868-01-01T00:00:00Z".to_owned());
 }
 
 fn conditions(book: &mut Book) {
